@@ -1,0 +1,69 @@
+{
+  'variables': {
+    # Which mechanism serves Linux and other POSIX systems; see native/os/mutex.h.
+    'shmkit_mutex%': 'pthread',
+    # 1 builds an addon that behaves as under runtimes which refuse external memory (Electron).
+    'shmkit_no_external_buffers%': 0,
+  },
+  'targets': [
+    {
+      'target_name': 'shmkit',
+      'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
+      'defines': ['NAPI_VERSION=8', 'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS'],
+      'sources': [
+        'native/binding/module.cc',
+        'native/binding/segment.cc',
+        'native/binding/seats.cc',
+        'native/binding/lock.cc',
+        'native/core/agent_thread.cc',
+        'native/core/graveyard.cc',
+        'native/core/lock_object.cc',
+      ],
+      'cflags_cc': ['-std=gnu++17', '-flto', '-fexceptions', '-fvisibility=hidden', '-Wall', '-Wextra'],
+      'cflags_cc!': ['-fno-exceptions', '-std=gnu++20'],
+      'conditions': [
+        ['OS=="linux"', {
+          'sources': [
+            'native/os/mapping_posix.cc',
+            'native/os/segment_linux.cc',
+            'native/os/mutex_<(shmkit_mutex).cc',
+            'native/os/waiter_futex.cc',
+          ],
+          # Threads of the addon may outlive the environment that loaded it: it is never unloaded.
+          'ldflags': ['-flto', '-O3', '-Wl,-z,nodelete', '-Wl,--gc-sections'],
+          'libraries': ['-ldl', '-lpthread'],
+        }],
+        ['OS=="mac"', {
+          'sources': [
+            'native/os/mapping_posix.cc',
+            'native/os/segment_shm_open.cc',
+            'native/os/mutex_flock.cc',
+            'native/os/waiter_darwin.cc',
+          ],
+          'xcode_settings': {
+            'CLANG_CXX_LANGUAGE_STANDARD': 'gnu++17',
+            'GCC_ENABLE_CPP_EXCEPTIONS': 'YES',
+            'GCC_SYMBOLS_PRIVATE_EXTERN': 'YES',
+            'MACOSX_DEPLOYMENT_TARGET': '11.0',
+          },
+        }],
+        ['OS=="win"', {
+          'sources': [
+            'native/os/win32.cc',
+            'native/os/sections_win32.cc',
+            'native/os/segment_win32.cc',
+            'native/os/mutex_win32.cc',
+            'native/os/waiter_win32.cc',
+          ],
+          'defines': ['NOMINMAX', 'WIN32_LEAN_AND_MEAN'],
+          'msvs_settings': {
+            'VCCLCompilerTool': {'ExceptionHandling': 1, 'AdditionalOptions': ['/std:c++17']},
+          },
+        }],
+        ['shmkit_no_external_buffers==1', {
+          'defines': ['NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED'],
+        }],
+      ],
+    },
+  ],
+}

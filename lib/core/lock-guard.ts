@@ -1,0 +1,52 @@
+import { SharedMemoryError } from '../errors';
+import { called } from '../names';
+import type { LockSeat } from './lock-seat';
+import type { NamedLock } from './named-lock';
+
+/**
+ * A lock that is held. Give it back with {@link LockGuard.release} or by leaving the block of a
+ * `using` declaration.
+ */
+export class LockGuard {
+  /**
+   * Whether the last owner died holding the lock. You have it as usual; what it guards may have
+   * been left half-changed, so look at that before you rely on it.
+   */
+  readonly abandoned: boolean;
+
+  readonly #lock: NamedLock;
+  readonly #seat: LockSeat;
+
+  /** @internal Guards come from the lock's acquire methods. */
+  constructor(lock: NamedLock, seat: LockSeat, abandoned: boolean) {
+    this.#lock = lock;
+    this.#seat = seat;
+    this.abandoned = abandoned;
+  }
+
+  /** The handle that the lock was acquired through. */
+  get lock(): NamedLock {
+    return this.#lock;
+  }
+
+  /**
+   * Gives the lock back. Does not block.
+   *
+   * @throws SharedMemoryError `ERR_NOT_HELD` when this guard has given it back before.
+   */
+  release(): void {
+    if (this.#seat.holder !== this) {
+      throw new SharedMemoryError(
+        'ERR_NOT_HELD',
+        `${called('lock', this.#lock.name)}: this guard has released it before`,
+        { resource: this.#lock.name },
+      );
+    }
+    this.#seat.release();
+  }
+
+  /** Gives the lock back, unless that was done before. */
+  [Symbol.dispose](): void {
+    if (this.#seat.holder === this) this.#seat.release();
+  }
+}

@@ -1,0 +1,73 @@
+import { randomBytes } from 'node:crypto';
+import { native } from './binding';
+import { SharedMemoryError, invalidType } from './errors';
+
+/**
+ * Each kind of object has a namespace of its own: a prefix to the name that the system sees. Plain
+ * segments have none, because Python attaches to them by the very name.
+ */
+export const prefixes = {
+  memory: '',
+  lock: 'shmkit.lock.',
+} as const;
+
+/** The kinds of object there are. */
+export type Kind = keyof typeof prefixes;
+
+/** What all prefixes begin with, and no plain segment may. */
+const reserved = 'shmkit.';
+
+const words: Record<Kind, string> = { memory: 'segment', lock: 'lock' };
+
+/** How messages speak of an object: `segment 'frames'`. */
+export function called(kind: Kind, name: string): string {
+  return `${words[kind]} '${name}'`;
+}
+
+/** The name under which the system knows an object; throws when it cannot be one. */
+export function systemName(kind: Kind, name: unknown): string {
+  checkName(kind, name);
+  return prefixes[kind] + name;
+}
+
+/** What the system's name says of an object. */
+export function parseSystemName(full: string): { kind: Kind; name: string } {
+  for (const kind of Object.keys(prefixes) as Kind[]) {
+    const prefix = prefixes[kind];
+    if (prefix !== '' && full.startsWith(prefix)) return { kind, name: full.slice(prefix.length) };
+  }
+  return { kind: 'memory', name: full };
+}
+
+/** A name that nobody has: 64 random bits. */
+export function freshName(): string {
+  return `shm_${randomBytes(8).toString('hex')}`;
+}
+
+function checkName(kind: Kind, name: unknown): asserts name is string {
+  if (typeof name !== 'string') throw invalidType('name', 'a string', name);
+  const refuse = (code: 'EINVAL' | 'ENAMETOOLONG', why: string): never => {
+    throw new SharedMemoryError(
+      code,
+      `${JSON.stringify(name)} cannot name a ${words[kind]}: ${why}`,
+      {
+        resource: name,
+      },
+    );
+  };
+  if (name === '') refuse('EINVAL', 'it is empty');
+  if (name === '.' || name === '..') refuse('EINVAL', 'it is a directory');
+  if (name.includes('/')) refuse('EINVAL', "it contains '/'; use '.', '-' or '_' to part words");
+  if (name.includes('\0')) refuse('EINVAL', 'it contains a NUL character');
+  if (process.platform === 'win32' && name.includes('\\')) refuse('EINVAL', "it contains '\\'");
+  // A lone surrogate has no UTF-8 form; encoders would make one name of many.
+  if (/\p{Surrogate}/u.test(name)) refuse('EINVAL', 'it contains half a surrogate pair');
+  if (kind === 'memory' && name.startsWith(reserved)) {
+    refuse('EINVAL', `names that begin with '${reserved}' are the library's own`);
+  }
+  const limit = native.nameLimitBytes - prefixes[kind].length;
+  const length = Buffer.byteLength(name);
+  if (length > limit) {
+    refuse('ENAMETOOLONG', `it takes ${length} bytes in UTF-8, and ${limit} is the most`);
+  }
+}

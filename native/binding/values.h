@@ -1,0 +1,40 @@
+// Making JavaScript values of what the floors below return. Failures go up as data; TypeScript
+// makes errors of them.
+#pragma once
+
+#include <napi.h>
+
+#include "../core/lock_object.h"
+#include "../os/result.h"
+
+namespace shmkit {
+
+inline Napi::Value ToValue(Napi::Env env, const os::Failure& failure) {
+  auto object = Napi::Object::New(env);
+  object["code"] = os::ErrorName(failure.error);
+  object["errno"] = -failure.error;  // negative, as Node's own system errors have it
+  object["syscall"] = failure.call;
+  return object;
+}
+
+inline Napi::Value ToValue(Napi::Env env, const os::Status& status) {
+  return status.ok() ? env.Undefined() : ToValue(env, status.failure());
+}
+
+inline Napi::Value ToValue(Napi::Env env, const OpenFailure& why) {
+  if (!why.refusal) return ToValue(env, why.failure);
+  auto object = Napi::Object::New(env);
+  object["refusal"] = static_cast<uint32_t>(*why.refusal);
+  object["found"] = why.found;
+  return object;
+}
+
+// undefined for kYes: making no value is what keeps the common case fast.
+inline napi_value ToValue(napi_env env, Acquired acquired) {
+  if (acquired == Acquired::kYes) return nullptr;
+  napi_value value = nullptr;
+  napi_create_uint32(env, static_cast<uint32_t>(acquired), &value);
+  return value;
+}
+
+}  // namespace shmkit

@@ -1,0 +1,156 @@
+#include "agent_thread.h"
+
+#include <chrono>
+#include <system_error>
+#include <thread>
+
+namespace shmkit {
+
+namespace {
+
+// How soon a thread asleep in a lock sees that it is not wanted any more (A4).
+constexpr double kSliceMs = 250;
+
+constexpr std::chrono::seconds kIdleLinger{2};
+
+}  // namespace
+
+AgentThread::AgentThread(LockObject* object, std::function<void()> notify)
+    : object_(object), notify_(std::move(notify)) {
+  object_->AddReference();
+}
+
+AgentThread::~AgentThread() { object_->DropReference(); }
+
+bool AgentThread::Request() {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  cancelled_ = false;
+  if (state_ == State::kReleasing) wanted_again_ = true;
+  // An outcome of the request before, called off before it was collected, serves this one.
+  if (state_ == State::kGranted) notify_();
+  if (state_ == State::kIdle) state_ = State::kWanted;
+  changed_.notify_all();
+  if (running_) return true;
+  try {
+    std::thread([self = shared_from_this()] { self->Run(); }).detach();
+  } catch (const std::system_error&) {
+    state_ = State::kIdle;
+    return false;
+  }
+  running_ = true;
+  return true;
+}
+
+void AgentThread::Cancel() {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  cancelled_ = true;
+  wanted_again_ = false;
+  changed_.notify_all();
+}
+
+std::optional<Acquired> AgentThread::CollectLocked() {
+  if (state_ != State::kGranted || cancelled_) return std::nullopt;
+  state_ = IsHeld(outcome_) ? State::kTaken : State::kIdle;
+  changed_.notify_all();
+  return outcome_;
+}
+
+std::optional<Acquired> AgentThread::Collect() {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  return CollectLocked();
+}
+
+Acquired AgentThread::CollectUntil(const os::Deadline& deadline) {
+  std::unique_lock<std::mutex> guard(mutex_);
+  const auto granted = [this] { return state_ == State::kGranted; };
+  if (deadline.never()) {
+    changed_.wait(guard, granted);
+  } else {
+    const auto span = std::chrono::nanoseconds(deadline.remaining_nanoseconds());
+    if (!changed_.wait_for(guard, span, granted)) return Acquired::kTimeout;
+  }
+  return *CollectLocked();
+}
+
+void AgentThread::Release() {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  if (state_ != State::kTaken) return;
+  state_ = State::kReleasing;
+  changed_.notify_all();
+}
+
+void AgentThread::Quit() {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  quitting_ = true;
+  // The kernel will look at the mapping when the thread ends, whenever that is (L4).
+  if (state_ == State::kTaken) object_->Pin();
+  changed_.notify_all();
+}
+
+bool AgentThread::HoldsForClient() {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  return state_ == State::kTaken;
+}
+
+void AgentThread::Run() {
+  std::unique_lock<std::mutex> guard(mutex_);
+  while (!quitting_) {
+    switch (state_) {
+      case State::kWanted:
+        Pursue(guard);
+        break;
+      case State::kGranted:
+      case State::kTaken:
+      case State::kReleasing:
+        Keep(guard);
+        break;
+      case State::kIdle:
+        if (changed_.wait_for(guard, kIdleLinger) == std::cv_status::timeout &&
+            state_ == State::kIdle) {
+          running_ = false;
+          return;
+        }
+    }
+  }
+}
+
+// kWanted -> kGranted, or kIdle when it is not wanted any more.
+void AgentThread::Pursue(std::unique_lock<std::mutex>& guard) {
+  guard.unlock();
+  const Acquired outcome = object_->LockUntil(os::Deadline::After(kSliceMs));
+  guard.lock();
+  if (cancelled_ || quitting_) {
+    if (IsHeld(outcome)) object_->PutBack(outcome);
+    state_ = State::kIdle;
+    cancelled_ = false;
+    return;
+  }
+  if (outcome == Acquired::kTimeout) return;
+  state_ = State::kGranted;
+  outcome_ = outcome;
+  changed_.notify_all();
+  notify_();
+}
+
+// kGranted or kTaken or kReleasing -> kIdle or kWanted.
+void AgentThread::Keep(std::unique_lock<std::mutex>& guard) {
+  changed_.wait(guard, [this] {
+    return quitting_ || state_ == State::kReleasing || state_ == State::kIdle ||
+           (state_ == State::kGranted && cancelled_);
+  });
+  if (state_ == State::kIdle) return;  // an outcome without the lock, collected
+  const bool held = state_ != State::kGranted || IsHeld(outcome_);
+  if (quitting_ && state_ == State::kTaken) return;  // A3
+  if (held) {
+    if (state_ == State::kGranted) {
+      object_->PutBack(outcome_);  // A2
+    } else {
+      object_->Unlock();
+    }
+  }
+  state_ = wanted_again_ ? State::kWanted : State::kIdle;
+  wanted_again_ = false;
+  cancelled_ = false;
+}
+
+}  // namespace shmkit

@@ -1,0 +1,27 @@
+// Address ranges of segments that were closed while JavaScript could still hold pointers to them.
+//
+// A closed segment's ArrayBuffer is detached, but that reaches neither a pool thread in the middle
+// of filling it (crypto.randomFill, fs.read) nor a buffer made from it by ArrayBuffer.transfer. So
+// its range stays mapped, to anonymous memory (os::Segment S6), until that can hardly matter:
+//
+//   G1  A range is kept at least until the engine has freed the buffer made over it.
+//   G2  After that the oldest go first, and only when there are more ranges or bytes than the
+//       limits below: address space is nearly free, a stale write into somebody else's is not.
+//   G3  What late writers put into a range is dropped a while later, so that it costs no memory.
+#pragma once
+
+#include <memory>
+
+#include "../os/segment.h"
+
+namespace shmkit {
+
+class Grave;
+
+// Buries the segment at once. The caller tells Settle when the engine has freed the buffer.
+std::shared_ptr<Grave> Inter(const os::Segment& segment);
+
+// May be called on any thread.
+void Settle(const std::shared_ptr<Grave>& grave);
+
+}  // namespace shmkit

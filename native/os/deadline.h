@@ -1,0 +1,55 @@
+// A moment on the monotonic clock until which a blocking call may wait.
+//
+// Waits are stated as moments, not spans, so that a call that wakes early and waits again never
+// waits longer in all than it was told to.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <limits>
+
+namespace shmkit::os {
+
+class Deadline {
+ public:
+  static Deadline Never() { return Deadline(std::numeric_limits<int64_t>::max()); }
+
+  // A span too long to add to the clock is the same as none.
+  static Deadline After(double milliseconds) {
+    const double nanoseconds = milliseconds * 1e6;
+    if (!(nanoseconds < kLongestNanoseconds)) return Never();
+    return Deadline(Now() + (nanoseconds > 0 ? static_cast<int64_t>(nanoseconds) : 0));
+  }
+
+  // This deadline, or `milliseconds` from now if that comes first.
+  Deadline Within(double milliseconds) const {
+    const Deadline other = After(milliseconds);
+    return other.at_ < at_ ? other : *this;
+  }
+
+  bool never() const { return at_ == std::numeric_limits<int64_t>::max(); }
+  bool passed() const { return !never() && Now() >= at_; }
+  int64_t at_nanoseconds() const { return at_; }
+
+  // 0 when passed; must not be asked of Never().
+  int64_t remaining_nanoseconds() const {
+    const int64_t left = at_ - Now();
+    return left > 0 ? left : 0;
+  }
+
+ private:
+  static constexpr double kLongestNanoseconds = 4e18;
+
+  explicit Deadline(int64_t at) : at_(at) {}
+
+  // steady_clock is CLOCK_MONOTONIC on Linux, which the pthread and futex calls are given.
+  static int64_t Now() {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(
+               std::chrono::steady_clock::now().time_since_epoch())
+        .count();
+  }
+
+  int64_t at_;
+};
+
+}  // namespace shmkit::os

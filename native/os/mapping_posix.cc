@@ -1,0 +1,61 @@
+#include "mapping_posix.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace shmkit::os {
+
+const bool kNamesOutliveHandles = true;
+
+Descriptor::~Descriptor() {
+  if (fd_ >= 0) close(fd_);
+}
+
+Status Resize(int fd, const CreateOptions& options) {
+  const auto length = static_cast<off_t>(options.size);
+  if (ftruncate(fd, length) != 0) return Failure{errno, "ftruncate"};
+#if !defined(__APPLE__)
+  if (!options.sparse) {
+    int error;
+    // A signal interrupts the reservation of a large segment; what is reserved stays so.
+    do error = posix_fallocate(fd, 0, length);
+    while (error == EINTR);
+    if (error != 0) return Failure{error, "posix_fallocate"};
+  }
+#endif
+  return Nothing{};
+}
+
+Result<Segment> MapDescriptor(int fd, Access access) {
+  struct stat status;
+  if (fstat(fd, &status) != 0) return Failure{errno, "fstat"};
+  if (status.st_size <= 0) return Failure{EINVAL, "mmap"};
+
+  // A private writable mapping of a descriptor opened for reading shows the live bytes and keeps a
+  // stray write to itself (S7); PROT_READ alone would end the process on the first one.
+  const int flags = access == Access::kReadOnly ? MAP_PRIVATE | MAP_NORESERVE : MAP_SHARED;
+  const auto size = static_cast<size_t>(status.st_size);
+  void* address = mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, fd, 0);
+  if (address == MAP_FAILED) return Failure{errno, "mmap"};
+  return Segment{
+      address, size,
+      Identity{static_cast<uint64_t>(status.st_dev), static_cast<uint64_t>(status.st_ino)},
+      nullptr};
+}
+
+void Unmap(const Segment& segment) { munmap(segment.address, segment.size); }
+
+void Bury(const Segment& segment) {
+  // One call swaps the mapping: at no moment is the range free for another thread's mmap (S6).
+  const int flags = MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  // Should the system refuse, the segment itself stays mapped, which is as safe.
+  (void)mmap(segment.address, segment.size, PROT_READ | PROT_WRITE, flags, -1, 0);
+}
+
+void Drain(const Segment& buried) { madvise(buried.address, buried.size, MADV_DONTNEED); }
+
+void Exhume(const Segment& buried) { munmap(buried.address, buried.size); }
+
+}  // namespace shmkit::os

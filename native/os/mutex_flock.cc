@@ -1,0 +1,162 @@
+// A lock file under flock(2), beside an owner word in the shared storage.
+//
+// For systems without robust mutexes (macOS); builds and runs on Linux too, so that it is tested.
+// flock gives what matters: the kernel releases it with its descriptor, by whatever end. Each
+// acquisition opens a description of its own, so that threads exclude each other, and the thread
+// that holds it owns the descriptor, so that the thread's end releases it. Its owner word tells the
+// next owner that the last one never said goodbye.
+//
+// States of the owner word, which only the holder of the flock changes:
+//   kFree   nobody owns the mutex, or its owner has just taken the flock and not yet said so
+//   kOwned  somebody does; seen by one who gets the flock, it means that this owner died
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstring>
+#include <new>
+#include <string>
+#include <unordered_map>
+
+#include "abi.h"
+#include "mutex.h"
+#include "waiter.h"
+
+namespace shmkit::os {
+
+namespace {
+
+constexpr uint32_t kMark = 0x6b636c66;  // "flck"
+constexpr uint32_t kFree = 0;
+constexpr uint32_t kOwned = 1;
+
+// flock has no timed form. A timed wait sleeps on the release count and looks again this often,
+// because an owner that dies counts nothing.
+constexpr double kDeathWatchMs = 5;
+
+struct Storage {
+  std::atomic<uint32_t> mark;
+  std::atomic<uint32_t> owner;
+  WaitWord releases;
+};
+static_assert(sizeof(Storage) <= kMutexBytes, "the storage holds a mutex");
+
+Storage* Of(void* storage) { return static_cast<Storage*>(storage); }
+
+std::string PathOf(const ObjectId& id) {
+  static const char kDigits[] = "0123456789abcdef";
+  std::string path = "/tmp/shmkit-";
+  for (const uint8_t byte : id) {
+    path += kDigits[byte >> 4];
+    path += kDigits[byte & 15];
+  }
+  return path + ".lock";
+}
+
+// The descriptors by which this thread holds mutexes, by their storage.
+class Holdings {
+ public:
+  ~Holdings() {
+    for (const auto& held : descriptors_) close(held.second);
+  }
+  void Add(const void* storage, int fd) { descriptors_[storage] = fd; }
+  void Release(const void* storage) {
+    const auto held = descriptors_.find(storage);
+    if (held == descriptors_.end()) return;
+    close(held->second);
+    descriptors_.erase(held);
+  }
+
+ private:
+  std::unordered_map<const void*, int> descriptors_;
+};
+
+thread_local Holdings holdings;
+
+int OpenFile(const ObjectId& id) { return open(PathOf(id).c_str(), O_RDWR | O_CLOEXEC); }
+
+int Flock(int fd, int operation) {
+  int result;
+  do result = flock(fd, operation);
+  while (result != 0 && errno == EINTR);
+  return result;
+}
+
+// Having the flock through `fd`.
+Grant Settle(Storage* storage, int fd) {
+  holdings.Add(storage, fd);
+  return storage->owner.exchange(kOwned) == kOwned ? Grant::kOwnerDied : Grant::kAcquired;
+}
+
+Grant Take(Storage* storage, const ObjectId& id, int operation) {
+  const int fd = OpenFile(id);
+  if (fd < 0) return Grant::kBroken;
+  if (Flock(fd, operation) == 0) return Settle(storage, fd);
+  const bool busy = errno == EWOULDBLOCK;
+  close(fd);
+  return busy ? Grant::kTimeout : Grant::kBroken;
+}
+
+}  // namespace
+
+Status Mutex::Initialize(void* storage, const ObjectId& id, unsigned mode) {
+  const int flags = O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC;
+  const int fd = open(PathOf(id).c_str(), flags, static_cast<mode_t>(mode));
+  if (fd < 0) return Failure{errno, "open"};
+  close(fd);
+  new (storage) Storage{{kMark}, {kFree}, {}};
+  return Nothing{};
+}
+
+void Mutex::Dispose(const ObjectId& id) { unlink(PathOf(id).c_str()); }
+
+uint32_t Mutex::AbiWord() {
+  // The storage is two plain words: any C library and word size may share it.
+  return ComposeAbiWord(Mechanism::kFlock, Library::kOther, sizeof(Storage));
+}
+
+Result<Mutex> Mutex::Open(void* storage, const ObjectId& id) {
+  return Mutex(storage, id, {&Of(storage)->mark, kMark}, nullptr);
+}
+
+void Mutex::Close() {}
+
+Grant Mutex::Lock() { return Intact() ? Take(Of(storage_), id_, LOCK_EX) : Grant::kBroken; }
+
+Grant Mutex::TryLock() {
+  return Intact() ? Take(Of(storage_), id_, LOCK_EX | LOCK_NB) : Grant::kBroken;
+}
+
+Grant Mutex::LockUntil(const Deadline& deadline) {
+  if (deadline.never()) return Lock();
+  WaitWord& releases = Of(storage_)->releases;
+  for (;;) {
+    const uint32_t seen = releases.value.load();
+    const Grant grant = TryLock();
+    if (grant != Grant::kTimeout || deadline.passed()) return grant;
+    Wait(releases, seen, deadline.Within(kDeathWatchMs));
+  }
+}
+
+void Mutex::Unlock() {
+  Storage* storage = Of(storage_);
+  storage->owner.store(kFree);
+  holdings.Release(storage);
+  storage->releases.value.fetch_add(1);
+  Wake(storage->releases, 1);
+}
+
+Occupancy Mutex::Peek(bool*) {
+  Storage* storage = Of(storage_);
+  if (storage->owner.load() == kFree) return Occupancy::kFree;
+  // A shared flock is refused while the owner lives. Should it be granted, the owner died, and the
+  // owner word stays to tell the next one so.
+  const int fd = OpenFile(id_);
+  if (fd < 0) return Occupancy::kFree;
+  const bool held = Flock(fd, LOCK_SH | LOCK_NB) != 0;
+  close(fd);
+  return held ? Occupancy::kHeld : Occupancy::kFree;
+}
+
+}  // namespace shmkit::os

@@ -1,0 +1,189 @@
+// A robust, process-shared pthread mutex (POSIX.1-2008, pthread_mutexattr_setrobust).
+//
+// Its type is NORMAL: ERRORCHECK compares thread ids, and two containers that share /dev/shm but
+// not a PID namespace have equal ones, which makes a false EDEADLK.
+#include <dlfcn.h>
+#include <features.h>
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "abi.h"
+#include "mutex.h"
+
+namespace shmkit::os {
+
+namespace {
+
+static_assert(sizeof(pthread_mutex_t) <= kMutexBytes, "the storage holds a mutex");
+
+// The kernel's robust-futex ABI: the lock word is the owner's thread id, less two flag bits.
+constexpr uint32_t kOwnerMask = 0x3fffffff;
+
+// Longest wait on a clock that an administrator can set, before the deadline is looked at again.
+constexpr double kRealtimeSliceMs = 1000;
+
+using TimedLock = int (*)(pthread_mutex_t*, clockid_t, const timespec*);
+
+pthread_mutex_t* Of(void* storage) { return static_cast<pthread_mutex_t*>(storage); }
+
+int InitializeRobust(pthread_mutex_t* mutex) {
+  pthread_mutexattr_t attributes;
+  pthread_mutexattr_init(&attributes);
+  pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_NORMAL);
+  pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+  pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+  const int error = pthread_mutex_init(mutex, &attributes);
+  pthread_mutexattr_destroy(&attributes);
+  return error;
+}
+
+// What this process's C library makes of a mutex, learnt from one of its own, so that no private
+// layout is written down here.
+struct Anatomy {
+  static constexpr size_t kAbsent = SIZE_MAX;
+
+  size_t type_offset = 0;  // the word that initialisation sets and nothing changes
+  uint32_t type = 0;
+  size_t owner_offset = kAbsent;  // the lock word of the robust-futex ABI
+  TimedLock monotonic_lock = nullptr;
+
+  Anatomy() {
+    alignas(8) unsigned char bytes[kMutexBytes] = {};
+    pthread_mutex_t* mutex = Of(bytes);
+    InitializeRobust(mutex);
+    const size_t set = Find(bytes, [](uint32_t word) { return word != 0; });
+    if (set != kAbsent) type_offset = set;
+    memcpy(&type, bytes + type_offset, sizeof type);
+
+    const auto self = static_cast<uint32_t>(syscall(SYS_gettid));
+    pthread_mutex_lock(mutex);
+    owner_offset = Find(bytes, [self](uint32_t word) { return word == self; });
+    pthread_mutex_unlock(mutex);
+    pthread_mutex_destroy(mutex);
+
+    // Since glibc 2.30; looked up, so that the library loads beside an older one.
+    monotonic_lock = reinterpret_cast<TimedLock>(dlsym(RTLD_DEFAULT, "pthread_mutex_clocklock"));
+  }
+
+  template <class Predicate>
+  static size_t Find(const unsigned char* bytes, Predicate matches) {
+    for (size_t offset = 0; offset + 4 <= sizeof(pthread_mutex_t); offset += 4) {
+      uint32_t word;
+      memcpy(&word, bytes + offset, sizeof word);
+      if (matches(word)) return offset;
+    }
+    return kAbsent;
+  }
+};
+
+const Anatomy& TheAnatomy() {
+  static const Anatomy anatomy;
+  return anatomy;
+}
+
+const uint32_t* WordAt(const void* storage, size_t offset) {
+  return reinterpret_cast<const uint32_t*>(static_cast<const unsigned char*>(storage) + offset);
+}
+
+Grant Interpret(int error, pthread_mutex_t* mutex) {
+  switch (error) {
+    case 0:
+      return Grant::kAcquired;
+    case EOWNERDEAD:
+      // At once: an unlock without this would make the mutex ENOTRECOVERABLE for ever.
+      pthread_mutex_consistent(mutex);
+      return Grant::kOwnerDied;
+    case EBUSY:
+    case ETIMEDOUT:
+      return Grant::kTimeout;
+    default:
+      return Grant::kBroken;
+  }
+}
+
+timespec ToTimespec(int64_t nanoseconds) {
+  return {static_cast<time_t>(nanoseconds / 1000000000),
+          static_cast<long>(nanoseconds % 1000000000)};
+}
+
+int LockOnRealtime(pthread_mutex_t* mutex, const Deadline& deadline) {
+  for (;;) {
+    timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    const int64_t span = deadline.Within(kRealtimeSliceMs).remaining_nanoseconds();
+    const timespec until = ToTimespec(int64_t{now.tv_sec} * 1000000000 + now.tv_nsec + span);
+    const int error = pthread_mutex_timedlock(mutex, &until);
+    if (error != ETIMEDOUT || deadline.passed()) return error;
+  }
+}
+
+}  // namespace
+
+Status Mutex::Initialize(void* storage, const ObjectId&, unsigned) {
+  if (const int error = InitializeRobust(Of(storage))) return Failure{error, "pthread_mutex_init"};
+  return Nothing{};
+}
+
+void Mutex::Dispose(const ObjectId&) {}
+
+uint32_t Mutex::AbiWord() {
+#if defined(__GLIBC__)
+  constexpr Library library = Library::kGlibc;
+#elif defined(__linux__)
+  constexpr Library library = Library::kMusl;
+#else
+  constexpr Library library = Library::kOther;
+#endif
+  return ComposeAbiWord(Mechanism::kPthread, library, sizeof(pthread_mutex_t));
+}
+
+Result<Mutex> Mutex::Open(void* storage, const ObjectId& id) {
+  // A zeroed or overwritten mutex would lock as a private one, or make the C library abort (M7).
+  const auto* words = static_cast<const std::atomic<uint32_t>*>(storage);
+  const Anatomy& anatomy = TheAnatomy();
+  return Mutex(storage, id, {words + anatomy.type_offset / 4, anatomy.type}, nullptr);
+}
+
+void Mutex::Close() {}
+
+Grant Mutex::Lock() {
+  if (!Intact()) return Grant::kBroken;
+  return Interpret(pthread_mutex_lock(Of(storage_)), Of(storage_));
+}
+
+Grant Mutex::TryLock() {
+  if (!Intact()) return Grant::kBroken;
+  return Interpret(pthread_mutex_trylock(Of(storage_)), Of(storage_));
+}
+
+Grant Mutex::LockUntil(const Deadline& deadline) {
+  if (deadline.never()) return Lock();
+  if (!Intact()) return Grant::kBroken;
+  const TimedLock monotonic = TheAnatomy().monotonic_lock;
+  if (!monotonic) return Interpret(LockOnRealtime(Of(storage_), deadline), Of(storage_));
+  const timespec until = ToTimespec(deadline.at_nanoseconds());
+  return Interpret(monotonic(Of(storage_), CLOCK_MONOTONIC, &until), Of(storage_));
+}
+
+void Mutex::Unlock() { pthread_mutex_unlock(Of(storage_)); }
+
+Occupancy Mutex::Peek(bool* owner_died) {
+  const size_t offset = TheAnatomy().owner_offset;
+  if (offset != Anatomy::kAbsent) {
+    const uint32_t word = __atomic_load_n(WordAt(storage_, offset), __ATOMIC_RELAXED);
+    // The kernel clears the id of an owner that died.
+    return word & kOwnerMask ? Occupancy::kHeld : Occupancy::kFree;
+  }
+  const Grant grant = TryLock();
+  if (grant == Grant::kTimeout) return Occupancy::kHeld;
+  if (grant == Grant::kBroken) return Occupancy::kFree;
+  if (grant == Grant::kOwnerDied) *owner_died = true;
+  Unlock();
+  return Occupancy::kFree;
+}
+
+}  // namespace shmkit::os

@@ -1,0 +1,100 @@
+// Contract: named segments of shared memory.
+//
+// A segment is a run of bytes that any process on the machine can map by its name. The bytes are
+// the user's: nothing is put before, after or between them.
+//
+// Guarantees, by number:
+//
+//   S1  Create is exclusive: of any number of processes creating one name, one succeeds and the
+//       others get EEXIST.
+//   S2  Nobody attaches to a half-made segment. Where the platform can publish a finished object
+//       under a name (Linux), a creator killed at any moment leaves nothing behind. Elsewhere an
+//       attacher waits a bounded time for the creator, then clears what it left.
+//   S3  Unless `sparse`, every page is reserved at creation: a lack of memory is ENOSPC from
+//       Create, never SIGBUS at a later touch. (macOS offers no such reservation.)
+//   S4  Unlink with an identity removes the name only while it still leads to that very object, as
+//       far as the platform can tell.
+//   S5  A mapping outlives its name, and holds no file descriptor.
+//   S6  After Bury the address range is still mapped, to anonymous memory that belongs to nobody:
+//       a late write through a stale pointer neither crashes nor reaches the segment.
+//   S7  A read-only attach reads what others write; a write through it stays private to the page
+//       copy it makes, and never faults.
+//
+// Mechanisms: segment_linux.cc publishes O_TMPFILE files in /dev/shm; segment_shm_open.cc is
+// portable POSIX and macOS; both map with mapping_posix.cc. segment_win32.cc is Windows. The build
+// files choose.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "result.h"
+
+namespace shmkit::os {
+
+// Tells two objects apart that bear one name one after the other.
+struct Identity {
+  uint64_t device;
+  uint64_t object;
+
+  bool operator==(const Identity& other) const {
+    return device == other.device && object == other.object;
+  }
+};
+
+struct Segment {
+  void* address;
+  size_t size;  // exact on Linux; Windows and macOS round up to pages
+  Identity identity;
+  void* keep_alive;  // Windows: the section handle, without which the name would go; else null
+};
+
+enum class Access { kReadWrite, kReadOnly };
+
+struct CreateOptions {
+  size_t size;
+  unsigned mode;  // permission bits; the umask applies, as for any file
+  bool sparse;    // leave pages unreserved (gives up S3)
+};
+
+// Fills a new segment before anyone else can see it.
+struct Initializer {
+  Status (*fill)(void* memory, void* context);
+  void* context;
+};
+
+struct Listing {
+  std::string name;
+  uint64_t size;
+  unsigned mode;
+  unsigned uid;
+};
+
+// Names are one path component in UTF-8, without a leading slash; the caller has checked that.
+Result<Segment> Create(const std::string& name, const CreateOptions& options,
+                       const Initializer* initializer = nullptr);
+Result<Segment> Attach(const std::string& name, Access access);
+Status Unlink(const std::string& name, const Identity* only_if = nullptr);
+
+// Every segment there is, or ENOTSUP where the system does not tell.
+Result<std::vector<Listing>> List();
+
+// Gives memory, address range and name handle back.
+void Unmap(const Segment& segment);
+// Gives the memory and the name handle back but keeps the range (S6), until Exhume.
+void Bury(const Segment& segment);
+// Drops what late writers may have put into a buried range.
+void Drain(const Segment& buried);
+// Gives a buried range back.
+void Exhume(const Segment& buried);
+
+// False where a name goes by itself with its last handle, and Unlink removes nothing (Windows).
+extern const bool kNamesOutliveHandles;
+// True where an object appears under its name finished, or not at all (S2).
+extern const bool kPublishesWhole;
+// How long a name may be, in bytes of UTF-8.
+extern const size_t kNameLimitBytes;
+
+}  // namespace shmkit::os

@@ -1,0 +1,101 @@
+// Segments through shm_open(3): macOS and other POSIX systems. A name exists here before its
+// object has a size, so the creator and the attachers keep a protocol (S2): an attacher that finds
+// an empty object waits for it; one that stays empty had a creator that died, and is removed; and
+// a creator makes sure, last of all, that the name still leads to what it made.
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "deadline.h"
+#include "mapping_posix.h"
+#include "segment.h"
+
+namespace shmkit::os {
+
+namespace {
+
+constexpr double kCreatorGraceMs = 1000;
+constexpr useconds_t kNapMicroseconds = 500;
+
+std::string PathOf(const std::string& name) { return '/' + name; }
+
+Result<Identity> IdentityOf(const std::string& name) {
+  const Descriptor fd(shm_open(PathOf(name).c_str(), O_RDONLY, 0));
+  struct stat status;
+  if (!fd.valid()) return Failure{errno, "shm_open"};
+  if (fstat(fd.get(), &status) != 0) return Failure{errno, "fstat"};
+  return Identity{static_cast<uint64_t>(status.st_dev), static_cast<uint64_t>(status.st_ino)};
+}
+
+Result<Segment> Furnish(int fd, const CreateOptions& options, const Initializer* initializer) {
+  if (Status sized = Resize(fd, options); !sized.ok()) return sized.failure();
+  Result<Segment> mapped = MapDescriptor(fd, Access::kReadWrite);
+  if (!mapped.ok() || !initializer) return mapped;
+  const Status filled = initializer->fill(mapped.value().address, initializer->context);
+  if (filled.ok()) return mapped;
+  Unmap(mapped.value());
+  return filled.failure();
+}
+
+// Whether the object got its size within the creator's grace.
+bool WaitForSize(int fd) {
+  const Deadline grace = Deadline::After(kCreatorGraceMs);
+  struct stat status;
+  while (fstat(fd, &status) == 0 && status.st_size == 0) {
+    if (grace.passed()) return false;
+    usleep(kNapMicroseconds);
+  }
+  return true;
+}
+
+}  // namespace
+
+const bool kPublishesWhole = false;
+#if defined(__APPLE__)
+const size_t kNameLimitBytes = 30;  // PSHMNAMLEN less the slash
+#else
+const size_t kNameLimitBytes = 254;
+#endif
+
+Result<Segment> Create(const std::string& name, const CreateOptions& options,
+                       const Initializer* initializer) {
+  const int flags = O_CREAT | O_EXCL | O_RDWR;
+  const Descriptor fd(shm_open(PathOf(name).c_str(), flags, static_cast<mode_t>(options.mode)));
+  if (!fd.valid()) return Failure{errno, "shm_open"};
+
+  Result<Segment> made = Furnish(fd.get(), options, initializer);
+  if (!made.ok()) {
+    shm_unlink(PathOf(name).c_str());
+    return made;
+  }
+  const Result<Identity> named = IdentityOf(name);
+  if (named.ok() && named.value() == made.value().identity) return made;
+  Unmap(made.value());
+  return Failure{EEXIST, "shm_open"};
+}
+
+Result<Segment> Attach(const std::string& name, Access access) {
+  const int flags = access == Access::kReadOnly ? O_RDONLY : O_RDWR;
+  const Descriptor fd(shm_open(PathOf(name).c_str(), flags, 0));
+  if (!fd.valid()) return Failure{errno, "shm_open"};
+  if (!WaitForSize(fd.get())) {
+    shm_unlink(PathOf(name).c_str());
+    return Failure{ENOENT, "shm_open"};
+  }
+  return MapDescriptor(fd.get(), access);
+}
+
+Status Unlink(const std::string& name, const Identity* only_if) {
+  if (only_if) {
+    const Result<Identity> named = IdentityOf(name);
+    if (!named.ok()) return Failure{named.failure().error, "shm_unlink"};
+    if (!(named.value() == *only_if)) return Failure{ENOENT, "shm_unlink"};
+  }
+  if (shm_unlink(PathOf(name).c_str()) != 0) return Failure{errno, "shm_unlink"};
+  return Nothing{};
+}
+
+Result<std::vector<Listing>> List() { return Failure{ENOTSUP, "shm_open"}; }
+
+}  // namespace shmkit::os

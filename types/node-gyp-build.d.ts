@@ -1,0 +1,5 @@
+declare module 'node-gyp-build' {
+  /** Loads the addon of the package in `directory`: one just built, else a prebuilt one. */
+  function load(directory: string): unknown;
+  export = load;
+}
