@@ -43,9 +43,9 @@ export class SharedMemoryError extends Error {
   /** An {@link ErrorCode}, or another code of the operating system's, such as `EMFILE`. */
   // The intersection keeps completion of the known codes while any string is allowed.
   readonly code: ErrorCode | (string & {});
-  readonly syscall?: string;
-  readonly errno?: number;
-  readonly resource?: string;
+  declare readonly syscall?: string;
+  declare readonly errno?: number;
+  declare readonly resource?: string;
 
   constructor(code: ErrorCode | (string & {}), message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { native } from './binding';
 import { SharedMemoryError, invalidType } from './errors';
 
@@ -41,7 +40,9 @@ export function parseSystemName(full: string): { kind: Kind; name: string } {
 
 /** A name that nobody has: 64 random bits. */
 export function freshName(): string {
-  return `shm_${randomBytes(8).toString('hex')}`;
+  // The global is loaded when first used; importing node:crypto would cost 5 ms at every start.
+  const [bits = 0n] = crypto.getRandomValues(new BigUint64Array(1));
+  return `shm_${bits.toString(16).padStart(16, '0')}`;
 }
 
 function checkName(kind: Kind, name: unknown): asserts name is string {

@@ -3,7 +3,7 @@
 // A seat is an environment's use of a LockObject, one per object however many handles there are,
 // so that one thread never competes with itself unknowingly; TypeScript counts the handles. A
 // thread's environment goes through Leave when it ends, and leaves its held locks to the system
-// (AgentThread A3, LockObject L4).
+// (AgentThread A3, LockObject L5).
 #pragma once
 
 #include <napi.h>

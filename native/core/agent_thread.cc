@@ -62,7 +62,7 @@ std::optional<Acquired> AgentThread::Collect() {
 
 Acquired AgentThread::CollectUntil(const os::Deadline& deadline) {
   std::unique_lock<std::mutex> guard(mutex_);
-  const auto granted = [this] { return state_ == State::kGranted; };
+  const auto granted = [this] { return state_ == State::kGranted && !cancelled_; };
   if (deadline.never()) {
     changed_.wait(guard, granted);
   } else {
@@ -82,7 +82,7 @@ void AgentThread::Release() {
 void AgentThread::Quit() {
   const std::lock_guard<std::mutex> guard(mutex_);
   quitting_ = true;
-  // The kernel will look at the mapping when the thread ends, whenever that is (L4).
+  // The kernel will look at the mapping when the thread ends, whenever that is (L5).
   if (state_ == State::kTaken) object_->Pin();
   changed_.notify_all();
 }
@@ -136,9 +136,10 @@ void AgentThread::Pursue(std::unique_lock<std::mutex>& guard) {
 void AgentThread::Keep(std::unique_lock<std::mutex>& guard) {
   changed_.wait(guard, [this] {
     return quitting_ || state_ == State::kReleasing || state_ == State::kIdle ||
-           (state_ == State::kGranted && cancelled_);
+           state_ == State::kWanted || (state_ == State::kGranted && cancelled_);
   });
-  if (state_ == State::kIdle) return;  // an outcome without the lock, collected
+  // An outcome without the lock was collected, and perhaps the lock requested again since.
+  if (state_ == State::kIdle || state_ == State::kWanted) return;
   const bool held = state_ != State::kGranted || IsHeld(outcome_);
   if (quitting_ && state_ == State::kTaken) return;  // A3
   if (held) {

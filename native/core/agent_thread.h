@@ -16,7 +16,7 @@
 // Invariants, by number:
 //
 //   A1  The thread that locks is the thread that unlocks.
-//   A2  A grant that nobody wants any more is put back with its news (LockObject L3).
+//   A2  A grant that nobody wants any more is put back with its news (LockObject L4).
 //   A3  When the client goes (Quit) while it holds the lock, the thread ends without unlocking: the
 //       system tells the next owner that the last one died.
 //   A4  Nobody joins the thread: it may be asleep in a lock whose owner never ends. It keeps what

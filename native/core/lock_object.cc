@@ -16,6 +16,9 @@ namespace {
 // How long Unlink waits for an owner that is about to release, before it leaves the rest to it.
 constexpr double kUnlinkGraceMs = 10;
 
+// How long somebody who finds a dead object under its name waits for the owner that killed it.
+constexpr double kFinisherGraceMs = 1000;
+
 // How long an attacher waits for a creator to finish, where it can be seen at work at all.
 constexpr double kCreatorGraceMs = 1000;
 
@@ -86,7 +89,8 @@ std::optional<Refusal> Inspect(const os::Segment& segment, uint32_t* found) {
   const auto& header = *static_cast<const Header*>(segment.address);
   *found = static_cast<uint32_t>(segment.size);
   if (segment.size < kLockBytes) return Refusal::kTruncated;
-  if (header.magic == 0) AwaitCreator(header);
+  // What is here of the rest of the header may be half written until the state is.
+  if (header.magic == 0 || header.magic == kMagic) AwaitCreator(header);
   *found = header.magic;
   if (header.magic == 0) return Refusal::kUnfinished;
   if (header.magic != kMagic) return Refusal::kForeign;
@@ -96,7 +100,6 @@ std::optional<Refusal> Inspect(const os::Segment& segment, uint32_t* found) {
   if (header.abi != os::Mutex::AbiWord()) return Refusal::kAbi;
   *found = header.kind;
   if (header.kind != static_cast<uint16_t>(Kind::kLock)) return Refusal::kKind;
-  AwaitCreator(header);
   *found = header.state.load(std::memory_order_acquire);
   if (*found == kMaking || *found > kDead) return Refusal::kUnfinished;
   return std::nullopt;
@@ -126,33 +129,43 @@ LockObject* LockObject::Adopt(const std::string& name, const os::Segment& segmen
   return object;
 }
 
+// The object that has the name, if it is one to use. When it was not and has been cleared away,
+// `*cleared`.
+LockObject* LockObject::Find(const std::string& name, OpenFailure* why, bool* cleared) {
+  const os::Result<os::Segment> found = os::Attach(name, os::Access::kReadWrite);
+  if (!found.ok()) {
+    *why = {found.failure(), std::nullopt, 0};
+    // An object without bytes cannot be mapped, and is the extreme of a truncated one.
+    if (found.failure().error == EINVAL) *why = {{0, ""}, Refusal::kTruncated, 0};
+    return nullptr;
+  }
+  const os::Segment& segment = found.value();
+  uint32_t word = 0;
+  if (const auto refusal = Inspect(segment, &word)) {
+    // What a creator left that died at work is cleared; where it cannot have, it is not ours.
+    const bool litter = refusal == Refusal::kUnfinished && !os::kPublishesWhole;
+    *cleared = litter && os::Unlink(name, &segment.identity).ok();
+    os::Unmap(segment);
+    *why = {{0, ""}, refusal, word};
+    return nullptr;
+  }
+  LockObject* object = Adopt(name, segment, why);
+  if (!object || word != kDead) return object;
+  const os::Status gone = object->Clear();
+  object->DropReference();
+  *cleared = gone.ok() || gone.failure().error == ENOENT;
+  if (!*cleared) *why = {gone.failure(), std::nullopt, 0};
+  return nullptr;
+}
+
 LockObject* LockObject::Open(const std::string& name, unsigned mode, Disposition disposition,
                              OpenFailure* why) {
   for (int round = 0; round < kMostRounds; ++round) {
+    bool cleared = false;
     if (disposition != Disposition::kCreate) {
-      const os::Result<os::Segment> found = os::Attach(name, os::Access::kReadWrite);
-      if (found.ok()) {
-        const os::Segment& segment = found.value();
-        uint32_t word = 0;
-        if (const auto refusal = Inspect(segment, &word)) {
-          // What a creator left that died at work is cleared; where it cannot have, it is not ours.
-          const bool litter = refusal == Refusal::kUnfinished && !os::kPublishesWhole;
-          const bool cleared = litter && os::Unlink(name, &segment.identity).ok();
-          os::Unmap(segment);
-          if (cleared) continue;
-          *why = {{0, ""}, refusal, word};
-          return nullptr;
-        }
-        if (word == kDead) {
-          // Its unlinker died, or is about to remove the name: help, and look again.
-          (void)os::Unlink(name, &segment.identity);
-          os::Unmap(segment);
-          continue;
-        }
-        return Adopt(name, segment, why);
-      }
-      *why = {found.failure(), std::nullopt, 0};
-      if (disposition == Disposition::kAttach || found.failure().error != ENOENT) return nullptr;
+      if (LockObject* object = Find(name, why, &cleared)) return object;
+      if (cleared) continue;
+      if (disposition == Disposition::kAttach || why->failure.error != ENOENT) return nullptr;
     }
     Plan plan{mode, RandomId()};
     const os::Initializer initializer{FillLock, &plan};
@@ -161,7 +174,12 @@ LockObject* LockObject::Open(const std::string& name, unsigned mode, Disposition
     if (made.ok()) return Adopt(name, made.value(), why);
     os::Mutex::Dispose(plan.id);
     *why = {made.failure(), std::nullopt, 0};
-    if (disposition == Disposition::kCreate || made.failure().error != EEXIST) return nullptr;
+    if (made.failure().error != EEXIST) return nullptr;
+    if (disposition == Disposition::kCreate) {
+      OpenFailure ignored{};
+      if (LockObject* taken = Find(name, &ignored, &cleared)) taken->DropReference();
+      if (!cleared) return nullptr;
+    }
   }
   return nullptr;
 }
@@ -188,10 +206,12 @@ void LockObject::Pin() {
 
 Acquired LockObject::SettleUncommon(os::Grant grant) {
   if (grant == os::Grant::kTimeout) return Acquired::kTimeout;
-  if (grant == os::Grant::kBroken) return Acquired::kBroken;
+  const uint32_t state = header_->state.load(std::memory_order_relaxed);
+  // A dead object may have lost what its mutex kept outside of it.
+  if (grant == os::Grant::kBroken) return state == kDead ? Acquired::kGone : Acquired::kBroken;
   if (grant == os::Grant::kOwnerDied) header_->news.store(kOwnerDied, std::memory_order_relaxed);
 
-  switch (header_->state.load(std::memory_order_relaxed)) {
+  switch (state) {
     case kLive:
       break;
     case kDoomed:
@@ -220,18 +240,30 @@ bool LockObject::IsLocked() {
   return held;
 }
 
-// Holding the lock (L2). A kill between the two steps leaves a dead object under the name, which
-// the next to attach removes.
+// Holding the lock (L2, L3). A kill after the first step leaves a dead object under the name, which
+// the next to come there clears. What the mutex keeps outside goes last: without it, nobody could
+// acquire the lock to do so.
 os::Status LockObject::Finish() {
   header_->state.store(kDead, std::memory_order_release);
+  const os::Status unlinked = os::Unlink(name_, &segment_.identity);
   os::Mutex::Dispose(IdOf(*header_));
-  return os::Unlink(name_, &segment_.identity);
+  return unlinked;
+}
+
+// A dead object that still has its name: its last owner died before it removed it, or is about to.
+os::Status LockObject::Clear() {
+  const os::Grant grant = mutex_.LockUntil(os::Deadline::After(kFinisherGraceMs));
+  if (grant == os::Grant::kTimeout) return os::Failure{EBUSY, "unlink"};
+  const os::Status finished = Finish();
+  if (grant != os::Grant::kBroken) mutex_.Unlock();
+  return finished;
 }
 
 os::Status LockObject::Unlink(bool held_by_this_thread) {
   if (!os::kNamesOutliveHandles) return os::Unlink(name_);
-  uint32_t live = kLive;
-  header_->state.compare_exchange_strong(live, kDoomed);
+  uint32_t state = kLive;
+  header_->state.compare_exchange_strong(state, kDoomed);
+  if (state == kDead) return os::Failure{ENOENT, "unlink"};
   // Not before the owner is done: the name must not lead to a free lock until then.
   if (held_by_this_thread) return os::Nothing{};
 
@@ -239,9 +271,9 @@ os::Status LockObject::Unlink(bool held_by_this_thread) {
   if (grant == os::Grant::kTimeout) return os::Nothing{};
   // A lock that nobody can ever acquire guards nothing: only its name is left to go.
   if (grant == os::Grant::kBroken) return os::Unlink(name_, &segment_.identity);
-  const os::Status finished = header_->state.load(std::memory_order_relaxed) == kDead
-                                  ? os::Status(os::Failure{ENOENT, "unlink"})
-                                  : Finish();
+  // Its owner may have finished on the way out.
+  const bool dead = header_->state.load(std::memory_order_relaxed) == kDead;
+  const os::Status finished = dead ? os::Status(os::Nothing{}) : Finish();
   mutex_.Unlock();
   return finished;
 }

@@ -9,9 +9,12 @@
 //       unlocks. So whoever acquires a lock that is not dead holds the object that the name leads
 //       to, and nobody else can hold another one under that name: unlinking never lets two owners
 //       in. Anyone may write kDoomed over kLive.
-//   L3  News of a dead owner reaches somebody who keeps the lock. Whoever acquires it only to give
+//   L3  A dead object's name is removed by whoever owns its lock, and by nobody else: to look whether
+//       a name leads to the object and to remove it are two steps, between which another remover
+//       could make room for a new object, and ours would remove that.
+//   L4  News of a dead owner reaches somebody who keeps the lock. Whoever acquires it only to give
 //       it back leaves the news in the header.
-//   L4  A mapping under a lock that may be held by a thread of this process stays for good: the
+//   L5  A mapping under a lock that may be held by a thread of this process stays for good: the
 //       kernel walks that thread's list of locks when it ends.
 #pragma once
 
@@ -50,7 +53,7 @@ class LockObject {
                           OpenFailure* why);
   void AddReference();
   void DropReference();
-  // L4: from now on the last reference does not unmap it.
+  // L5: from now on the last reference does not unmap it.
   void Pin();
 
   Acquired Lock() { return Settle(mutex_.Lock()); }
@@ -60,7 +63,7 @@ class LockObject {
     if (header_->state.load(std::memory_order_relaxed) == kDoomed) (void)Finish();
     mutex_.Unlock();
   }
-  // Gives back a lock that nobody used, with the news it came with (L3).
+  // Gives back a lock that nobody used, with the news it came with (L4).
   void PutBack(Acquired acquired);
 
   bool IsLocked();
@@ -76,6 +79,7 @@ class LockObject {
         header_(static_cast<Header*>(segment.address)),
         mutex_(mutex) {}
 
+  static LockObject* Find(const std::string& name, OpenFailure* why, bool* cleared);
   static LockObject* Adopt(const std::string& name, const os::Segment& segment, OpenFailure* why);
 
   Acquired Settle(os::Grant grant) {
@@ -87,6 +91,7 @@ class LockObject {
   }
   Acquired SettleUncommon(os::Grant grant);
   os::Status Finish();
+  os::Status Clear();
 
   const std::string name_;
   const os::Segment segment_;

@@ -1,6 +1,7 @@
 #include "mapping_posix.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,10 +19,16 @@ Status Resize(int fd, const CreateOptions& options) {
   if (ftruncate(fd, length) != 0) return Failure{errno, "ftruncate"};
 #if !defined(__APPLE__)
   if (!options.sparse) {
+    // On many kernels any signal interrupts a tmpfs' reservation, which is then undone as a whole:
+    // a large one would never come to its end under a profiler's regular signals.
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     int error;
-    // A signal interrupts the reservation of a large segment; what is reserved stays so.
     do error = posix_fallocate(fd, 0, length);
     while (error == EINTR);
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
     if (error != 0) return Failure{error, "posix_fallocate"};
   }
 #endif

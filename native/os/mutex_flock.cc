@@ -64,6 +64,8 @@ class Holdings {
   void Release(const void* storage) {
     const auto held = descriptors_.find(storage);
     if (held == descriptors_.end()) return;
+    // Not by closing alone: a process that is just being forked may have the descriptor too.
+    flock(held->second, LOCK_UN);
     close(held->second);
     descriptors_.erase(held);
   }

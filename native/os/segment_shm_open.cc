@@ -80,7 +80,13 @@ Result<Segment> Attach(const std::string& name, Access access) {
   const Descriptor fd(shm_open(PathOf(name).c_str(), flags, 0));
   if (!fd.valid()) return Failure{errno, "shm_open"};
   if (!WaitForSize(fd.get())) {
-    shm_unlink(PathOf(name).c_str());
+    // Others may have waited for the same creator, and one of them have made a successor already.
+    struct stat status;
+    if (fstat(fd.get(), &status) == 0) {
+      const Identity waited_for{static_cast<uint64_t>(status.st_dev),
+                                static_cast<uint64_t>(status.st_ino)};
+      (void)Unlink(name, &waited_for);
+    }
     return Failure{ENOENT, "shm_open"};
   }
   return MapDescriptor(fd.get(), access);
