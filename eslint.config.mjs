@@ -9,7 +9,7 @@ export default tseslint.config(
     files: ['**/*.ts', '**/*.mts'],
     extends: [...tseslint.configs.strictTypeChecked, ...tseslint.configs.stylisticTypeChecked],
     plugins: { tsdoc },
-    languageOptions: { parserOptions: { projectService: true } },
+    languageOptions: { parserOptions: { project: ['tsconfig.json', 'tsconfig.check.json'] } },
     rules: {
       'tsdoc/syntax': 'error',
       eqeqeq: 'error',

@@ -1,0 +1,129 @@
+// Bytes in shared memory are input: what is found under a lock's name may be anything.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { NamedLock } from 'shmkit';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { native } from '../../dist/binding';
+import { layout } from '../../dist/core/layout';
+import { start } from '../support/children';
+import { expectCode, expectRejection } from '../support/errors';
+import { uniqueName } from '../support/names';
+
+describe.runIf(process.platform === 'linux')('a lock whose file was written by others', () => {
+  let name: string;
+  let path: string;
+
+  beforeEach(() => {
+    name = uniqueName('lock');
+    path = `/dev/shm/shmkit.lock.${name}`;
+    NamedLock.create({ name }).close();
+  });
+
+  afterEach(() => {
+    // What has no bytes at all is no lock of any version, so that its name can go.
+    writeFileSync(path, '');
+    expectCode(() => NamedLock.attach(name), 'ERR_CORRUPT', name, '0 bytes');
+    NamedLock.unlink(name);
+  });
+
+  /** Overwrites bytes in place, as another process would. */
+  function poke(offset: number, ...words: number[]): void {
+    const bytes = readFileSync(path);
+    new Uint32Array(bytes.buffer, bytes.byteOffset + offset, words.length).set(words);
+    writeFileSync(path, bytes, { flag: 'r+' });
+  }
+
+  function word(offset: number): number {
+    return readFileSync(path).readUint32LE(offset);
+  }
+
+  function expectRefused(code: string, ...said: (string | RegExp)[]): void {
+    expectCode(() => NamedLock.attach(name), code, name, ...said);
+    expectCode(() => NamedLock.open(name), code, name, ...said);
+    expectCode(() => NamedLock.create({ name }), 'EEXIST', name);
+  }
+
+  it('is refused when it is truncated', () => {
+    writeFileSync(path, readFileSync(path).subarray(0, 100));
+    expectRefused('ERR_CORRUPT', '100 bytes', String(layout.lockBytes));
+  });
+
+  it('is refused when it is none', () => {
+    writeFileSync(path, Buffer.alloc(4096, 'x'));
+    expectRefused('ERR_CORRUPT', /begin/, /unlink\(\)/);
+  });
+
+  it('is refused when it is all zeroes', () => {
+    writeFileSync(path, Buffer.alloc(4096));
+    expectRefused('ERR_CORRUPT', /finish/);
+  });
+
+  it('is refused when it is of another layout version', () => {
+    poke(layout.versionAt, (layout.lockKind << 16) | 9);
+    expectRefused('ERR_ABI_MISMATCH', 'version 9', `has ${layout.version}`);
+    expectCode(() => NamedLock.unlink(name), 'ERR_ABI_MISMATCH', name);
+  });
+
+  it('is refused when its mutex is of another C library', () => {
+    // musl's: the library's byte is the second.
+    poke(layout.abiAt, (word(layout.abiAt) & ~0xff00) | (2 << 8));
+    expectRefused('ERR_ABI_MISMATCH', /musl/, /glibc/);
+    expectCode(() => NamedLock.unlink(name), 'ERR_ABI_MISMATCH', name);
+  });
+
+  it('is refused when it is of another kind', () => {
+    poke(layout.versionAt, (7 << 16) | layout.version);
+    expectRefused('ERR_WRONG_KIND', 'kind 7', `kind ${layout.lockKind}`);
+  });
+
+  it('is refused when its state is none there is', () => {
+    poke(layout.stateAt, 77);
+    expectRefused('ERR_CORRUPT');
+  });
+
+  it('can be unlinked when it is no lock of any version', () => {
+    writeFileSync(path, Buffer.alloc(4096, 'x'));
+    NamedLock.unlink(name);
+    expectCode(() => NamedLock.attach(name), 'ENOENT', name);
+    NamedLock.create({ name }).close();
+  });
+
+  it('is an error, not a hang or a crash, when it is overwritten in use', async () => {
+    using lock = NamedLock.attach(name);
+    const whole = readFileSync(path);
+    for (const fill of [0x00, 0xff, 0x5a]) {
+      poke(layout.mutexAt, ...Array.from({ length: 16 }, () => fill * 0x01010101));
+      expectCode(() => lock.acquireSync(), 'ERR_CORRUPT', name, /unlink/);
+      expectCode(() => lock.acquireSync({ timeout: 10 }), 'ERR_CORRUPT', name);
+      expectCode(() => lock.tryAcquire(), 'ERR_CORRUPT', name);
+      await expectRejection(lock.acquire(), 'ERR_CORRUPT', name);
+    }
+    writeFileSync(path, whole, { flag: 'r+' });
+    lock.acquireSync().release();
+    poke(layout.stateAt, 99);
+    expectCode(() => lock.acquireSync(), 'ERR_CORRUPT', name);
+    writeFileSync(path, whole, { flag: 'r+' });
+    lock.acquireSync().release();
+  });
+
+  it('is cleared when its unlinker died between marking it and removing the name', () => {
+    poke(layout.stateAt, 3);
+    expectCode(() => NamedLock.attach(name), 'ENOENT', name);
+    NamedLock.open(name).close();
+  });
+
+  it('survives bytes flipped anywhere before it is opened', async () => {
+    const whole = readFileSync(path);
+    const child = start('header-fuzz', [name, path, [...whole]]);
+    expect(await child.hear()).toEqual({ rounds: 256 * 3 });
+    await child.succeed();
+    NamedLock.open(name).close();
+  });
+});
+
+describe('the layout', () => {
+  it('is the same on both sides of the addon', () => {
+    const { abi, ...ofNative } = native.layout;
+    expect(ofNative).toEqual(layout);
+    expect(abi).toBeTypeOf('number');
+  });
+});

@@ -1,0 +1,74 @@
+// Processes fight for a lock and are killed at random moments, holding, waiting or on the way.
+import { randomInt } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { NamedLock, SharedMemory } from 'shmkit';
+import { describe, expect, it } from 'vitest';
+import { start, type Child } from '../support/children';
+import { uniqueName } from '../support/names';
+
+const kills = 200;
+const fighters = 4;
+
+describe(`${kills} kills among ${fighters} fighters`, () => {
+  it('never let two in, and never leave anyone stuck', { timeout: 400_000 }, async () => {
+    const name = uniqueName('storm');
+    using memory = SharedMemory.create({ name, size: 64 });
+    using lock = NamedLock.create({ name });
+    const words = memory.array('int32');
+    let lastId = 0;
+    const enlist = async (): Promise<Child> => {
+      const child = start('storm-lock', [name, ++lastId]);
+      await child.hear();
+      return child;
+    };
+    const all = await Promise.all(Array.from({ length: fighters }, enlist));
+
+    for (let kill = 0; kill < kills; kill++) {
+      const completed = Atomics.load(words, 2);
+      // A random moment, after they have gone on since the kill before.
+      while (Atomics.load(words, 2) < completed + 10) await delay(1);
+      const until = performance.now() + randomInt(5);
+      while (performance.now() < until);
+      const victim = randomInt(fighters);
+      await all[victim]!.kill();
+      all[victim] = await enlist();
+    }
+
+    const [, violations, rounds, abandoned, timeouts] = words;
+    await Promise.all(all.map((child) => child.kill()));
+    // Whoever is last inside dies holding it, or not: either way the lock is to be had.
+    lock.acquireSync().release();
+    expect(lock.acquireSync().abandoned).toBe(false);
+    lock.release();
+    console.log(`${rounds} rounds, ${abandoned} owners died holding, ${timeouts} timeouts`);
+    expect(violations).toBe(0);
+    expect(abandoned, 'some kills hit an owner').toBeGreaterThan(0);
+    lock.unlink();
+    memory.unlink();
+  });
+
+  it('of waiters are noticed by nobody', async () => {
+    const name = uniqueName('waiters');
+    using lock = NamedLock.create({ name });
+    lock.acquireSync();
+    for (const how of ['sync', 'async']) {
+      const waiters = await Promise.all(
+        Array.from({ length: 8 }, async () => {
+          const child = start('lock-holder', [name, how]);
+          expect(await child.hear()).toBe('ready');
+          return child;
+        }),
+      );
+      const survivor = start('lock-holder', [name, how]);
+      expect(await survivor.hear()).toBe('ready');
+      await Promise.all(waiters.map((child) => child.kill()));
+      lock.release();
+      expect(await survivor.hear()).toEqual({ held: true, abandoned: false });
+      survivor.tell('release');
+      await survivor.succeed();
+      expect(lock.acquireSync().abandoned).toBe(false);
+    }
+    lock.release();
+    lock.unlink();
+  });
+});

@@ -1,0 +1,35 @@
+import { expect } from 'vitest';
+import { SharedMemoryError } from 'shmkit';
+
+/** Expects an error with that code, whose message names what it is about. */
+export function expectCode(act: () => unknown, code: string, ...said: (string | RegExp)[]): void {
+  let error: unknown;
+  try {
+    act();
+  } catch (caught) {
+    error = caught;
+  }
+  check(error, code, said);
+}
+
+/** The same of a promise. */
+export async function expectRejection(
+  promise: Promise<unknown>,
+  code: string,
+  ...said: (string | RegExp)[]
+): Promise<void> {
+  const error: unknown = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  check(error, code, said);
+}
+
+function check(error: unknown, code: string, said: (string | RegExp)[]): void {
+  expect(error, `an error with the code ${code}`).toBeInstanceOf(Error);
+  expect((error as NodeJS.ErrnoException).code, (error as Error).message).toBe(code);
+  const isMisuse = code === 'ERR_INVALID_ARG_TYPE' || code === 'ERR_OUT_OF_RANGE';
+  const isOption = code === 'ERR_INVALID_ARG_VALUE';
+  if (!isMisuse && !isOption) expect(error).toBeInstanceOf(SharedMemoryError);
+  for (const part of said) expect((error as Error).message).toMatch(part);
+}

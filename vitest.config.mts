@@ -1,0 +1,27 @@
+import path from 'node:path';
+import { defineConfig } from 'vitest/config';
+
+const root = import.meta.dirname;
+
+export default defineConfig({
+  resolve: {
+    // Tests use the package as its users do: built, through its public entry.
+    alias: { shmkit: path.join(root, 'dist', 'index.js') },
+  },
+  test: {
+    include: ['test/**/*.test.ts'],
+    setupFiles: ['test/support/leaks.ts'],
+    pool: 'forks',
+    // Each test checks that it leaves nothing in /dev/shm, which others must not disturb.
+    fileParallelism: false,
+    // A watchdog against hangs, not a measure: nothing is expected to come near it.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    execArgv: ['--expose-gc'],
+    typecheck: {
+      enabled: true,
+      include: ['test/**/*.test-d.ts'],
+      tsconfig: 'tsconfig.check.json',
+    },
+  },
+});
