@@ -19,7 +19,7 @@
         'native/core/graveyard.cc',
         'native/core/lock_object.cc',
       ],
-      'cflags_cc': ['-std=gnu++17', '-flto', '-fexceptions', '-fvisibility=hidden', '-Wall', '-Wextra'],
+      'cflags_cc': ['-std=gnu++17', '-flto=auto', '-fexceptions', '-fvisibility=hidden', '-Wall', '-Wextra'],
       'cflags_cc!': ['-fno-exceptions', '-std=gnu++20'],
       'conditions': [
         ['OS=="linux"', {
@@ -30,7 +30,7 @@
             'native/os/waiter_futex.cc',
           ],
           # Threads of the addon may outlive the environment that loaded it: it is never unloaded.
-          'ldflags': ['-flto', '-O3', '-Wl,-z,nodelete', '-Wl,--gc-sections'],
+          'ldflags': ['-flto=auto', '-O3', '-Wl,-z,nodelete', '-Wl,--gc-sections'],
           'libraries': ['-ldl', '-lpthread'],
         }],
         ['OS=="mac"', {

@@ -84,11 +84,6 @@ export class LockSeat {
     return seat;
   }
 
-  /** Neither held by this thread nor waited for. */
-  get idle(): boolean {
-    return this.holder === null && this.#queue.size === 0;
-  }
-
   get locked(): boolean {
     return this.holder !== null || native.lockIsLocked(this.index);
   }
@@ -187,16 +182,15 @@ export class LockSeat {
   #settleFirst(outcome: Acquired, byAgent: boolean): void {
     const [first] = this.#queue;
     if (first === undefined) return;
-    this.#queue.delete(first);
     let result: LockGuard | null | typeof gone;
     try {
       result = this.#conclude(first.lock, outcome, byAgent);
-    } catch (error) {
-      first.reject(error);
-      return;
+    } catch {
+      return; // all who wait were told
     }
-    if (result === gone) first.moveOn();
-    else if (result !== null) first.resolve(result);
+    if (result === null || result === gone) return;
+    this.#queue.delete(first);
+    first.resolve(result);
   }
 
   #empty(): LockWaiter[] {
@@ -205,6 +199,7 @@ export class LockSeat {
     return all;
   }
 
+  /** When the lock is gone or broken, also settles all who wait here. */
   #conclude(lock: NamedLock, outcome: Acquired, byAgent: boolean): LockGuard | null | typeof gone {
     switch (outcome) {
       case Acquired.Yes:
@@ -214,7 +209,7 @@ export class LockSeat {
       case Acquired.Timeout:
         return null;
       case Acquired.Gone:
-        for (const waiter of this.#empty()) queueMicrotask(() => waiter.moveOn());
+        for (const waiter of this.#empty()) waiter.moveOn();
         return gone;
       case Acquired.TooManyHeld:
         throw this.#fail(
