@@ -1,0 +1,43 @@
+import path from 'node:path';
+
+/** What a row may measure; each is a column or a line of the table. */
+export type Name =
+  'shmkit' | 'C' | 'CPython' | 'CPython, with' | 'ordinary memory' | 'child.send' | 'empty module';
+
+/** What a contender is run by. */
+export type Tool = 'node' | 'cc' | 'python3';
+
+/** A program that does a row's work and prints the nanoseconds that one operation took. */
+export interface Contender {
+  readonly tool: Tool;
+  readonly args: readonly string[];
+  /** How many processes make one sample, their median; default 1. */
+  readonly processes?: number;
+}
+
+export type Contenders = Readonly<Partial<Record<Name, Contender>>>;
+
+/** What programs put before the names they make, so that what a killed one leaves can be found. */
+export const prefix = `shmkit-bench-${process.pid}`;
+
+/** What is built and written goes here. */
+export const outDirectory = path.join(__dirname, '..', 'out', 'bench');
+
+/** A program of bench/children, which gets the prefix by its environment. */
+export function node(child: string, ...args: (string | number)[]): Contender {
+  const file = path.join(outDirectory, 'children', `${child}.js`);
+  return { tool: 'node', args: [file, ...args.map(String)] };
+}
+
+/** A row of baseline.c. */
+export function c(row: string, count: number): Contender {
+  return { tool: 'cc', args: [row, String(count), prefix] };
+}
+
+/** A row of peers.py. */
+export function python(row: string, count: number): Contender {
+  return {
+    tool: 'python3',
+    args: [path.join(__dirname, 'peers.py'), row, String(count), prefix],
+  };
+}

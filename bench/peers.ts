@@ -1,0 +1,121 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { median } from 'simple-statistics';
+import { ModuleKind, ScriptTarget, transpileModule } from 'typescript';
+import { outDirectory, prefix, type Contender, type Tool } from './contenders';
+
+const root = path.join(__dirname, '..');
+const baseline = path.join(outDirectory, 'baseline');
+export const emptyModule = path.join(outDirectory, 'empty.js');
+
+/** No contender takes longer than this by far, unless it hangs. */
+const watchdogMs = 300_000;
+
+/** How to start a tool, or why it is missing. */
+export type Found =
+  { readonly command: string; readonly version: string } | { readonly missing: string };
+
+export type Tools = Readonly<Record<Tool, Found>>;
+
+/** Builds the programs and looks for Python. What is missing is told and left out. */
+export function findTools(): Tools {
+  mkdirSync(path.join(outDirectory, 'children'), { recursive: true });
+  writeFileSync(emptyModule, '');
+  compileChildren();
+  return {
+    node: { command: process.execPath, version: process.version },
+    cc: compileBaseline(),
+    python3: findPython(),
+  };
+}
+
+/** In advance: with the compiler in its heap, a process would spend its time on collecting that. */
+function compileChildren(): void {
+  const compilerOptions = { module: ModuleKind.CommonJS, target: ScriptTarget.ES2022 };
+  const directory = path.join(__dirname, 'children');
+  for (const file of readdirSync(directory)) {
+    const source = readFileSync(path.join(directory, file), 'utf8');
+    const { outputText } = transpileModule(source, { compilerOptions });
+    writeFileSync(path.join(outDirectory, 'children', file.replace(/ts$/, 'js')), outputText);
+  }
+}
+
+function compileBaseline(): Found {
+  if (process.platform !== 'linux') {
+    return { missing: 'bench/baseline.c is written for Linux' };
+  }
+  try {
+    const source = path.join(__dirname, 'baseline.c');
+    execFileSync('cc', ['-O2', '-pthread', '-o', baseline, source], { stdio: 'pipe' });
+    return { command: baseline, version: firstLine('cc') };
+  } catch (error) {
+    return { missing: `cc does not build bench/baseline.c: ${reason(error)}` };
+  }
+}
+
+function findPython(): Found {
+  try {
+    return { command: 'python3', version: firstLine('python3') };
+  } catch (error) {
+    return { missing: `python3 does not run: ${reason(error)}` };
+  }
+}
+
+function firstLine(command: string): string {
+  const output = execFileSync(command, ['--version'], { encoding: 'utf8', stdio: 'pipe' });
+  return output.split('\n', 1)[0] ?? '';
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error ? error.message.trim() : String(error);
+}
+
+/** One sample: the nanoseconds that a contender prints. */
+export async function sample(
+  command: string,
+  { args, processes = 1 }: Contender,
+  signal: AbortSignal,
+): Promise<number> {
+  const samples: number[] = [];
+  while (samples.length < processes) samples.push(await run(command, args, signal));
+  return median(samples);
+}
+
+async function run(command: string, args: readonly string[], signal: AbortSignal): Promise<number> {
+  signal.throwIfAborted();
+  // A process group of its own: at the end of it all, whatever it started ends with it.
+  const child = spawn(command, args, {
+    cwd: root,
+    detached: true,
+    env: { ...process.env, SHMKIT_BENCH_PREFIX: prefix },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const end = () => endGroup(child.pid);
+  const watchdog = setTimeout(end, watchdogMs);
+  signal.addEventListener('abort', end);
+  try {
+    const [output] = await Promise.all([text(child.stdout), once(child, 'close')]);
+    signal.throwIfAborted();
+    const nanoseconds = Number(output.trim() || NaN);
+    if (child.exitCode === 0 && Number.isFinite(nanoseconds)) return nanoseconds;
+    throw new Error(
+      `ended with ${child.signalCode ?? child.exitCode ?? '?'} and printed ${JSON.stringify(output)}`,
+    );
+  } finally {
+    clearTimeout(watchdog);
+    signal.removeEventListener('abort', end);
+    end();
+  }
+}
+
+function endGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // Nobody of it is left.
+  }
+}

@@ -1,0 +1,28 @@
+import { node } from '../contenders';
+import { timesAsFastAs } from '../goals';
+import type { Row } from './row';
+
+/** A trip by message takes long; those by shared memory are short, and more are needed. */
+const trips = { shared: 15, sent: 3 };
+
+/** 64 MiB of doubles to a child and back. */
+export const roundTripRows: Row[] = [
+  {
+    id: 'trip',
+    title: '64 MiB array to a child, changed, and back',
+    contenders: {
+      shmkit: node('round-trips', 'shared', 'changed', trips.shared),
+      'child.send': node('round-trips', 'sent', 'changed', trips.sent),
+    },
+    goals: [timesAsFastAs(100, 'child.send')],
+  },
+  {
+    id: 'trip-alone',
+    title: 'the same without the change',
+    contenders: {
+      shmkit: node('round-trips', 'shared', 'unchanged', trips.shared),
+      'child.send': node('round-trips', 'sent', 'unchanged', trips.sent),
+    },
+    goals: [timesAsFastAs(100, 'child.send')],
+  },
+];

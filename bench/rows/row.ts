@@ -1,0 +1,10 @@
+import type { Contenders } from '../contenders';
+import type { Goal } from '../goals';
+
+export interface Row {
+  /** What `--only` looks at. */
+  readonly id: string;
+  readonly title: string;
+  readonly contenders: Contenders;
+  readonly goals: readonly Goal[];
+}
