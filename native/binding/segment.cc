@@ -77,32 +77,33 @@ Attachment* AttachmentOf(const Napi::Value& handle) {
   return handle.As<Napi::External<Attachment>>().Data();
 }
 
-Napi::Value Hand(Napi::Env env, const os::Result<os::Segment>& result) {
+// The handle, and the segment's size in the first element of `size`, a Float64Array: an object of
+// both would cost as much as a system call.
+Napi::Value Hand(Napi::Env env, const os::Result<os::Segment>& result, const Napi::Value& size) {
   if (!result.ok()) return ToValue(env, result.failure());
   auto* attachment = new Attachment(result.value());
   napi_value external = nullptr;
   napi_create_external(env, attachment, Attachment::DropHandle, nullptr, &external);
-  auto object = Napi::Object::New(env);
-  object["handle"] = external;
-  object["size"] = static_cast<double>(result.value().size);
-  return object;
+  size.As<Napi::Float64Array>()[0] = static_cast<double>(result.value().size);
+  return Napi::Value(env, external);
 }
 
-// (name, size, mode, sparse) -> { handle, size } or a failure
+// (name, size, mode, sparse, sizeMade) -> handle or a failure
 Napi::Value Create(const Napi::CallbackInfo& info) {
   const std::string name = info[0].As<Napi::String>();
   const double size = info[1].As<Napi::Number>().DoubleValue();
   const uint32_t mode = info[2].As<Napi::Number>();
   const bool sparse = info[3].As<Napi::Boolean>();
-  return Hand(info.Env(), os::Create(name, {static_cast<size_t>(size), mode, sparse}));
+  return Hand(info.Env(), os::Create(name, {static_cast<size_t>(size), mode, sparse}), info[4]);
 }
 
-// (name, readOnly) -> { handle, size } or a failure
+// (name, readOnly, sizeFound) -> handle or a failure
 Napi::Value Attach(const Napi::CallbackInfo& info) {
   const std::string name = info[0].As<Napi::String>();
   const bool read_only = info[1].As<Napi::Boolean>();
   return Hand(info.Env(),
-              os::Attach(name, read_only ? os::Access::kReadOnly : os::Access::kReadWrite));
+              os::Attach(name, read_only ? os::Access::kReadOnly : os::Access::kReadWrite),
+              info[2]);
 }
 
 // (handle) -> ArrayBuffer, or undefined where the runtime refuses external memory

@@ -67,14 +67,16 @@ struct Plan {
 os::Status FillLock(void* memory, void* context) {
   const auto* plan = static_cast<const Plan*>(context);
   auto* header = new (memory) Header{};
-  header->magic = kMagic;
   header->version = kLayoutVersion;
   header->kind = static_cast<uint16_t>(Kind::kLock);
   header->abi = os::Mutex::AbiWord();
   header->size = kLockBytes;
   memcpy(header->id, plan->id.data(), plan->id.size());
   os::Status made = os::Mutex::Initialize(header->mutex, plan->id, plan->mode);
-  if (made.ok()) header->state.store(kLive, std::memory_order_release);
+  if (!made.ok()) return made;
+  // Where the object can be seen before it is finished, it has its magic word when it has the rest.
+  header->magic = kMagic;
+  header->state.store(kLive, std::memory_order_release);
   return made;
 }
 
@@ -143,7 +145,8 @@ LockObject* LockObject::Find(const std::string& name, OpenFailure* why, bool* cl
   uint32_t word = 0;
   if (const auto refusal = Inspect(segment, &word)) {
     // What a creator left that died at work is cleared; where it cannot have, it is not ours.
-    const bool litter = refusal == Refusal::kUnfinished && !os::kPublishesWhole;
+    const bool unfinished = refusal == Refusal::kUnfinished && word == kMaking;
+    const bool litter = unfinished && !os::kPublishesWhole;
     *cleared = litter && os::Unlink(name, &segment.identity).ok();
     os::Unmap(segment);
     *why = {{0, ""}, refusal, word};

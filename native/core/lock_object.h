@@ -9,9 +9,9 @@
 //       unlocks. So whoever acquires a lock that is not dead holds the object that the name leads
 //       to, and nobody else can hold another one under that name: unlinking never lets two owners
 //       in. Anyone may write kDoomed over kLive.
-//   L3  A dead object's name is removed by whoever owns its lock, and by nobody else: to look whether
-//       a name leads to the object and to remove it are two steps, between which another remover
-//       could make room for a new object, and ours would remove that.
+//   L3  A dead object's name is removed by whoever owns its lock, and by nobody else: to look where
+//       a name leads and to remove it are two steps, between which another remover could make room
+//       for a new object, and ours would remove that.
 //   L4  News of a dead owner reaches somebody who keeps the lock. Whoever acquires it only to give
 //       it back leaves the news in the header.
 //   L5  A mapping under a lock that may be held by a thread of this process stays for good: the

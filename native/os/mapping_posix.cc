@@ -14,26 +14,13 @@ Descriptor::~Descriptor() {
   if (fd_ >= 0) close(fd_);
 }
 
-Status Resize(int fd, const CreateOptions& options) {
-  const auto length = static_cast<off_t>(options.size);
-  if (ftruncate(fd, length) != 0) return Failure{errno, "ftruncate"};
-#if !defined(__APPLE__)
-  if (!options.sparse) {
-    // On many kernels any signal interrupts a tmpfs' reservation, which is then undone as a whole:
-    // a large one would never come to its end under a profiler's regular signals.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error;
-    do error = posix_fallocate(fd, 0, length);
-    while (error == EINTR);
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    if (error != 0) return Failure{error, "posix_fallocate"};
-  }
-#endif
-  return Nothing{};
+SignalsBlocked::SignalsBlocked() {
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before_);
 }
+
+SignalsBlocked::~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 
 Result<Segment> MapDescriptor(int fd, Access access) {
   struct stat status;

@@ -1,6 +1,7 @@
 // Mapping descriptors into memory: the part that every POSIX segment mechanism shares.
 #pragma once
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include "segment.h"
@@ -22,8 +23,19 @@ class Descriptor {
   int fd_;
 };
 
-// Sets the size of a new object and, unless sparse, reserves its pages (S3).
-Status Resize(int fd, const CreateOptions& options);
+// Keeps signals from this thread while memory is reserved: on many kernels any signal interrupts a
+// tmpfs' reservation, which is then undone as a whole, so that a large one would never come to its
+// end under a profiler's regular signals.
+class SignalsBlocked {
+ public:
+  SignalsBlocked();
+  ~SignalsBlocked();
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_;
+};
 
 // Maps the whole object behind `fd`, of any size but 0. The descriptor stays the caller's.
 Result<Segment> MapDescriptor(int fd, Access access);

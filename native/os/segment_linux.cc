@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <optional>
 
 #include "mapping_posix.h"
 #include "segment.h"
@@ -17,7 +18,27 @@ namespace {
 
 constexpr char kDirectory[] = "/dev/shm";
 
+// Reserving so little costs no more than a look at the name.
+constexpr size_t kSmallBytes = 1 << 20;
+
 std::string PathOf(const std::string& name) { return std::string(kDirectory) + '/' + name; }
+
+// Gives a new file its size and, unless sparse, its pages (S3).
+Status Resize(int fd, const CreateOptions& options) {
+  const auto length = static_cast<off_t>(options.size);
+  if (options.sparse) {
+    if (ftruncate(fd, length) != 0) return Failure{errno, "ftruncate"};
+    return Nothing{};
+  }
+  std::optional<SignalsBlocked> undisturbed;
+  if (options.size > kSmallBytes) undisturbed.emplace();
+  // fallocate(2) sets the size as well.
+  int result;
+  do result = fallocate(fd, 0, 0, length);
+  while (result != 0 && errno == EINTR);
+  if (result != 0) return Failure{errno, "fallocate"};
+  return Nothing{};
+}
 
 Status Publish(int fd, const std::string& name) {
   // The descriptor's own /proc link is the one way to name it that needs no capability.
@@ -36,8 +57,10 @@ const size_t kNameLimitBytes = 255;
 
 Result<Segment> Create(const std::string& name, const CreateOptions& options,
                        const Initializer* initializer) {
-  // A name that is taken is found out before memory is reserved for nothing; linkat decides.
-  if (access(PathOf(name).c_str(), F_OK) == 0) return Failure{EEXIST, "open"};
+  // A name that is taken is found out before much memory is reserved for nothing; linkat decides.
+  if (options.size > kSmallBytes && access(PathOf(name).c_str(), F_OK) == 0) {
+    return Failure{EEXIST, "access"};
+  }
 
   const Descriptor fd(open(kDirectory, O_TMPFILE | O_RDWR | O_CLOEXEC, options.mode));
   if (!fd.valid()) return Failure{errno, "open"};

@@ -28,6 +28,23 @@ Result<Identity> IdentityOf(const std::string& name) {
   return Identity{static_cast<uint64_t>(status.st_dev), static_cast<uint64_t>(status.st_ino)};
 }
 
+// Gives a new object its size and, unless sparse, its pages (S3), where the system can reserve
+// them.
+Status Resize(int fd, const CreateOptions& options) {
+  const auto length = static_cast<off_t>(options.size);
+  if (ftruncate(fd, length) != 0) return Failure{errno, "ftruncate"};
+#if !defined(__APPLE__)
+  int error = 0;
+  if (!options.sparse) {
+    const SignalsBlocked undisturbed;
+    do error = posix_fallocate(fd, 0, length);
+    while (error == EINTR);
+  }
+  if (error != 0) return Failure{error, "posix_fallocate"};
+#endif
+  return Nothing{};
+}
+
 Result<Segment> Furnish(int fd, const CreateOptions& options, const Initializer* initializer) {
   if (Status sized = Resize(fd, options); !sized.ok()) return sized.failure();
   Result<Segment> mapped = MapDescriptor(fd, Access::kReadWrite);
