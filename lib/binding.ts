@@ -60,11 +60,14 @@ interface Native {
     size: number,
     mode: number,
     sparse: boolean,
-  ): { handle: SegmentHandle; size: number } | NativeFailure;
+    /** Its first element becomes the segment's size. */
+    sizeMade: Float64Array,
+  ): SegmentHandle | NativeFailure;
   segmentAttach(
     name: string,
     readOnly: boolean,
-  ): { handle: SegmentHandle; size: number } | NativeFailure;
+    sizeFound: Float64Array,
+  ): SegmentHandle | NativeFailure;
   /** `undefined` where the runtime refuses external memory. */
   segmentBuffer(handle: SegmentHandle): ArrayBuffer | undefined;
   segmentClose(handle: SegmentHandle, buffer: ArrayBuffer | undefined): void;

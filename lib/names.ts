@@ -16,6 +16,8 @@ export type Kind = keyof typeof prefixes;
 /** What all prefixes begin with, and no plain segment may. */
 const reserved = 'shmkit.';
 
+const loneSurrogate = /\p{Surrogate}/u;
+
 const words: Record<Kind, string> = { memory: 'segment', lock: 'lock' };
 
 /** How messages speak of an object: `segment 'frames'`. */
@@ -62,7 +64,7 @@ function checkName(kind: Kind, name: unknown): asserts name is string {
   if (name.includes('\0')) refuse('EINVAL', 'it contains a NUL character');
   if (process.platform === 'win32' && name.includes('\\')) refuse('EINVAL', "it contains '\\'");
   // A lone surrogate has no UTF-8 form; encoders would make one name of many.
-  if (/\p{Surrogate}/u.test(name)) refuse('EINVAL', 'it contains half a surrogate pair');
+  if (loneSurrogate.test(name)) refuse('EINVAL', 'it contains half a surrogate pair');
   if (kind === 'memory' && name.startsWith(reserved)) {
     refuse('EINVAL', `names that begin with '${reserved}' are the library's own`);
   }

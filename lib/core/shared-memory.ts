@@ -53,6 +53,9 @@ export interface SharedObjectInfo {
   readonly uid: number;
 }
 
+/** Where the native calls leave the size of the segment they give. */
+const sizeOut = new Float64Array(1);
+
 /** Beyond a 47-bit address space nothing can be mapped. */
 const mostBytes = 2 ** 47;
 
@@ -86,15 +89,11 @@ export class SharedMemory {
   #buffer: ArrayBuffer | undefined;
   #closed = false;
 
-  private constructor(
-    name: string,
-    readOnly: boolean,
-    mapped: { handle: SegmentHandle; size: number },
-  ) {
+  private constructor(name: string, readOnly: boolean, handle: SegmentHandle) {
     this.name = name;
     this.readOnly = readOnly;
-    this.size = mapped.size;
-    this.#handle = mapped.handle;
+    [this.size = 0] = sizeOut;
+    this.#handle = handle;
   }
 
   /**
@@ -126,7 +125,7 @@ export class SharedMemory {
   static attach(name: string, options: SharedMemoryAttachOptions = {}): SharedMemory {
     checkOptions(options, ['readOnly']);
     const readOnly = checkBoolean('readOnly', options.readOnly);
-    const result = native.segmentAttach(systemName('memory', name), readOnly);
+    const result = native.segmentAttach(systemName('memory', name), readOnly, sizeOut);
     if (isFailure(result)) throw explain(result, 'memory', name);
     return new SharedMemory(name, readOnly, result);
   }
@@ -318,7 +317,7 @@ export class SharedMemory {
     const size = checkSize(options.size);
     const mode = checkMode(options.mode);
     const sparse = checkBoolean('sparse', options.sparse);
-    const result = native.segmentCreate(systemName('memory', name), size, mode, sparse);
+    const result = native.segmentCreate(systemName('memory', name), size, mode, sparse, sizeOut);
     if (isFailure(result)) throw explain(result, 'memory', name);
     return new SharedMemory(name, false, result);
   }

@@ -2,8 +2,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { NamedLock } from 'shmkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { native } from '../../dist/binding';
-import { layout } from '../../dist/core/layout';
+import { native } from '../../lib/binding';
+import { layout } from '../../lib/core/layout';
 import { start } from '../support/children';
 import { expectCode, expectRejection } from '../support/errors';
 import { uniqueName } from '../support/names';
