@@ -51,7 +51,8 @@ void AgentThread::Cancel() {
 std::optional<Acquired> AgentThread::CollectLocked() {
   if (state_ != State::kGranted || cancelled_) return std::nullopt;
   state_ = IsHeld(outcome_) ? State::kTaken : State::kIdle;
-  changed_.notify_all();
+  // The thread sleeps on while the lock is taken: waking it would cost the client a system call.
+  if (state_ == State::kIdle) changed_.notify_all();
   return outcome_;
 }
 
