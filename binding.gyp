@@ -25,17 +25,18 @@
         ['OS=="linux"', {
           'sources': [
             'native/os/mapping_posix.cc',
+            'native/os/module_posix.cc',
             'native/os/segment_linux.cc',
             'native/os/mutex_<(shmkit_mutex).cc',
             'native/os/waiter_futex.cc',
           ],
-          # Threads of the addon may outlive the environment that loaded it: it is never unloaded.
-          'ldflags': ['-flto=auto', '-O3', '-Wl,-z,nodelete', '-Wl,--gc-sections'],
+          'ldflags': ['-flto=auto', '-O3', '-Wl,--gc-sections'],
           'libraries': ['-ldl', '-lpthread'],
         }],
         ['OS=="mac"', {
           'sources': [
             'native/os/mapping_posix.cc',
+            'native/os/module_posix.cc',
             'native/os/segment_shm_open.cc',
             'native/os/mutex_flock.cc',
             'native/os/waiter_darwin.cc',
@@ -50,6 +51,7 @@
         ['OS=="win"', {
           'sources': [
             'native/os/win32.cc',
+            'native/os/module_win32.cc',
             'native/os/sections_win32.cc',
             'native/os/segment_win32.cc',
             'native/os/mutex_win32.cc',

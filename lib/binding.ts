@@ -68,7 +68,7 @@ interface Native {
     readOnly: boolean,
     sizeFound: Float64Array,
   ): SegmentHandle | NativeFailure;
-  /** `undefined` where the runtime refuses external memory. */
+  /** A new one each time; `undefined` where the runtime refuses external memory. */
   segmentBuffer(handle: SegmentHandle): ArrayBuffer | undefined;
   segmentClose(handle: SegmentHandle, buffer: ArrayBuffer | undefined): void;
   segmentCopyOut(handle: SegmentHandle, offset: number, target: Uint8Array): void;
@@ -76,8 +76,11 @@ interface Native {
   segmentUnlink(name: string, handle: SegmentHandle | undefined): NativeFailure | undefined;
   segmentList(): NativeListing[] | NativeFailure;
 
-  /** `control[0]` names the seat of the three hot calls below. */
-  initialize(control: Int32Array, onGrant: (seat: number) => void): void;
+  /**
+   * `control[0]` names the seat of the three hot calls below. A blocked call calls `nothing` now and
+   * then: that it cannot any more tells it that the thread is being ended.
+   */
+  initialize(control: Int32Array, onGrant: (seat: number) => void, nothing: () => void): void;
   readonly lock: () => Acquired | undefined;
   readonly tryLock: () => Acquired | undefined;
   readonly unlock: () => void;
@@ -89,6 +92,8 @@ interface Native {
     disposition: Disposition,
   ): number | NativeFailure | NativeRefusal;
   lockClose(seat: number): void;
+  /** Which object it is, among all that ever bear its name. */
+  lockId(seat: number): string;
   lockIsLocked(seat: number): boolean;
   lockUnlink(seat: number, held: boolean): NativeFailure | undefined;
 

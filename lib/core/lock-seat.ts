@@ -21,13 +21,20 @@ const { lock: nativeLock, tryLock: nativeTryLock, unlock: nativeUnlock } = nativ
 
 const seats = new Map<number, LockSeat>();
 
-native.initialize(control, (index) => seats.get(index)?.collect());
+native.initialize(
+  control,
+  (index) => seats.get(index)?.collect(),
+  () => undefined,
+);
 
 /**
  * How often in a row a thread hands a lock from task to task without offering it to other
  * processes in between.
  */
 const mostHandovers = 16;
+
+/** What the system says when a name is gone; one that leads to another object is as good as that. */
+const nameMovedOn = { code: 'ENOENT', errno: -2, syscall: 'unlink' };
 
 /** The seat is of an object that was unlinked; the name has to be opened again. */
 export const gone = Symbol('gone');
@@ -154,8 +161,15 @@ export class LockSeat {
     this.#settleFirst(outcome, true);
   }
 
-  unlink(): void {
-    const failure = native.lockUnlink(this.index, this.holder !== null);
+  /** Which object it is, among all that ever bear its name. */
+  get id(): string {
+    return native.lockId(this.index);
+  }
+
+  /** @param only - the object that it must be, if any */
+  unlink(only = this.id): void {
+    const failure =
+      only === this.id ? native.lockUnlink(this.index, this.holder !== null) : nameMovedOn;
     if (failure) throw explain(failure, 'lock', this.name);
   }
 

@@ -63,6 +63,8 @@ export class NamedLock {
   readonly #mode: number;
   readonly #reopening: Disposition;
   #closed = false;
+  /** Which object it was when the handle was closed. */
+  #closedId: string | undefined;
 
   private constructor(name: string, mode: number, disposition: Disposition) {
     this.name = name;
@@ -114,7 +116,8 @@ export class NamedLock {
    * make the lock anew when they are next used; those made by `create` or `attach` throw `ENOENT`.
    * On Windows a name goes with its last handle, and this only checks that there is one.
    *
-   * Does not block, but for some milliseconds while an owner is about to release.
+   * Does not block, but for some milliseconds while an owner is about to release, and up to a second
+   * should another process be stopped in the middle of unlinking it.
    *
    * @throws SharedMemoryError `ENOENT` there is none; `EACCES`; `ERR_ABI_MISMATCH`.
    */
@@ -123,11 +126,7 @@ export class NamedLock {
     const seat = LockSeat.tryTake(name, defaultMode, Disposition.Attach);
     if (isFailure(seat)) throw explain(seat, 'lock', name);
     if (seat instanceof LockSeat) {
-      try {
-        seat.unlink();
-      } finally {
-        seat.leave();
-      }
+      unlinkAndLeave(seat);
       return;
     }
     if (!isLitter(seat)) throw refused(seat, 'lock', name);
@@ -263,6 +262,7 @@ export class NamedLock {
       waiter.giveUp(this.#error('ERR_CLOSED', 'was closed while this task waited for it'));
     }
     abandonedHandles.unregister(this.#place);
+    this.#closedId = seat.id;
     seat.leave();
   }
 
@@ -273,7 +273,8 @@ export class NamedLock {
    */
   unlink(): void {
     if (this.#closed) {
-      NamedLock.unlink(this.name);
+      const seat = LockSeat.take(this.name, defaultMode, Disposition.Attach);
+      unlinkAndLeave(seat, this.#closedId);
     } else {
       this.#place.seat.unlink();
     }
@@ -312,5 +313,14 @@ export class NamedLock {
     return new SharedMemoryError(code, `${called('lock', this.name)} ${what}`, {
       resource: this.name,
     });
+  }
+}
+
+/** @param only - unlink it only if it is that very object */
+function unlinkAndLeave(seat: LockSeat, only = seat.id): void {
+  try {
+    seat.unlink(only);
+  } finally {
+    seat.leave();
   }
 }

@@ -191,7 +191,8 @@ export class SharedMemory {
   }
 
   /**
-   * The segment's bytes themselves, without a copy; the same object each time. `Atomics` work on
+   * The segment's bytes themselves, without a copy; the same object each time, unless it was
+   * transferred away. `Atomics` work on
    * views of it between processes, but for `Atomics.wait` and `Atomics.notify`. When the handle is
    * closed it becomes empty, with every view on it.
    *
@@ -201,8 +202,10 @@ export class SharedMemory {
    */
   get buffer(): ArrayBuffer {
     this.#checkOpen();
-    if (this.size <= constants.MAX_LENGTH) {
-      this.#buffer ??= native.segmentBuffer(this.#handle);
+    // One that was transferred away is empty here; whoever has it now keeps it until close().
+    const isGone = this.#buffer === undefined || this.#buffer.byteLength === 0;
+    if (isGone && this.size <= constants.MAX_LENGTH) {
+      this.#buffer = native.segmentBuffer(this.#handle);
     }
     if (this.#buffer === undefined) {
       throw new SharedMemoryError(
@@ -240,7 +243,8 @@ export class SharedMemory {
   }
 
   /**
-   * A copy of `length` bytes at `offset`; by default, of all that follow.
+   * A copy of `length` bytes at `offset`; by default, of all that follow. A segment of more bytes
+   * than an ArrayBuffer can have (4 GiB on Node 20) is read in parts.
    *
    * @throws SharedMemoryError `ERR_CLOSED`
    * @throws RangeError `ERR_OUT_OF_RANGE`
@@ -248,7 +252,8 @@ export class SharedMemory {
   read(offset = 0, length = this.size - offset): Uint8Array<ArrayBuffer> {
     this.#checkOpen();
     checkInteger('offset', offset, 0, this.size);
-    const copy = new Uint8Array(checkInteger('length', length, 0, this.size - offset));
+    const most = Math.min(this.size - offset, constants.MAX_LENGTH);
+    const copy = new Uint8Array(checkInteger('length', length, 0, most));
     native.segmentCopyOut(this.#handle, offset, copy);
     return copy;
   }

@@ -11,29 +11,41 @@ namespace shmkit {
 
 namespace {
 
-// Beside Acquired: the thread holds as many locks as the system can hand on.
-constexpr uint32_t kTooManyHeld = 5;
+// How soon a blocked thread sees that its environment is being ended (process.exit in another
+// thread, worker.terminate): that cannot interrupt native code.
+constexpr double kSliceMs = 100;
 
-napi_value TooMany(napi_env env) {
-  napi_value value = nullptr;
-  napi_create_uint32(env, kTooManyHeld, &value);
-  return value;
+// Waits until the deadline in slices, for as long as the environment lives. When it does not, what
+// is returned is of no consequence: no JavaScript runs there any more.
+template <class Wait>
+Acquired WaitInSlices(Seats& seats, const os::Deadline& deadline, Wait wait) {
+  for (;;) {
+    const Acquired outcome = wait(deadline.Within(kSliceMs));
+    if (outcome != Acquired::kTimeout || deadline.passed() || !seats.Alive()) return outcome;
+  }
 }
 
-// lock(): blocks. undefined, or why not.
-napi_value Lock(napi_env env, napi_callback_info) {
-  Seats& seats = Seats::Of(env);
-  if (seats.AtLimit()) return TooMany(env);
-  Seat& seat = seats.Current();
-  return ToValue(env, seats.Note(seat, seat.object->Lock()));
+Acquired LockWithin(Seats& seats, Seat& seat, const os::Deadline& deadline) {
+  const auto wait = [&seat](const os::Deadline& slice) { return seat.object->LockUntil(slice); };
+  return seats.Note(seat, WaitInSlices(seats, deadline, wait));
 }
 
-// tryLock()
+// tryLock(): undefined, or why not.
 napi_value TryLock(napi_env env, napi_callback_info) {
   Seats& seats = Seats::Of(env);
-  if (seats.AtLimit()) return TooMany(env);
+  if (seats.AtLimit()) return ToValue(env, Acquired::kTooManyHeld);
   Seat& seat = seats.Current();
   return ToValue(env, seats.Note(seat, seat.object->TryLock()));
+}
+
+// lock(): the same, and blocks.
+napi_value Lock(napi_env env, napi_callback_info) {
+  Seats& seats = Seats::Of(env);
+  if (seats.AtLimit()) return ToValue(env, Acquired::kTooManyHeld);
+  Seat& seat = seats.Current();
+  const Acquired at_once = seats.Note(seat, seat.object->TryLock());
+  if (at_once != Acquired::kTimeout) return ToValue(env, at_once);
+  return ToValue(env, LockWithin(seats, seat, os::Deadline::Never()));
 }
 
 // unlock(): what lock or tryLock took.
@@ -58,11 +70,10 @@ Napi::Value Wrapped(Napi::Env env, Acquired acquired) {
 }
 
 // (seat, milliseconds): lock() with a limit
-Napi::Value LockWithin(const Napi::CallbackInfo& info) {
+Napi::Value LockTimed(const Napi::CallbackInfo& info) {
   Seats& seats = Seats::Of(info.Env());
-  if (seats.AtLimit()) return Napi::Number::New(info.Env(), kTooManyHeld);
-  Seat& seat = seats.At(SeatOf(info));
-  return Wrapped(info.Env(), seats.Note(seat, seat.object->LockUntil(DeadlineOf(info[1]))));
+  if (seats.AtLimit()) return Wrapped(info.Env(), Acquired::kTooManyHeld);
+  return Wrapped(info.Env(), LockWithin(seats, seats.At(SeatOf(info)), DeadlineOf(info[1])));
 }
 
 // (name, mode, disposition) -> seat, or a failure, or a refusal
@@ -118,7 +129,8 @@ Napi::Value AgentCollect(const Napi::CallbackInfo& info) {
 Napi::Value AgentCollectWithin(const Napi::CallbackInfo& info) {
   Seats& seats = Seats::Of(info.Env());
   Seat& seat = seats.At(SeatOf(info));
-  const Acquired outcome = seat.agent->CollectUntil(DeadlineOf(info[1]));
+  const auto wait = [&seat](const os::Deadline& slice) { return seat.agent->CollectUntil(slice); };
+  const Acquired outcome = WaitInSlices(seats, DeadlineOf(info[1]), wait);
   if (outcome != Acquired::kTimeout) seats.Unrequest(seat);
   return Napi::Number::New(info.Env(), static_cast<uint32_t>(outcome));
 }
@@ -128,10 +140,21 @@ Napi::Value AgentRelease(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// (control words, function of a seat that agents call)
+// (seat) -> the object's id, which no other object of that name ever has
+Napi::Value Id(const Napi::CallbackInfo& info) {
+  static const char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (const uint8_t byte : Seats::Of(info.Env()).At(SeatOf(info)).object->id()) {
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return Napi::String::New(info.Env(), text);
+}
+
+// (control words, function of a seat that agents call, function that does nothing)
 Napi::Value Initialize(const Napi::CallbackInfo& info) {
   auto control = info[0].As<Napi::Int32Array>();
-  Seats::Of(info.Env()).Initialize(control.Data(), info[1]);
+  Seats::Of(info.Env()).Initialize(control.Data(), info[1], info[2]);
   return info.Env().Undefined();
 }
 
@@ -168,9 +191,10 @@ void ExportLocks(Napi::Env env, Napi::Object exports) {
   ExportHot(env, exports, "tryLock", TryLock);
   ExportHot(env, exports, "unlock", Unlock);
   exports["initialize"] = Napi::Function::New<Initialize>(env, "initialize");
-  exports["lockWithin"] = Napi::Function::New<LockWithin>(env, "lockWithin");
+  exports["lockWithin"] = Napi::Function::New<LockTimed>(env, "lockWithin");
   exports["lockOpen"] = Napi::Function::New<Open>(env, "lockOpen");
   exports["lockClose"] = Napi::Function::New<Close>(env, "lockClose");
+  exports["lockId"] = Napi::Function::New<Id>(env, "lockId");
   exports["lockIsLocked"] = Napi::Function::New<IsLocked>(env, "lockIsLocked");
   exports["lockUnlink"] = Napi::Function::New<Unlink>(env, "lockUnlink");
   exports["agentRequest"] = Napi::Function::New<AgentRequest>(env, "agentRequest");

@@ -51,9 +51,10 @@ Seats::Seats(napi_env env) : env_(env) {
 
 Seats::~Seats() = default;
 
-void Seats::Initialize(int32_t* control, napi_value on_grant) {
+void Seats::Initialize(int32_t* control, napi_value on_grant, napi_value nothing) {
   control_ = control;
   napi_create_reference(env_, on_grant, 1, &on_grant_);
+  napi_create_reference(env_, nothing, 1, &nothing_);
   napi_add_env_cleanup_hook(env_, Leave, this);
 }
 
@@ -91,6 +92,18 @@ Acquired Seats::Note(Seat& seat, Acquired acquired) {
     ++held_;
   }
   return acquired;
+}
+
+bool Seats::Alive() {
+  napi_handle_scope scope;
+  napi_open_handle_scope(env_, &scope);
+  napi_value nothing = nullptr;
+  napi_value global = nullptr;
+  napi_get_reference_value(env_, nothing_, &nothing);
+  napi_get_global(env_, &global);
+  const bool alive = napi_call_function(env_, global, nothing, 0, nullptr, nullptr) == napi_ok;
+  napi_close_handle_scope(env_, scope);
+  return alive;
 }
 
 bool Seats::Request(uint32_t index) {

@@ -53,8 +53,9 @@ class Seats {
   explicit Seats(napi_env env);
   ~Seats();
 
-  // The array whose first word says which seat the hot calls are about, and what agents call.
-  void Initialize(int32_t* control, napi_value on_grant);
+  // The array whose first word says which seat the hot calls are about, what agents call, and a
+  // function that does nothing.
+  void Initialize(int32_t* control, napi_value on_grant, napi_value nothing);
 
   // The seat of an object, which takes over the caller's reference.
   uint32_t Add(LockObject* object);
@@ -67,6 +68,8 @@ class Seats {
     seat.held = false;
     --held_;
   }
+  // Whether JavaScript still runs here: not when the environment is being ended.
+  bool Alive();
   bool AtLimit() const { return held_ >= kMostHeld; }
 
   bool Request(uint32_t index);
@@ -81,6 +84,7 @@ class Seats {
   napi_env const env_;
   int32_t* control_ = nullptr;
   napi_ref on_grant_ = nullptr;
+  napi_ref nothing_ = nullptr;
   std::vector<std::unique_ptr<Seat>> seats_;
   std::vector<uint32_t> vacant_;
   std::unordered_map<LockObject*, uint32_t> by_object_;

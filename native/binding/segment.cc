@@ -2,9 +2,9 @@
 // bytes.
 #include "segment.h"
 
-#include <atomic>
 #include <cstring>
 #include <memory>
+#include <mutex>
 
 #include "../core/graveyard.h"
 #include "../os/segment.h"
@@ -14,62 +14,72 @@ namespace shmkit {
 
 namespace {
 
-// One mapping, shared by a handle and at most one ArrayBuffer. Either may be collected first, and
-// the finalizers of the two may run on different threads.
+// One mapping, shared by a handle and the ArrayBuffers made of it: one, unless that was transferred
+// away. Any of them may be collected first, and the finalizers may run on different threads.
 class Attachment {
  public:
   explicit Attachment(const os::Segment& segment) : segment_(segment) {}
 
   const os::Segment& segment() const { return segment_; }
   unsigned char* bytes() const { return static_cast<unsigned char*>(segment_.address); }
-  bool closed() const { return closed_; }
 
-  void NoteBuffer() {
-    shown_ = true;
-    ++references_;
+  bool closed() {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    return closed_;
   }
 
-  // Idempotent. Memory that JavaScript never saw needs no grave.
+  void NoteBuffer() {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    shown_ = true;
+    ++buffers_;
+  }
+
+  // Idempotent.
   void Close() {
-    if (closed_.exchange(true)) return;
-    if (shown_) {
-      grave_ = Inter(segment_);
-    } else {
-      os::Unmap(segment_);
-    }
+    const std::lock_guard<std::mutex> guard(mutex_);
+    CloseLocked();
   }
 
   static void DropHandle(napi_env, void* attachment, void*) {
-    static_cast<Attachment*>(attachment)->DropReference();
+    static_cast<Attachment*>(attachment)->Drop(&Attachment::handles_);
   }
 
-  // The engine has freed the buffer. Touches no environment: some run this on other threads.
-  static void DropBuffer(napi_env, void*, void* hint) {
-    auto* attachment = static_cast<Attachment*>(hint);
-    attachment->buffer_freed_ = true;
-    attachment->DropReference();
+  // The engine has freed a buffer. Touches no environment: some run this on other threads.
+  static void DropBuffer(napi_env, void*, void* attachment) {
+    static_cast<Attachment*>(attachment)->Drop(&Attachment::buffers_);
   }
 
  private:
-  void DropReference() {
-    if (--references_ > 0) {
-      SettleIfDone();
-      return;
+  void Drop(int Attachment::* count) {
+    bool unused;
+    {
+      const std::lock_guard<std::mutex> guard(mutex_);
+      --(this->*count);
+      unused = handles_ == 0 && buffers_ == 0;
+      if (unused) CloseLocked();
+      if (buffers_ == 0 && grave_) Settle(grave_);
     }
-    Close();
-    SettleIfDone();
-    delete this;
+    if (unused) delete this;
   }
 
-  void SettleIfDone() {
-    if (buffer_freed_ && closed_ && grave_) Settle(grave_);
+  // Memory that JavaScript never saw needs no grave.
+  void CloseLocked() {
+    if (closed_) return;
+    closed_ = true;
+    if (!shown_) {
+      os::Unmap(segment_);
+      return;
+    }
+    grave_ = Inter(segment_);
+    if (buffers_ == 0) Settle(grave_);
   }
 
   const os::Segment segment_;
-  std::atomic<int> references_{1};
-  std::atomic<bool> closed_{false};
-  std::atomic<bool> buffer_freed_{false};
+  std::mutex mutex_;  // guards all below
+  int handles_ = 1;
+  int buffers_ = 0;
   bool shown_ = false;
+  bool closed_ = false;
   std::shared_ptr<Grave> grave_;
 };
 
@@ -106,7 +116,7 @@ Napi::Value Attach(const Napi::CallbackInfo& info) {
               info[2]);
 }
 
-// (handle) -> ArrayBuffer, or undefined where the runtime refuses external memory
+// (handle) -> a new ArrayBuffer, or undefined where the runtime refuses external memory
 Napi::Value Buffer(const Napi::CallbackInfo& info) {
   Attachment* attachment = AttachmentOf(info[0]);
 #if defined(NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED)
@@ -131,7 +141,7 @@ Napi::Value Buffer(const Napi::CallbackInfo& info) {
 #endif
 }
 
-// (handle, its ArrayBuffer if it was ever asked for)
+// (handle, its latest ArrayBuffer if there is one)
 Napi::Value Close(const Napi::CallbackInfo& info) {
   if (info[1].IsArrayBuffer()) {
     // Refused when it was transferred away meanwhile: then it is empty already.
@@ -143,7 +153,7 @@ Napi::Value Close(const Napi::CallbackInfo& info) {
 
 // (handle, offset, target): fills the target from the segment. The caller checks the bounds.
 Napi::Value CopyOut(const Napi::CallbackInfo& info) {
-  const Attachment* attachment = AttachmentOf(info[0]);
+  Attachment* attachment = AttachmentOf(info[0]);
   const auto offset = static_cast<size_t>(info[1].As<Napi::Number>().DoubleValue());
   auto target = info[2].As<Napi::Uint8Array>();
   if (!attachment->closed() && target.ByteLength() > 0) {
@@ -155,7 +165,7 @@ Napi::Value CopyOut(const Napi::CallbackInfo& info) {
 // (handle, offset, source): the other way. The two may overlap, as the source may be a view of the
 // segment itself.
 Napi::Value CopyIn(const Napi::CallbackInfo& info) {
-  const Attachment* attachment = AttachmentOf(info[0]);
+  Attachment* attachment = AttachmentOf(info[0]);
   const auto offset = static_cast<size_t>(info[1].As<Napi::Number>().DoubleValue());
   const auto source = info[2].As<Napi::Uint8Array>();
   if (!attachment->closed() && source.ByteLength() > 0) {

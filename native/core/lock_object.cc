@@ -2,12 +2,12 @@
 
 #include <chrono>
 #include <cstring>
-#include <functional>
+#include <map>
 #include <mutex>
 #include <new>
 #include <random>
 #include <thread>
-#include <unordered_map>
+#include <tuple>
 
 namespace shmkit {
 
@@ -26,15 +26,13 @@ constexpr double kCreatorGraceMs = 1000;
 // row mean that something else is wrong.
 constexpr int kMostRounds = 10000;
 
-struct IdentityHash {
-  size_t operator()(const os::Identity& identity) const {
-    return std::hash<uint64_t>()(identity.device * 31 + identity.object);
-  }
-};
+// What makes two openings the same object. The segment's identity says nothing on macOS, the
+// header's id nothing of a file that somebody copied.
+using Key = std::tuple<uint64_t, uint64_t, os::ObjectId>;
 
 struct Registry {
   std::mutex guard;
-  std::unordered_map<os::Identity, LockObject*, IdentityHash> objects;
+  std::map<Key, LockObject*> objects;
 };
 
 // Never destroyed: agent threads may outlive the statics at the end of a process.
@@ -59,6 +57,11 @@ os::ObjectId IdOf(const Header& header) {
   return id;
 }
 
+Key KeyOf(const os::Segment& segment) {
+  const auto& header = *static_cast<const Header*>(segment.address);
+  return {segment.identity.device, segment.identity.object, IdOf(header)};
+}
+
 struct Plan {
   unsigned mode;
   os::ObjectId id;
@@ -80,6 +83,10 @@ os::Status FillLock(void* memory, void* context) {
   return made;
 }
 
+bool IsFailureToRemove(const os::Status& unlinked) {
+  return !unlinked.ok() && unlinked.failure().error != ENOENT;
+}
+
 void AwaitCreator(const Header& header) {
   const os::Deadline grace = os::Deadline::After(kCreatorGraceMs);
   while (header.state.load(std::memory_order_acquire) == kMaking && !grace.passed()) {
@@ -92,7 +99,8 @@ std::optional<Refusal> Inspect(const os::Segment& segment, uint32_t* found) {
   *found = static_cast<uint32_t>(segment.size);
   if (segment.size < kLockBytes) return Refusal::kTruncated;
   // What is here of the rest of the header may be half written until the state is.
-  if (header.magic == 0 || header.magic == kMagic) AwaitCreator(header);
+  const bool may_be_unfinished = header.magic == 0 || header.magic == kMagic;
+  if (may_be_unfinished && !os::kPublishesWhole) AwaitCreator(header);
   *found = header.magic;
   if (header.magic == 0) return Refusal::kUnfinished;
   if (header.magic != kMagic) return Refusal::kForeign;
@@ -113,7 +121,8 @@ LockObject* LockObject::Adopt(const std::string& name, const os::Segment& segmen
                               OpenFailure* why) {
   Registry& registry = TheRegistry();
   const std::lock_guard<std::mutex> guard(registry.guard);
-  const auto known = registry.objects.find(segment.identity);
+  const Key key = KeyOf(segment);
+  const auto known = registry.objects.find(key);
   if (known != registry.objects.end()) {
     os::Unmap(segment);
     ++known->second->references_;
@@ -127,7 +136,7 @@ LockObject* LockObject::Adopt(const std::string& name, const os::Segment& segmen
     return nullptr;
   }
   auto* object = new LockObject(name, segment, mutex.value());
-  registry.objects.emplace(segment.identity, object);
+  registry.objects.emplace(key, object);
   return object;
 }
 
@@ -196,7 +205,7 @@ void LockObject::DropReference() {
   Registry& registry = TheRegistry();
   const std::lock_guard<std::mutex> guard(registry.guard);
   if (--references_ > 0 || pinned_) return;
-  registry.objects.erase(segment_.identity);
+  registry.objects.erase({segment_.identity.device, segment_.identity.object, id_});
   mutex_.Close();
   os::Unmap(segment_);
   delete this;
@@ -218,7 +227,8 @@ Acquired LockObject::SettleUncommon(os::Grant grant) {
     case kLive:
       break;
     case kDoomed:
-      (void)Finish();
+      // Where the name cannot be removed the lock stays in use, and is ours.
+      if (IsFailureToRemove(Finish())) break;
       [[fallthrough]];
     case kDead:
       mutex_.Unlock();
@@ -245,11 +255,16 @@ bool LockObject::IsLocked() {
 
 // Holding the lock (L2, L3). A kill after the first step leaves a dead object under the name, which
 // the next to come there clears. What the mutex keeps outside goes last: without it, nobody could
-// acquire the lock to do so.
+// acquire the lock to do so. An object whose name cannot be removed (it takes permission to write
+// to the directory, or to own the file) comes back to life: nobody could use that name any more.
 os::Status LockObject::Finish() {
   header_->state.store(kDead, std::memory_order_release);
   const os::Status unlinked = os::Unlink(name_, &segment_.identity);
-  os::Mutex::Dispose(IdOf(*header_));
+  if (IsFailureToRemove(unlinked)) {
+    header_->state.store(kLive, std::memory_order_release);
+  } else {
+    os::Mutex::Dispose(id_);
+  }
   return unlinked;
 }
 
@@ -257,9 +272,12 @@ os::Status LockObject::Finish() {
 os::Status LockObject::Clear() {
   const os::Grant grant = mutex_.LockUntil(os::Deadline::After(kFinisherGraceMs));
   if (grant == os::Grant::kTimeout) return os::Failure{EBUSY, "unlink"};
-  const os::Status finished = Finish();
-  if (grant != os::Grant::kBroken) mutex_.Unlock();
-  return finished;
+  if (grant == os::Grant::kBroken) return os::Unlink(name_, &segment_.identity);
+  // Dead no more when somebody who could not remove the name has given it back its life, as Finish
+  // does.
+  if (header_->state.load(std::memory_order_relaxed) == kDead) (void)Finish();
+  mutex_.Unlock();
+  return os::Nothing{};
 }
 
 os::Status LockObject::Unlink(bool held_by_this_thread) {

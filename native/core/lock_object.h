@@ -5,10 +5,9 @@
 //   L1  A process maps an object once, however many environments and handles use it: the registry
 //       hands out the one LockObject of an identity, counted (os::Mutex M5).
 //   L2  kDead is written by the lock's owner alone, as the last thing before it removes the name
-//   and
-//       unlocks. So whoever acquires a lock that is not dead holds the object that the name leads
-//       to, and nobody else can hold another one under that name: unlinking never lets two owners
-//       in. Anyone may write kDoomed over kLive.
+//       and unlocks. So whoever acquires a lock that is not dead holds the object that the name
+//       leads to, and nobody else can hold another one under that name: unlinking never lets two
+//       owners in. Anyone may write kDoomed over kLive.
 //   L3  A dead object's name is removed by whoever owns its lock, and by nobody else: to look where
 //       a name leads and to remove it are two steps, between which another remover could make room
 //       for a new object, and ours would remove that.
@@ -18,6 +17,7 @@
 //       kernel walks that thread's list of locks when it ends.
 #pragma once
 
+#include <cstring>
 #include <optional>
 #include <string>
 
@@ -42,8 +42,9 @@ enum class Acquired : uint32_t {
   kYes = 0,
   kAbandoned = 1,  // yes, and the last owner died holding it
   kTimeout = 2,
-  kGone = 3,    // unlinked: open the name again
-  kBroken = 4,  // the mutex's bytes are not a mutex
+  kGone = 3,         // unlinked: open the name again
+  kBroken = 4,       // the mutex's bytes are not a mutex
+  kTooManyHeld = 5,  // the thread holds as many as the system would hand on if it died
 };
 
 class LockObject {
@@ -56,7 +57,6 @@ class LockObject {
   // L5: from now on the last reference does not unmap it.
   void Pin();
 
-  Acquired Lock() { return Settle(mutex_.Lock()); }
   Acquired TryLock() { return Settle(mutex_.TryLock()); }
   Acquired LockUntil(const os::Deadline& deadline) { return Settle(mutex_.LockUntil(deadline)); }
   void Unlock() {
@@ -68,6 +68,8 @@ class LockObject {
 
   bool IsLocked();
 
+  os::ObjectId id() const { return id_; }
+
   // Marks the object dead and removes its name, now if the lock is free, else when its owner
   // releases it. ENOENT when the name leads elsewhere already.
   os::Status Unlink(bool held_by_this_thread);
@@ -77,7 +79,9 @@ class LockObject {
       : name_(std::move(name)),
         segment_(segment),
         header_(static_cast<Header*>(segment.address)),
-        mutex_(mutex) {}
+        mutex_(mutex) {
+    memcpy(id_.data(), header_->id, id_.size());
+  }
 
   static LockObject* Find(const std::string& name, OpenFailure* why, bool* cleared);
   static LockObject* Adopt(const std::string& name, const os::Segment& segment, OpenFailure* why);
@@ -96,6 +100,7 @@ class LockObject {
   const std::string name_;
   const os::Segment segment_;
   Header* const header_;
+  os::ObjectId id_;  // as it was when the object was opened
   os::Mutex mutex_;
   unsigned references_ = 1;  // guarded by the registry's mutex, as is pinned_
   bool pinned_ = false;

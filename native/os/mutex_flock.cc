@@ -91,9 +91,11 @@ Grant Settle(Storage* storage, int fd) {
   return storage->owner.exchange(kOwned) == kOwned ? Grant::kOwnerDied : Grant::kAcquired;
 }
 
+// Without its file the mutex is no more. Any other failure to open it, such as a want of
+// descriptors, will pass: the mutex counts as busy until then.
 Grant Take(Storage* storage, const ObjectId& id, int operation) {
   const int fd = OpenFile(id);
-  if (fd < 0) return Grant::kBroken;
+  if (fd < 0) return errno == ENOENT ? Grant::kBroken : Grant::kTimeout;
   if (Flock(fd, operation) == 0) return Settle(storage, fd);
   const bool busy = errno == EWOULDBLOCK;
   close(fd);
@@ -124,7 +126,15 @@ Result<Mutex> Mutex::Open(void* storage, const ObjectId& id) {
 
 void Mutex::Close() {}
 
-Grant Mutex::Lock() { return Intact() ? Take(Of(storage_), id_, LOCK_EX) : Grant::kBroken; }
+Grant Mutex::Lock() {
+  WaitWord& releases = Of(storage_)->releases;
+  for (;;) {
+    const uint32_t seen = releases.value.load();
+    const Grant grant = Intact() ? Take(Of(storage_), id_, LOCK_EX) : Grant::kBroken;
+    if (grant != Grant::kTimeout) return grant;
+    Wait(releases, seen, Deadline::After(kDeathWatchMs));
+  }
+}
 
 Grant Mutex::TryLock() {
   return Intact() ? Take(Of(storage_), id_, LOCK_EX | LOCK_NB) : Grant::kBroken;
@@ -153,9 +163,10 @@ Occupancy Mutex::Peek(bool*) {
   Storage* storage = Of(storage_);
   if (storage->owner.load() == kFree) return Occupancy::kFree;
   // A shared flock is refused while the owner lives. Should it be granted, the owner died, and the
-  // owner word stays to tell the next one so.
+  // owner word stays to tell the next one so. A TryLock of somebody else's in this very moment
+  // finds the mutex busy.
   const int fd = OpenFile(id_);
-  if (fd < 0) return Occupancy::kFree;
+  if (fd < 0) return errno == ENOENT ? Occupancy::kFree : Occupancy::kHeld;
   const bool held = Flock(fd, LOCK_SH | LOCK_NB) != 0;
   close(fd);
   return held ? Occupancy::kHeld : Occupancy::kFree;

@@ -1,6 +1,5 @@
 #include "sections_win32.h"
 
-#include <climits>
 #include <cstdio>
 #include <map>
 #include <mutex>
@@ -12,7 +11,11 @@ namespace shmkit::os {
 
 namespace {
 
+// As many threads as could ever wait for one word; more permits would be left-overs.
+constexpr LONG kMostPermits = 4096;
+
 struct Section {
+  size_t size;
   uint64_t identity;
   std::map<size_t, HANDLE> semaphores;  // by the word's offset
 };
@@ -31,14 +34,14 @@ HANDLE OpenSemaphoreFor(uint64_t identity, size_t offset) {
   char name[64];
   snprintf(name, sizeof name, "shmkit.wait.%016llx.%llx", static_cast<unsigned long long>(identity),
            static_cast<unsigned long long>(offset));
-  return CreateSemaphoreW(nullptr, 0, LONG_MAX, LocalName(name).c_str());
+  return CreateSemaphoreW(nullptr, 0, kMostPermits, LocalName(name).c_str());
 }
 
 }  // namespace
 
-void RememberSection(void* base, uint64_t identity) {
+void RememberSection(void* base, size_t size, uint64_t identity) {
   const std::lock_guard<std::mutex> guard(Guard());
-  Sections()[static_cast<const char*>(base)] = Section{identity, {}};
+  Sections()[static_cast<const char*>(base)] = Section{size, identity, {}};
 }
 
 void ForgetSection(void* base) {
@@ -56,6 +59,7 @@ HANDLE SemaphoreOf(const void* address) {
   if (after == Sections().begin()) return nullptr;
   auto& [base, section] = *--after;
   const auto offset = static_cast<size_t>(place - base);
+  if (offset >= section.size) return nullptr;
   HANDLE& semaphore = section.semaphores[offset];
   if (!semaphore) semaphore = OpenSemaphoreFor(section.identity, offset);
   return semaphore;

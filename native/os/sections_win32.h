@@ -6,11 +6,12 @@
 
 #include <windows.h>
 
+#include <cstddef>
 #include <cstdint>
 
 namespace shmkit::os {
 
-void RememberSection(void* base, uint64_t identity);
+void RememberSection(void* base, size_t size, uint64_t identity);
 // Also closes the semaphores of its words.
 void ForgetSection(void* base);
 

@@ -32,7 +32,7 @@ Result<Segment> MapSection(HANDLE section, const std::string& name, Access acces
   MEMORY_BASIC_INFORMATION view;
   VirtualQuery(address, &view, sizeof view);
   const Identity identity = IdentityOf(name);
-  RememberSection(address, identity.object);
+  RememberSection(address, view.RegionSize, identity.object);
   return Segment{address, view.RegionSize, identity, section};
 }
 

@@ -1,6 +1,7 @@
-// A named semaphore for each word, opened when first waited on or woken. A permit that nobody
-// takes (its waiter timed out, or was killed) lets a later wait return for no reason, which W1
-// allows.
+// A named semaphore for each word, opened when first waited on or woken. Permits do not know whom
+// they are for: a later waiter may take an earlier one's, and one whose waiter was killed is left
+// over. So a wait looks at the word again every kSliceMs, which bounds what a stolen permit costs,
+// and a permit left over lets a wait return for no reason, which W1 allows.
 #include <windows.h>
 
 #include "sections_win32.h"
@@ -10,13 +11,25 @@
 
 namespace shmkit::os {
 
+namespace {
+
+constexpr double kSliceMs = 15;
+
+}  // namespace
+
 Woken Wait(WaitWord& word, uint32_t expected, const Deadline& deadline) {
   HANDLE semaphore = SemaphoreOf(&word);
   const WaiterScope counted(word);
-  if (!semaphore || word.value.load() != expected) return Woken::kMaybe;
-  const DWORD wait =
-      deadline.never() ? INFINITE : WaitMilliseconds(deadline.remaining_nanoseconds());
-  return WaitForSingleObject(semaphore, wait) == WAIT_TIMEOUT ? Woken::kTimeout : Woken::kMaybe;
+  if (!semaphore) return Woken::kMaybe;
+  while (word.value.load() == expected) {
+    if (deadline.passed()) return Woken::kTimeout;
+    const Deadline slice = deadline.Within(kSliceMs);
+    if (WaitForSingleObject(semaphore, WaitMilliseconds(slice.remaining_nanoseconds())) !=
+        WAIT_TIMEOUT) {
+      return Woken::kMaybe;
+    }
+  }
+  return Woken::kMaybe;
 }
 
 void Wake(WaitWord& word, uint32_t how_many) {
@@ -25,6 +38,7 @@ void Wake(WaitWord& word, uint32_t how_many) {
   HANDLE semaphore = SemaphoreOf(&word);
   // No more permits than waiters: what is left over would only wake later ones for nothing.
   const uint32_t permits = how_many < waiters ? how_many : waiters;
+  // Refused when it would exceed the semaphore's maximum: then there are permits for everybody.
   if (semaphore) ReleaseSemaphore(semaphore, static_cast<LONG>(permits), nullptr);
 }
 

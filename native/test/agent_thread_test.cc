@@ -89,7 +89,7 @@ Child Owner(const Name& name, const Signal& held, const Signal& enough) {
     OpenFailure why{};
     LockObject* object = LockObject::Open(name, 0600, Disposition::kOpen, &why);
     SHMKIT_EXPECT(object != nullptr);
-    SHMKIT_EXPECT(object->Lock() == Acquired::kYes);
+    SHMKIT_EXPECT(object->LockUntil(os::Deadline::Never()) == Acquired::kYes);
     held.Raise();
     enough.Await();
     object->Unlock();
@@ -149,7 +149,7 @@ TEST_CASE("A1: agents exclude each other, blocking threads and other processes")
     LockObject* object = LockObject::Open(name, 0600, Disposition::kOpen, &why);
     SHMKIT_EXPECT(object != nullptr);
     for (uint32_t turn = 0; turn < kTurns; ++turn) {
-      SHMKIT_EXPECT(object->Lock() == Acquired::kYes);
+      SHMKIT_EXPECT(object->LockUntil(os::Deadline::Never()) == Acquired::kYes);
       add();
       object->Unlock();
     }
@@ -160,7 +160,7 @@ TEST_CASE("A1: agents exclude each other, blocking threads and other processes")
     Client second(name);
     std::thread blocking([&] {
       for (uint32_t turn = 0; turn < kTurns; ++turn) {
-        CHECK(first.object()->Lock() == Acquired::kYes);
+        CHECK(first.object()->LockUntil(os::Deadline::Never()) == Acquired::kYes);
         add();
         first.object()->Unlock();
       }
@@ -256,7 +256,7 @@ TEST_CASE("A2: a request that is called off before the grant takes nothing") {
   client->Cancel();
   enough.Raise();
   CHECK(owner.Succeeds());
-  CHECK(client.object()->Lock() == Acquired::kYes);
+  CHECK(client.object()->LockUntil(os::Deadline::Never()) == Acquired::kYes);
   client.object()->Unlock();
   CHECK_FALSE(client->Collect().has_value());
   CHECK_FALSE(client->HoldsForClient());
@@ -272,7 +272,7 @@ TEST_CASE("A2: a grant that is called off before it is collected is put back") {
     client.bell().Answer();
     client->Cancel();
     CHECK_FALSE(client->Collect().has_value());
-    CHECK(client.object()->Lock() == Acquired::kYes);
+    CHECK(client.object()->LockUntil(os::Deadline::Never()) == Acquired::kYes);
     client.object()->Unlock();
   }
   CHECK(client.Take() == Acquired::kYes);
@@ -292,7 +292,7 @@ TEST_CASE("A2: a grant that is put back leaves its news to the next owner") {
     REQUIRE(client->Request());
     client.bell().Answer();
     client->Cancel();
-    CHECK(client.object()->Lock() == Acquired::kAbandoned);
+    CHECK(client.object()->LockUntil(os::Deadline::Never()) == Acquired::kAbandoned);
     client.object()->Unlock();
     CHECK(client.Take() == Acquired::kYes);
     client.Release();
@@ -302,7 +302,7 @@ TEST_CASE("A2: a grant that is put back leaves its news to the next owner") {
     REQUIRE(client->Request());
     client->Cancel();
     victim.Kill();
-    CHECK(client.object()->Lock() == Acquired::kAbandoned);
+    CHECK(client.object()->LockUntil(os::Deadline::Never()) == Acquired::kAbandoned);
     client.object()->Unlock();
     CHECK(client.Take() == Acquired::kYes);
     client.Release();
@@ -344,7 +344,7 @@ TEST_CASE("A2: a request that was called off and made again loses no wake") {
   std::minstd_rand random(3);
   for (int round = 0; round < 400; ++round) {
     const bool contended = random() % 4 == 0;
-    if (contended) REQUIRE(client.object()->Lock() != Acquired::kBroken);
+    if (contended) REQUIRE(client.object()->LockUntil(os::Deadline::Never()) != Acquired::kBroken);
     REQUIRE(client->Request());
     for (auto times = random() % 3; times > 0; --times) {
       if (random() % 2) sched_yield();
@@ -418,9 +418,9 @@ TEST_CASE(
     SHMKIT_EXPECT(object != nullptr);
     SHMKIT_EXPECT(object->TryLock() == Acquired::kTimeout);
     waiting.Raise();
-    SHMKIT_EXPECT(object->Lock() == Acquired::kAbandoned);
+    SHMKIT_EXPECT(object->LockUntil(os::Deadline::Never()) == Acquired::kAbandoned);
     object->Unlock();
-    SHMKIT_EXPECT(object->Lock() == Acquired::kYes);
+    SHMKIT_EXPECT(object->LockUntil(os::Deadline::Never()) == Acquired::kYes);
     object->Unlock();
     return true;
   });
@@ -435,7 +435,7 @@ TEST_CASE(
     MESSAGE("skipped in part: it does not see that the heir took over what a thread here held");
     return;
   }
-  CHECK(client.object()->Lock() == Acquired::kYes);
+  CHECK(client.object()->LockUntil(os::Deadline::Never()) == Acquired::kYes);
   client.object()->Unlock();
 }
 
@@ -444,7 +444,7 @@ TEST_CASE("A3: a client that goes while it holds leaves an abandoned lock to its
   Client client(name);
   REQUIRE(client.Take() == Acquired::kYes);
   client.Quit();
-  CHECK(client.object()->Lock() == Acquired::kAbandoned);
+  CHECK(client.object()->LockUntil(os::Deadline::Never()) == Acquired::kAbandoned);
   client.object()->Unlock();
 }
 
@@ -465,7 +465,7 @@ TEST_CASE("A3: a client that goes after its release, or before its grant, abando
     client->Cancel();
   }
   client.Quit();
-  CHECK(client.object()->Lock() == Acquired::kYes);
+  CHECK(client.object()->LockUntil(os::Deadline::Never()) == Acquired::kYes);
   client.object()->Unlock();
 }
 

@@ -130,8 +130,8 @@ TEST_CASE("L1: two objects that had one name, one after the other, are two") {
   REQUIRE(first->Unlink(false).ok());
   const Lock second(name, Disposition::kCreate);
   CHECK(first.get() != second.get());
-  CHECK(second->Lock() == Acquired::kYes);
-  CHECK(first->Lock() == Acquired::kGone);
+  CHECK(second->LockUntil(os::Deadline::Never()) == Acquired::kYes);
+  CHECK(first->LockUntil(os::Deadline::Never()) == Acquired::kGone);
   second->Unlock();
 }
 
@@ -144,7 +144,8 @@ TEST_CASE("L1: threads that open and drop one name at a time get objects that wo
     threads.emplace_back([&] {
       for (int round = 0; round < 300; ++round) {
         LockObject* object = Open(name, Disposition::kOpen);
-        if (!object || object->Lock() != Acquired::kYes || ++inside != 1) {
+        if (!object || object->LockUntil(os::Deadline::Never()) != Acquired::kYes ||
+            ++inside != 1) {
           ++failures;
           return;
         }
@@ -187,7 +188,7 @@ TEST_CASE("of sixteen processes that create one lock, one succeeds; all that ope
       LockObject* object = Open(name, Disposition::kOpen);
       SHMKIT_EXPECT(object != nullptr);
       for (uint32_t turn = 0; turn < kTurns; ++turn) {
-        SHMKIT_EXPECT(object->Lock() == Acquired::kYes);
+        SHMKIT_EXPECT(object->LockUntil(os::Deadline::Never()) == Acquired::kYes);
         const uint32_t seen = *counter;
         sched_yield();
         *counter = seen + 1;
@@ -275,7 +276,7 @@ TEST_CASE("an object in a state that does not exist is refused, and breaks who h
   const Lock lock(name, Disposition::kCreate);
   Bytes(name)->state = 77;
   CHECK(FailureToOpen(name, Disposition::kAttach) == Refused(Refusal::kUnfinished, 77));
-  CHECK(lock->Lock() == Acquired::kBroken);
+  CHECK(lock->LockUntil(os::Deadline::Never()) == Acquired::kBroken);
   CHECK(lock->TryLock() == Acquired::kBroken);
   CHECK_FALSE(lock->IsLocked());
 }
@@ -285,14 +286,14 @@ TEST_CASE("an overwritten mutex is broken, and its name can still be taken away"
   const Lock lock(name, Disposition::kCreate);
   const Bytes header(name);
   memset(header->mutex, 0, sizeof header->mutex);
-  CHECK(lock->Lock() == Acquired::kBroken);
+  CHECK(lock->LockUntil(os::Deadline::Never()) == Acquired::kBroken);
   CHECK(lock->TryLock() == Acquired::kBroken);
   CHECK(lock->LockUntil(os::Deadline::After(1)) == Acquired::kBroken);
   CHECK_FALSE(lock->IsLocked());
   CHECK(lock->Unlink(false).ok());
   CHECK_FALSE(name.Exists());
   const Lock fresh(name, Disposition::kOpen);
-  CHECK(fresh->Lock() == Acquired::kYes);
+  CHECK(fresh->LockUntil(os::Deadline::Never()) == Acquired::kYes);
   fresh->Unlock();
   // What the mechanism keeps outside of the object that nothing leads to any more.
   os::ObjectId id;
@@ -306,7 +307,7 @@ TEST_CASE("an occupied lock is known as such by others, and by nobody when its o
   CHECK_FALSE(lock->IsLocked());
   const Signal held;
   Child owner([&] {
-    SHMKIT_EXPECT(lock->Lock() == Acquired::kYes);
+    SHMKIT_EXPECT(lock->LockUntil(os::Deadline::Never()) == Acquired::kYes);
     held.Raise();
     PauseForEver();
     return true;
@@ -316,9 +317,9 @@ TEST_CASE("an occupied lock is known as such by others, and by nobody when its o
   CHECK(lock->TryLock() == Acquired::kTimeout);
   owner.Kill();
   CHECK_FALSE(lock->IsLocked());
-  CHECK(lock->Lock() == Acquired::kAbandoned);
+  CHECK(lock->LockUntil(os::Deadline::Never()) == Acquired::kAbandoned);
   lock->Unlock();
-  CHECK(lock->Lock() == Acquired::kYes);
+  CHECK(lock->LockUntil(os::Deadline::Never()) == Acquired::kYes);
   lock->Unlock();
 }
 
@@ -329,7 +330,7 @@ TEST_CASE("L2: unlinking a free lock takes the name, makes the object dead, and 
   CHECK(lock->Unlink(false).ok());
   CHECK_FALSE(name.Exists());
   CHECK(LockFileCount() <= lock_files);
-  CHECK(lock->Lock() == Acquired::kGone);
+  CHECK(lock->LockUntil(os::Deadline::Never()) == Acquired::kGone);
   CHECK(lock->TryLock() == Acquired::kGone);
   CHECK(lock->LockUntil(os::Deadline::After(1)) == Acquired::kGone);
   const os::Status again = lock->Unlink(false);
@@ -340,13 +341,13 @@ TEST_CASE("L2: unlinking a free lock takes the name, makes the object dead, and 
 TEST_CASE("L2: unlinking what this thread holds takes effect when it is released") {
   const Name name;
   const Lock lock(name, Disposition::kCreate);
-  REQUIRE(lock->Lock() == Acquired::kYes);
+  REQUIRE(lock->LockUntil(os::Deadline::Never()) == Acquired::kYes);
   CHECK(lock->Unlink(true).ok());
   CHECK(name.Exists());
   CHECK(lock->IsLocked());
   lock->Unlock();
   CHECK_FALSE(name.Exists());
-  CHECK(lock->Lock() == Acquired::kGone);
+  CHECK(lock->LockUntil(os::Deadline::Never()) == Acquired::kGone);
 }
 
 TEST_CASE("L2: unlinking what another holds takes effect at its release, and waiters learn of it") {
@@ -358,7 +359,7 @@ TEST_CASE("L2: unlinking what another holds takes effect at its release, and wai
   const Signal waiting;
   const Signal enough;
   Child owner([&] {
-    SHMKIT_EXPECT(lock->Lock() == Acquired::kYes);
+    SHMKIT_EXPECT(lock->LockUntil(os::Deadline::Never()) == Acquired::kYes);
     held.Raise();
     enough.Await();
     SHMKIT_EXPECT(name.Exists());
@@ -372,13 +373,13 @@ TEST_CASE("L2: unlinking what another holds takes effect at its release, and wai
   for (int each = 0; each < 2; ++each) {
     waiters.emplace_back([&, each] {
       waiting.Raise();
-      const Acquired acquired =
-          each == 0 ? lock->Lock() : lock->LockUntil(os::Deadline::After(90000));
+      const Acquired acquired = each == 0 ? lock->LockUntil(os::Deadline::Never())
+                                          : lock->LockUntil(os::Deadline::After(90000));
       SHMKIT_EXPECT(acquired == Acquired::kGone);
       // It opens the name again and gets what is not that lock.
       LockObject* next = Open(name, Disposition::kOpen);
       SHMKIT_EXPECT(next != nullptr && next != lock.get());
-      SHMKIT_EXPECT(next->Lock() == Acquired::kYes);
+      SHMKIT_EXPECT(next->LockUntil(os::Deadline::Never()) == Acquired::kYes);
       next->Unlock();
       return true;
     });
@@ -395,7 +396,7 @@ TEST_CASE("L2: unlinking what another holds takes effect at its release, and wai
   enough.Raise();
   CHECK(owner.Succeeds());
   for (Child& waiter : waiters) CHECK(waiter.Succeeds());
-  CHECK(lock->Lock() == Acquired::kGone);
+  CHECK(lock->LockUntil(os::Deadline::Never()) == Acquired::kGone);
 }
 
 TEST_CASE("L2: when the owner of a doomed lock dies, its next owner finishes it") {
@@ -403,7 +404,7 @@ TEST_CASE("L2: when the owner of a doomed lock dies, its next owner finishes it"
   const Lock lock(name, Disposition::kCreate);
   const Signal held;
   Child owner([&] {
-    SHMKIT_EXPECT(lock->Lock() == Acquired::kYes);
+    SHMKIT_EXPECT(lock->LockUntil(os::Deadline::Never()) == Acquired::kYes);
     held.Raise();
     PauseForEver();
     return true;
@@ -412,7 +413,7 @@ TEST_CASE("L2: when the owner of a doomed lock dies, its next owner finishes it"
   CHECK(lock->Unlink(false).ok());
   owner.Kill();
   CHECK(name.Exists());
-  CHECK(lock->Lock() == Acquired::kGone);
+  CHECK(lock->LockUntil(os::Deadline::Never()) == Acquired::kGone);
   CHECK_FALSE(name.Exists());
 }
 
@@ -430,13 +431,13 @@ TEST_CASE("L3: a dead object that its unlinker left under the name is helped awa
   }
   SUBCASE("by who opens") {
     const Lock fresh(name, Disposition::kOpen);
-    CHECK(fresh->Lock() == Acquired::kYes);
+    CHECK(fresh->LockUntil(os::Deadline::Never()) == Acquired::kYes);
     fresh->Unlock();
     CHECK(LockFileCount() == lock_files);
   }
   SUBCASE("by who creates") {
     const Lock fresh(name, Disposition::kCreate);
-    CHECK(fresh->Lock() == Acquired::kYes);
+    CHECK(fresh->LockUntil(os::Deadline::Never()) == Acquired::kYes);
     fresh->Unlock();
     CHECK(LockFileCount() == lock_files);
   }
@@ -451,7 +452,7 @@ TEST_CASE("L3: a dead object's name is left to its unlinker for as long as that 
   const Signal held;
   const Signal enough;
   Child unlinker([&] {
-    SHMKIT_EXPECT(lock->Lock() == Acquired::kYes);
+    SHMKIT_EXPECT(lock->LockUntil(os::Deadline::Never()) == Acquired::kYes);
     Bytes(name)->state = kDead;
     held.Raise();
     enough.Await();
@@ -468,11 +469,11 @@ TEST_CASE("L3: a dead object's name is left to its unlinker for as long as that 
   unlinker.Kill();
   const Lock fresh(name, Disposition::kOpen);
   CHECK(fresh.get() != lock.get());
-  CHECK(fresh->Lock() == Acquired::kYes);
+  CHECK(fresh->LockUntil(os::Deadline::Never()) == Acquired::kYes);
   fresh->Unlock();
 }
 
-TEST_CASE("L3: a dead object that this process may not remove is an error") {
+TEST_CASE("L3: a dead object whose name this process may not remove comes back to life") {
   if (geteuid() != 0) {
     MESSAGE("skipped: becoming somebody else needs root");
     return;
@@ -487,8 +488,16 @@ TEST_CASE("L3: a dead object that this process may not remove is an error") {
     constexpr uid_t kNobody = 65534;
     SHMKIT_EXPECT(setgid(kNobody) == 0 && setuid(kNobody) == 0);
     for (const auto disposition : {Disposition::kOpen, Disposition::kAttach}) {
-      const Verdict verdict = FailureToOpen(name, disposition);
-      SHMKIT_EXPECT(verdict.error == EPERM || verdict.error == EACCES);
+      OpenFailure failure{};
+      const Lock lock(LockObject::Open(name, 0666, disposition, &failure));
+      SHMKIT_EXPECT(lock.get() != nullptr);
+      SHMKIT_EXPECT(lock->LockUntil(os::Deadline::Never()) == Acquired::kYes);
+      lock->Unlock();
+      const os::Status unlinked = lock->Unlink(false);
+      SHMKIT_EXPECT(!unlinked.ok());
+      SHMKIT_EXPECT(unlinked.failure().error == EPERM || unlinked.failure().error == EACCES);
+      SHMKIT_EXPECT(lock->LockUntil(os::Deadline::Never()) == Acquired::kYes);
+      lock->Unlock();
     }
     return true;
   });
@@ -499,20 +508,20 @@ TEST_CASE("L3: a dead object that this process may not remove is an error") {
 TEST_CASE("L4: news of a dead owner survives being put back, until somebody keeps the lock") {
   const Name name;
   const Lock lock(name, Disposition::kCreate);
-  Child owner([&] { return lock->Lock() == Acquired::kYes; });
+  Child owner([&] { return lock->LockUntil(os::Deadline::Never()) == Acquired::kYes; });
   REQUIRE(owner.Succeeds());
   for (int each = 0; each < 3; ++each) {
-    const Acquired acquired = lock->Lock();
+    const Acquired acquired = lock->LockUntil(os::Deadline::Never());
     CHECK(acquired == Acquired::kAbandoned);
     lock->PutBack(acquired);
   }
   Child other([&] {
-    SHMKIT_EXPECT(lock->Lock() == Acquired::kAbandoned);
+    SHMKIT_EXPECT(lock->LockUntil(os::Deadline::Never()) == Acquired::kAbandoned);
     lock->Unlock();
     return true;
   });
   CHECK(other.Succeeds());
-  const Acquired last = lock->Lock();
+  const Acquired last = lock->LockUntil(os::Deadline::Never());
   CHECK(last == Acquired::kYes);
   lock->PutBack(last);
   CHECK(lock->TryLock() == Acquired::kYes);
@@ -522,7 +531,7 @@ TEST_CASE("L4: news of a dead owner survives being put back, until somebody keep
 TEST_CASE("L4: putting a doomed lock back unlinks it") {
   const Name name;
   const Lock lock(name, Disposition::kCreate);
-  const Acquired acquired = lock->Lock();
+  const Acquired acquired = lock->LockUntil(os::Deadline::Never());
   REQUIRE(lock->Unlink(true).ok());
   lock->PutBack(acquired);
   CHECK_FALSE(name.Exists());
@@ -533,14 +542,14 @@ TEST_CASE("L5: a pinned mapping stays after its last reference, and serves the n
   LockObject* object = Open(name, Disposition::kCreate);
   REQUIRE(object != nullptr);
   std::thread([&] {
-    CHECK(object->Lock() == Acquired::kYes);
+    CHECK(object->LockUntil(os::Deadline::Never()) == Acquired::kYes);
     object->Pin();
     object->DropReference();
   }).join();
   CHECK(MappingsOf(name) == 1);
   const Lock again(name, Disposition::kAttach);
   CHECK(again.get() == object);
-  CHECK(again->Lock() == Acquired::kAbandoned);
+  CHECK(again->LockUntil(os::Deadline::Never()) == Acquired::kAbandoned);
   again->Unlock();
 }
 
@@ -551,7 +560,7 @@ TEST_CASE("L5: a process that ends while threads of it hold pinned locks passes 
     for (const Name& name : names) {
       LockObject* object = Open(name, Disposition::kCreate);
       SHMKIT_EXPECT(object != nullptr);
-      SHMKIT_EXPECT(object->Lock() == Acquired::kYes);
+      SHMKIT_EXPECT(object->LockUntil(os::Deadline::Never()) == Acquired::kYes);
       object->Pin();
       object->DropReference();
     }
@@ -609,7 +618,7 @@ TEST_CASE("L2: among sixteen processes that open, lock, unlink and are killed, o
       canary->opening[self] = false;
       SHMKIT_EXPECT(object != nullptr);
       for (bool gone = false; !gone && !canary->over;) {
-        const Acquired acquired = random() % 4   ? object->Lock()
+        const Acquired acquired = random() % 4   ? object->LockUntil(os::Deadline::Never())
                                   : random() % 2 ? object->TryLock()
                                                  : object->LockUntil(os::Deadline::After(20));
         SHMKIT_EXPECT(acquired != Acquired::kBroken);

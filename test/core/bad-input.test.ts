@@ -1,12 +1,20 @@
 import { NamedLock, SharedMemory } from 'shmkit';
 import { describe, expect, it } from 'vitest';
-import { mkdirSync, rmdirSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
-import { start } from '../support/children';
+import { constants } from 'node:buffer';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, rmdirSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { fixturePath, start } from '../support/children';
 import { expectCode, expectRejection } from '../support/errors';
 import { uniqueName } from '../support/names';
 
 const onLinux = process.platform === 'linux';
-const isRoot = process.getuid?.() === 0;
+const nobody = 65534;
+
+/** It takes a second user who may run node and read the fixtures. */
+const secondUser =
+  process.getuid?.() === 0 &&
+  spawnSync(process.execPath, ['--check', fixturePath('denied')], { uid: nobody, gid: nobody })
+    .status === 0;
 
 describe('sizes', () => {
   const bad: [unknown, string][] = [
@@ -48,6 +56,7 @@ describe('sizes', () => {
     memory.unlink();
     memory.write(size - 5, Buffer.from('hello'));
     expect(Buffer.from(memory.read(size - 5)).toString()).toBe('hello');
+    if (size > constants.MAX_LENGTH) expectCode(() => memory.read(), 'ERR_OUT_OF_RANGE', 'length');
     if (size > (process.versions.node.startsWith('20.') ? 2 ** 32 : Infinity)) {
       expectCode(() => memory.buffer, 'ERR_ZERO_COPY_UNAVAILABLE', memory.name, /read\(\)/);
     }
@@ -118,36 +127,47 @@ describe.runIf(onLinux)('what bears the name', () => {
   });
 });
 
-describe.runIf(onLinux && isRoot)(
-  'permission (skipped unless root: it takes a second user)',
-  () => {
-    const nobody = 65534;
-
-    it('is denied to others, and says so', async () => {
-      using memory = SharedMemory.create({ size: 8, mode: 0o600 });
-      using lock = NamedLock.create({ name: memory.name });
-      const child = start('denied', [memory.name], { uid: nobody });
-      expect(await child.hear()).toEqual({
-        attach: 'EACCES',
-        attachReadOnly: 'EACCES',
-        lockAttach: 'EACCES',
-        lockOpen: 'EACCES',
-        unlink: expect.stringMatching(/^(EACCES|EPERM)$/) as string,
-        lockUnlink: 'EACCES',
-      });
-      await child.succeed();
-      memory.unlink();
-      lock.unlink();
+describe.runIf(onLinux && secondUser)('permission (takes root, and a second user)', () => {
+  it('is denied to others, and says so', async () => {
+    using memory = SharedMemory.create({ size: 8, mode: 0o600 });
+    using lock = NamedLock.create({ name: memory.name });
+    const child = start('denied', [memory.name], { uid: nobody });
+    expect(await child.hear()).toEqual({
+      attach: 'EACCES',
+      attachReadOnly: 'EACCES',
+      lockAttach: 'EACCES',
+      lockOpen: 'EACCES',
+      unlink: expect.stringMatching(/^(EACCES|EPERM)$/) as string,
+      lockUnlink: 'EACCES',
     });
+    await child.succeed();
+    memory.unlink();
+    lock.unlink();
+  });
 
-    it('to read is enough for a read-only attach', async () => {
-      using memory = SharedMemory.create({ size: 8, mode: 0o644 });
-      using lock = NamedLock.create({ name: memory.name });
-      const child = start('denied', [memory.name], { uid: nobody });
-      expect(await child.hear()).toMatchObject({ attach: 'EACCES', attachReadOnly: 'fine' });
-      await child.succeed();
-      memory.unlink();
-      lock.unlink();
+  it('to use a lock is not permission to unlink it, and trying harms nobody', async () => {
+    using lock = NamedLock.create({ mode: 0o666 });
+    using memory = SharedMemory.create({ name: lock.name, size: 1 });
+    chmodSync(`/dev/shm/shmkit.lock.${lock.name}`, 0o666); // whatever the umask
+    const child = start('denied', [lock.name], { uid: nobody });
+    expect(await child.hear()).toMatchObject({
+      lockAttach: 'fine',
+      lockUnlink: expect.stringMatching(/^(EACCES|EPERM)$/) as string,
     });
-  },
-);
+    await child.succeed();
+    lock.acquireSync().release();
+    NamedLock.attach(lock.name).close();
+    lock.unlink();
+    memory.unlink();
+  });
+
+  it('to read is enough for a read-only attach', async () => {
+    using memory = SharedMemory.create({ size: 8, mode: 0o644 });
+    using lock = NamedLock.create({ name: memory.name });
+    const child = start('denied', [memory.name], { uid: nobody });
+    expect(await child.hear()).toMatchObject({ attach: 'EACCES', attachReadOnly: 'fine' });
+    await child.succeed();
+    memory.unlink();
+    lock.unlink();
+  });
+});

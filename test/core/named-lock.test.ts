@@ -393,6 +393,15 @@ describe('unlinking', () => {
     lock.unlink();
     expectCode(() => lock.unlink(), 'ENOENT', name);
   });
+
+  it('after close leaves a name alone that is another lock’s by now', () => {
+    lock.unlink();
+    lock.close();
+    using second = NamedLock.create({ name });
+    expectCode(() => lock.unlink(), 'ENOENT', name);
+    NamedLock.attach(name).close();
+    second.unlink();
+  });
 });
 
 describe('many', () => {

@@ -80,6 +80,24 @@ describe('a worker terminated', () => {
     expect((await lock.acquire()).abandoned).toBe(false);
   });
 
+  it('blocked in a lock ends all the same', async () => {
+    const lock = lockOf('blocked');
+    lock.acquireSync();
+    const worker = work('blocked');
+    expect(await once(worker, 'message')).toEqual(['blocking']);
+    await worker.terminate();
+    lock.release();
+    expect((await lock.acquire()).abandoned).toBe(false);
+  });
+
+  it('by process.exit() while blocked in a lock ends all the same', async () => {
+    const lock = lockOf('blocked');
+    lock.acquireSync();
+    const child = start('exits-over-blocked-worker', [name]);
+    expect(await child.hear()).toBe('blocking');
+    await child.succeed();
+  });
+
   it('many times over, in every state, leaves the process well', async () => {
     const held = lockOf('held');
     const waiting = lockOf('waiting');
