@@ -14,6 +14,13 @@ export {
   type SharedMemoryOpenOptions,
   type SharedObjectInfo,
 } from './core/shared-memory';
+export {
+  ShareableList,
+  type ShareableListAttachOptions,
+  type ShareableListCreateOptions,
+  type ShareableListHandle,
+  type ShareableValue,
+} from './data/shareable-list';
 export type { ElementType, TypedArrays } from './element-types';
 export { SharedMemoryError, type ErrorCode, type ErrorDetails } from './errors';
 export type { Kind } from './names';

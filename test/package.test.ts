@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { createRequire } from 'node:module';
-import path from 'node:path';
+import { SharedMemoryError } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 
 function evaluate(kind: 'module' | 'commonjs', source: string): unknown {
@@ -14,7 +13,7 @@ function evaluate(kind: 'module' | 'commonjs', source: string): unknown {
   return JSON.parse(stdout);
 }
 
-const names = ['NamedLock', 'SharedMemory', 'SharedMemoryError', 'attach'];
+const names = ['NamedLock', 'ShareableList', 'SharedMemory', 'SharedMemoryError', 'attach'];
 
 describe('the package', () => {
   it('has the same names for import and require', () => {
@@ -34,9 +33,24 @@ describe('the package', () => {
     expect(evaluate('module', source)).toBe(true);
   });
 
-  it('is loaded once per thread, and says so of its errors', () => {
-    const require = createRequire(path.resolve('package.json'));
-    const { SharedMemoryError } = require('shmkit') as typeof import('shmkit');
+  it('is one instance in a thread, whatever becomes of the module cache', () => {
+    const source = `
+      const { NamedLock } = require('shmkit');
+      const lock = NamedLock.create();
+      lock.acquireSync();
+      for (const path of Object.keys(require.cache)) {
+        if (!path.endsWith('.node')) delete require.cache[path];
+      }
+      const again = require('shmkit');
+      let code;
+      try { again.NamedLock.attach(lock.name).acquireSync(); } catch (error) { code = error.code; }
+      lock.unlink();
+      lock.release();
+      console.log(JSON.stringify([again.NamedLock === NamedLock, code]));`;
+    expect(evaluate('commonjs', source)).toEqual([true, 'ERR_DEADLOCK']);
+  });
+
+  it('has errors that say what they are', () => {
     const error = new SharedMemoryError('ENOENT', 'gone', { resource: 'x', cause: 1 });
     expect(error).toMatchObject({
       name: 'SharedMemoryError',

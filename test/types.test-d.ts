@@ -1,6 +1,7 @@
 import { assertType, describe, expectTypeOf, it } from 'vitest';
 import {
   NamedLock,
+  ShareableList,
   SharedMemory,
   SharedMemoryError,
   attach,
@@ -8,6 +9,8 @@ import {
   type Handle,
   type LockGuard,
   type NamedLockHandle,
+  type ShareableListHandle,
+  type ShareableValue,
   type SharedMemoryHandle,
 } from 'shmkit';
 
@@ -59,11 +62,41 @@ describe('NamedLock', () => {
   });
 });
 
+describe('ShareableList', () => {
+  it('has elements of Python’s types', () => {
+    const list = ShareableList.create({ from: [1, 2n, 'x', new Uint8Array(1), true, null] });
+    expectTypeOf(list.at(0)).toEqualTypeOf<ShareableValue | undefined>();
+    expectTypeOf(list.toArray()).toEqualTypeOf<ShareableValue[]>();
+    expectTypeOf([...list]).toEqualTypeOf<ShareableValue[]>();
+    expectTypeOf([...list.entries()]).toEqualTypeOf<[number, ShareableValue][]>();
+    expectTypeOf(list.lock).toEqualTypeOf<NamedLock | undefined>();
+    expectTypeOf(list.toJSON()).toEqualTypeOf<ShareableListHandle>();
+    expectTypeOf<ShareableList>().toExtend<Disposable>();
+    // @ts-expect-error no element
+    list.set(0, undefined);
+    // @ts-expect-error no element
+    ShareableList.create({ from: [{}] });
+  });
+
+  it('takes what it documents, and no more', () => {
+    assertType(ShareableList.create({ from: new Set(['a']), name: 'x', mode: 0o600, lock: true }));
+    assertType(ShareableList.create({ from: Float64Array.of(1) }));
+    assertType(ShareableList.attach('x', { lock: NamedLock.open('y') }));
+    // @ts-expect-error elements are needed
+    ShareableList.create({ name: 'x' });
+    // @ts-expect-error a list has no readOnly
+    ShareableList.attach('x', { readOnly: true });
+    // @ts-expect-error its length is fixed
+    ShareableList.attach('x').length = 5;
+  });
+});
+
 describe('handles', () => {
   it('come back as their class', () => {
     expectTypeOf(attach({} as SharedMemoryHandle)).toEqualTypeOf<SharedMemory>();
     expectTypeOf(attach({} as NamedLockHandle)).toEqualTypeOf<NamedLock>();
-    expectTypeOf(attach({} as Handle)).toEqualTypeOf<SharedMemory | NamedLock>();
+    expectTypeOf(attach({} as ShareableListHandle)).toEqualTypeOf<ShareableList>();
+    expectTypeOf(attach({} as Handle)).toEqualTypeOf<SharedMemory | NamedLock | ShareableList>();
     expectTypeOf(SharedMemory.attach('x').toJSON()).toEqualTypeOf<SharedMemoryHandle>();
   });
 });
