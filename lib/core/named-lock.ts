@@ -234,8 +234,13 @@ export class NamedLock {
   /** Runs a function holding the lock; see {@link NamedLock.acquireSync} for what it throws. */
   runExclusiveSync<T>(fn: (guard: LockGuard) => T, options?: TimeoutOptions): T {
     if (typeof fn !== 'function') throw invalidType('fn', 'a function', fn);
-    using guard = this.acquireSync(options);
-    return fn(guard);
+    const guard = this.acquireSync(options);
+    // Not `using`: compiled for Node 20 it takes three times as long as the lock.
+    try {
+      return fn(guard);
+    } finally {
+      guard[Symbol.dispose]();
+    }
   }
 
   /** Runs a function holding the lock until its promise settles; see {@link NamedLock.acquire}. */
@@ -244,8 +249,12 @@ export class NamedLock {
     options?: WaitOptions,
   ): Promise<T> {
     if (typeof fn !== 'function') throw invalidType('fn', 'a function', fn);
-    using guard = await this.acquire(options);
-    return await fn(guard);
+    const guard = await this.acquire(options);
+    try {
+      return await fn(guard);
+    } finally {
+      guard[Symbol.dispose]();
+    }
   }
 
   /**
