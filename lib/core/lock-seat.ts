@@ -167,9 +167,9 @@ export class LockSeat {
   }
 
   /** @param only - the object that it must be, if any */
-  unlink(only = this.id): void {
-    const failure =
-      only === this.id ? native.lockUnlink(this.index, this.holder !== null) : nameMovedOn;
+  unlink(only?: string): void {
+    const isOther = only !== undefined && only !== this.id;
+    const failure = isOther ? nameMovedOn : native.lockUnlink(this.index, this.holder !== null);
     if (failure) throw explain(failure, 'lock', this.name);
   }
 

@@ -326,7 +326,7 @@ export class NamedLock {
 }
 
 /** @param only - unlink it only if it is that very object */
-function unlinkAndLeave(seat: LockSeat, only = seat.id): void {
+function unlinkAndLeave(seat: LockSeat, only?: string): void {
   try {
     seat.unlink(only);
   } finally {
