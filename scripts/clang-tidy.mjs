@@ -10,7 +10,7 @@ if (spawnSync('clang-tidy', ['--version']).error) {
   console.log('SKIPPED C++ lint: clang-tidy is not installed');
   process.exit(0);
 }
-const others = process.platform === 'linux' ? /darwin|win32/ : /linux|futex|pthread|win32/;
+const others = process.platform === 'linux' ? /darwin|win32/ : /linux|futex|pthread|ofd|win32/;
 const files = ['os', 'core', 'binding']
   .flatMap((floor) =>
     readdirSync(path.join('native', floor)).map((file) => path.join('native', floor, file)),

@@ -13,6 +13,7 @@
 
 #include "abi.h"
 #include "mutex.h"
+#include "spin.h"
 
 namespace shmkit::os {
 
@@ -25,10 +26,6 @@ constexpr uint32_t kOwnerMask = 0x3fffffff;
 
 // Longest wait on a clock that an administrator can set, before the deadline is looked at again.
 constexpr double kRealtimeSliceMs = 1000;
-
-// How often a busy mutex is looked at before the thread sleeps. What is done under a lock takes
-// mostly less than a microsecond, and to be put to sleep and woken takes ten.
-constexpr int kSpinLooks = 100;
 
 using TimedLock = int (*)(pthread_mutex_t*, clockid_t, const timespec*);
 
@@ -107,14 +104,6 @@ Grant Interpret(int error, pthread_mutex_t* mutex) {
     default:
       return Grant::kBroken;
   }
-}
-
-void Relax() {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__) || defined(__arm__)
-  asm volatile("yield");
-#endif
 }
 
 // EBUSY unless the mutex was to be had without sleeping.

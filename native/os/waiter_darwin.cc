@@ -3,6 +3,7 @@
 // 14.4 only.
 #include <cerrno>
 
+#include "spin.h"
 #include "waiter.h"
 #include "waiter_scope.h"
 
@@ -25,6 +26,7 @@ constexpr double kSliceMs = 60 * 1000;
 }  // namespace
 
 Woken Wait(WaitWord& word, uint32_t expected, const Deadline& deadline) {
+  if (ChangesSoon(word.value, expected)) return Woken::kMaybe;
   const WaiterScope counted(word);
   for (;;) {
     if (word.value.load() != expected) return Woken::kMaybe;

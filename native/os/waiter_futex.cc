@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <climits>
 
+#include "spin.h"
 #include "waiter.h"
 #include "waiter_scope.h"
 
@@ -23,6 +24,7 @@ long WaitUntil(WaitWord& word, uint32_t expected, const timespec* moment) {
 }  // namespace
 
 Woken Wait(WaitWord& word, uint32_t expected, const Deadline& deadline) {
+  if (ChangesSoon(word.value, expected)) return Woken::kMaybe;
   const WaiterScope counted(word);
   if (word.value.load() != expected) return Woken::kMaybe;
   timespec moment{};

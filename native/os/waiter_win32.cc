@@ -5,6 +5,7 @@
 #include <windows.h>
 
 #include "sections_win32.h"
+#include "spin.h"
 #include "waiter.h"
 #include "waiter_scope.h"
 #include "win32.h"
@@ -18,6 +19,7 @@ constexpr double kSliceMs = 15;
 }  // namespace
 
 Woken Wait(WaitWord& word, uint32_t expected, const Deadline& deadline) {
+  if (ChangesSoon(word.value, expected)) return Woken::kMaybe;
   HANDLE semaphore = SemaphoreOf(&word);
   const WaiterScope counted(word);
   if (!semaphore) return Woken::kMaybe;

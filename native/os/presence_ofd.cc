@@ -1,0 +1,83 @@
+// A read lock of an open file description (fcntl(2), F_OFD_SETLK) on one byte of the directory
+// /dev/shm, at the offset that the token says. Nothing is stored there: a lock needs no bytes.
+//
+// The kernel drops such a lock with the last descriptor of its description, and descriptors are
+// closed before a process becomes a zombie (P2). Each Presence has a description of its own, so
+// that threads of one process see each other. A directory cannot be opened for writing, so nobody
+// can take a write lock, which would keep others out: anyone can pretend to be present, nobody can
+// hinder others from being so.
+//
+// The kernel keeps the locks of one file in a list. A look walks it, so that its time grows with
+// the number of tokens on the machine.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "presence_token.h"
+
+namespace shmkit::os {
+
+namespace {
+
+// The one directory that all who share segments have in common.
+constexpr char kDirectory[] = "/dev/shm";
+
+static_assert(sizeof(off_t) == 8, "a token is an offset");
+
+struct flock LockAt(uint64_t token, short type) {
+  struct flock lock{};
+  lock.l_type = type;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = static_cast<off_t>(token);
+  lock.l_len = 1;
+  return lock;
+}
+
+bool SetLock(int fd, uint64_t token, short type) {
+  struct flock lock = LockAt(token, type);
+  return fcntl(fd, F_OFD_SETLK, &lock) == 0;
+}
+
+// Whether any other description has a lock there, as it would be in the way of a write lock. A
+// question that fails is a yes (P4).
+bool IsLockedByAnother(int fd, uint64_t token) {
+  struct flock lock = LockAt(token, F_WRLCK);
+  return fcntl(fd, F_OFD_GETLK, &lock) != 0 || lock.l_type != F_UNLCK;
+}
+
+Failure CloseAfter(int fd, Failure failure) {
+  close(fd);
+  return failure;
+}
+
+}  // namespace
+
+Result<Presence> Presence::Enter() {
+  const int fd = open(kDirectory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return Failure{errno, "open"};
+  for (int draw = 0; draw < kMostDraws; ++draw) {
+    const uint64_t token = DrawToken();
+    if (!SetLock(fd, token, F_RDLCK)) return CloseAfter(fd, {errno, "fcntl"});
+    // First locked, then looked: of two who draw the same token, one at least sees the other (P1).
+    if (!IsLockedByAnother(fd, token)) return Presence(token, fd);
+    (void)SetLock(fd, token, F_UNLCK);
+  }
+  return CloseAfter(fd, {EBUSY, "fcntl"});
+}
+
+void Presence::Leave() {
+  if (token_ == 0) return;
+  const int fd = static_cast<int>(handle_);
+  // Not by closing alone: a process that is just being forked may have the descriptor too.
+  (void)SetLock(fd, token_, F_UNLCK);
+  close(fd);
+  token_ = 0;
+  handle_ = -1;
+}
+
+bool Presence::IsPresent(uint64_t token) const {
+  if (!IsToken(token)) return false;
+  // One's own lock is not in one's own way.
+  return token == token_ || IsLockedByAnother(static_cast<int>(handle_), token);
+}
+
+}  // namespace shmkit::os
