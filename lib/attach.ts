@@ -1,17 +1,50 @@
 import { NamedLock, type NamedLockHandle } from './core/named-lock';
 import { SharedMemory, type SharedMemoryHandle } from './core/shared-memory';
 import { ShareableList, type ShareableListHandle } from './data/shareable-list';
+import { SharedArray, type SharedArrayHandle } from './data/shared-array';
+import { SharedValue, type SharedValueHandle } from './data/shared-value';
 import { invalidType, outOfRange } from './errors';
+import { NamedBarrier, type NamedBarrierHandle } from './sync/barrier';
+import { NamedCondition, type NamedConditionHandle } from './sync/condition';
+import { NamedEvent, type NamedEventHandle } from './sync/event';
+import { NamedRLock, type NamedRLockHandle } from './sync/rlock';
+import { NamedRWLock, type NamedRWLockHandle } from './sync/rw-lock';
+import { NamedSemaphore, type NamedSemaphoreHandle } from './sync/semaphore';
+
+/** What each kind's handles look like, and what attaching to one gives. */
+interface Kinds {
+  memory: [SharedMemoryHandle, SharedMemory];
+  lock: [NamedLockHandle, NamedLock];
+  rlock: [NamedRLockHandle, NamedRLock];
+  semaphore: [NamedSemaphoreHandle, NamedSemaphore];
+  event: [NamedEventHandle, NamedEvent];
+  condition: [NamedConditionHandle, NamedCondition];
+  barrier: [NamedBarrierHandle, NamedBarrier];
+  rwlock: [NamedRWLockHandle, NamedRWLock];
+  value: [SharedValueHandle, SharedValue];
+  array: [SharedArrayHandle, SharedArray];
+  'shareable-list': [ShareableListHandle, ShareableList];
+}
 
 /** A shared object as plain data: what each one's `toJSON()` gives. */
-export type Handle = SharedMemoryHandle | NamedLockHandle | ShareableListHandle;
+export type Handle = Kinds[keyof Kinds][0];
 
 /** The class of the object that a handle stands for. */
-export type Attached<H extends Handle> = H extends SharedMemoryHandle
-  ? SharedMemory
-  : H extends NamedLockHandle
-    ? NamedLock
-    : ShareableList;
+export type Attached<H extends Handle> = Kinds[H['shmkit']][1];
+
+const attachers: { [K in keyof Kinds]: (handle: Kinds[K][0]) => Kinds[K][1] } = {
+  memory: ({ name, readOnly }) => SharedMemory.attach(name, { readOnly: readOnly ?? false }),
+  lock: ({ name }) => NamedLock.attach(name),
+  rlock: ({ name }) => NamedRLock.attach(name),
+  semaphore: ({ name }) => NamedSemaphore.attach(name),
+  event: ({ name }) => NamedEvent.attach(name),
+  condition: ({ name }) => NamedCondition.attach(name),
+  barrier: ({ name }) => NamedBarrier.attach(name),
+  rwlock: ({ name }) => NamedRWLock.attach(name),
+  value: ({ name }) => SharedValue.attach(name),
+  array: ({ name }) => SharedArray.attach(name),
+  'shareable-list': (handle) => ShareableList.fromHandle(handle),
+};
 
 /**
  * Attaches to the object that a handle stands for, however the handle came here: by
@@ -19,24 +52,17 @@ export type Attached<H extends Handle> = H extends SharedMemoryHandle
  *
  * @throws TypeError `ERR_INVALID_ARG_TYPE` it is no handle; and what the class's own `attach` throws.
  */
-export function attach<H extends Handle>(handle: H): Attached<H>;
-export function attach(handle: Handle): SharedMemory | NamedLock | ShareableList {
+export function attach<H extends Handle>(handle: H): Attached<H> {
   const given: unknown = handle;
   if (typeof given !== 'object' || given === null || !('shmkit' in given)) {
     throw invalidType('handle', "what a shared object's toJSON() gave", handle);
   }
-  switch (handle.shmkit) {
-    case 'memory':
-      return SharedMemory.attach(handle.name, { readOnly: handle.readOnly ?? false });
-    case 'lock':
-      return NamedLock.attach(handle.name);
-    case 'shareable-list':
-      return ShareableList.fromHandle(handle);
-    default:
-      throw outOfRange(
-        'handle.shmkit',
-        "'memory', 'lock' or 'shareable-list'",
-        (handle as Handle).shmkit,
-      );
+  const kind: unknown = given.shmkit;
+  if (typeof kind !== 'string' || !Object.hasOwn(attachers, kind)) {
+    const kinds = Object.keys(attachers).map((known) => `'${known}'`);
+    throw outOfRange('handle.shmkit', `one of ${kinds.join(', ')}`, kind);
   }
+  // By its own name for its kind, which is what tells its type.
+  const attacher = attachers[kind as keyof Kinds] as (handle: H) => Attached<H>;
+  return attacher(handle);
 }

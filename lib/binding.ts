@@ -8,7 +8,7 @@ export interface NativeFailure {
   readonly syscall: string;
 }
 
-/** Why a header was found wanting: `Refusal` in lock_object.h. */
+/** Why a header was found wanting: `Refusal` in shared_object.h. */
 export const enum Refusal {
   Truncated = 1,
   Foreign = 2,
@@ -36,7 +36,21 @@ export interface NativeListing {
   readonly uid: number;
 }
 
-/** How an acquisition ended, where that is not plainly well: `Acquired` in lock_object.h. */
+/** What a creator puts into an object beside its header. */
+export interface NativeContents {
+  readonly kind: number;
+  readonly type: number;
+  readonly length: number;
+  /** After the header; a multiple of `layout.dataAlignment`. */
+  readonly wordsBytes: number;
+  /** After the words. */
+  readonly dataBytes: number;
+  /** What the words begin with; the rest is zero. */
+  readonly words?: Uint8Array | undefined;
+  readonly data?: Uint8Array | undefined;
+}
+
+/** How an acquisition ended, where that is not plainly well: `Acquired` in shared_object.h. */
 export const enum Acquired {
   Yes = 0,
   Abandoned = 1,
@@ -46,7 +60,7 @@ export const enum Acquired {
   TooManyHeld = 5,
 }
 
-/** `Disposition` in lock_object.h. */
+/** `Disposition` in shared_object.h. */
 export const enum Disposition {
   Create = 0,
   Attach = 1,
@@ -62,6 +76,8 @@ interface Native {
     sparse: boolean,
     /** Its first element becomes the segment's size. */
     sizeMade: Float64Array,
+    /** What it begins with; no longer than it. */
+    contents: Uint8Array | undefined,
   ): SegmentHandle | NativeFailure;
   segmentAttach(
     name: string,
@@ -77,23 +93,55 @@ interface Native {
   segmentList(): NativeListing[] | NativeFailure;
 
   /**
-   * `control[0]` names the seat of the three hot calls below. A blocked call calls `nothing` now and
+   * `control[0]` names the seat of the four hot calls below. A blocked call calls `nothing` now and
    * then: that it cannot any more tells it that the thread is being ended.
    */
-  initialize(control: Int32Array, onGrant: (seat: number) => void, nothing: () => void): void;
-  readonly lock: () => Acquired | undefined;
-  readonly tryLock: () => Acquired | undefined;
-  readonly unlock: () => void;
+  initialize(
+    control: Int32Array,
+    onGrant: (seat: number) => void,
+    onNews: (watch: number) => void,
+    nothing: () => void,
+  ): void;
 
-  lockWithin(seat: number, milliseconds: number): Acquired | undefined;
-  lockOpen(
+  objectOpen(
     name: string,
     mode: number,
     disposition: Disposition,
+    contents: NativeContents,
+    /** Becomes type, length, where the data begin, and the size of the object. */
+    found: Float64Array,
   ): number | NativeFailure | NativeRefusal;
-  lockClose(seat: number): void;
+  objectClose(seat: number): void;
   /** Which object it is, among all that ever bear its name. */
-  lockId(seat: number): string;
+  objectId(seat: number): string;
+  objectRemoveName(seat: number): NativeFailure | undefined;
+  /** A new one each time; `undefined` where the runtime refuses external memory. */
+  objectBuffer(seat: number, offset: number, length: number): ArrayBuffer | undefined;
+  bufferDetach(buffer: ArrayBuffer): void;
+
+  /** Blocks while the word at the offset is what was seen; may return for no reason. */
+  wordWait(seat: number, offset: number, seen: number, milliseconds: number): void;
+  wordWake(seat: number, offset: number, count: number): void;
+  watchOpen(seat: number, offset: number): number | undefined;
+  /** False where the system gives no thread. Keeps the event loop alive until it is settled. */
+  watchWait(watch: number, seen: number, milliseconds: number): boolean;
+  watchSettle(watch: number): void;
+  watchCancel(watch: number): void;
+  watchClose(watch: number): void;
+
+  /** This thread's token, by which others see whether it is still there. */
+  presenceToken(): number | NativeFailure;
+  isPresent(token: number): boolean;
+
+  readonly lock: () => Acquired | undefined;
+  readonly tryLock: () => Acquired | undefined;
+  readonly unlock: () => void;
+  /** Its operands are the words of `control` as float64: where from 1, what in 2; before in 3. */
+  readonly addFloat64: () => void;
+
+  lockWithin(seat: number, milliseconds: number): Acquired | undefined;
+  /** Gives back what nobody used, with the news it came with. */
+  lockPutBack(seat: number, abandoned: boolean): void;
   lockIsLocked(seat: number): boolean;
   lockUnlink(seat: number, held: boolean): NativeFailure | undefined;
 

@@ -1,4 +1,4 @@
-import { outOfRange } from './errors';
+import { invalidType, outOfRange } from './errors';
 
 /** The typed array of each element type, by numpy's names. */
 export interface TypedArrays {
@@ -17,9 +17,13 @@ export interface TypedArrays {
 /** An element type by its name in numpy. `int64` and `uint64` are BigInt. */
 export type ElementType = keyof TypedArrays;
 
+/** What an element of a type is in JavaScript. */
+export type ElementOf<T extends ElementType> = T extends 'int64' | 'uint64' ? bigint : number;
+
 interface TypedArrayConstructor<T> {
   readonly BYTES_PER_ELEMENT: number;
-  new (buffer: ArrayBuffer, byteOffset: number, length: number): T;
+  new (length: number): T;
+  new (buffer: ArrayBuffer, byteOffset?: number, length?: number): T;
 }
 
 const constructors: { [T in ElementType]: TypedArrayConstructor<TypedArrays[T]> } = {
@@ -35,11 +39,34 @@ const constructors: { [T in ElementType]: TypedArrayConstructor<TypedArrays[T]> 
   float64: Float64Array,
 };
 
+/** The types in the order of the numbers that headers have for them, from 1. */
+const names = Object.keys(constructors) as ElementType[];
+
 export function constructorOf<T extends ElementType>(
   type: T,
 ): TypedArrayConstructor<TypedArrays[T]> {
+  return constructors[checkType(type)];
+}
+
+export function checkType<T extends ElementType>(type: T | undefined): T {
+  if (typeof type !== 'string') throw invalidType('type', 'a string', type);
   if (!Object.hasOwn(constructors, type)) {
-    throw outOfRange('type', `one of ${Object.keys(constructors).join(', ')}`, type);
+    throw outOfRange('type', `one of ${names.join(', ')}`, type);
   }
-  return constructors[type];
+  return type;
+}
+
+/** By which number the header of an object says of which type its elements are. */
+export function numberOfType(type: ElementType): number {
+  return names.indexOf(type) + 1;
+}
+
+/** The type of that number, if there is one. */
+export function typeOfNumber(number: number): ElementType | undefined {
+  return names[number - 1];
+}
+
+/** The type of a typed array's elements, if it is one that there is. */
+export function typeOfArray(array: unknown): ElementType | undefined {
+  return names.find((type) => array instanceof constructors[type]);
 }

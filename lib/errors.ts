@@ -15,6 +15,7 @@ export type ErrorCode =
   | 'EAGAIN'
   // The library's
   | 'ERR_ABI_MISMATCH'
+  | 'ERR_BROKEN_BARRIER'
   | 'ERR_CAPACITY'
   | 'ERR_CLOSED'
   | 'ERR_CORRUPT'
@@ -58,6 +59,10 @@ export class SharedMemoryError extends Error {
   static {
     Object.defineProperty(this.prototype, 'name', { value: 'SharedMemoryError' });
   }
+}
+
+export function hasCode(error: unknown, code: ErrorCode): boolean {
+  return error instanceof SharedMemoryError && error.code === code;
 }
 
 /** A `TypeError` as Node's own functions throw it for an argument of the wrong type. */

@@ -8,6 +8,14 @@ import { SharedMemoryError, invalidType } from './errors';
 export const prefixes = {
   memory: '',
   lock: 'shmkit.lock.',
+  rlock: 'shmkit.rlock.',
+  semaphore: 'shmkit.semaphore.',
+  event: 'shmkit.event.',
+  condition: 'shmkit.condition.',
+  barrier: 'shmkit.barrier.',
+  rwlock: 'shmkit.rwlock.',
+  value: 'shmkit.value.',
+  array: 'shmkit.array.',
 } as const;
 
 /** The kinds of object there are. */
@@ -18,11 +26,27 @@ const reserved = 'shmkit.';
 
 const loneSurrogate = /\p{Surrogate}/u;
 
-const words: Record<Kind, string> = { memory: 'segment', lock: 'lock' };
+const words: Record<Kind, string> = {
+  memory: 'segment',
+  lock: 'lock',
+  rlock: 'reentrant lock',
+  semaphore: 'semaphore',
+  event: 'event',
+  condition: 'condition',
+  barrier: 'barrier',
+  rwlock: 'read-write lock',
+  value: 'value',
+  array: 'array',
+};
 
 /** How messages speak of an object: `segment 'frames'`. */
 export function called(kind: Kind, name: string): string {
   return `${words[kind]} '${name}'`;
+}
+
+/** An object of that kind, in prose: `a lock`. */
+export function aKind(kind: Kind): string {
+  return `${/^[aeiou]/.test(words[kind]) ? 'an' : 'a'} ${words[kind]}`;
 }
 
 /** The name under which the system knows an object; throws when it cannot be one. */
@@ -52,7 +76,7 @@ function checkName(kind: Kind, name: unknown): asserts name is string {
   const refuse = (code: 'EINVAL' | 'ENAMETOOLONG', why: string): never => {
     throw new SharedMemoryError(
       code,
-      `${JSON.stringify(name)} cannot name a ${words[kind]}: ${why}`,
+      `${JSON.stringify(name)} cannot name ${aKind(kind)}: ${why}`,
       {
         resource: name,
       },

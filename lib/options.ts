@@ -65,3 +65,20 @@ export function checkSignal(signal: unknown): AbortSignal | undefined {
   if (signal === undefined || signal instanceof AbortSignal) return signal;
   throw invalidType('signal', 'an AbortSignal', signal);
 }
+
+/** How long to wait, from the options of a blocking call. */
+export function timeoutOf(options: TimeoutOptions | undefined): number | undefined {
+  if (options === undefined) return undefined;
+  checkOptions(options, ['timeout']);
+  return checkTimeout(options.timeout);
+}
+
+/** How long to wait and what calls it off, from the options of an asynchronous call. */
+export function waitOf(options: WaitOptions | undefined): {
+  timeout: number | undefined;
+  signal: AbortSignal | undefined;
+} {
+  if (options === undefined) return { timeout: undefined, signal: undefined };
+  checkOptions(options, ['timeout', 'signal']);
+  return { timeout: checkTimeout(options.timeout), signal: checkSignal(options.signal) };
+}

@@ -1,3 +1,5 @@
+import type { Kind } from '../names';
+
 /**
  * Where things are in the header of a shared object: the one place on this side. The native side's
  * is native/core/layout.h; a test holds the two together. docs/memory-layout.md explains them.
@@ -6,16 +8,42 @@ export const layout = {
   /** "SHMK" in memory. */
   magic: 0x4b4d4853,
   version: 1,
-  lockKind: 1,
-  lockBytes: 256,
+  headerBytes: 256,
+  /** What the offset of the data is a multiple of. */
+  dataAlignment: 64,
 
   magicAt: 0,
   versionAt: 4,
   kindAt: 6,
   abiAt: 8,
-  sizeAt: 12,
+  dataAtAt: 12,
   idAt: 16,
+  sizeAt: 32,
+  typeAt: 40,
+  lengthAt: 48,
   stateAt: 64,
   newsAt: 68,
   mutexAt: 72,
 } as const;
+
+/** The kinds of object that have a header. */
+export type ObjectKind = Exclude<Kind, 'memory'>;
+
+/** By which number the header says of which kind an object is. */
+export const kindNumbers: Record<ObjectKind, number> = {
+  lock: 1,
+  value: 2,
+  array: 3,
+  rlock: 4,
+  semaphore: 5,
+  event: 6,
+  condition: 7,
+  barrier: 8,
+  rwlock: 9,
+};
+
+/** Bytes, rounded up to where the data may begin. */
+export function aligned(bytes: number): number {
+  const { dataAlignment } = layout;
+  return Math.ceil(bytes / dataAlignment) * dataAlignment;
+}

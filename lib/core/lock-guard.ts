@@ -1,7 +1,7 @@
 import { SharedMemoryError } from '../errors';
 import { called } from '../names';
 import type { LockSeat } from './lock-seat';
-import type { NamedLock } from './named-lock';
+import type { Lock } from './lock';
 
 /**
  * A lock that is held. Give it back with {@link LockGuard.release} or by leaving the block of a
@@ -12,20 +12,28 @@ export class LockGuard {
    * Whether the last owner died holding the lock. You have it as usual; what it guards may have
    * been left half-changed, so look at that before you rely on it.
    */
-  readonly abandoned: boolean;
+  get abandoned(): boolean {
+    return this.#abandoned;
+  }
 
-  readonly #lock: NamedLock;
+  #abandoned: boolean;
+  readonly #lock: Lock;
   readonly #seat: LockSeat;
 
   /** @internal Guards come from the lock's acquire methods. */
-  constructor(lock: NamedLock, seat: LockSeat, abandoned: boolean) {
+  constructor(lock: Lock, seat: LockSeat, abandoned: boolean) {
     this.#lock = lock;
     this.#seat = seat;
-    this.abandoned = abandoned;
+    this.#abandoned = abandoned;
+  }
+
+  /** @internal An owner died while the lock was given up for a while. */
+  noteAbandoned(): void {
+    this.#abandoned = true;
   }
 
   /** The handle that the lock was acquired through. */
-  get lock(): NamedLock {
+  get lock(): Lock {
     return this.#lock;
   }
 
@@ -38,7 +46,7 @@ export class LockGuard {
     if (this.#seat.holder !== this) {
       throw new SharedMemoryError(
         'ERR_NOT_HELD',
-        `${called('lock', this.#lock.name)}: this guard has released it before`,
+        `${called(this.#lock.kind, this.#lock.name)}: this guard has released it before`,
         { resource: this.#lock.name },
       );
     }

@@ -7,23 +7,36 @@ import {
 } from '../binding';
 import { SharedMemoryError } from '../errors';
 import { explain, isFailure } from '../failures';
-import { called, prefixes } from '../names';
+import { called } from '../names';
+import type { ObjectKind } from './layout';
+import type { Lock } from './lock';
 import { LockGuard } from './lock-guard';
-import { refused } from './refusals';
 import type { LockWaiter } from './lock-waiter';
-import type { NamedLock } from './named-lock';
+import { ObjectSeat, nameMovedOn, openObject, type Contents } from './object-seat';
+import { refused } from './refusals';
+import { onNews } from './word';
 
-/** The word by which the hot native calls know which seat they are about. */
+/** The words by which the hot native calls know which seat they are about, and with what. */
 const control = new Int32Array(new ArrayBuffer(64));
 
+/** The same as float64: where, what to add, and what was there before. */
+const operands = new Float64Array(control.buffer);
+const operand = { at: 1, delta: 2, before: 3 } as const;
+
 // The hot calls, out of the addon's object: looking them up there costs as much as the mutex.
-const { lock: nativeLock, tryLock: nativeTryLock, unlock: nativeUnlock } = native;
+const {
+  lock: nativeLock,
+  tryLock: nativeTryLock,
+  unlock: nativeUnlock,
+  addFloat64: nativeAddFloat64,
+} = native;
 
 const seats = new Map<number, LockSeat>();
 
 native.initialize(
   control,
   (index) => seats.get(index)?.collect(),
+  onNews,
   () => undefined,
 );
 
@@ -33,14 +46,17 @@ native.initialize(
  */
 const mostHandovers = 16;
 
-/** What the system says when a name is gone; one that leads to another object is as good as that. */
-const nameMovedOn = { code: 'ENOENT', errno: -2, syscall: 'unlink' };
+const tooManyHeld =
+  'this thread holds 2000 locks already; the system would not hand on more if it died';
+
+const overwritten = 'its bytes were overwritten; unlink it and open it again';
 
 /** The seat is of an object that was unlinked; the name has to be opened again. */
 export const gone = Symbol('gone');
 
 /**
- * What all handles of one thread to one lock share: who of this thread holds it, who waits.
+ * What all handles of one thread to one object share of its lock: who of this thread holds it, who
+ * waits.
  *
  * The lock is held either by this thread itself or by its agent, a thread that waits for it so that
  * this one need not (native/core/agent_thread.h). Invariants, by number:
@@ -51,42 +67,44 @@ export const gone = Symbol('gone');
  * - T3  While the agent is asked, this thread takes the lock through it only: were it to block in
  *       the lock itself, the agent might get it on behalf of a task that then never runs.
  */
-export class LockSeat {
+export class LockSeat extends ObjectSeat {
   holder: LockGuard | null = null;
-  readonly name: string;
-  readonly index: number;
   readonly #queue = new Set<LockWaiter>();
   #handles = 1;
   #agentAsked = false;
   #agentHolds = false;
   #handovers = 0;
+  #afterwards: (() => void)[] | undefined;
 
-  private constructor(name: string, index: number) {
-    this.name = name;
-    this.index = index;
-  }
-
-  /** One handle's use of the lock's seat; paired with {@link leave}. */
-  static take(name: string, mode: number, disposition: Disposition): LockSeat {
-    const seat = LockSeat.tryTake(name, mode, disposition);
+  /** One handle's use of the object's seat; paired with {@link leave}. */
+  static take(
+    kind: ObjectKind,
+    name: string,
+    mode: number,
+    disposition: Disposition,
+    contents: Contents,
+  ): LockSeat {
+    const seat = LockSeat.tryTake(kind, name, mode, disposition, contents);
     if (seat instanceof LockSeat) return seat;
-    throw isFailure(seat) ? explain(seat, 'lock', name) : refused(seat, 'lock', name);
+    throw isFailure(seat) ? explain(seat, kind, name) : refused(seat, kind, name);
   }
 
   /** The same, or why not. */
   static tryTake(
+    kind: ObjectKind,
     name: string,
     mode: number,
     disposition: Disposition,
+    contents: Contents,
   ): LockSeat | NativeFailure | NativeRefusal {
-    const result = native.lockOpen(prefixes.lock + name, mode, disposition);
-    if (typeof result !== 'number') return result;
-    let seat = seats.get(result);
+    const found = openObject(kind, name, mode, disposition, contents);
+    if (!('index' in found)) return found;
+    let seat = seats.get(found.index);
     if (seat) {
       seat.#handles++;
     } else {
-      seat = new LockSeat(name, result);
-      seats.set(result, seat);
+      seat = new LockSeat(kind, name, found);
+      seats.set(found.index, seat);
     }
     return seat;
   }
@@ -98,11 +116,52 @@ export class LockSeat {
   leave(): void {
     if (--this.#handles > 0) return;
     seats.delete(this.index);
-    native.lockClose(this.index);
+    this.close();
+  }
+
+  /**
+   * Does something short under the lock, on behalf of the object's own class. Nobody of this thread
+   * has the lock then, for it is given back before anything else of the thread runs.
+   *
+   * @throws SharedMemoryError `ERR_CORRUPT`; `ERR_CAPACITY` this thread holds 2000 locks already.
+   */
+  exclusively<T>(act: () => T): T {
+    control[0] = this.index;
+    const outcome = nativeLock();
+    // A predecessor that died has left everything whole: its classes commit by single words.
+    if (outcome !== undefined && outcome !== Acquired.Abandoned) {
+      if (outcome === Acquired.TooManyHeld) throw this.#fail('ERR_CAPACITY', tooManyHeld);
+      throw this.#fail('ERR_CORRUPT', overwritten);
+    }
+    try {
+      return act();
+    } finally {
+      control[0] = this.index;
+      nativeUnlock();
+    }
+  }
+
+  /**
+   * The same, if nobody else has the lock now; goes ahead when this thread has it. For objects whose
+   * lock is their users': news of a dead owner stays for one of them.
+   */
+  exclusivelyIfFree(act: () => void): void {
+    if (this.holder !== null) {
+      act();
+      return;
+    }
+    control[0] = this.index;
+    const outcome = nativeTryLock();
+    if (outcome !== undefined && outcome !== Acquired.Abandoned) return;
+    try {
+      act();
+    } finally {
+      native.lockPutBack(this.index, outcome === Acquired.Abandoned);
+    }
   }
 
   /** The caller has made sure that this thread does not hold it. Blocks. */
-  acquireSync(lock: NamedLock, timeout: number | undefined): LockGuard | null | typeof gone {
+  acquireSync(lock: Lock, timeout: number | undefined): LockGuard | null | typeof gone {
     if (this.#agentAsked) {
       const outcome = native.agentCollectWithin(this.index, timeout);
       if (outcome === Acquired.Timeout) return null;
@@ -116,7 +175,7 @@ export class LockSeat {
   }
 
   /** Null when somebody holds it, or waits for it in this thread. */
-  tryAcquire(lock: NamedLock): LockGuard | null | typeof gone {
+  tryAcquire(lock: Lock): LockGuard | null | typeof gone {
     if (this.holder !== null || this.#queue.size > 0) return null;
     control[0] = this.index;
     const outcome = nativeTryLock();
@@ -134,7 +193,36 @@ export class LockSeat {
       control[0] = this.index;
       nativeUnlock();
     }
+    if (this.#afterwards !== undefined) this.#settleAfterwards();
     if (this.#queue.size > 0) this.#advance();
+  }
+
+  /** Has something done as soon as this thread has released the lock, which it holds now. */
+  afterwards(act: () => void): void {
+    (this.#afterwards ??= []).push(act);
+  }
+
+  /** Adds to the float64 at an offset in the object, atomically; returns what it was before. */
+  addFloat64(offset: number, delta: number): number {
+    control[0] = this.index;
+    operands[operand.at] = offset;
+    operands[operand.delta] = delta;
+    nativeAddFloat64();
+    return operands[operand.before] ?? NaN;
+  }
+
+  /** Gives the lock back for a while; {@link resume} has it be held by the same guard again. */
+  suspend(): LockGuard {
+    const guard = this.holder;
+    if (guard === null) throw new Error('nobody to suspend');
+    this.release();
+    return guard;
+  }
+
+  /** The lock was acquired again, for a guard of old. */
+  resume(guard: LockGuard, again: LockGuard): void {
+    if (again.abandoned) guard.noteAbandoned();
+    this.holder = guard;
   }
 
   enqueue(waiter: LockWaiter): void {
@@ -149,7 +237,7 @@ export class LockSeat {
     native.agentCancel(this.index);
   }
 
-  waitersOf(lock: NamedLock): LockWaiter[] {
+  waitersOf(lock: Lock): LockWaiter[] {
     return [...this.#queue].filter((waiter) => waiter.lock === lock);
   }
 
@@ -161,16 +249,17 @@ export class LockSeat {
     this.#settleFirst(outcome, true);
   }
 
-  /** Which object it is, among all that ever bear its name. */
-  get id(): string {
-    return native.lockId(this.index);
-  }
-
   /** @param only - the object that it must be, if any */
-  unlink(only?: string): void {
+  unlinkLocked(only?: string): void {
     const isOther = only !== undefined && only !== this.id;
     const failure = isOther ? nameMovedOn : native.lockUnlink(this.index, this.holder !== null);
-    if (failure) throw explain(failure, 'lock', this.name);
+    if (failure) throw explain(failure, this.kind, this.name);
+  }
+
+  #settleAfterwards(): void {
+    const all = this.#afterwards ?? [];
+    this.#afterwards = undefined;
+    for (const act of all) act();
   }
 
   /** Somebody is queued and nobody of this thread holds the lock. */
@@ -214,7 +303,7 @@ export class LockSeat {
   }
 
   /** When the lock is gone or broken, also settles all who wait here. */
-  #conclude(lock: NamedLock, outcome: Acquired, byAgent: boolean): LockGuard | null | typeof gone {
+  #conclude(lock: Lock, outcome: Acquired, byAgent: boolean): LockGuard | null | typeof gone {
     switch (outcome) {
       case Acquired.Yes:
       case Acquired.Abandoned:
@@ -226,18 +315,15 @@ export class LockSeat {
         for (const waiter of this.#empty()) waiter.moveOn();
         return gone;
       case Acquired.TooManyHeld:
-        throw this.#fail(
-          'ERR_CAPACITY',
-          'this thread holds 2000 locks already; the system would not hand on more if it died',
-        );
+        throw this.#fail('ERR_CAPACITY', tooManyHeld);
       case Acquired.Broken:
-        throw this.#fail('ERR_CORRUPT', 'its bytes were overwritten; unlink it and open it again');
+        throw this.#fail('ERR_CORRUPT', overwritten);
     }
   }
 
   /** The error for all who wait here. */
   #fail(code: 'EAGAIN' | 'ERR_CAPACITY' | 'ERR_CORRUPT', why: string): SharedMemoryError {
-    const error = new SharedMemoryError(code, `${called('lock', this.name)}: ${why}`, {
+    const error = new SharedMemoryError(code, `${called(this.kind, this.name)}: ${why}`, {
       resource: this.name,
     });
     for (const waiter of this.#empty()) waiter.reject(error);

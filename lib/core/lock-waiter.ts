@@ -1,33 +1,18 @@
 import { SharedMemoryError } from '../errors';
-import { called } from '../names';
+import { called, type Kind } from '../names';
+import type { Lock } from './lock';
 import type { LockGuard } from './lock-guard';
 import type { LockSeat } from './lock-seat';
-import type { NamedLock } from './named-lock';
-
-/** setTimeout's longest delay; longer waits go in parts. */
-const longestDelay = 2 ** 31 - 1;
+import { PendingTask } from './pending-task';
 
 /** A task that awaits a lock: in a seat's queue until it has an outcome. */
-export class LockWaiter {
-  readonly lock: NamedLock;
-  readonly promise: Promise<LockGuard>;
+export class LockWaiter extends PendingTask<LockGuard> {
+  readonly lock: Lock;
   #seat!: LockSeat;
-  #settle!: { resolve: (guard: LockGuard) => void; reject: (reason: unknown) => void };
-  readonly #deadline: number | undefined;
-  readonly #signal: AbortSignal | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  readonly #timeout: number | undefined;
 
-  constructor(lock: NamedLock, timeout: number | undefined, signal: AbortSignal | undefined) {
+  constructor(lock: Lock, timeout: number | undefined, signal: AbortSignal | undefined) {
+    super(timeout, signal);
     this.lock = lock;
-    this.promise = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
-    this.#timeout = timeout;
-    this.#signal = signal;
-    if (timeout !== undefined) {
-      this.#deadline = performance.now() + timeout;
-      this.#arm();
-    }
-    signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   joinQueue(seat: LockSeat): void {
@@ -44,49 +29,19 @@ export class LockWaiter {
     }
   }
 
-  /** The seat has taken it from its queue, and the lock for it. */
-  resolve(guard: LockGuard): void {
-    this.#disarm();
-    this.#settle.resolve(guard);
-  }
-
-  /** The seat has taken it from its queue. */
-  reject(reason: unknown): void {
-    this.#disarm();
-    this.#settle.reject(reason);
-  }
-
-  /** Leaves the queue for good. */
-  giveUp(reason: unknown): void {
+  protected override leave(): void {
     this.#seat.dequeue(this);
-    this.reject(reason);
   }
 
-  readonly #onAbort = () => this.giveUp(this.#signal?.reason);
-
-  #arm(): void {
-    // Timers may fire a fraction of a millisecond early; a wait is never shorter than was asked.
-    const left = (this.#deadline ?? 0) - performance.now();
-    if (left <= 0 && this.#timer !== undefined) {
-      this.giveUp(timedOut(this.lock.name, this.#timeout ?? 0));
-    } else {
-      this.#timer = setTimeout(
-        () => this.#arm(),
-        Math.min(Math.max(Math.ceil(left), 1), longestDelay),
-      );
-    }
-  }
-
-  #disarm(): void {
-    clearTimeout(this.#timer);
-    this.#signal?.removeEventListener('abort', this.#onAbort);
+  protected override expire(timeout: number): void {
+    this.giveUp(notFree(this.lock.kind, this.lock.name, timeout));
   }
 }
 
-export function timedOut(name: string, timeout: number): SharedMemoryError {
+export function notFree(kind: Kind, name: string, timeout: number): SharedMemoryError {
   return new SharedMemoryError(
     'ERR_TIMEOUT',
-    `${called('lock', name)} was not free within ${timeout} ms`,
+    `${called(kind, name)} was not free within ${timeout} ms`,
     { resource: name },
   );
 }

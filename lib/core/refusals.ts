@@ -1,12 +1,12 @@
 import { Refusal, native, type NativeRefusal } from '../binding';
 import { SharedMemoryError } from '../errors';
-import { called, type Kind } from '../names';
+import { aKind, called } from '../names';
 import { describeAbi } from './abi';
-import { layout } from './layout';
+import { kindNumbers, layout, type ObjectKind } from './layout';
 
 /** What people are told of an object whose header says that it is not one to use. */
-export function refused(refusal: NativeRefusal, kind: Kind, name: string): SharedMemoryError {
-  const { code, why } = explainRefusal(refusal);
+export function refused(refusal: NativeRefusal, kind: ObjectKind, name: string): SharedMemoryError {
+  const { code, why } = explainRefusal(refusal, kind);
   return new SharedMemoryError(code, `${called(kind, name)}: ${why}`, { resource: name });
 }
 
@@ -15,10 +15,12 @@ export function isLitter({ refusal }: NativeRefusal): boolean {
   return refusal !== Refusal.Version && refusal !== Refusal.Abi;
 }
 
-function explainRefusal({ refusal, found }: NativeRefusal) {
+function explainRefusal({ refusal, found }: NativeRefusal, kind: ObjectKind) {
   switch (refusal) {
     case Refusal.Truncated:
-      return corrupt(`it has ${found} bytes, fewer than the ${layout.lockBytes} of a lock`);
+      return corrupt(
+        `it has ${found} bytes, fewer than its header (${layout.headerBytes}) says or takes`,
+      );
     case Refusal.Foreign:
       return corrupt('it does not begin as an object of this library does');
     case Refusal.Unfinished:
@@ -26,7 +28,7 @@ function explainRefusal({ refusal, found }: NativeRefusal) {
     case Refusal.Kind:
       return {
         code: 'ERR_WRONG_KIND' as const,
-        why: `it is an object of kind ${found}, not a lock (kind ${layout.lockKind})`,
+        why: `it is an object of kind ${found}, not ${aKind(kind)} (kind ${kindNumbers[kind]})`,
       };
     case Refusal.Version:
       return {

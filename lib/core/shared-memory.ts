@@ -1,7 +1,7 @@
 import { constants } from 'node:buffer';
 import { native, type SegmentHandle } from '../binding';
 import { constructorOf, type ElementType, type TypedArrays } from '../element-types';
-import { SharedMemoryError, invalidType, outOfRange } from '../errors';
+import { SharedMemoryError, hasCode, invalidType, outOfRange } from '../errors';
 import { explain, isFailure } from '../failures';
 import { called, freshName, parseSystemName, prefixes, systemName, type Kind } from '../names';
 import { checkBoolean, checkInteger, checkMode, checkOptions } from '../options';
@@ -63,7 +63,7 @@ const mostBytes = 2 ** 47;
  * A lost race between creating and attaching means that another process made progress; this many
  * in a row mean that something else is wrong.
  */
-const mostRounds = 10_000;
+export const mostRounds = 10_000;
 
 /**
  * A named run of bytes that any process on the machine can attach to.
@@ -105,11 +105,19 @@ export class SharedMemory {
    */
   static create(options: SharedMemoryCreateOptions): SharedMemory {
     checkOptions(options, ['size', 'name', 'mode', 'sparse']);
+    return SharedMemory.createFilled(options, undefined);
+  }
+
+  /** @internal The same, with what it has in it when others first see it. */
+  static createFilled(
+    options: SharedMemoryCreateOptions,
+    contents: Uint8Array | undefined,
+  ): SharedMemory {
     const { name } = options;
-    if (name !== undefined) return SharedMemory.#create(name, options);
+    if (name !== undefined) return SharedMemory.#create(name, options, contents);
     for (let round = 0; ; round++) {
       try {
-        return SharedMemory.#create(freshName(), options);
+        return SharedMemory.#create(freshName(), options, contents);
       } catch (error) {
         if (!hasCode(error, 'EEXIST') || round === mostRounds) throw error;
       }
@@ -318,11 +326,16 @@ export class SharedMemory {
     return { shmkit: 'memory', name: this.name, ...(this.readOnly && { readOnly: true as const }) };
   }
 
-  static #create(name: string, options: SharedMemoryOpenOptions): SharedMemory {
+  static #create(
+    name: string,
+    options: SharedMemoryOpenOptions,
+    contents?: Uint8Array,
+  ): SharedMemory {
     const size = checkSize(options.size);
     const mode = checkMode(options.mode);
     const sparse = checkBoolean('sparse', options.sparse);
-    const result = native.segmentCreate(systemName('memory', name), size, mode, sparse, sizeOut);
+    const full = systemName('memory', name);
+    const result = native.segmentCreate(full, size, mode, sparse, sizeOut, contents);
     if (isFailure(result)) throw explain(result, 'memory', name);
     return new SharedMemory(name, false, result);
   }
@@ -347,8 +360,4 @@ export class SharedMemory {
 
 function checkSize(size: unknown): number {
   return checkInteger('size', size, 1, mostBytes);
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof SharedMemoryError && error.code === code;
 }

@@ -1,6 +1,6 @@
 import { NamedLock, type NamedLockHandle } from '../core/named-lock';
-import { SharedMemory } from '../core/shared-memory';
-import { SharedMemoryError, invalidType, outOfRange } from '../errors';
+import { SharedMemory, mostRounds } from '../core/shared-memory';
+import { SharedMemoryError, hasCode, invalidType, outOfRange } from '../errors';
 import { checkInteger, checkMode, checkOptions } from '../options';
 import { Journal } from './shareable-list-journal';
 import {
@@ -36,6 +36,9 @@ export interface ShareableListCreateOptions extends ShareableListAttachOptions {
   /** Permission bits, of the lock too; the process's umask applies. Default `0o600`. */
   readonly mode?: number;
 }
+
+/** What {@link ShareableList.open} takes. */
+export type ShareableListOpenOptions = Omit<ShareableListCreateOptions, 'name'>;
 
 /** A list as plain data, to be sent to another process; see {@link ShareableList.toJSON}. */
 export interface ShareableListHandle {
@@ -120,8 +123,7 @@ export class ShareableList implements Iterable<ShareableValue> {
   }
 
   /**
-   * Makes a new list. Nothing was made when it throws. Processes that attach by the name before
-   * this returns may find a list that is not finished: tell it to them afterwards.
+   * Makes a new list, which others see finished or not at all. Nothing was made when it throws.
    *
    * @throws SharedMemoryError `EEXIST` the name is taken; `ERR_CAPACITY` a string or bytes of more
    * than 9,999,991 bytes; `ENOSPC`; `EINVAL`, `ENAMETOOLONG` it cannot be a name;
@@ -132,22 +134,48 @@ export class ShareableList implements Iterable<ShareableValue> {
    */
   static create(options: ShareableListCreateOptions): ShareableList {
     checkOptions(options, ['from', 'name', 'mode', 'lock']);
-    const { name } = options;
     const lock = checkLock(options.lock);
     const mode = checkMode(options.mode);
-    const all = encodeAll(options.from, name);
-    const shape = Shape.of(all.map(({ size }) => size));
-    const size = lock === false ? shape.size : Journal.bytes(shape);
-    const shm = SharedMemory.create({ size, mode, ...(name !== undefined && { name }) });
+    const { name } = options;
+    const { shape, bytes } = compose(options.from, name, lock);
+    const request = { size: bytes.length, mode, ...(name !== undefined && { name }) };
+    const shm = SharedMemory.createFilled(request, bytes);
     try {
       const elements = new Elements(shm.buffer, shape);
-      const journal = lock === false ? undefined : Journal.create(elements, lock === true);
-      elements.fill(all);
-      return new ShareableList(shm, elements, journal, guardOf(lock, shm.name, mode));
+      return new ShareableList(
+        shm,
+        elements,
+        Journal.find(elements),
+        guardOf(lock, shm.name, mode),
+      );
     } catch (error) {
       shm.unlink();
       shm.close();
       throw error;
+    }
+  }
+
+  /**
+   * Attaches to a list, or makes it when it is absent. Of any number of processes that open one name
+   * at once, one makes it; the elements of the others are not used.
+   *
+   * @throws SharedMemoryError as {@link ShareableList.create} (but `EEXIST`) and
+   * {@link ShareableList.attach}.
+   */
+  static open(name: string, options: ShareableListOpenOptions): ShareableList {
+    checkOptions(options, ['from', 'mode', 'lock']);
+    const { lock = false } = options;
+    for (let round = 0; ; round++) {
+      try {
+        return ShareableList.attach(name, { lock });
+      } catch (error) {
+        if (!hasCode(error, 'ENOENT') || round === mostRounds) throw error;
+      }
+      try {
+        return ShareableList.create({ name, ...options });
+      } catch (error) {
+        if (!hasCode(error, 'EEXIST') || round === mostRounds) throw error;
+      }
     }
   }
 
@@ -412,6 +440,21 @@ function guardOf(lock: boolean | NamedLock, name: string, mode?: number): Guard 
   return { lock: own, isOwn: true, isOpenedHere: true };
 }
 
+/** A new list's shape, and its bytes in ordinary memory. */
+function compose(
+  from: Iterable<ShareableValue>,
+  name: string | undefined,
+  lock: boolean | NamedLock,
+): { shape: Shape; bytes: Uint8Array } {
+  const all = encodeAll(from, name);
+  const shape = Shape.of(all.map(({ size }) => size));
+  const buffer = new ArrayBuffer(lock === false ? shape.size : Journal.bytes(shape));
+  const elements = new Elements(buffer, shape);
+  if (lock !== false) Journal.create(elements, lock === true);
+  elements.fill(all);
+  return { shape, bytes: elements.bytes };
+}
+
 function encodeAll(from: Iterable<ShareableValue>, name: string | undefined): Encoded[] {
   const given: unknown = from;
   const isIterable =
@@ -478,7 +521,7 @@ function exists(name: string): boolean {
     SharedMemory.attach(name).close();
     return true;
   } catch (error) {
-    return !(error instanceof SharedMemoryError && error.code === 'ENOENT');
+    return !hasCode(error, 'ENOENT');
   }
 }
 
@@ -507,6 +550,6 @@ function unlinkLock(name: string): void {
   try {
     NamedLock.unlink(name);
   } catch (error) {
-    if (!(error instanceof SharedMemoryError && error.code === 'ENOENT')) throw error;
+    if (!hasCode(error, 'ENOENT')) throw error;
   }
 }

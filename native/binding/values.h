@@ -4,7 +4,8 @@
 
 #include <napi.h>
 
-#include "../core/lock_object.h"
+#include "../core/shared_object.h"
+#include "../os/deadline.h"
 #include "../os/result.h"
 
 namespace shmkit {
@@ -27,6 +28,15 @@ inline Napi::Value ToValue(Napi::Env env, const OpenFailure& why) {
   object["refusal"] = static_cast<uint32_t>(*why.refusal);
   object["found"] = why.found;
   return object;
+}
+
+// The seat that a call is about, its first argument.
+inline uint32_t SeatOf(const Napi::CallbackInfo& info) { return info[0].As<Napi::Number>(); }
+
+// Milliseconds, or undefined for a wait without end.
+inline os::Deadline DeadlineOf(const Napi::Value& milliseconds) {
+  if (!milliseconds.IsNumber()) return os::Deadline::Never();
+  return os::Deadline::After(milliseconds.As<Napi::Number>().DoubleValue());
 }
 
 // undefined for kYes: making no value is what keeps the common case fast.

@@ -15,7 +15,7 @@ constexpr std::chrono::seconds kIdleLinger{2};
 
 }  // namespace
 
-AgentThread::AgentThread(LockObject* object, std::function<void()> notify)
+AgentThread::AgentThread(SharedObject* object, std::function<void()> notify)
     : object_(object), notify_(std::move(notify)) {
   object_->AddReference();
 }

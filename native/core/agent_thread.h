@@ -16,7 +16,7 @@
 // Invariants, by number:
 //
 //   A1  The thread that locks is the thread that unlocks.
-//   A2  A grant that nobody wants any more is put back with its news (LockObject L4).
+//   A2  A grant that nobody wants any more is put back with its news (SharedObject L4).
 //   A3  When the client goes (Quit) while it holds the lock, the thread ends without unlocking: the
 //       system tells the next owner that the last one died.
 //   A4  Nobody joins the thread: it may be asleep in a lock whose owner never ends. It keeps what
@@ -28,7 +28,7 @@
 #include <memory>
 #include <mutex>
 
-#include "lock_object.h"
+#include "shared_object.h"
 
 namespace shmkit {
 
@@ -36,7 +36,7 @@ class AgentThread : public std::enable_shared_from_this<AgentThread> {
  public:
   // `notify` is called on the agent's thread for each outcome to collect. Takes a reference to
   // `object`.
-  AgentThread(LockObject* object, std::function<void()> notify);
+  AgentThread(SharedObject* object, std::function<void()> notify);
   ~AgentThread();
   AgentThread(const AgentThread&) = delete;
   AgentThread& operator=(const AgentThread&) = delete;
@@ -68,7 +68,7 @@ class AgentThread : public std::enable_shared_from_this<AgentThread> {
   void Keep(std::unique_lock<std::mutex>& guard);
   std::optional<Acquired> CollectLocked();
 
-  LockObject* const object_;
+  SharedObject* const object_;
   const std::function<void()> notify_;
 
   std::mutex mutex_;  // guards all below

@@ -1,4 +1,5 @@
-// The bytes at the start of every shmkit object in shared memory, after which its own data follow.
+// The bytes at the start of every shmkit object in shared memory. After them come the words by
+// which processes wait for each other, and after these the object's own data.
 // Mirrored by lib/core/layout.ts, which a test compares with this file through the addon, and
 // described for people in docs/memory-layout.md.
 #pragma once
@@ -14,15 +15,13 @@ namespace shmkit {
 constexpr uint32_t kMagic = 0x4b4d4853;  // "SHMK" in memory
 constexpr uint16_t kLayoutVersion = 1;
 
-enum class Kind : uint16_t { kLock = 1 };
-
 // States of an object, in the order they are passed through:
 //
 //   kMaking  the creator is not done. Visible only where objects are not published whole.
 //   kLive    in use.
 //   kDoomed  to be unlinked by the lock's present owner when it releases, or by its next.
 //   kDead    unlinked: whoever acquires the lock finds this, gives it back and opens the name
-//            again. Written only by the lock's owner (L2 in lock_object.h).
+//            again. Written only by the lock's owner (L2 in shared_object.h).
 enum State : uint32_t { kMaking = 0, kLive = 1, kDoomed = 2, kDead = 3 };
 
 // Whether an owner died whose successor has not been told.
@@ -31,28 +30,36 @@ enum News : uint32_t { kNoNews = 0, kOwnerDied = 1 };
 struct Header {
   uint32_t magic;
   uint16_t version;
-  uint16_t kind;
-  uint32_t abi;   // os::Mutex::AbiWord() of the creator
-  uint32_t size;  // of the whole object, in bytes
+  uint16_t kind;     // by lib/core/layout.ts; here it is only compared
+  uint32_t abi;      // os::Mutex::AbiWord() of the creator
+  uint32_t data_at;  // where the object's own data begin
   uint8_t id[16];
-  uint8_t reserved[32];
+  uint64_t size;  // of the whole object, in bytes
+  uint32_t type;  // what the kind makes of it, as the type of the elements
+  uint32_t unused;
+  uint64_t length;  // the same, as how many there are
+  uint8_t reserved[8];
   // What every acquisition looks at shares one cache line.
   std::atomic<uint32_t> state;
   std::atomic<uint32_t> news;
   alignas(8) uint8_t mutex[os::kMutexBytes];
 };
 
-constexpr size_t kLockBytes = 256;
+constexpr size_t kHeaderBytes = 256;
+constexpr size_t kDataAlignment = 64;  // a cache line, and more than any element needs
 
 static_assert(offsetof(Header, magic) == 0);
 static_assert(offsetof(Header, version) == 4);
 static_assert(offsetof(Header, kind) == 6);
 static_assert(offsetof(Header, abi) == 8);
-static_assert(offsetof(Header, size) == 12);
+static_assert(offsetof(Header, data_at) == 12);
 static_assert(offsetof(Header, id) == 16);
+static_assert(offsetof(Header, size) == 32);
+static_assert(offsetof(Header, type) == 40);
+static_assert(offsetof(Header, length) == 48);
 static_assert(offsetof(Header, state) == 64);
 static_assert(offsetof(Header, news) == 68);
 static_assert(offsetof(Header, mutex) == 72);
-static_assert(sizeof(Header) <= kLockBytes);
+static_assert(sizeof(Header) <= kHeaderBytes);
 
 }  // namespace shmkit

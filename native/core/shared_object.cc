@@ -1,5 +1,6 @@
-#include "lock_object.h"
+#include "shared_object.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <map>
@@ -12,12 +13,6 @@
 namespace shmkit {
 
 namespace {
-
-// How long Unlink waits for an owner that is about to release, before it leaves the rest to it.
-constexpr double kUnlinkGraceMs = 10;
-
-// How long somebody who finds a dead object under its name waits for the owner that killed it.
-constexpr double kFinisherGraceMs = 1000;
 
 // How long an attacher waits for a creator to finish, where it can be seen at work at all.
 constexpr double kCreatorGraceMs = 1000;
@@ -32,7 +27,7 @@ using Key = std::tuple<uint64_t, uint64_t, os::ObjectId>;
 
 struct Registry {
   std::mutex guard;
-  std::map<Key, LockObject*> objects;
+  std::map<Key, SharedObject*> objects;
 };
 
 // Never destroyed: agent threads may outlive the statics at the end of a process.
@@ -63,28 +58,38 @@ Key KeyOf(const os::Segment& segment) {
 }
 
 struct Plan {
+  const Contents& contents;
   unsigned mode;
   os::ObjectId id;
 };
 
-os::Status FillLock(void* memory, void* context) {
+size_t DataAt(const Contents& contents) { return kHeaderBytes + contents.words_bytes; }
+
+os::Status Fill(void* memory, void* context) {
   const auto* plan = static_cast<const Plan*>(context);
+  const Contents& contents = plan->contents;
+  auto* bytes = static_cast<unsigned char*>(memory);
   auto* header = new (memory) Header{};
   header->version = kLayoutVersion;
-  header->kind = static_cast<uint16_t>(Kind::kLock);
+  header->kind = contents.kind;
   header->abi = os::Mutex::AbiWord();
-  header->size = kLockBytes;
+  header->data_at = static_cast<uint32_t>(DataAt(contents));
+  header->size = DataAt(contents) + contents.data_bytes;
+  header->type = contents.type;
+  header->length = contents.length;
   memcpy(header->id, plan->id.data(), plan->id.size());
+  if (contents.initial_words > 0) {
+    memcpy(bytes + kHeaderBytes, contents.words, contents.initial_words);
+  }
+  if (contents.initial_data > 0) {
+    memcpy(bytes + DataAt(contents), contents.data, contents.initial_data);
+  }
   os::Status made = os::Mutex::Initialize(header->mutex, plan->id, plan->mode);
   if (!made.ok()) return made;
   // Where the object can be seen before it is finished, it has its magic word when it has the rest.
   header->magic = kMagic;
   header->state.store(kLive, std::memory_order_release);
   return made;
-}
-
-bool IsFailureToRemove(const os::Status& unlinked) {
-  return !unlinked.ok() && unlinked.failure().error != ENOENT;
 }
 
 void AwaitCreator(const Header& header) {
@@ -94,10 +99,11 @@ void AwaitCreator(const Header& header) {
   }
 }
 
-std::optional<Refusal> Inspect(const os::Segment& segment, uint32_t* found) {
+std::optional<Refusal> Inspect(const os::Segment& segment, uint16_t kind, uint32_t* found) {
   const auto& header = *static_cast<const Header*>(segment.address);
-  *found = static_cast<uint32_t>(segment.size);
-  if (segment.size < kLockBytes) return Refusal::kTruncated;
+  *found = static_cast<uint32_t>(std::min<uint64_t>(segment.size, UINT32_MAX));
+  if (segment.size < kHeaderBytes) return Refusal::kTruncated;
+  const uint32_t bytes = *found;
   // What is here of the rest of the header may be half written until the state is.
   const bool may_be_unfinished = header.magic == 0 || header.magic == kMagic;
   if (may_be_unfinished && !os::kPublishesWhole) AwaitCreator(header);
@@ -109,16 +115,38 @@ std::optional<Refusal> Inspect(const os::Segment& segment, uint32_t* found) {
   *found = header.abi;
   if (header.abi != os::Mutex::AbiWord()) return Refusal::kAbi;
   *found = header.kind;
-  if (header.kind != static_cast<uint16_t>(Kind::kLock)) return Refusal::kKind;
+  if (header.kind != kind) return Refusal::kKind;
   *found = header.state.load(std::memory_order_acquire);
   if (*found == kMaking || *found > kDead) return Refusal::kUnfinished;
-  return std::nullopt;
+  // Some systems round a segment's size up to whole pages, none down.
+  const bool whole = header.size <= segment.size && header.data_at <= header.size &&
+                     header.data_at >= kHeaderBytes && header.data_at % kDataAlignment == 0;
+  if (whole) return std::nullopt;
+  *found = bytes;
+  return Refusal::kTruncated;
+}
+
+// Bounded, should somebody have changed the header since it was inspected.
+Shape ShapeOf(const os::Segment& segment) {
+  const auto& header = *static_cast<const Header*>(segment.address);
+  const size_t size = std::min<size_t>(header.size, segment.size);
+  const size_t data_at = std::min<size_t>(header.data_at, size);
+  return {header.type, header.length, data_at - data_at % kDataAlignment, size};
 }
 
 }  // namespace
 
-LockObject* LockObject::Adopt(const std::string& name, const os::Segment& segment,
-                              OpenFailure* why) {
+SharedObject::SharedObject(std::string name, const os::Segment& segment, const os::Mutex& mutex)
+    : name_(std::move(name)),
+      mapping_(new Mapping(segment)),
+      identity_(segment.identity),
+      header_(static_cast<Header*>(segment.address)),
+      shape_(ShapeOf(segment)),
+      id_(IdOf(*header_)),
+      mutex_(mutex) {}
+
+SharedObject* SharedObject::Adopt(const std::string& name, const os::Segment& segment,
+                                  OpenFailure* why) {
   Registry& registry = TheRegistry();
   const std::lock_guard<std::mutex> guard(registry.guard);
   const Key key = KeyOf(segment);
@@ -135,14 +163,15 @@ LockObject* LockObject::Adopt(const std::string& name, const os::Segment& segmen
     *why = {mutex.failure(), std::nullopt, 0};
     return nullptr;
   }
-  auto* object = new LockObject(name, segment, mutex.value());
+  auto* object = new SharedObject(name, segment, mutex.value());
   registry.objects.emplace(key, object);
   return object;
 }
 
 // The object that has the name, if it is one to use. When it was not and has been cleared away,
 // `*cleared`.
-LockObject* LockObject::Find(const std::string& name, OpenFailure* why, bool* cleared) {
+SharedObject* SharedObject::Find(const std::string& name, uint16_t kind, OpenFailure* why,
+                                 bool* cleared) {
   const os::Result<os::Segment> found = os::Attach(name, os::Access::kReadWrite);
   if (!found.ok()) {
     *why = {found.failure(), std::nullopt, 0};
@@ -152,7 +181,7 @@ LockObject* LockObject::Find(const std::string& name, OpenFailure* why, bool* cl
   }
   const os::Segment& segment = found.value();
   uint32_t word = 0;
-  if (const auto refusal = Inspect(segment, &word)) {
+  if (const auto refusal = Inspect(segment, kind, &word)) {
     // What a creator left that died at work is cleared; where it cannot have, it is not ours.
     const bool unfinished = refusal == Refusal::kUnfinished && word == kMaking;
     const bool litter = unfinished && !os::kPublishesWhole;
@@ -161,7 +190,7 @@ LockObject* LockObject::Find(const std::string& name, OpenFailure* why, bool* cl
     *why = {{0, ""}, refusal, word};
     return nullptr;
   }
-  LockObject* object = Adopt(name, segment, why);
+  SharedObject* object = Adopt(name, segment, why);
   if (!object || word != kDead) return object;
   const os::Status gone = object->Clear();
   object->DropReference();
@@ -170,133 +199,61 @@ LockObject* LockObject::Find(const std::string& name, OpenFailure* why, bool* cl
   return nullptr;
 }
 
-LockObject* LockObject::Open(const std::string& name, unsigned mode, Disposition disposition,
-                             OpenFailure* why) {
+SharedObject* SharedObject::Open(const std::string& name, unsigned mode, Disposition disposition,
+                                 const Contents& contents, OpenFailure* why) {
   for (int round = 0; round < kMostRounds; ++round) {
     bool cleared = false;
     if (disposition != Disposition::kCreate) {
-      if (LockObject* object = Find(name, why, &cleared)) return object;
+      if (SharedObject* object = Find(name, contents.kind, why, &cleared)) return object;
       if (cleared) continue;
       if (disposition == Disposition::kAttach || why->failure.error != ENOENT) return nullptr;
     }
-    Plan plan{mode, RandomId()};
-    const os::Initializer initializer{FillLock, &plan};
+    Plan plan{contents, mode, RandomId()};
+    const os::Initializer initializer{Fill, &plan};
+    const size_t size = DataAt(contents) + contents.data_bytes;
     const os::Result<os::Segment> made =
-        os::Create(name, {kLockBytes, mode, /*sparse=*/false}, &initializer);
+        os::Create(name, {size, mode, /*sparse=*/false}, &initializer);
     if (made.ok()) return Adopt(name, made.value(), why);
     os::Mutex::Dispose(plan.id);
     *why = {made.failure(), std::nullopt, 0};
     if (made.failure().error != EEXIST) return nullptr;
     if (disposition == Disposition::kCreate) {
       OpenFailure ignored{};
-      if (LockObject* taken = Find(name, &ignored, &cleared)) taken->DropReference();
+      if (SharedObject* taken = Find(name, contents.kind, &ignored, &cleared))
+        taken->DropReference();
       if (!cleared) return nullptr;
     }
   }
   return nullptr;
 }
 
-void LockObject::AddReference() {
+void SharedObject::AddReference() {
   const std::lock_guard<std::mutex> guard(TheRegistry().guard);
   ++references_;
 }
 
-void LockObject::DropReference() {
+void SharedObject::DropReference() {
   Registry& registry = TheRegistry();
   const std::lock_guard<std::mutex> guard(registry.guard);
   if (--references_ > 0 || pinned_) return;
-  registry.objects.erase({segment_.identity.device, segment_.identity.object, id_});
+  registry.objects.erase({identity_.device, identity_.object, id_});
   mutex_.Close();
-  os::Unmap(segment_);
+  mapping_->Close();
+  mapping_->Abandon();
   delete this;
 }
 
-void LockObject::Pin() {
+void SharedObject::Pin() {
   const std::lock_guard<std::mutex> guard(TheRegistry().guard);
   pinned_ = true;
 }
 
-Acquired LockObject::SettleUncommon(os::Grant grant) {
-  if (grant == os::Grant::kTimeout) return Acquired::kTimeout;
-  const uint32_t state = header_->state.load(std::memory_order_relaxed);
-  // A dead object may have lost what its mutex kept outside of it.
-  if (grant == os::Grant::kBroken) return state == kDead ? Acquired::kGone : Acquired::kBroken;
-  if (grant == os::Grant::kOwnerDied) header_->news.store(kOwnerDied, std::memory_order_relaxed);
-
-  switch (state) {
-    case kLive:
-      break;
-    case kDoomed:
-      // Where the name cannot be removed the lock stays in use, and is ours.
-      if (IsFailureToRemove(Finish())) break;
-      [[fallthrough]];
-    case kDead:
-      mutex_.Unlock();
-      return Acquired::kGone;
-    default:
-      mutex_.Unlock();
-      return Acquired::kBroken;
-  }
-  const bool died = header_->news.exchange(kNoNews, std::memory_order_relaxed) != kNoNews;
-  return died ? Acquired::kAbandoned : Acquired::kYes;
+os::WaitWord* SharedObject::WordAt(size_t offset) const {
+  const bool inside = offset >= kHeaderBytes && offset <= shape_.size &&
+                      shape_.size - offset >= sizeof(os::WaitWord) && offset % 8 == 0;
+  return inside ? reinterpret_cast<os::WaitWord*>(mapping_->bytes() + offset) : nullptr;
 }
 
-void LockObject::PutBack(Acquired acquired) {
-  if (acquired == Acquired::kAbandoned) header_->news.store(kOwnerDied, std::memory_order_relaxed);
-  Unlock();
-}
-
-bool LockObject::IsLocked() {
-  bool owner_died = false;
-  const bool held = mutex_.Peek(&owner_died) == os::Occupancy::kHeld;
-  if (owner_died) header_->news.store(kOwnerDied, std::memory_order_relaxed);
-  return held;
-}
-
-// Holding the lock (L2, L3). A kill after the first step leaves a dead object under the name, which
-// the next to come there clears. What the mutex keeps outside goes last: without it, nobody could
-// acquire the lock to do so. An object whose name cannot be removed (it takes permission to write
-// to the directory, or to own the file) comes back to life: nobody could use that name any more.
-os::Status LockObject::Finish() {
-  header_->state.store(kDead, std::memory_order_release);
-  const os::Status unlinked = os::Unlink(name_, &segment_.identity);
-  if (IsFailureToRemove(unlinked)) {
-    header_->state.store(kLive, std::memory_order_release);
-  } else {
-    os::Mutex::Dispose(id_);
-  }
-  return unlinked;
-}
-
-// A dead object that still has its name: its last owner died before it removed it, or is about to.
-os::Status LockObject::Clear() {
-  const os::Grant grant = mutex_.LockUntil(os::Deadline::After(kFinisherGraceMs));
-  if (grant == os::Grant::kTimeout) return os::Failure{EBUSY, "unlink"};
-  if (grant == os::Grant::kBroken) return os::Unlink(name_, &segment_.identity);
-  // Dead no more when somebody who could not remove the name has given it back its life, as Finish
-  // does.
-  if (header_->state.load(std::memory_order_relaxed) == kDead) (void)Finish();
-  mutex_.Unlock();
-  return os::Nothing{};
-}
-
-os::Status LockObject::Unlink(bool held_by_this_thread) {
-  if (!os::kNamesOutliveHandles) return os::Unlink(name_);
-  uint32_t state = kLive;
-  header_->state.compare_exchange_strong(state, kDoomed);
-  if (state == kDead) return os::Failure{ENOENT, "unlink"};
-  // Not before the owner is done: the name must not lead to a free lock until then.
-  if (held_by_this_thread) return os::Nothing{};
-
-  const os::Grant grant = mutex_.LockUntil(os::Deadline::After(kUnlinkGraceMs));
-  if (grant == os::Grant::kTimeout) return os::Nothing{};
-  // A lock that nobody can ever acquire guards nothing: only its name is left to go.
-  if (grant == os::Grant::kBroken) return os::Unlink(name_, &segment_.identity);
-  // Its owner may have finished on the way out.
-  const bool dead = header_->state.load(std::memory_order_relaxed) == kDead;
-  const os::Status finished = dead ? os::Status(os::Nothing{}) : Finish();
-  mutex_.Unlock();
-  return finished;
-}
+os::Status SharedObject::RemoveName() { return os::Unlink(name_, &identity_); }
 
 }  // namespace shmkit

@@ -1,9 +1,11 @@
-// One process's access to a named lock: a published segment with a header and an os::Mutex.
+// One process's access to a named object: a published segment with a header, in which an os::Mutex
+// is, words to wait for, and data.
 //
-// Invariants, by number:
+// Invariants, by number; those of names (L2, L3) hold for objects that are removed by Unlink, which
+// are locks. Other kinds just lose their name (RemoveName), and whoever has them keeps them.
 //
 //   L1  A process maps an object once, however many environments and handles use it: the registry
-//       hands out the one LockObject of an identity, counted (os::Mutex M5).
+//       hands out the one SharedObject of an identity, counted (os::Mutex M5).
 //   L2  kDead is written by the lock's owner alone, as the last thing before it removes the name
 //       and unlocks. So whoever acquires a lock that is not dead holds the object that the name
 //       leads to, and nobody else can hold another one under that name: unlinking never lets two
@@ -23,7 +25,9 @@
 
 #include "../os/mutex.h"
 #include "../os/segment.h"
+#include "../os/waiter.h"
 #include "layout.h"
+#include "mapping.h"
 
 namespace shmkit {
 
@@ -38,6 +42,28 @@ struct OpenFailure {
   uint32_t found;                  // its size, version, ABI word or kind
 };
 
+// What a creator puts into an object beside its header. Others find it there whole or not at all.
+struct Contents {
+  uint16_t kind;
+  uint32_t type = 0;
+  uint64_t length = 0;
+  size_t words_bytes = 0;  // after the header, zero but for `words`; a multiple of kDataAlignment
+  size_t data_bytes = 0;   // after the words, zero but for `data`
+  const void* words = nullptr;
+  size_t initial_words = 0;  // bytes of it that are given, at most words_bytes
+  const void* data = nullptr;
+  size_t initial_data = 0;
+};
+
+// What the header said when the object was opened. Anyone may have written anything into it since,
+// so it is not read again.
+struct Shape {
+  uint32_t type;
+  uint64_t length;
+  size_t data_at;
+  size_t size;
+};
+
 enum class Acquired : uint32_t {
   kYes = 0,
   kAbandoned = 1,  // yes, and the last owner died holding it
@@ -47,15 +73,28 @@ enum class Acquired : uint32_t {
   kTooManyHeld = 5,  // the thread holds as many as the system would hand on if it died
 };
 
-class LockObject {
+class SharedObject {
  public:
-  // On success the caller has one reference. `name` is the segment's, prefix and all.
-  static LockObject* Open(const std::string& name, unsigned mode, Disposition disposition,
-                          OpenFailure* why);
+  // On success the caller has one reference. `name` is the segment's, prefix and all. An object of
+  // another kind is refused; whether one that was found is otherwise as it should be is for the
+  // caller to see (shape).
+  static SharedObject* Open(const std::string& name, unsigned mode, Disposition disposition,
+                            const Contents& contents, OpenFailure* why);
   void AddReference();
   void DropReference();
   // L5: from now on the last reference does not unmap it.
   void Pin();
+
+  const Shape& shape() const { return shape_; }
+  Mapping* mapping() const { return mapping_; }
+  // Null unless there is one at that offset, among the words or the data.
+  os::WaitWord* WordAt(size_t offset) const;
+  // The same for 8 bytes of the data.
+  std::atomic<uint64_t>* CellAt(size_t offset) const {
+    const bool inside = offset >= shape_.data_at && offset <= shape_.size &&
+                        shape_.size - offset >= sizeof(uint64_t) && offset % 8 == 0;
+    return inside ? reinterpret_cast<std::atomic<uint64_t>*>(mapping_->bytes() + offset) : nullptr;
+  }
 
   Acquired TryLock() { return Settle(mutex_.TryLock()); }
   Acquired LockUntil(const os::Deadline& deadline) { return Settle(mutex_.LockUntil(deadline)); }
@@ -73,18 +112,15 @@ class LockObject {
   // Marks the object dead and removes its name, now if the lock is free, else when its owner
   // releases it. ENOENT when the name leads elsewhere already.
   os::Status Unlink(bool held_by_this_thread);
+  // Removes the name while it leads to this object, and nothing else.
+  os::Status RemoveName();
 
  private:
-  LockObject(std::string name, const os::Segment& segment, const os::Mutex& mutex)
-      : name_(std::move(name)),
-        segment_(segment),
-        header_(static_cast<Header*>(segment.address)),
-        mutex_(mutex) {
-    memcpy(id_.data(), header_->id, id_.size());
-  }
+  SharedObject(std::string name, const os::Segment& segment, const os::Mutex& mutex);
 
-  static LockObject* Find(const std::string& name, OpenFailure* why, bool* cleared);
-  static LockObject* Adopt(const std::string& name, const os::Segment& segment, OpenFailure* why);
+  static SharedObject* Find(const std::string& name, uint16_t kind, OpenFailure* why,
+                            bool* cleared);
+  static SharedObject* Adopt(const std::string& name, const os::Segment& segment, OpenFailure* why);
 
   Acquired Settle(os::Grant grant) {
     if (grant == os::Grant::kAcquired && header_->state.load(std::memory_order_relaxed) == kLive &&
@@ -98,8 +134,10 @@ class LockObject {
   os::Status Clear();
 
   const std::string name_;
-  const os::Segment segment_;
+  Mapping* const mapping_;
+  const os::Identity identity_;
   Header* const header_;
+  const Shape shape_;
   os::ObjectId id_;  // as it was when the object was opened
   os::Mutex mutex_;
   unsigned references_ = 1;  // guarded by the registry's mutex, as is pinned_

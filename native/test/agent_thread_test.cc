@@ -4,44 +4,18 @@
 #include <random>
 #include <thread>
 
+#include "objects.h"
 #include "support.h"
 
 namespace shmkit::test {
 
 namespace {
 
-// Counts an agent's notices; the client waits for them.
-class Bell {
- public:
-  void Ring() {
-    const std::lock_guard<std::mutex> guard(mutex_);
-    ++rings_;
-    changed_.notify_all();
-  }
-  // Until it has rung more often than the client has answered, which it does hereby.
-  void Answer() {
-    std::unique_lock<std::mutex> guard(mutex_);
-    changed_.wait(guard, [this] { return rings_ > answered_; });
-    answered_ = rings_;
-  }
-  unsigned rings() {
-    const std::lock_guard<std::mutex> guard(mutex_);
-    return rings_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  unsigned rings_ = 0;
-  unsigned answered_ = 0;
-};
-
 // A lock with an agent, as an environment has them. Quits at the end, and sees the thread go.
 class Client {
  public:
   explicit Client(const Name& name) {
-    OpenFailure why{};
-    object_ = LockObject::Open(name, 0600, Disposition::kOpen, &why);
+    object_ = Open(name, Disposition::kOpen);
     REQUIRE(object_ != nullptr);
     agent_ = std::make_shared<AgentThread>(object_, [bell = bell_] { bell->Ring(); });
   }
@@ -68,26 +42,25 @@ class Client {
   }
   void Release() { agent_->Release(); }
 
-  LockObject* object() const { return object_; }
+  SharedObject* object() const { return object_; }
   Bell& bell() const { return *bell_; }
   AgentThread* operator->() const { return agent_.get(); }
 
  private:
-  LockObject* object_;
+  SharedObject* object_;
   std::shared_ptr<Bell> bell_ = std::make_shared<Bell>();
   std::shared_ptr<AgentThread> agent_;
 };
 
 // Until the agent's thread has given the lock back.
-void AwaitFree(LockObject* object) {
+void AwaitFree(SharedObject* object) {
   while (object->IsLocked()) Yield();
 }
 
 // A process that takes a lock and keeps it for as long as it is let.
 Child Owner(const Name& name, const Signal& held, const Signal& enough) {
   return Child([&] {
-    OpenFailure why{};
-    LockObject* object = LockObject::Open(name, 0600, Disposition::kOpen, &why);
+    SharedObject* object = Open(name, Disposition::kOpen);
     SHMKIT_EXPECT(object != nullptr);
     SHMKIT_EXPECT(object->LockUntil(os::Deadline::Never()) == Acquired::kYes);
     held.Raise();
@@ -145,8 +118,7 @@ TEST_CASE("A1: agents exclude each other, blocking threads and other processes")
     *counter = seen + 1;
   };
   Child process([&] {
-    OpenFailure why{};
-    LockObject* object = LockObject::Open(name, 0600, Disposition::kOpen, &why);
+    SharedObject* object = Open(name, Disposition::kOpen);
     SHMKIT_EXPECT(object != nullptr);
     for (uint32_t turn = 0; turn < kTurns; ++turn) {
       SHMKIT_EXPECT(object->LockUntil(os::Deadline::Never()) == Acquired::kYes);
@@ -376,7 +348,7 @@ TEST_CASE("an outcome without the lock is collected, and the next request is ser
   Client client(name);
   SUBCASE("gone") { REQUIRE(client.object()->Unlink(false).ok()); }
   SUBCASE("broken") {
-    const Mapping bytes(os::Attach(name, os::Access::kReadWrite));
+    const MappedSegment bytes(os::Attach(name, os::Access::kReadWrite));
     bytes.As<Header>().state = 77;
   }
   const Acquired outcome = client.object()->TryLock();
@@ -413,8 +385,7 @@ TEST_CASE(
   const Signal waiting;
   Child heir([&] {
     taken.Await();
-    OpenFailure why{};
-    LockObject* object = LockObject::Open(name, 0600, Disposition::kAttach, &why);
+    SharedObject* object = Open(name, Disposition::kAttach);
     SHMKIT_EXPECT(object != nullptr);
     SHMKIT_EXPECT(object->TryLock() == Acquired::kTimeout);
     waiting.Raise();
@@ -483,6 +454,33 @@ TEST_CASE("A4: a client that goes leaves a thread asleep that sees it, and nobod
   CHECK(ThreadCount() <= kIdleThreads);
   enough.Raise();
   CHECK(owner.Succeeds());
+}
+
+TEST_CASE("where the system gives no thread, a request is refused and can be made again") {
+  if (geteuid() != 0 || kThreadSanitizer) {
+    MESSAGE("skipped: it takes root, and ThreadSanitizer cannot do without a thread of its own");
+    return;
+  }
+  const Name name;
+  Child process([&] {
+    SHMKIT_EXPECT(BecomeNobody());
+    SharedObject* object = Open(name, Disposition::kOpen);
+    SHMKIT_EXPECT(object != nullptr);
+    const auto bell = std::make_shared<Bell>();
+    const auto agent = std::make_shared<AgentThread>(object, [bell] { bell->Ring(); });
+    SHMKIT_EXPECT(AllowThreads(false));
+    SHMKIT_EXPECT(!agent->Request());
+    SHMKIT_EXPECT(!agent->Request());
+    SHMKIT_EXPECT(!agent->Collect().has_value());
+    SHMKIT_EXPECT(AllowThreads(true));
+    SHMKIT_EXPECT(agent->Request());
+    SHMKIT_EXPECT(agent->CollectUntil(os::Deadline::Never()) == Acquired::kYes);
+    agent->Release();
+    SHMKIT_EXPECT(object->LockUntil(os::Deadline::Never()) == Acquired::kYes);
+    object->Unlock();
+    return true;
+  });
+  CHECK(process.Succeeds());
 }
 
 TEST_SUITE_END();

@@ -28,8 +28,8 @@ TEST_SUITE_BEGIN("graveyard");
 
 TEST_CASE("a range is buried at once: late writes neither crash nor reach the segment") {
   const Name name;
-  Mapping made(os::Create(name, {kPage, 0600, false}));
-  const Mapping other(os::Attach(name, os::Access::kReadWrite));
+  MappedSegment made(os::Create(name, {kPage, 0600, false}));
+  const MappedSegment other(os::Attach(name, os::Access::kReadWrite));
   made[0] = 1;
   const os::Segment segment = made.Surrender();
   const std::shared_ptr<Grave> grave = Inter(segment);

@@ -42,7 +42,7 @@ TEST_SUITE_BEGIN("segment");
 TEST_CASE("S1: a new segment has its size, zeroes and the permissions asked for") {
   const Name name;
   const mode_t before = umask(022);
-  const Mapping made(os::Create(name, {kPage + 1, 0666, false}));
+  const MappedSegment made(os::Create(name, {kPage + 1, 0666, false}));
   umask(before);
   CHECK(made.size() == kPage + 1);
   CHECK(made[0] == 0);
@@ -52,10 +52,10 @@ TEST_CASE("S1: a new segment has its size, zeroes and the permissions asked for"
 
 TEST_CASE("S1: creating a name that is taken is EEXIST and leaves its segment as it was") {
   const Name name;
-  const Mapping made(os::Create(name, Plain(kPage)));
+  const MappedSegment made(os::Create(name, Plain(kPage)));
   made[0] = 42;
   CHECK(ErrorOf(os::Create(name, Plain(2 * kPage))) == EEXIST);
-  const Mapping again(os::Attach(name, os::Access::kReadWrite));
+  const MappedSegment again(os::Attach(name, os::Access::kReadWrite));
   CHECK(again.size() == kPage);
   CHECK(again[0] == 42);
   CHECK(again.segment().identity == made.segment().identity);
@@ -99,8 +99,8 @@ TEST_CASE("S1: the longest name works, and one that is much too long is an error
   const Name name;
   const std::string rest(os::kNameLimitBytes - name.text().size(), 'n');
   const std::string longest = name.text() + rest;
-  CHECK(Mapping(os::Create(longest, Plain(kPage))).size() >= kPage);
-  CHECK(Mapping(os::Attach(longest, os::Access::kReadWrite)).size() >= kPage);
+  CHECK(MappedSegment(os::Create(longest, Plain(kPage))).size() >= kPage);
+  CHECK(MappedSegment(os::Attach(longest, os::Access::kReadWrite)).size() >= kPage);
   CHECK(os::Unlink(longest).ok());
   // Which one, shm_open and open see differently; callers look at the limit.
   CHECK_FALSE(os::Create(longest + rest, Plain(kPage)).ok());
@@ -137,7 +137,7 @@ TEST_CASE("S2: processes that attach while others create never see a half-made s
   }
   for (uint32_t round = 0; round < kRounds; ++round) {
     const os::Initializer initializer{FillWithPattern, &size};
-    const Mapping made(os::Create(name, Plain(size), &initializer));
+    const MappedSegment made(os::Create(name, Plain(size), &initializer));
     seen.Await(kAttachers * (round + 1));
     CHECK(os::Unlink(name).ok());
     gone.Raise();
@@ -181,7 +181,7 @@ TEST_CASE("S2: a creator killed in the middle leaves no name and no memory") {
     statvfs(kSegmentDirectory, &after);
     CHECK(after.f_bfree == before.f_bfree);
   }
-  CHECK(Mapping(os::Create(name, Plain(kPage))).size() == kPage);
+  CHECK(MappedSegment(os::Create(name, Plain(kPage))).size() == kPage);
 }
 
 TEST_CASE("S2: what a creator left that died before it gave a size is cleared after the grace") {
@@ -198,7 +198,7 @@ TEST_CASE("S2: what a creator left that died before it gave a size is cleared af
   CHECK(watch.milliseconds() >= 1000);
   CHECK_FALSE(name.Exists());
   CHECK(DescriptorCount() == descriptors);
-  CHECK(Mapping(os::Create(name, Plain(kPage))).size() == kPage);
+  CHECK(MappedSegment(os::Create(name, Plain(kPage))).size() == kPage);
 }
 
 TEST_CASE("S2: several that wait for a creator which died clear what it left, and no successor") {
@@ -218,7 +218,7 @@ TEST_CASE("S2: several that wait for a creator which died clear what it left, an
   ready.Await();
   late.AwaitAsleep();
   REQUIRE(os::Unlink(name).ok());
-  const Mapping successor(os::Create(name, Plain(kPage)));
+  const MappedSegment successor(os::Create(name, Plain(kPage)));
   CHECK(late.Succeeds());
   CHECK(name.Exists());
 }
@@ -245,13 +245,13 @@ TEST_CASE("S2: an attacher waits for a creator that is at work") {
 
 TEST_CASE("S3: pages are reserved at creation") {
   const Name name;
-  const Mapping made(os::Create(name, Plain(kMiB)));
+  const MappedSegment made(os::Create(name, Plain(kMiB)));
   CHECK(static_cast<size_t>(StatusOf(name).st_blocks) * 512 >= kMiB);
 }
 
 TEST_CASE("S3: a sparse segment takes no page before it is touched") {
   const Name name;
-  const Mapping made(os::Create(name, {size_t{1} << 36, 0600, /*sparse=*/true}));
+  const MappedSegment made(os::Create(name, {size_t{1} << 36, 0600, /*sparse=*/true}));
   CHECK(StatusOf(name).st_blocks == 0);
   made[made.size() - 1] = 1;
   CHECK(static_cast<size_t>(StatusOf(name).st_blocks) * 512 == kPage);
@@ -313,7 +313,7 @@ TEST_CASE("S3: a reservation is made under a hail of signals") {
 
 TEST_CASE("S4: unlinking takes the name, and a name that is not there is ENOENT") {
   const Name name;
-  const Mapping made(os::Create(name, Plain(kPage)));
+  const MappedSegment made(os::Create(name, Plain(kPage)));
   CHECK(os::Unlink(name).ok());
   CHECK_FALSE(name.Exists());
   CHECK(ErrorOf(os::Unlink(name)) == ENOENT);
@@ -323,9 +323,9 @@ TEST_CASE("S4: unlinking takes the name, and a name that is not there is ENOENT"
 
 TEST_CASE("S4: unlinking by identity takes that object's name and no other's") {
   const Name name;
-  const Mapping first(os::Create(name, Plain(kPage)));
+  const MappedSegment first(os::Create(name, Plain(kPage)));
   REQUIRE(os::Unlink(name).ok());
-  const Mapping second(os::Create(name, Plain(kPage)));
+  const MappedSegment second(os::Create(name, Plain(kPage)));
   CHECK_FALSE(first.segment().identity == second.segment().identity);
   CHECK(ErrorOf(os::Unlink(name, &first.segment().identity)) == ENOENT);
   CHECK(name.Exists());
@@ -335,8 +335,8 @@ TEST_CASE("S4: unlinking by identity takes that object's name and no other's") {
 
 TEST_CASE("S5: a mapping outlives its name") {
   const Name name;
-  const Mapping made(os::Create(name, Plain(kPage)));
-  const Mapping other(os::Attach(name, os::Access::kReadWrite));
+  const MappedSegment made(os::Create(name, Plain(kPage)));
+  const MappedSegment other(os::Attach(name, os::Access::kReadWrite));
   REQUIRE(os::Unlink(name).ok());
   made[10] = 99;
   CHECK(other[10] == 99);
@@ -344,7 +344,7 @@ TEST_CASE("S5: a mapping outlives its name") {
 
 TEST_CASE("S5: what one process writes, another reads") {
   const Name name;
-  const Mapping made(os::Create(name, Plain(kPage)));
+  const MappedSegment made(os::Create(name, Plain(kPage)));
   Child writer([&] {
     const os::Result<os::Segment> found = os::Attach(name, os::Access::kReadWrite);
     SHMKIT_EXPECT(found.ok());
@@ -359,10 +359,10 @@ TEST_CASE("S5: neither success nor failure keeps a descriptor") {
   const size_t before = DescriptorCount();
   {
     const Name name;
-    const Mapping made(os::Create(name, Plain(kPage)));
+    const MappedSegment made(os::Create(name, Plain(kPage)));
     CHECK(DescriptorCount() == before);
-    const Mapping other(os::Attach(name, os::Access::kReadWrite));
-    const Mapping reader(os::Attach(name, os::Access::kReadOnly));
+    const MappedSegment other(os::Attach(name, os::Access::kReadWrite));
+    const MappedSegment reader(os::Attach(name, os::Access::kReadOnly));
     CHECK(DescriptorCount() == before);
     CHECK(ErrorOf(os::Create(name, Plain(kPage))) == EEXIST);
     CHECK(ErrorOf(os::Attach(name.text() + "-not", os::Access::kReadWrite)) == ENOENT);
@@ -377,8 +377,8 @@ TEST_CASE("S5: neither success nor failure keeps a descriptor") {
 
 TEST_CASE("S6: writes to a buried range neither crash nor reach the segment") {
   const Name name;
-  Mapping made(os::Create(name, Plain(2 * kPage)));
-  const Mapping other(os::Attach(name, os::Access::kReadWrite));
+  MappedSegment made(os::Create(name, Plain(2 * kPage)));
+  const MappedSegment other(os::Attach(name, os::Access::kReadWrite));
   made[0] = 1;
   const os::Segment buried = made.Surrender();
   os::Bury(buried);
@@ -400,8 +400,8 @@ TEST_CASE("S6: a thread that writes while the segment is buried neither crashes 
   }
   const Name name;
   for (int round = 0; round < 20; ++round) {
-    Mapping made(os::Create(name, Plain(kPage)));
-    const Mapping other(os::Attach(name, os::Access::kReadWrite));
+    MappedSegment made(os::Create(name, Plain(kPage)));
+    const MappedSegment other(os::Attach(name, os::Access::kReadWrite));
     REQUIRE(os::Unlink(name).ok());
     std::atomic<uint32_t> writes{0};
     std::atomic<bool> stop{false};
@@ -424,8 +424,8 @@ TEST_CASE("S6: a thread that writes while the segment is buried neither crashes 
 
 TEST_CASE("S6: a read-only attach is buried like any other") {
   const Name name;
-  const Mapping made(os::Create(name, Plain(kPage)));
-  Mapping reader(os::Attach(name, os::Access::kReadOnly));
+  const MappedSegment made(os::Create(name, Plain(kPage)));
+  MappedSegment reader(os::Attach(name, os::Access::kReadOnly));
   made[0] = 3;
   const os::Segment buried = reader.Surrender();
   os::Bury(buried);
@@ -436,8 +436,8 @@ TEST_CASE("S6: a read-only attach is buried like any other") {
 
 TEST_CASE("S7: a read-only attach reads what others write") {
   const Name name;
-  const Mapping made(os::Create(name, Plain(2 * kPage)));
-  const Mapping reader(os::Attach(name, os::Access::kReadOnly));
+  const MappedSegment made(os::Create(name, Plain(2 * kPage)));
+  const MappedSegment reader(os::Attach(name, os::Access::kReadOnly));
   for (uint8_t value = 1; value < 10; ++value) {
     made[5] = value;
     CHECK(reader[5] == value);
@@ -446,9 +446,9 @@ TEST_CASE("S7: a read-only attach reads what others write") {
 
 TEST_CASE("S7: a write through a read-only attach stays private to its page and does not fault") {
   const Name name;
-  const Mapping made(os::Create(name, Plain(2 * kPage)));
-  const Mapping reader(os::Attach(name, os::Access::kReadOnly));
-  const Mapping other(os::Attach(name, os::Access::kReadOnly));
+  const MappedSegment made(os::Create(name, Plain(2 * kPage)));
+  const MappedSegment reader(os::Attach(name, os::Access::kReadOnly));
+  const MappedSegment other(os::Attach(name, os::Access::kReadOnly));
   reader[5] = 66;
   CHECK(reader[5] == 66);
   CHECK(made[5] == 0);
@@ -463,7 +463,7 @@ TEST_CASE("S7: who may only read attaches read-only, and gets EACCES for more") 
     return;
   }
   const Name name;
-  const Mapping made(os::Create(name, {kPage, 0604, false}));
+  const MappedSegment made(os::Create(name, {kPage, 0604, false}));
   made[0] = 5;
   Child stranger([&] {
     constexpr uid_t kNobody = 65534;
@@ -481,7 +481,7 @@ TEST_CASE("S7: who may only read attaches read-only, and gets EACCES for more") 
 
 TEST_CASE("a listing tells name, size, permissions and owner, or that the system does not tell") {
   const Name name;
-  const Mapping made(os::Create(name, {12345, 0640, false}));
+  const MappedSegment made(os::Create(name, {12345, 0640, false}));
   const Name directory;
   REQUIRE(mkdir(directory.path().c_str(), 0700) == 0);
   const os::Result<std::vector<os::Listing>> all = os::List();

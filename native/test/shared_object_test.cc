@@ -1,111 +1,68 @@
-// The contract of core/lock_object.h.
-#include "../core/lock_object.h"
+// The contract of core/shared_object.h but for what has to do with its lock, which is the subject
+// of shared_object_lock_test.cc.
+#include "../core/shared_object.h"
 
-#include <algorithm>
-#include <random>
 #include <thread>
 
+#include "objects.h"
 #include "support.h"
 
 namespace shmkit::test {
 
 namespace {
 
-constexpr unsigned kMode = 0600;
-constexpr uint32_t kUntold = 0xfeedface;
-
-LockObject* Open(const Name& name, Disposition disposition, OpenFailure* why = nullptr) {
-  OpenFailure ignored{};
-  return LockObject::Open(name, kMode, disposition, why ? why : &ignored);
-}
-
-// A reference to a lock, dropped at the end of a scope.
-class Lock {
+// Contents of which every byte tells by whom they were made.
+class Stamp {
  public:
-  explicit Lock(LockObject* object) : object_(object) { REQUIRE(object_ != nullptr); }
-  Lock(const Name& name, Disposition disposition) : Lock(Open(name, disposition)) {}
-  ~Lock() { Drop(); }
-  Lock(const Lock&) = delete;
-  Lock& operator=(const Lock&) = delete;
+  static constexpr size_t kWordsBytes = 2 * kDataAlignment;
+  // So many that to write them takes as long as something else to happen.
+  static constexpr size_t kDataBytes = (16 << 10) + 5;
 
-  void Drop() {
-    if (object_) object_->DropReference();
-    object_ = nullptr;
+  explicit Stamp(uint32_t number)
+      : number_(number), bytes_(std::max(kWordsBytes, kDataBytes), ByteOf(number)) {}
+
+  Contents contents() const {
+    return {kKind,         number_,     LengthOf(number_), kWordsBytes, kDataBytes,
+            bytes_.data(), kWordsBytes, bytes_.data(),     kDataBytes};
   }
-  LockObject* get() const { return object_; }
-  LockObject* operator->() const { return object_; }
+
+  // Whether all that an object has is of whoever made it.
+  static bool IsWholeIn(const SharedObject* object) {
+    const Shape& shape = object->shape();
+    const Stamp maker(shape.type);
+    const unsigned char* bytes = object->mapping()->bytes();
+    SHMKIT_EXPECT(shape.length == LengthOf(shape.type));
+    SHMKIT_EXPECT(shape.data_at == kHeaderBytes + kWordsBytes);
+    SHMKIT_EXPECT(shape.size == shape.data_at + kDataBytes);
+    SHMKIT_EXPECT(memcmp(bytes + kHeaderBytes, maker.bytes_.data(), kWordsBytes) == 0);
+    SHMKIT_EXPECT(memcmp(bytes + shape.data_at, maker.bytes_.data(), kDataBytes) == 0);
+    return true;
+  }
 
  private:
-  LockObject* object_;
+  // Never that of memory which nobody wrote to.
+  static uint8_t ByteOf(uint32_t number) { return static_cast<uint8_t>(1 + number % 255); }
+  static uint64_t LengthOf(uint32_t number) { return (uint64_t{number} << 32) + 3; }
+
+  const uint32_t number_;
+  const std::vector<uint8_t> bytes_;
 };
 
-// The header of the object that a name leads to, through a mapping of the test's own.
-class Bytes {
- public:
-  explicit Bytes(const Name& name) : mapping_(os::Attach(name, os::Access::kReadWrite)) {}
-  Header* operator->() const { return &mapping_.As<Header>(); }
-
- private:
-  const Mapping mapping_;
-};
-
-// How opening fails: an errno, or a refusal with what was found.
-struct Verdict {
-  int error;
-  std::optional<Refusal> refusal;
-  uint32_t found;
-
-  bool operator==(const Verdict& other) const {
-    return error == other.error && refusal == other.refusal && found == other.found;
-  }
-};
-
-Verdict Refused(Refusal refusal, uint32_t found) { return {0, refusal, found}; }
-Verdict Failed(int error) { return {error, std::nullopt, 0}; }
-
-Verdict FailureToOpen(const Name& name, Disposition disposition) {
-  OpenFailure why{{0, ""}, std::nullopt, kUntold};
-  LockObject* object = Open(name, disposition, &why);
-  if (object) {
-    object->DropReference();
-    return {-1, std::nullopt, 0};
-  }
-  return {why.failure.error, why.refusal, why.found};
+bool IsZero(const uint8_t* bytes, size_t length) {
+  return std::all_of(bytes, bytes + length, [](uint8_t byte) { return byte == 0; });
 }
 
-size_t MappingsOf(const Name& name) {
-  struct stat status;
-  REQUIRE(lstat(name.path().c_str(), &status) == 0);
-  FILE* maps = fopen("/proc/self/maps", "re");
-  REQUIRE(maps != nullptr);
-  size_t count = 0;
-  char line[1024];
-  while (fgets(line, sizeof line, maps)) {
-    // By number: a file that was linked into place is listed under no name.
-    unsigned long inode = 0;
-    const bool read = sscanf(line, "%*s %*s %*s %*s %lu", &inode) == 1;
-    if (read && inode == status.st_ino && strstr(line, kSegmentDirectory)) ++count;
-  }
-  fclose(maps);
-  return count;
-}
-
-size_t LockFileCount() {
-  const auto entries = EntriesOf(kLockFileDirectory);
-  return static_cast<size_t>(std::count_if(entries.begin(), entries.end(), [](const auto& entry) {
-    return entry.compare(0, strlen(kLockFilePrefix), kLockFilePrefix) == 0;
-  }));
-}
+int ErrorOf(const os::Status& status) { return status.ok() ? 0 : status.failure().error; }
 
 }  // namespace
 
-TEST_SUITE_BEGIN("lock object");
+TEST_SUITE_BEGIN("shared object");
 
 TEST_CASE("L1: a process maps an object once and gives it back with the last reference") {
   const Name name;
-  Lock one(name, Disposition::kCreate);
-  Lock two(name, Disposition::kAttach);
-  Lock three(name, Disposition::kOpen);
+  Handle one(name, Disposition::kCreate);
+  Handle two(name, Disposition::kAttach);
+  Handle three(name, Disposition::kOpen);
   CHECK(one.get() == two.get());
   CHECK(one.get() == three.get());
   CHECK(MappingsOf(name) == 1);
@@ -120,15 +77,15 @@ TEST_CASE("L1: a process maps an object once and gives it back with the last ref
   CHECK(MappingsOf(name) == 0);
 
   // By identity, not by name: the next object of the name is another one.
-  const Lock again(name, Disposition::kAttach);
+  const Handle again(name, Disposition::kAttach);
   CHECK(MappingsOf(name) == 1);
 }
 
 TEST_CASE("L1: two objects that had one name, one after the other, are two") {
   const Name name;
-  const Lock first(name, Disposition::kCreate);
+  const Handle first(name, Disposition::kCreate);
   REQUIRE(first->Unlink(false).ok());
-  const Lock second(name, Disposition::kCreate);
+  const Handle second(name, Disposition::kCreate);
   CHECK(first.get() != second.get());
   CHECK(second->LockUntil(os::Deadline::Never()) == Acquired::kYes);
   CHECK(first->LockUntil(os::Deadline::Never()) == Acquired::kGone);
@@ -137,13 +94,15 @@ TEST_CASE("L1: two objects that had one name, one after the other, are two") {
 
 TEST_CASE("L1: threads that open and drop one name at a time get objects that work") {
   const Name name;
+  constexpr int kThreads = 4;
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   std::atomic<uint32_t> inside{0};
   std::atomic<uint32_t> failures{0};
-  for (int each = 0; each < 4; ++each) {
+  for (int each = 0; each < kThreads; ++each) {
     threads.emplace_back([&] {
       for (int round = 0; round < 300; ++round) {
-        LockObject* object = Open(name, Disposition::kOpen);
+        SharedObject* object = Open(name, Disposition::kOpen);
         if (!object || object->LockUntil(os::Deadline::Never()) != Acquired::kYes ||
             ++inside != 1) {
           ++failures;
@@ -164,10 +123,10 @@ TEST_CASE("creating is exclusive, attaching needs an object, opening does either
   const Name name;
   CHECK(FailureToOpen(name, Disposition::kAttach) == Failed(ENOENT));
   CHECK_FALSE(name.Exists());
-  const Lock made(name, Disposition::kOpen);
+  const Handle made(name, Disposition::kOpen);
   CHECK(FailureToOpen(name, Disposition::kCreate) == Failed(EEXIST));
-  const Lock attached(name, Disposition::kAttach);
-  const Lock opened(name, Disposition::kOpen);
+  const Handle attached(name, Disposition::kAttach);
+  const Handle opened(name, Disposition::kOpen);
   CHECK(opened.get() == made.get());
 }
 
@@ -185,7 +144,7 @@ TEST_CASE("of sixteen processes that create one lock, one succeeds; all that ope
       ready.Raise();
       start.Await();
       if (each % 2 == 0 && Open(name, Disposition::kCreate)) ++*winners;
-      LockObject* object = Open(name, Disposition::kOpen);
+      SharedObject* object = Open(name, Disposition::kOpen);
       SHMKIT_EXPECT(object != nullptr);
       for (uint32_t turn = 0; turn < kTurns; ++turn) {
         SHMKIT_EXPECT(object->LockUntil(os::Deadline::Never()) == Acquired::kYes);
@@ -214,30 +173,34 @@ TEST_CASE("an object that is none is refused with what was found, and left as it
     expected = Refused(Refusal::kTruncated, 0);
   }
   SUBCASE("too short") {
-    const Mapping made(os::Create(name, {kLockBytes - 1, kMode, false}));
-    const size_t found = os::kPublishesWhole ? kLockBytes - 1 : made.size();
+    const MappedSegment made(os::Create(name, {kHeaderBytes - 1, kMode, false}));
+    const size_t found = os::kPublishesWhole ? kHeaderBytes - 1 : made.size();
     expected = Refused(Refusal::kTruncated, static_cast<uint32_t>(found));
   }
   SUBCASE("somebody else's bytes") {
-    const Mapping made(os::Create(name, {kLockBytes, kMode, false}));
-    memset(made.segment().address, 'x', kLockBytes);
+    const MappedSegment made(os::Create(name, {kHeaderBytes, kMode, false}));
+    memset(made.segment().address, 'x', kHeaderBytes);
     expected = Refused(Refusal::kForeign, 0x78787878);
   }
   SUBCASE("of another version") {
-    Lock(name, Disposition::kCreate).Drop();
+    Handle(name, Disposition::kCreate).Drop();
     Bytes(name)->version = 99;
     expected = Refused(Refusal::kVersion, 99);
   }
   SUBCASE("of another ABI") {
-    Lock(name, Disposition::kCreate).Drop();
+    Handle(name, Disposition::kCreate).Drop();
     const uint32_t other = os::Mutex::AbiWord() ^ 0x0300;
     Bytes(name)->abi = other;
     expected = Refused(Refusal::kAbi, other);
   }
   SUBCASE("of another kind") {
-    Lock(name, Disposition::kCreate).Drop();
-    Bytes(name)->kind = 77;
-    expected = Refused(Refusal::kKind, 77);
+    Handle(name, Disposition::kCreate, Bare(kOtherKind)).Drop();
+    expected = Refused(Refusal::kKind, kOtherKind);
+  }
+  SUBCASE("of a kind that nobody has heard of") {
+    Handle(name, Disposition::kCreate).Drop();
+    Bytes(name)->kind = UINT16_MAX;
+    expected = Refused(Refusal::kKind, UINT16_MAX);
   }
   CHECK(FailureToOpen(name, Disposition::kAttach) == expected);
   CHECK(FailureToOpen(name, Disposition::kOpen) == expected);
@@ -246,14 +209,15 @@ TEST_CASE("an object that is none is refused with what was found, and left as it
 }
 
 TEST_CASE("an object that was never finished is refused where that cannot be, else cleared") {
+  const LockFiles lock_files;
   const Name name;
-  SUBCASE("zeroes") { Mapping(os::Create(name, {kLockBytes, kMode, false})).Unmap(); }
+  SUBCASE("zeroes") { MappedSegment(os::Create(name, {kHeaderBytes, kMode, false})).Unmap(); }
   SUBCASE("a header without its state") {
-    Lock(name, Disposition::kCreate).Drop();
+    Handle(name, Disposition::kCreate).Drop();
     Bytes(name)->state = kMaking;
   }
   SUBCASE("a header without its last two words") {
-    Lock(name, Disposition::kCreate).Drop();
+    Handle(name, Disposition::kCreate).Drop();
     Bytes header(name);
     header->magic = 0;
     header->state = kMaking;
@@ -265,215 +229,430 @@ TEST_CASE("an object that was never finished is refused where that cannot be, el
   } else {
     CHECK(verdict == Failed(ENOENT));
     CHECK_FALSE(name.Exists());
-    const Lock fresh(name, Disposition::kOpen);
+    const Handle fresh(name, Disposition::kOpen);
     CHECK(fresh->TryLock() == Acquired::kYes);
     fresh->Unlock();
   }
 }
 
-TEST_CASE("an object in a state that does not exist is refused, and breaks who has it open") {
+TEST_CASE("an object of another kind is refused while it is in use, and stays in use") {
   const Name name;
-  const Lock lock(name, Disposition::kCreate);
-  Bytes(name)->state = 77;
-  CHECK(FailureToOpen(name, Disposition::kAttach) == Refused(Refusal::kUnfinished, 77));
-  CHECK(lock->LockUntil(os::Deadline::Never()) == Acquired::kBroken);
-  CHECK(lock->TryLock() == Acquired::kBroken);
-  CHECK_FALSE(lock->IsLocked());
+  const Handle object(name, Disposition::kCreate);
+  const Verdict expected = Refused(Refusal::kKind, kKind);
+  CHECK(FailureToOpen(name, Disposition::kAttach, Bare(kOtherKind)) == expected);
+  CHECK(FailureToOpen(name, Disposition::kOpen, Bare(kOtherKind)) == expected);
+  CHECK(FailureToOpen(name, Disposition::kCreate, Bare(kOtherKind)) == Failed(EEXIST));
+  CHECK(MappingsOf(name) == 1);
+  CHECK(object->TryLock() == Acquired::kYes);
+  object->Unlock();
 }
 
-TEST_CASE("an overwritten mutex is broken, and its name can still be taken away") {
+TEST_CASE("a header whose sizes make no sense is refused with how many bytes there are") {
+  constexpr size_t kWordsBytes = kDataAlignment;
+  constexpr size_t kDataBytes = 100;
+  constexpr size_t kDataAt = kHeaderBytes + kWordsBytes;
+  constexpr size_t kSize = kDataAt + kDataBytes;
+  Contents contents = WithWords(kWordsBytes);
+  contents.data_bytes = kDataBytes;
   const Name name;
-  const Lock lock(name, Disposition::kCreate);
+  const Handle object(name, Disposition::kCreate, contents);
   const Bytes header(name);
-  memset(header->mutex, 0, sizeof header->mutex);
-  CHECK(lock->LockUntil(os::Deadline::Never()) == Acquired::kBroken);
-  CHECK(lock->TryLock() == Acquired::kBroken);
-  CHECK(lock->LockUntil(os::Deadline::After(1)) == Acquired::kBroken);
-  CHECK_FALSE(lock->IsLocked());
-  CHECK(lock->Unlink(false).ok());
-  CHECK_FALSE(name.Exists());
-  const Lock fresh(name, Disposition::kOpen);
-  CHECK(fresh->LockUntil(os::Deadline::Never()) == Acquired::kYes);
-  fresh->Unlock();
-  // What the mechanism keeps outside of the object that nothing leads to any more.
-  os::ObjectId id;
-  memcpy(id.data(), header->id, id.size());
-  os::Mutex::Dispose(id);
-}
+  REQUIRE(header->size == kSize);
+  REQUIRE(header->data_at == kDataAt);
 
-TEST_CASE("an occupied lock is known as such by others, and by nobody when its owner died") {
-  const Name name;
-  const Lock lock(name, Disposition::kCreate);
-  CHECK_FALSE(lock->IsLocked());
-  const Signal held;
-  Child owner([&] {
-    SHMKIT_EXPECT(lock->LockUntil(os::Deadline::Never()) == Acquired::kYes);
-    held.Raise();
-    PauseForEver();
-    return true;
-  });
-  held.Await();
-  CHECK(lock->IsLocked());
-  CHECK(lock->TryLock() == Acquired::kTimeout);
-  owner.Kill();
-  CHECK_FALSE(lock->IsLocked());
-  CHECK(lock->LockUntil(os::Deadline::Never()) == Acquired::kAbandoned);
-  lock->Unlock();
-  CHECK(lock->LockUntil(os::Deadline::Never()) == Acquired::kYes);
-  lock->Unlock();
-}
-
-TEST_CASE("L2: unlinking a free lock takes the name, makes the object dead, and is ENOENT again") {
-  const Name name;
-  const size_t lock_files = LockFileCount();
-  const Lock lock(name, Disposition::kCreate);
-  CHECK(lock->Unlink(false).ok());
-  CHECK_FALSE(name.Exists());
-  CHECK(LockFileCount() <= lock_files);
-  CHECK(lock->LockUntil(os::Deadline::Never()) == Acquired::kGone);
-  CHECK(lock->TryLock() == Acquired::kGone);
-  CHECK(lock->LockUntil(os::Deadline::After(1)) == Acquired::kGone);
-  const os::Status again = lock->Unlink(false);
-  REQUIRE_FALSE(again.ok());
-  CHECK(again.failure().error == ENOENT);
-}
-
-TEST_CASE("L2: unlinking what this thread holds takes effect when it is released") {
-  const Name name;
-  const Lock lock(name, Disposition::kCreate);
-  REQUIRE(lock->LockUntil(os::Deadline::Never()) == Acquired::kYes);
-  CHECK(lock->Unlink(true).ok());
-  CHECK(name.Exists());
-  CHECK(lock->IsLocked());
-  lock->Unlock();
-  CHECK_FALSE(name.Exists());
-  CHECK(lock->LockUntil(os::Deadline::Never()) == Acquired::kGone);
-}
-
-TEST_CASE("L2: unlinking what another holds takes effect at its release, and waiters learn of it") {
-  const Name name;
-  const Lock lock(name, Disposition::kCreate);
-  struct stat unlinked;
-  REQUIRE(lstat(name.path().c_str(), &unlinked) == 0);
-  const Signal held;
-  const Signal waiting;
-  const Signal enough;
-  Child owner([&] {
-    SHMKIT_EXPECT(lock->LockUntil(os::Deadline::Never()) == Acquired::kYes);
-    held.Raise();
-    enough.Await();
-    SHMKIT_EXPECT(name.Exists());
-    lock->Unlock();
-    // The name is gone, or leads to what a waiter made anew.
-    struct stat status;
-    return lstat(name.path().c_str(), &status) != 0 || status.st_ino != unlinked.st_ino;
-  });
-  held.Await();
-  std::vector<Child> waiters;
-  for (int each = 0; each < 2; ++each) {
-    waiters.emplace_back([&, each] {
-      waiting.Raise();
-      const Acquired acquired = each == 0 ? lock->LockUntil(os::Deadline::Never())
-                                          : lock->LockUntil(os::Deadline::After(90000));
-      SHMKIT_EXPECT(acquired == Acquired::kGone);
-      // It opens the name again and gets what is not that lock.
-      LockObject* next = Open(name, Disposition::kOpen);
-      SHMKIT_EXPECT(next != nullptr && next != lock.get());
-      SHMKIT_EXPECT(next->LockUntil(os::Deadline::Never()) == Acquired::kYes);
-      next->Unlock();
-      return true;
-    });
+  struct Sizes {
+    uint64_t size;
+    uint32_t data_at;
+  };
+  const Sizes senseless[] = {
+      // Of the whole: more than there is, or not even what comes before the data.
+      {header.size() + 1, kDataAt},
+      {UINT64_MAX, kDataAt},
+      {kDataAt - 1, kDataAt},
+      {kHeaderBytes, kDataAt},
+      {0, kDataAt},
+      // The data: beyond the end, not aligned, in the header.
+      {kSize, kSize + kDataAlignment - kSize % kDataAlignment},
+      {kSize, UINT32_MAX - (kDataAlignment - 1)},
+      {kSize, kDataAt + 1},
+      {kSize, kDataAt + 8},
+      {kSize, kHeaderBytes - kDataAlignment},
+      {kSize, kHeaderBytes - 1},
+      {kSize, 0},
+      {0, 0},
+  };
+  const Verdict refused = Refused(Refusal::kTruncated, static_cast<uint32_t>(header.size()));
+  for (const Sizes& sizes : senseless) {
+    CAPTURE(sizes.size);
+    CAPTURE(sizes.data_at);
+    header->size = sizes.size;
+    header->data_at = sizes.data_at;
+    CHECK(FailureToOpen(name, Disposition::kAttach) == refused);
+    CHECK(FailureToOpen(name, Disposition::kOpen) == refused);
+    CHECK(FailureToOpen(name, Disposition::kCreate) == Failed(EEXIST));
   }
-  waiting.Await(2);
-  for (const Child& waiter : waiters) waiter.AwaitAsleep();
-
-  CHECK(lock->Unlink(false).ok());
-  // Until the release, whoever comes gets the lock that is held.
-  CHECK(name.Exists());
-  const Lock same(name, Disposition::kOpen);
-  CHECK(same.get() == lock.get());
-  CHECK(same->TryLock() == Acquired::kTimeout);
-  enough.Raise();
-  CHECK(owner.Succeeds());
-  for (Child& waiter : waiters) CHECK(waiter.Succeeds());
-  CHECK(lock->LockUntil(os::Deadline::Never()) == Acquired::kGone);
+  // Who had it open before has read its header already.
+  CHECK(object->shape().size == kSize);
+  CHECK(object->shape().data_at == kDataAt);
+  CHECK(object->TryLock() == Acquired::kYes);
+  object->Unlock();
 }
 
-TEST_CASE("L2: when the owner of a doomed lock dies, its next owner finishes it") {
+TEST_CASE("an object is as its header says, in a segment that is longer, with and without parts") {
+  Contents contents = WithWords(kDataAlignment);
+  contents.data_bytes = 100;
+  struct Sizes {
+    uint64_t size;
+    uint32_t data_at;
+  };
+  const Sizes sensible[] = {
+      {400, kHeaderBytes + kDataAlignment},  // some systems round up
+      {kHeaderBytes + kDataAlignment, kHeaderBytes + kDataAlignment},
+      {420, kHeaderBytes},
+      {420, kHeaderBytes + 2 * kDataAlignment},
+      {kHeaderBytes, kHeaderBytes},
+  };
+  for (const Sizes& sizes : sensible) {
+    CAPTURE(sizes.size);
+    CAPTURE(sizes.data_at);
+    const Name name;
+    Handle(name, Disposition::kCreate, contents).Drop();
+    Bytes(name)->size = sizes.size;
+    Bytes(name)->data_at = sizes.data_at;
+    const Handle object(name, Disposition::kAttach);
+    CHECK(object->shape().size == sizes.size);
+    CHECK(object->shape().data_at == sizes.data_at);
+    CHECK(object->WordAt(sizes.size) == nullptr);
+    CHECK(object->TryLock() == Acquired::kYes);
+    object->Unlock();
+  }
+}
+
+TEST_CASE("a lock is a header and nothing else") {
   const Name name;
-  const Lock lock(name, Disposition::kCreate);
-  const Signal held;
-  Child owner([&] {
-    SHMKIT_EXPECT(lock->LockUntil(os::Deadline::Never()) == Acquired::kYes);
-    held.Raise();
-    PauseForEver();
+  const Handle lock(name, Disposition::kCreate);
+  CHECK(lock->shape().size == kHeaderBytes);
+  CHECK(lock->shape().data_at == kHeaderBytes);
+  CHECK(lock->shape().type == 0);
+  CHECK(lock->shape().length == 0);
+  const Bytes header(name);
+  CHECK(header.size() >= kHeaderBytes);
+  CHECK(header->magic == kMagic);
+  CHECK(header->version == kLayoutVersion);
+  CHECK(header->kind == kKind);
+  CHECK(header->abi == os::Mutex::AbiWord());
+  CHECK(header->state == kLive);
+  CHECK(header->news == kNoNews);
+  CHECK(memcmp(header->id, lock->id().data(), lock->id().size()) == 0);
+}
+
+TEST_CASE("what a creator puts into an object is there to whoever attaches, and the rest is zero") {
+  constexpr size_t kWordsBytes = 2 * kDataAlignment;
+  constexpr size_t kDataBytes = 100;
+  constexpr uint64_t kLength = (uint64_t{1} << 40) + 1;
+  static const uint32_t kWords[] = {0x01020304, 0xfffffffe, 7};
+  static const char kData[] = "some data";
+  const Name name;
+  const Signal made;
+  Child attacher([&] {
+    made.Await();
+    // What it would have made itself is of no account.
+    const SharedObject* object = Open(name, Disposition::kAttach);
+    SHMKIT_EXPECT(object != nullptr);
+    const Shape& shape = object->shape();
+    SHMKIT_EXPECT(shape.type == 5);
+    SHMKIT_EXPECT(shape.length == kLength);
+    SHMKIT_EXPECT(shape.data_at == kHeaderBytes + kWordsBytes);
+    SHMKIT_EXPECT(shape.size == kHeaderBytes + kWordsBytes + kDataBytes);
+    const unsigned char* words = object->mapping()->bytes() + kHeaderBytes;
+    const unsigned char* data = object->mapping()->bytes() + shape.data_at;
+    SHMKIT_EXPECT(memcmp(words, kWords, sizeof kWords) == 0);
+    SHMKIT_EXPECT(IsZero(words + sizeof kWords, kWordsBytes - sizeof kWords));
+    SHMKIT_EXPECT(memcmp(data, kData, sizeof kData) == 0);
+    SHMKIT_EXPECT(IsZero(data + sizeof kData, kDataBytes - sizeof kData));
+    SHMKIT_EXPECT(object->WordAt(kHeaderBytes)->value == kWords[0]);
     return true;
   });
-  held.Await();
-  CHECK(lock->Unlink(false).ok());
-  owner.Kill();
-  CHECK(name.Exists());
-  CHECK(lock->LockUntil(os::Deadline::Never()) == Acquired::kGone);
-  CHECK_FALSE(name.Exists());
+  const Handle object(
+      name, Disposition::kCreate,
+      {kKind, 5, kLength, kWordsBytes, kDataBytes, kWords, sizeof kWords, kData, sizeof kData});
+  made.Raise();
+  CHECK(attacher.Succeeds());
 }
 
-TEST_CASE("L3: a dead object that its unlinker left under the name is helped away") {
+TEST_CASE("objects of all sizes have the words and the data that they were made with") {
+  const size_t words_sizes[] = {0, kDataAlignment, 100 * kDataAlignment};
+  const size_t data_sizes[] = {0, 1, 63, 4096, (3 << 20) + 5};
+  for (const size_t words_bytes : words_sizes) {
+    for (const size_t data_bytes : data_sizes) {
+      CAPTURE(words_bytes);
+      CAPTURE(data_bytes);
+      const std::vector<uint8_t> given(std::max(words_bytes, data_bytes), 0x5a);
+      const Name name;
+      const Handle object(name, Disposition::kOpen,
+                          {kKind, 1, 2, words_bytes, data_bytes, given.data(), words_bytes,
+                           given.data(), data_bytes});
+      const Bytes bytes(name);
+      CHECK(bytes.size() >= kHeaderBytes + words_bytes + data_bytes);
+      CHECK(object->shape().size == kHeaderBytes + words_bytes + data_bytes);
+      CHECK(memcmp(bytes.at(kHeaderBytes), given.data(), words_bytes) == 0);
+      CHECK(memcmp(bytes.at(object->shape().data_at), given.data(), data_bytes) == 0);
+      CHECK(object->TryLock() == Acquired::kYes);
+      object->Unlock();
+    }
+  }
+}
+
+TEST_CASE("what opens an object that is there gets it as it is, whatever it would have made") {
   const Name name;
-  // Its unlinker died at the worst moment.
-  Lock(name, Disposition::kCreate).Drop();
-  Bytes(name)->state = kDead;
-  const size_t lock_files = LockFileCount();
-  SUBCASE("by who attaches") {
-    CHECK(FailureToOpen(name, Disposition::kAttach) == Failed(ENOENT));
+  const Stamp first(1);
+  const Stamp second(2);
+  const Handle made(name, Disposition::kOpen, first.contents());
+  const Handle opened(name, Disposition::kOpen, second.contents());
+  CHECK(opened.get() == made.get());
+  CHECK(opened->shape().type == 1);
+  CHECK(Stamp::IsWholeIn(opened.get()));
+  Child other([&] {
+    const SharedObject* object = Open(name, Disposition::kOpen, second.contents());
+    return object && object->shape().type == 1 && Stamp::IsWholeIn(object);
+  });
+  CHECK(other.Succeeds());
+}
+
+TEST_CASE("an object for which there is no memory is ENOSPC, and leaves nothing behind") {
+  if (!TheStage().private_mounts) {
+    MESSAGE("skipped: only private memory may be filled");
+    return;
+  }
+  const LockFiles lock_files;
+  const Name name;
+  Contents contents = Bare();
+  contents.data_bytes = size_t{2} << 30;
+  for (const auto disposition : {Disposition::kCreate, Disposition::kOpen}) {
+    CHECK(FailureToOpen(name, disposition, contents) == Failed(ENOSPC));
     CHECK_FALSE(name.Exists());
-    // With all that it had outside of the segment.
-    CHECK((lock_files == 0 || LockFileCount() < lock_files));
+    CHECK(lock_files.count() == 0);
   }
-  SUBCASE("by who opens") {
-    const Lock fresh(name, Disposition::kOpen);
-    CHECK(fresh->LockUntil(os::Deadline::Never()) == Acquired::kYes);
-    fresh->Unlock();
-    CHECK(LockFileCount() == lock_files);
+  const Handle object(name, Disposition::kOpen);
+  CHECK(object->TryLock() == Acquired::kYes);
+  object->Unlock();
+}
+
+TEST_CASE("of sixteen that create, remove the name and are killed, nobody sees half an object") {
+  struct Counts {
+    std::atomic<uint32_t> made;
+    std::atomic<uint32_t> found;
+    std::atomic<uint32_t> removed;
+  };
+  const Shared<Counts> counts;
+  const LockFiles lock_files;
+  const Name name;
+  Troupe troupe;
+  const auto role = [&](uint32_t self) {
+    std::minstd_rand random(self);
+    for (uint32_t turn = 0; !troupe.over(); ++turn) {
+      const uint32_t number = self << 16 | turn % 0x10000;
+      const Stamp stamp(number);
+      constexpr Disposition kWays[] = {Disposition::kCreate, Disposition::kAttach,
+                                       Disposition::kOpen, Disposition::kOpen};
+      const Disposition way = kWays[random() % 4];
+      SharedObject* object = troupe.Open(self, name, way, stamp.contents());
+      SHMKIT_EXPECT(object != nullptr || way != Disposition::kOpen);
+      if (object) {
+        const bool own = object->shape().type == number;
+        SHMKIT_EXPECT(own || way != Disposition::kCreate);
+        ++(own ? counts->made : counts->found);
+        SHMKIT_EXPECT(Stamp::IsWholeIn(object));
+        if (random() % 3 == 0 && object->RemoveName().ok()) ++counts->removed;
+        SHMKIT_EXPECT(Stamp::IsWholeIn(object));
+        object->DropReference();
+      }
+      troupe.CountTurn();
+      // Were all at work all the time, nobody would get to kill them.
+      const timespec rest{0, static_cast<long>(random() % 20000) * 1000};
+      nanosleep(&rest, nullptr);
+    }
+    return true;
+  };
+  CHECK(troupe.Play(role, Troupe::Aim::kOpening));
+  CHECK(counts->made > 0);
+  CHECK(counts->found > 0);
+  MESSAGE(counts->made.load(), " made, ", counts->found.load(), " found, ", counts->removed.load(),
+          " removed, ", troupe.killed_opening(), " killed at it");
+}
+
+TEST_CASE("there is a word where words and data are, and nowhere else") {
+  constexpr size_t kWordsBytes = kDataAlignment;
+  constexpr size_t kDataAt = kHeaderBytes + kWordsBytes;
+  constexpr size_t kDataBytes = 28;
+  constexpr size_t kSize = kDataAt + kDataBytes;
+  Contents contents = WithWords(kWordsBytes);
+  contents.data_bytes = kDataBytes;
+  const Name name;
+  const Handle object(name, Disposition::kCreate, contents);
+  const unsigned char* bytes = object->mapping()->bytes();
+
+  for (size_t offset = kHeaderBytes; offset + 8 <= kSize; offset += 8) {
+    CAPTURE(offset);
+    CHECK(reinterpret_cast<const unsigned char*>(object->WordAt(offset)) == bytes + offset);
   }
-  SUBCASE("by who creates") {
-    const Lock fresh(name, Disposition::kCreate);
-    CHECK(fresh->LockUntil(os::Deadline::Never()) == Acquired::kYes);
-    fresh->Unlock();
-    CHECK(LockFileCount() == lock_files);
+  for (size_t offset = 0; offset < kHeaderBytes; ++offset) {
+    CAPTURE(offset);
+    CHECK(object->WordAt(offset) == nullptr);
+  }
+  for (size_t offset = kHeaderBytes; offset < kSize; ++offset) {
+    if (offset % 8 == 0) continue;
+    CAPTURE(offset);
+    CHECK(object->WordAt(offset) == nullptr);
+  }
+  // The last four bytes are half a word.
+  for (const size_t offset : {kSize - 4, kSize, kSize + 4, kSize + 12, size_t{4096}, SIZE_MAX,
+                              SIZE_MAX - 7, SIZE_MAX - kHeaderBytes + 1, SIZE_MAX / 2 + 1}) {
+    CAPTURE(offset);
+    CHECK(object->WordAt(offset) == nullptr);
   }
 }
 
-TEST_CASE("L3: a dead object's name is left to its unlinker for as long as that is at work") {
-  // Whoever removed it meanwhile could hit a successor: the look at a name and its removal are two.
+TEST_CASE("there is a cell where data are, and nowhere else") {
+  constexpr size_t kDataAt = kHeaderBytes + kDataAlignment;
+  constexpr size_t kSize = kDataAt + 28;
+  Contents contents = WithWords(kDataAlignment);
+  contents.data_bytes = kSize - kDataAt;
   const Name name;
-  const Lock lock(name, Disposition::kCreate);
-  struct stat object;
-  REQUIRE(lstat(name.path().c_str(), &object) == 0);
+  const Handle object(name, Disposition::kCreate, contents);
+  const unsigned char* bytes = object->mapping()->bytes();
+
+  for (size_t offset = 0; offset <= kSize + 8; ++offset) {
+    CAPTURE(offset);
+    const bool inside = offset >= kDataAt && offset + 8 <= kSize && offset % 8 == 0;
+    const auto* expected = inside ? bytes + offset : nullptr;
+    CHECK(reinterpret_cast<const unsigned char*>(object->CellAt(offset)) == expected);
+  }
+  for (const size_t offset : {size_t{4096}, SIZE_MAX, SIZE_MAX - 7, SIZE_MAX / 2 + 1}) {
+    CHECK(object->CellAt(offset) == nullptr);
+  }
+  object->CellAt(kDataAt + 8)->store(0x0102030405060708);
+  CHECK(*reinterpret_cast<const uint64_t*>(Bytes(name).at(kDataAt + 8)) == 0x0102030405060708);
+}
+
+TEST_CASE("there is neither word nor cell in a lock") {
+  const Name name;
+  const Handle lock(name, Disposition::kCreate);
+  for (size_t offset = 0; offset <= kHeaderBytes + 8; ++offset) {
+    CHECK(lock->WordAt(offset) == nullptr);
+    CHECK(lock->CellAt(offset) == nullptr);
+  }
+}
+
+TEST_CASE("a word wakes those who wait for it in other processes") {
+  constexpr size_t kAt = kHeaderBytes + 8;
+  const Name name;
+  const Signal made;
+  Child waiter([&] {
+    made.Await();
+    const SharedObject* object = Open(name, Disposition::kAttach);
+    SHMKIT_EXPECT(object != nullptr);
+    os::WaitWord& word = *object->WordAt(kAt);
+    while (word.value.load() == 0) (void)os::Wait(word, 0, os::Deadline::Never());
+    return true;
+  });
+  const Handle object(name, Disposition::kCreate, WithWords(kDataAlignment));
+  made.Raise();
+  AwaitWaiters(*object->WordAt(kAt), 1);
+  Change(*object->WordAt(kAt), 1);
+  CHECK(waiter.Succeeds());
+}
+
+TEST_CASE("a name is removed while it leads to the object, and no other object's is") {
+  const Name name;
+  const Handle first(name, Disposition::kCreate);
+  const Remains of_first(first);
+  CHECK(first->RemoveName().ok());
+  CHECK_FALSE(name.Exists());
+  CHECK(ErrorOf(first->RemoveName()) == ENOENT);
+  CHECK(FailureToOpen(name, Disposition::kAttach) == Failed(ENOENT));
+
+  const Handle second(name, Disposition::kCreate);
+  const Remains of_second(second);
+  CHECK(second.get() != first.get());
+  CHECK(second->id() != first->id());
+  CHECK(ErrorOf(first->RemoveName()) == ENOENT);
+  CHECK(name.Exists());
+  const Handle again(name, Disposition::kAttach);
+  CHECK(again.get() == second.get());
+  CHECK(second->RemoveName().ok());
+  CHECK_FALSE(name.Exists());
+}
+
+TEST_CASE("a removed name leaves the object to all who have it, and its successor alone") {
+  constexpr uint32_t kTurns = 200;
+  const Name name;
+  const Signal made;
+  const Signal attached;
+  const Signal removed;
+  const Shared<std::atomic<uint32_t>> counter;
+  const auto count = [&](SharedObject* object) {
+    for (uint32_t turn = 0; turn < kTurns; ++turn) {
+      if (object->LockUntil(os::Deadline::Never()) != Acquired::kYes) return false;
+      const uint32_t seen = *counter;
+      sched_yield();
+      *counter = seen + 1;
+      object->Unlock();
+    }
+    return true;
+  };
+  Child user([&] {
+    made.Await();
+    SharedObject* object = Open(name, Disposition::kAttach);
+    SHMKIT_EXPECT(object != nullptr);
+    attached.Raise();
+    removed.Await();
+    SHMKIT_EXPECT(count(object));
+    Change(*object->WordAt(kHeaderBytes), 1);
+    return true;
+  });
+  const Handle first(name, Disposition::kCreate, WithWords(kDataAlignment));
+  const Remains of_first(first);
+  made.Raise();
+  attached.Await();
+  CHECK(first->RemoveName().ok());
+  const Handle second(name, Disposition::kOpen, WithWords(kDataAlignment));
+  CHECK(second.get() != first.get());
+  CHECK(second->LockUntil(os::Deadline::Never()) == Acquired::kYes);
+  removed.Raise();
+  CHECK(count(first.get()));
+  os::WaitWord& word = *first->WordAt(kHeaderBytes);
+  while (word.value.load() == 0) (void)os::Wait(word, 0, os::Deadline::Never());
+  CHECK(user.Succeeds());
+  CHECK(*counter == 2 * kTurns);
+  CHECK(second->WordAt(kHeaderBytes)->value == 0);
+  second->Unlock();
+}
+
+TEST_CASE("a name is removed from under an owner, whose death is still told to the next one") {
+  const Name name;
+  const Handle object(name, Disposition::kCreate);
+  const Remains remains(object);
   const Signal held;
-  const Signal enough;
-  Child unlinker([&] {
-    SHMKIT_EXPECT(lock->LockUntil(os::Deadline::Never()) == Acquired::kYes);
-    Bytes(name)->state = kDead;
+  Child owner([&] {
+    SHMKIT_EXPECT(object->LockUntil(os::Deadline::Never()) == Acquired::kYes);
     held.Raise();
-    enough.Await();
     PauseForEver();
     return true;
   });
   held.Await();
-  for (const auto disposition : {Disposition::kOpen, Disposition::kAttach}) {
-    CHECK(FailureToOpen(name, disposition) == Failed(EBUSY));
-    struct stat status;
-    REQUIRE(lstat(name.path().c_str(), &status) == 0);
-    CHECK(status.st_ino == object.st_ino);
-  }
-  unlinker.Kill();
-  const Lock fresh(name, Disposition::kOpen);
-  CHECK(fresh.get() != lock.get());
-  CHECK(fresh->LockUntil(os::Deadline::Never()) == Acquired::kYes);
-  fresh->Unlock();
+  CHECK(object->RemoveName().ok());
+  CHECK_FALSE(name.Exists());
+  CHECK(object->TryLock() == Acquired::kTimeout);
+  CHECK(object->IsLocked());
+  owner.Kill();
+  CHECK(object->LockUntil(os::Deadline::Never()) == Acquired::kAbandoned);
+  object->Unlock();
+  CHECK(object->LockUntil(os::Deadline::Never()) == Acquired::kYes);
+  object->Unlock();
 }
 
-TEST_CASE("L3: a dead object whose name this process may not remove comes back to life") {
+TEST_CASE("a name that this process may not remove stays, and its object in use") {
   if (geteuid() != 0) {
     MESSAGE("skipped: becoming somebody else needs root");
     return;
@@ -481,65 +660,107 @@ TEST_CASE("L3: a dead object whose name this process may not remove comes back t
   const Name name;
   const mode_t before = umask(0);
   OpenFailure why{};
-  Lock(LockObject::Open(name, 0666, Disposition::kCreate, &why)).Drop();
+  const Handle object(SharedObject::Open(name, 0666, Disposition::kCreate, Bare(), &why));
   umask(before);
-  Bytes(name)->state = kDead;
   Child stranger([&] {
-    constexpr uid_t kNobody = 65534;
-    SHMKIT_EXPECT(setgid(kNobody) == 0 && setuid(kNobody) == 0);
-    for (const auto disposition : {Disposition::kOpen, Disposition::kAttach}) {
-      OpenFailure failure{};
-      const Lock lock(LockObject::Open(name, 0666, disposition, &failure));
-      SHMKIT_EXPECT(lock.get() != nullptr);
-      SHMKIT_EXPECT(lock->LockUntil(os::Deadline::Never()) == Acquired::kYes);
-      lock->Unlock();
-      const os::Status unlinked = lock->Unlink(false);
-      SHMKIT_EXPECT(!unlinked.ok());
-      SHMKIT_EXPECT(unlinked.failure().error == EPERM || unlinked.failure().error == EACCES);
-      SHMKIT_EXPECT(lock->LockUntil(os::Deadline::Never()) == Acquired::kYes);
-      lock->Unlock();
-    }
+    SHMKIT_EXPECT(BecomeNobody());
+    const int error = ErrorOf(object->RemoveName());
+    SHMKIT_EXPECT(error == EPERM || error == EACCES);
+    SHMKIT_EXPECT(name.Exists());
+    SHMKIT_EXPECT(object->LockUntil(os::Deadline::Never()) == Acquired::kYes);
+    object->Unlock();
     return true;
   });
   CHECK(stranger.Succeeds());
-  CHECK(name.Exists());
+  CHECK(object->TryLock() == Acquired::kYes);
+  object->Unlock();
 }
 
-TEST_CASE("L4: news of a dead owner survives being put back, until somebody keeps the lock") {
+TEST_CASE("L1: threads that open one name and remove it get objects that work") {
+  const LockFiles lock_files;
   const Name name;
-  const Lock lock(name, Disposition::kCreate);
-  Child owner([&] { return lock->LockUntil(os::Deadline::Never()) == Acquired::kYes; });
-  REQUIRE(owner.Succeeds());
-  for (int each = 0; each < 3; ++each) {
-    const Acquired acquired = lock->LockUntil(os::Deadline::Never());
-    CHECK(acquired == Acquired::kAbandoned);
-    lock->PutBack(acquired);
+  constexpr uint32_t kThreads = 4;
+  std::vector<std::thread> threads;
+  threads.reserve(kThreads);
+  std::atomic<uint32_t> removed{0};
+  std::atomic<uint32_t> failures{0};
+  for (uint32_t each = 0; each < kThreads; ++each) {
+    threads.emplace_back([&, each] {
+      std::minstd_rand random(each + 1);
+      for (int round = 0; round < 300; ++round) {
+        SharedObject* object = Open(name, Disposition::kOpen, WithWords(kDataAlignment));
+        if (!object || object->LockUntil(os::Deadline::Never()) != Acquired::kYes) {
+          ++failures;
+          return;
+        }
+        object->WordAt(kHeaderBytes)->value.fetch_add(1);
+        object->Unlock();
+        if (random() % 2 && object->RemoveName().ok()) ++removed;
+        object->DropReference();
+      }
+    });
   }
-  Child other([&] {
-    SHMKIT_EXPECT(lock->LockUntil(os::Deadline::Never()) == Acquired::kAbandoned);
-    lock->Unlock();
-    return true;
-  });
-  CHECK(other.Succeeds());
-  const Acquired last = lock->LockUntil(os::Deadline::Never());
-  CHECK(last == Acquired::kYes);
-  lock->PutBack(last);
-  CHECK(lock->TryLock() == Acquired::kYes);
-  lock->Unlock();
+  for (std::thread& thread : threads) thread.join();
+  CHECK(failures == 0);
+  CHECK(removed > 0);
 }
 
-TEST_CASE("L4: putting a doomed lock back unlinks it") {
+TEST_CASE("P1: the last reference lets go of what was shown, and no buffer reaches the object") {
   const Name name;
-  const Lock lock(name, Disposition::kCreate);
-  const Acquired acquired = lock->LockUntil(os::Deadline::Never());
-  REQUIRE(lock->Unlink(true).ok());
-  lock->PutBack(acquired);
-  CHECK_FALSE(name.Exists());
+  Handle object(name, Disposition::kCreate, WithWords(kDataAlignment));
+  Handle same(name, Disposition::kAttach);
+  const Bytes bytes(name);
+  const uint64_t inode = InodeOf(name);
+  auto* mapping = object->mapping();
+  volatile uint8_t* shown = mapping->bytes() + kHeaderBytes;
+  mapping->NoteBuffer();
+  object.Drop();
+  *shown = 1;
+  CHECK(*bytes.at(kHeaderBytes) == 1);
+  same.Drop();
+  // Its own mapping is the one that is left.
+  CHECK(MappingsOf(inode) == 1);
+  CHECK(*shown == 0);
+  *shown = 2;
+  CHECK(*bytes.at(kHeaderBytes) == 1);
+  mapping->DropBuffer();
+}
+
+TEST_CASE("P1: an object that was shown and let go can be opened again") {
+  const Name name;
+  Handle object(name, Disposition::kCreate, WithWords(kDataAlignment));
+  auto* mapping = object->mapping();
+  mapping->NoteBuffer();
+  object->WordAt(kHeaderBytes)->value = 5;
+  object.Drop();
+  const Handle again(name, Disposition::kAttach);
+  CHECK(again->mapping() != mapping);
+  CHECK(again->WordAt(kHeaderBytes)->value == 5);
+  CHECK(again->TryLock() == Acquired::kYes);
+  again->Unlock();
+  mapping->DropBuffer();
+  CHECK(again->WordAt(kHeaderBytes)->value == 5);
+}
+
+TEST_CASE("L5: what was shown of a pinned object stays in its place") {
+  const Name name;
+  Handle object(name, Disposition::kCreate, WithWords(kDataAlignment));
+  const Bytes bytes(name);
+  auto* mapping = object->mapping();
+  volatile uint8_t* shown = mapping->bytes() + kHeaderBytes;
+  mapping->NoteBuffer();
+  object->Pin();
+  object.Drop();
+  *shown = 3;
+  CHECK(*bytes.at(kHeaderBytes) == 3);
+  mapping->DropBuffer();
+  *shown = 4;
+  CHECK(*bytes.at(kHeaderBytes) == 4);
 }
 
 TEST_CASE("L5: a pinned mapping stays after its last reference, and serves the next one") {
   const Name name;
-  LockObject* object = Open(name, Disposition::kCreate);
+  SharedObject* object = Open(name, Disposition::kCreate);
   REQUIRE(object != nullptr);
   std::thread([&] {
     CHECK(object->LockUntil(os::Deadline::Never()) == Acquired::kYes);
@@ -547,152 +768,10 @@ TEST_CASE("L5: a pinned mapping stays after its last reference, and serves the n
     object->DropReference();
   }).join();
   CHECK(MappingsOf(name) == 1);
-  const Lock again(name, Disposition::kAttach);
+  const Handle again(name, Disposition::kAttach);
   CHECK(again.get() == object);
   CHECK(again->LockUntil(os::Deadline::Never()) == Acquired::kAbandoned);
   again->Unlock();
-}
-
-TEST_CASE("L5: a process that ends while threads of it hold pinned locks passes them all on") {
-  constexpr int kLocks = 20;
-  Name names[kLocks];
-  Child owner([&] {
-    for (const Name& name : names) {
-      LockObject* object = Open(name, Disposition::kCreate);
-      SHMKIT_EXPECT(object != nullptr);
-      SHMKIT_EXPECT(object->LockUntil(os::Deadline::Never()) == Acquired::kYes);
-      object->Pin();
-      object->DropReference();
-    }
-    return true;
-  });
-  REQUIRE(owner.Succeeds());
-  for (const Name& name : names) {
-    const Lock lock(name, Disposition::kAttach);
-    CHECK(lock->TryLock() == Acquired::kAbandoned);
-    lock->Unlock();
-  }
-}
-
-// The claim that matters most: whatever processes open, lock, unlink and die, at whatever moment,
-// a name never has two owners at a time.
-TEST_CASE("L2: among sixteen processes that open, lock, unlink and are killed, one at most owns") {
-  constexpr uint32_t kPlayers = 16;
-  constexpr uint32_t kKills = 120;
-  constexpr uint32_t kTurnsAKill = 12;
-  constexpr uint32_t kNobody = 0;
-
-  // In a mapping of its own, which no unlinking replaces.
-  struct Canary {
-    std::atomic<uint32_t> owner;  // the number of a player
-    std::atomic<uint32_t> violations;
-    std::atomic<uint32_t> unlinked;
-    std::atomic<uint32_t> abandoned;
-    std::atomic<bool> over;
-    std::atomic<bool> doomed[kPlayers + kKills + 1];  // about to be killed, or killed
-    std::atomic<bool> opening[kPlayers + kKills + 1];
-  };
-  const Shared<Canary> canary;
-  const Shared<os::WaitWord> turns;
-  const Name name;
-  const size_t lock_files = LockFileCount();
-
-  const auto own = [&](uint32_t self, bool abandoned) {
-    const uint32_t before = canary->owner.exchange(self);
-    if (before != kNobody && !canary->doomed[before]) ++canary->violations;
-    // News without a death is no less wrong. (A death without news is right: it goes with the
-    // object, when that was doomed.)
-    if (abandoned) ++canary->abandoned;
-    sched_yield();
-    uint32_t expected = self;
-    if (!canary->owner.compare_exchange_strong(expected, kNobody)) ++canary->violations;
-    turns->value.fetch_add(1);
-    os::Wake(*turns, 1);
-  };
-
-  const auto play = [&](uint32_t self) {
-    std::minstd_rand random(self);
-    while (!canary->over) {
-      canary->opening[self] = true;
-      LockObject* object = Open(name, Disposition::kOpen);
-      canary->opening[self] = false;
-      SHMKIT_EXPECT(object != nullptr);
-      for (bool gone = false; !gone && !canary->over;) {
-        const Acquired acquired = random() % 4   ? object->LockUntil(os::Deadline::Never())
-                                  : random() % 2 ? object->TryLock()
-                                                 : object->LockUntil(os::Deadline::After(20));
-        SHMKIT_EXPECT(acquired != Acquired::kBroken);
-        gone = acquired == Acquired::kGone;
-        if (acquired == Acquired::kYes || acquired == Acquired::kAbandoned) {
-          own(self, acquired == Acquired::kAbandoned);
-          if (random() % 8 == 0 && object->Unlink(true).ok()) ++canary->unlinked;
-          random() % 5 ? object->Unlock() : object->PutBack(Acquired::kYes);
-        }
-        if (random() % 16 == 0 && object->Unlink(false).ok()) ++canary->unlinked;
-        if (random() % 16 == 0) break;
-      }
-      object->DropReference();
-    }
-    return true;
-  };
-
-  std::vector<Child> players;
-  std::vector<uint32_t> numbers;
-  uint32_t born = 0;
-  const auto bear = [&] {
-    const uint32_t self = ++born;
-    players.emplace_back([&play, self] { return play(self); });
-    numbers.push_back(self);
-  };
-  while (players.size() < kPlayers) bear();
-
-  if (!os::kPublishesWhole) {
-    MESSAGE("nobody is killed while opening: this mechanism shows what a creator leaves");
-  }
-  std::minstd_rand random(1);
-  uint32_t goal = 0;
-  for (uint32_t kills = 0; kills < kKills; ++kills) {
-    goal += 1 + static_cast<uint32_t>(random()) % kTurnsAKill;
-    for (uint32_t seen = turns->value; seen < goal; seen = turns->value) {
-      (void)os::Wait(*turns, seen, os::Deadline::Never());
-    }
-    size_t victim = static_cast<size_t>(random()) % players.size();
-    // Stopped first, so that its moment can be looked at.
-    while (!os::kPublishesWhole) {
-      kill(players[victim].pid(), SIGSTOP);
-      int status = 0;
-      REQUIRE(waitpid(players[victim].pid(), &status, WUNTRACED) > 0);
-      REQUIRE(WIFSTOPPED(status));
-      if (!canary->opening[numbers[victim]]) break;
-      kill(players[victim].pid(), SIGCONT);
-      victim = (victim + 1) % players.size();
-    }
-    canary->doomed[numbers[victim]] = true;
-    players[victim].Kill();
-    std::swap(players[victim], players.back());
-    std::swap(numbers[victim], numbers.back());
-    players.pop_back();
-    numbers.pop_back();
-    bear();
-  }
-  canary->over = true;
-  for (Child& player : players) CHECK(player.Succeeds());
-  CHECK(canary->violations == 0);
-  CHECK(canary->unlinked > 0);
-  MESSAGE(turns->value.load(), " turns, ", canary->unlinked.load(), " unlinked, ",
-          canary->abandoned.load(), " abandoned");
-
-  // A lock file has to be there before its lock, and can go only after it: a kill in between
-  // leaves it. That is this mechanism's to admit and nobody's to clear.
-  name.Remove();
-  if (TheStage().private_mounts && LockFileCount() > lock_files) {
-    const size_t left = LockFileCount() - lock_files;
-    MESSAGE(left, " lock files left by killed creators and unlinkers");
-    for (const std::string& entry : EntriesOf(kLockFileDirectory)) {
-      if (entry.compare(0, strlen(kLockFilePrefix), kLockFilePrefix) != 0) continue;
-      unlink((std::string(kLockFileDirectory) + '/' + entry).c_str());
-    }
-  }
 }
 
 TEST_SUITE_END();

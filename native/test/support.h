@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -24,8 +25,10 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstdio>
 #include <cstring>
+#include <mutex>
 #include <new>
 #include <optional>
 #include <string>
@@ -180,6 +183,63 @@ class Signal {
   Shared<os::WaitWord> word_;
 };
 
+// Changes a word as everyone has to who wakes those that wait for it.
+inline void Change(os::WaitWord& word, uint32_t value) {
+  word.value.store(value);
+  os::Wake(word, os::kWakeAll);
+}
+
+// Until so many wait for the word. Counted is not yet asleep: os::Waiter W2 is about those in
+// between.
+inline void AwaitWaiters(const os::WaitWord& word, uint32_t how_many) {
+  while (word.waiters.load() < how_many) Yield();
+}
+
+// Counts what a thread of the library tells its client, who waits for it.
+class Bell {
+ public:
+  void Ring() {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    ++rings_;
+    changed_.notify_all();
+  }
+  // Until it has rung more often than the client has answered, which it does hereby.
+  void Answer() {
+    std::unique_lock<std::mutex> guard(mutex_);
+    changed_.wait(guard, [this] { return rings_ > answered_; });
+    answered_ = rings_;
+  }
+  // Until it has rung more than so many times.
+  void AwaitMoreThan(unsigned rings) {
+    std::unique_lock<std::mutex> guard(mutex_);
+    changed_.wait(guard, [this, rings] { return rings_ > rings; });
+  }
+  unsigned rings() {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    return rings_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  unsigned rings_ = 0;
+  unsigned answered_ = 0;
+};
+
+// For what root is exempt from.
+inline bool BecomeNobody() {
+  constexpr uid_t kNobody = 65534;
+  return setgid(kNobody) == 0 && setuid(kNobody) == 0;
+}
+
+// Whether this process, which is nobody's, may start threads.
+inline bool AllowThreads(bool allowed) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NPROC, &limit) != 0) return false;
+  limit.rlim_cur = allowed ? limit.rlim_max : 0;
+  return setrlimit(RLIMIT_NPROC, &limit) == 0;
+}
+
 // A process that plays a role, given as a function that returns whether all went well.
 class Child {
  public:
@@ -287,15 +347,15 @@ class Name {
 };
 
 // Unmaps a segment at the end of a scope.
-class Mapping {
+class MappedSegment {
  public:
-  explicit Mapping(const os::Result<os::Segment>& result) {
+  explicit MappedSegment(const os::Result<os::Segment>& result) {
     REQUIRE(result.ok());
     segment_ = result.value();
   }
-  ~Mapping() { Unmap(); }
-  Mapping(const Mapping&) = delete;
-  Mapping& operator=(const Mapping&) = delete;
+  ~MappedSegment() { Unmap(); }
+  MappedSegment(const MappedSegment&) = delete;
+  MappedSegment& operator=(const MappedSegment&) = delete;
 
   void Unmap() {
     if (segment_.address) os::Unmap(segment_);
@@ -321,6 +381,30 @@ class Mapping {
  private:
   os::Segment segment_{};
 };
+
+// The number by which the system knows what a name leads to.
+inline uint64_t InodeOf(const Name& name) {
+  struct stat status;
+  REQUIRE(lstat(name.path().c_str(), &status) == 0);
+  return status.st_ino;
+}
+
+// How often this process has a segment mapped. By number: a file that was linked into place is
+// listed under no name.
+inline size_t MappingsOf(uint64_t inode) {
+  FILE* maps = fopen("/proc/self/maps", "re");
+  REQUIRE(maps != nullptr);
+  size_t count = 0;
+  char line[1024];
+  while (fgets(line, sizeof line, maps)) {
+    unsigned long found = 0;
+    const bool read = sscanf(line, "%*s %*s %*s %*s %lu", &found) == 1;
+    if (read && found == inode && strstr(line, kSegmentDirectory)) ++count;
+  }
+  fclose(maps);
+  return count;
+}
+inline size_t MappingsOf(const Name& name) { return MappingsOf(InodeOf(name)); }
 
 // Whether the system knows the page at an address.
 inline bool IsMapped(const void* page) {

@@ -16,11 +16,6 @@ void AwaitValue(os::WaitWord& word, uint32_t wanted) {
   }
 }
 
-void Change(os::WaitWord& word, uint32_t value) {
-  word.value.store(value);
-  os::Wake(word, os::kWakeAll);
-}
-
 }  // namespace
 
 TEST_SUITE_BEGIN("waiter");
@@ -127,8 +122,7 @@ TEST_CASE("W2: one wake of all reaches every process that waits") {
       return true;
     });
   }
-  // Counted is not yet asleep: those in between are whom W2 is about.
-  while (word->waiters.load() < kWaiters) Yield();
+  AwaitWaiters(*word, kWaiters);
   Change(*word, 1);
   for (Child& waiter : waiters) CHECK(waiter.Succeeds());
   CHECK(word->waiters.load() == 0);
@@ -199,11 +193,11 @@ TEST_CASE("W3: waiters that are killed keep no wake from those that live") {
 
 TEST_CASE("W4: a wake through one mapping reaches a waiter at another address") {
   const Name name;
-  const Mapping one(os::Create(name, {4096, 0600, false}));
-  const Mapping other(os::Attach(name, os::Access::kReadWrite));
+  const MappedSegment one(os::Create(name, {4096, 0600, false}));
+  const MappedSegment other(os::Attach(name, os::Access::kReadWrite));
   REQUIRE(one.segment().address != other.segment().address);
   std::thread waiter([&] { AwaitValue(other.As<os::WaitWord>(), 1); });
-  while (one.As<os::WaitWord>().waiters.load() == 0) Yield();
+  AwaitWaiters(one.As<os::WaitWord>(), 1);
   Change(one.As<os::WaitWord>(), 1);
   waiter.join();
   CHECK(one.As<os::WaitWord>().waiters.load() == 0);

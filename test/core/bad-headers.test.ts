@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { NamedLock } from 'shmkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { native } from '../../lib/binding';
-import { layout } from '../../lib/core/layout';
+import { kindNumbers, layout } from '../../lib/core/layout';
 import { start } from '../support/children';
 import { expectCode, expectRejection } from '../support/errors';
 import { uniqueName } from '../support/names';
@@ -44,7 +44,7 @@ describe.runIf(process.platform === 'linux')('a lock whose file was written by o
 
   it('is refused when it is truncated', () => {
     writeFileSync(path, readFileSync(path).subarray(0, 100));
-    expectRefused('ERR_CORRUPT', '100 bytes', String(layout.lockBytes));
+    expectRefused('ERR_CORRUPT', '100 bytes', String(layout.headerBytes));
   });
 
   it('is refused when it is none', () => {
@@ -58,7 +58,7 @@ describe.runIf(process.platform === 'linux')('a lock whose file was written by o
   });
 
   it('is refused when it is of another layout version', () => {
-    poke(layout.versionAt, (layout.lockKind << 16) | 9);
+    poke(layout.versionAt, (kindNumbers.lock << 16) | 9);
     expectRefused('ERR_ABI_MISMATCH', 'version 9', `has ${layout.version}`);
     expectCode(() => NamedLock.unlink(name), 'ERR_ABI_MISMATCH', name);
   });
@@ -72,7 +72,7 @@ describe.runIf(process.platform === 'linux')('a lock whose file was written by o
 
   it('is refused when it is of another kind', () => {
     poke(layout.versionAt, (7 << 16) | layout.version);
-    expectRefused('ERR_WRONG_KIND', 'kind 7', `kind ${layout.lockKind}`);
+    expectRefused('ERR_WRONG_KIND', 'kind 7', `kind ${kindNumbers.lock}`);
   });
 
   it('is refused when its state is none there is', () => {

@@ -23,6 +23,8 @@ function openDescriptors(): Map<string, number> {
     } catch {
       continue; // the descriptor of this very listing
     }
+    // The presence of a thread (native/os/presence.h), which it has from its first need on.
+    if (target === '/dev/shm' || target.includes('/shmkit-presence-')) continue;
     counts.set(target, (counts.get(target) ?? 0) + 1);
   }
   return counts;

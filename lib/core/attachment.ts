@@ -1,0 +1,158 @@
+import { Disposition, native } from '../binding';
+import { SharedMemoryError } from '../errors';
+import { explain, isFailure } from '../failures';
+import { called, systemName } from '../names';
+import { defaultMode } from '../options';
+import type { ObjectKind } from './layout';
+import type { Lock } from './lock';
+import { LockSeat } from './lock-seat';
+import { noContents, type Contents } from './object-seat';
+import { isLitter, refused } from './refusals';
+
+/** What to attach to, or to make. */
+export interface Request {
+  readonly kind: ObjectKind;
+  readonly name: string;
+  readonly mode?: number;
+  readonly disposition: Disposition;
+  readonly contents?: Contents;
+}
+
+const forgotten = new FinalizationRegistry<Attachment>((attachment) => attachment.letGo());
+
+/** Keeps a handle for as long as one of its ArrayBuffers is in use. */
+const keepers = new WeakMap<ArrayBuffer, unknown>();
+
+/**
+ * Locks are removed so that two owners of one name never meet, and handles to one that was removed
+ * move on to its successor. Other objects just lose their name.
+ */
+const movesOn = (kind: ObjectKind) => kind === 'lock' || kind === 'rlock';
+
+/**
+ * One handle's use of a shared object. Apart from the handle itself, so that it is still there when
+ * the handle was collected as garbage without having been closed.
+ */
+export class Attachment {
+  readonly kind: ObjectKind;
+  readonly name: string;
+  seat: LockSeat;
+  closed = false;
+  readonly #mode: number;
+  readonly #reopening: Disposition;
+  readonly #buffers: ArrayBuffer[] = [];
+  /** Which object it was when the handle was closed. */
+  #closedId: string | undefined;
+
+  /** @throws what opening throws, as SharedMemoryError. */
+  constructor({ kind, name, mode, disposition, contents }: Request) {
+    this.kind = kind;
+    this.name = name;
+    this.#mode = mode ?? defaultMode;
+    this.#reopening = disposition === Disposition.Open ? Disposition.Open : Disposition.Attach;
+    this.seat = LockSeat.take(kind, name, this.#mode, disposition, contents ?? noContents);
+  }
+
+  /** Lets go by itself should the handle be collected. */
+  belongTo(handle: object): void {
+    forgotten.register(handle, this, this);
+  }
+
+  /** The seat, of a handle that must not be closed. */
+  open(): LockSeat {
+    if (this.closed) throw this.error('ERR_CLOSED', 'was closed here');
+    return this.seat;
+  }
+
+  /** Zero copy views for the handle's users; they become empty when it is closed. */
+  show(offset: number, length: number, handle: object): ArrayBuffer {
+    const buffer = this.seat.show(offset, length);
+    this.#buffers.push(buffer);
+    keepers.set(buffer, handle);
+    return buffer;
+  }
+
+  /**
+   * Idempotent. Those who wait for the lock through this handle get `ERR_CLOSED`.
+   *
+   * @throws SharedMemoryError `EBUSY` the lock is held through this handle.
+   */
+  close(lock?: Lock): void {
+    if (this.closed) return;
+    if (lock?.held) throw this.error('EBUSY', 'is held through this handle; release it first');
+    this.closed = true;
+    if (lock !== undefined) {
+      for (const waiter of this.seat.waitersOf(lock)) waiter.giveUp(this.closedMeanwhile());
+    }
+    forgotten.unregister(this);
+    this.#closedId = this.seat.id;
+    this.letGo();
+  }
+
+  letGo(): void {
+    for (const buffer of this.#buffers) native.bufferDetach(buffer);
+    this.seat.leave();
+  }
+
+  /** Removes the name while it leads to this object; also after {@link close}. */
+  unlink(): void {
+    const { kind, name } = this;
+    if (!this.closed) {
+      removeFrom(this.seat);
+      return;
+    }
+    const seat = LockSeat.take(kind, name, defaultMode, Disposition.Attach, noContents);
+    removeAndLeave(seat, this.#closedId);
+  }
+
+  /** Sits down at the object that has the name now, since the old one was unlinked. */
+  reopen(): LockSeat {
+    const { kind, name } = this;
+    if (!movesOn(kind)) throw this.error('ERR_CORRUPT', 'has a header that was overwritten');
+    const seat = LockSeat.take(kind, name, this.#mode, this.#reopening, noContents);
+    this.seat.leave();
+    this.seat = seat;
+    return seat;
+  }
+
+  closedMeanwhile(): SharedMemoryError {
+    return this.error('ERR_CLOSED', 'was closed while this task waited for it');
+  }
+
+  error(code: string, what: string): SharedMemoryError {
+    return new SharedMemoryError(code, `${called(this.kind, this.name)} ${what}`, {
+      resource: this.name,
+    });
+  }
+}
+
+/** Removes the name of an object, whatever it leads to, unless that is of another version. */
+export function unlinkObject(kind: ObjectKind, name: string): void {
+  const full = systemName(kind, name);
+  const seat = LockSeat.tryTake(kind, name, defaultMode, Disposition.Attach, noContents);
+  if (seat instanceof LockSeat) {
+    removeAndLeave(seat);
+    return;
+  }
+  if (isFailure(seat)) throw explain(seat, kind, name);
+  if (!isLitter(seat)) throw refused(seat, kind, name);
+  const failure = native.segmentUnlink(full, undefined);
+  if (failure) throw explain(failure, kind, name);
+}
+
+/** @param only - the object that it must be, if any */
+function removeFrom(seat: LockSeat, only?: string): void {
+  if (movesOn(seat.kind)) {
+    seat.unlinkLocked(only);
+  } else {
+    seat.removeName(only);
+  }
+}
+
+function removeAndLeave(seat: LockSeat, only?: string): void {
+  try {
+    removeFrom(seat, only);
+  } finally {
+    seat.leave();
+  }
+}

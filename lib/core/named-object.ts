@@ -1,0 +1,97 @@
+import { Disposition } from '../binding';
+import { freshName, systemName } from '../names';
+import { checkMode } from '../options';
+import { Attachment, type Request } from './attachment';
+import type { ObjectKind } from './layout';
+import type { Contents } from './object-seat';
+
+/** What the `open` methods of all kinds take. */
+export interface OpenOptions {
+  /**
+   * Permission bits of a new object; the process's umask applies. To use it takes permission to read
+   * and to write. Default `0o600`, its owner alone.
+   */
+  readonly mode?: number;
+}
+
+/** What the `create` methods of all kinds take. */
+export interface CreateOptions extends OpenOptions {
+  /** Without one, a name that nobody has is made up; see {@link NamedObject.name}. */
+  readonly name?: string;
+}
+
+/** What all named objects have in common, but for segments and plain locks. */
+export abstract class NamedObject {
+  /** @internal */
+  protected readonly attachment: Attachment;
+
+  /** @internal */
+  protected constructor(request: Request) {
+    systemName(request.kind, request.name);
+    this.attachment = new Attachment(request);
+    this.attachment.belongTo(this);
+  }
+
+  /** The name that others attach by. */
+  get name(): string {
+    return this.attachment.name;
+  }
+
+  /** Whether this handle was closed. */
+  get closed(): boolean {
+    return this.attachment.closed;
+  }
+
+  /**
+   * Lets go of the object. Idempotent. Those who wait through this handle get `ERR_CLOSED`.
+   *
+   * @throws SharedMemoryError `EBUSY` something of it is held through this handle: release it first.
+   */
+  close(): void {
+    if (this.attachment.closed) return;
+    this.letGo();
+  }
+
+  /**
+   * Removes the name, while it still leads to this very object; also after {@link close}. Whoever is
+   * attached keeps the object until they close.
+   * On Windows a name goes with its last handle, and this only checks that there is one.
+   *
+   * @throws SharedMemoryError `ENOENT` the name is gone, or another object's by now.
+   */
+  unlink(): void {
+    this.attachment.unlink();
+  }
+
+  /** The same as {@link close}, for `using`. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** @internal Throws EBUSY, or ends what waits and closes the attachment. */
+  protected abstract letGo(): void;
+}
+
+/** A request to make a new object. */
+export function toCreate(
+  kind: ObjectKind,
+  { name = freshName(), mode }: CreateOptions,
+  contents: Contents,
+): Request {
+  return { kind, name, mode: checkMode(mode), disposition: Disposition.Create, contents };
+}
+
+/** A request to attach to an object that exists. */
+export function toAttach(kind: ObjectKind, name: string): Request {
+  return { kind, name, disposition: Disposition.Attach };
+}
+
+/** A request to attach to an object or make it. */
+export function toOpen(
+  kind: ObjectKind,
+  name: string,
+  { mode }: OpenOptions,
+  contents: Contents,
+): Request {
+  return { kind, name, mode: checkMode(mode), disposition: Disposition.Open, contents };
+}

@@ -1,0 +1,140 @@
+import { native, type Disposition, type NativeFailure, type NativeRefusal } from '../binding';
+import { SharedMemoryError } from '../errors';
+import { explain } from '../failures';
+import { called, prefixes } from '../names';
+import { kindNumbers, layout, type ObjectKind } from './layout';
+
+/** What a new object is to be like, and what one that is there is found to be. */
+export interface ObjectShape {
+  readonly type: number;
+  readonly length: number;
+}
+
+/** What a creator puts into an object of some kind, beside its header. */
+export interface Contents extends ObjectShape {
+  readonly wordsBytes: number;
+  readonly dataBytes: number;
+  readonly words?: Uint8Array | undefined;
+  readonly data?: Uint8Array | undefined;
+}
+
+/** An object that has nothing but its lock. */
+export const noContents: Contents = { type: 0, length: 0, wordsBytes: 0, dataBytes: 0 };
+
+/** What the system says when a name is gone; one that leads to another object is as good as that. */
+export const nameMovedOn: NativeFailure = { code: 'ENOENT', errno: -2, syscall: 'unlink' };
+
+const found = new Float64Array(4);
+
+/** What an object's header said when this thread first opened it. */
+interface Found extends ObjectShape {
+  readonly index: number;
+  readonly dataAt: number;
+  readonly size: number;
+}
+
+/** Opens an object natively; each success is to be paired with a `leave` of its seat. */
+export function openObject(
+  kind: ObjectKind,
+  name: string,
+  mode: number,
+  disposition: Disposition,
+  contents: Contents,
+): Found | NativeFailure | NativeRefusal {
+  const plan = { kind: kindNumbers[kind], ...contents };
+  const index = native.objectOpen(prefixes[kind] + name, mode, disposition, plan, found);
+  if (typeof index !== 'number') return index;
+  const [type = 0, length = 0, dataAt = 0, size = 0] = found;
+  return { index, type, length, dataAt, size };
+}
+
+/** What the class of an object keeps for all handles of one thread. */
+export interface SeatState {
+  /** The last of them lets go. */
+  close(): void;
+}
+
+/** What all handles of one thread to one object share: its place in native, and its words. */
+export class ObjectSeat implements ObjectShape {
+  readonly kind: ObjectKind;
+  readonly name: string;
+  readonly index: number;
+  readonly type: number;
+  readonly length: number;
+  /** Where the object's own data begin, in bytes. */
+  readonly dataAt: number;
+  /** Of the whole object, in bytes. */
+  readonly size: number;
+  #words: Int32Array<ArrayBuffer> | undefined;
+  #state: SeatState | undefined;
+
+  constructor(kind: ObjectKind, name: string, { index, type, length, dataAt, size }: Found) {
+    this.kind = kind;
+    this.name = name;
+    this.index = index;
+    this.type = type;
+    this.length = length;
+    this.dataAt = dataAt;
+    this.size = size;
+  }
+
+  /** Which object it is, among all that ever bear its name. */
+  get id(): string {
+    return native.objectId(this.index);
+  }
+
+  /**
+   * The words between header and data, by which the library's own classes keep what they share. No
+   * user ever gets a view of them.
+   */
+  get words(): Int32Array<ArrayBuffer> {
+    const { headerBytes } = layout;
+    return (this.#words ??= new Int32Array(this.show(headerBytes, this.dataAt - headerBytes)));
+  }
+
+  /**
+   * The words, of which there must be so many at least.
+   *
+   * @throws SharedMemoryError `ERR_CORRUPT`, `ERR_ZERO_COPY_UNAVAILABLE`
+   */
+  wordsOf(least: number): Int32Array<ArrayBuffer> {
+    const { words } = this;
+    if (words.length >= least) return words;
+    throw new SharedMemoryError(
+      'ERR_CORRUPT',
+      `${called(this.kind, this.name)} has a header that makes no sense; unlink() removes it`,
+      { resource: this.name },
+    );
+  }
+
+  /** The state that the object's class keeps here; each object is of one class. */
+  state<S extends SeatState>(make: () => S): S {
+    return (this.#state ??= make()) as S;
+  }
+
+  /** A new ArrayBuffer over some of the object's bytes. */
+  show(offset: number, length: number): ArrayBuffer {
+    const buffer = native.objectBuffer(this.index, offset, length);
+    if (buffer !== undefined) return buffer;
+    throw new SharedMemoryError(
+      'ERR_ZERO_COPY_UNAVAILABLE',
+      `${called(this.kind, this.name)}: this runtime takes no outside memory of ${length} bytes as ` +
+        'an ArrayBuffer; NamedLock, and SharedMemory with read() and write(), do without',
+      { resource: this.name },
+    );
+  }
+
+  /** Removes the name while it leads to this object. Whoever has the object keeps it. */
+  removeName(only?: string): void {
+    const isOther = only !== undefined && only !== this.id;
+    const failure = isOther ? nameMovedOn : native.objectRemoveName(this.index);
+    if (failure) throw explain(failure, this.kind, this.name);
+  }
+
+  /** The last handle of this thread lets go. */
+  protected close(): void {
+    this.#state?.close();
+    if (this.#words) native.bufferDetach(this.#words.buffer);
+    native.objectClose(this.index);
+  }
+}

@@ -1,0 +1,284 @@
+import { native } from '../binding';
+import { SharedMemoryError } from '../errors';
+import { called } from '../names';
+import type { ObjectSeat } from './object-seat';
+import { layout } from './layout';
+import { PendingTask } from './pending-task';
+
+/**
+ * How long a wait lasts at most before those who wait look again. A process that dies wakes nobody,
+ * neither those whom it was about to wake nor those who wait for what it held; so each wait ends
+ * now and then, more often in its beginning.
+ */
+const shortestSliceMs = 10;
+const longestSliceMs = 160;
+
+/**
+ * How often in a row tasks of a thread profit from what the same thread gave up, without others
+ * having been offered it in between.
+ */
+const mostHandovers = 16;
+
+const everybody = 0xffff_ffff;
+
+const watches = new Map<number, Word>();
+
+/** Wakes so many of those who wait for a word, which has been changed before. */
+export function wake(seat: ObjectSeat, at: number, count = everybody): void {
+  if (Atomics.load(seat.words, at + 1) !== 0) native.wordWake(seat.index, offsetOf(at), count);
+}
+
+function offsetOf(at: number): number {
+  return layout.headerBytes + 4 * at;
+}
+
+/** A word that a thread watches has changed, or it is time to look again. */
+export function onNews(watch: number): void {
+  native.watchSettle(watch);
+  watches.get(watch)?.hear();
+}
+
+/**
+ * What somebody who waits does whenever it may have become possible.
+ *
+ * @param look - whether nothing has changed for a while, so that those who are waited for may be
+ * dead: see whether they are.
+ * @returns undefined while it has to wait.
+ */
+export type Attempt<T> = (look: boolean) => T | undefined;
+
+/** How a wait ends, and what is said when it does not in time. */
+export interface Wait<T> {
+  /** The handle through which somebody waits. */
+  readonly handle: object;
+  readonly attempt: Attempt<T>;
+  /** Milliseconds, or undefined for a wait without end. */
+  readonly timeout: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Throws, after whatever has to be put right, or finds that it is done in the last moment. */
+  readonly expired: (timeout: number) => T;
+  /** The wait was called off: puts right what has to be. */
+  readonly calledOff?: () => void;
+}
+
+/**
+ * A word of a shared object that changes whenever there is something new to those who wait for it,
+ * and all tasks of this thread that do. The contract underneath is native/os/waiter.h.
+ */
+export class Word {
+  readonly #seat: ObjectSeat;
+  readonly #offset: number;
+  readonly #at: number;
+  readonly #isQueue: boolean;
+  readonly #tasks = new Set<WordTask<unknown>>();
+  #watch: number | undefined;
+  #watching = false;
+  #slice = shortestSliceMs;
+  #seen = 0;
+  #handovers = 0;
+  #reviewing = false;
+
+  /**
+   * @param at - which of the seat's words; the one after it counts those who wait.
+   * @param isQueue - tasks of this thread are served strictly in their order: while the first has to
+   * wait, so have the others.
+   */
+  constructor(seat: ObjectSeat, at: number, isQueue: boolean) {
+    this.#seat = seat;
+    this.#at = at;
+    this.#offset = offsetOf(at);
+    this.#isQueue = isQueue;
+  }
+
+  get value(): number {
+    return Atomics.load(this.#seat.words, this.#at);
+  }
+
+  set value(value: number) {
+    Atomics.store(this.#seat.words, this.#at, value);
+  }
+
+  /** Whether tasks of this thread wait. */
+  get awaited(): boolean {
+    return this.#tasks.size > 0;
+  }
+
+  /** Says that there is something new, to so many of those who wait. */
+  announce(count = everybody): void {
+    Atomics.add(this.#seat.words, this.#at, 1);
+    this.wake(count);
+  }
+
+  /** Wakes so many of those who wait; the word has been changed before. */
+  wake(count = everybody): void {
+    wake(this.#seat, this.#at, count);
+  }
+
+  /** Lets tasks of this thread have what it has just given up. */
+  offer(): void {
+    if (this.#tasks.size === 0 || this.#reviewing) return;
+    if (this.#handovers++ < mostHandovers) {
+      this.review();
+    } else {
+      this.#handovers = 0; // the thread that watches the word tells of it as it tells of others
+    }
+  }
+
+  /** Blocks this thread until the attempt succeeds. */
+  waitSync<T>({ attempt, timeout, expired }: Wait<T>): T {
+    const deadline = timeout === undefined ? Infinity : performance.now() + timeout;
+    let slice = shortestSliceMs;
+    let look = false;
+    for (;;) {
+      const seen = this.value;
+      const result = attempt(look);
+      if (result !== undefined) return result;
+      const left = deadline - performance.now();
+      if (left <= 0) return expired(timeout ?? 0);
+      native.wordWait(this.#seat.index, this.#offset, seen, Math.min(left, slice));
+      look = this.value === seen;
+      slice = look ? Math.min(2 * slice, longestSliceMs) : shortestSliceMs;
+    }
+  }
+
+  /** Waits without blocking anything. */
+  async wait<T>(wait: Wait<T>): Promise<T> {
+    if (wait.signal?.aborted) {
+      wait.calledOff?.();
+      throw wait.signal.reason;
+    }
+    if (!this.#isQueue || this.#tasks.size === 0) {
+      const result = wait.attempt(true);
+      if (result !== undefined) return result;
+    }
+    if (wait.timeout === 0) return wait.expired(0);
+    const task = new WordTask<T>(this, wait);
+    this.#tasks.add(task as WordTask<unknown>);
+    this.review();
+    return task.promise;
+  }
+
+  /** The word has changed, or its time is over, as the thread that watches it tells. */
+  hear(): void {
+    // One that was woken in vain, for its tasks went away meanwhile, passes it on.
+    if (this.#tasks.size === 0) this.wake(1);
+    this.review(true);
+  }
+
+  /** Makes the attempts of those who wait, and waits on for those to whom it brought nothing. */
+  review(isOverdue = false): void {
+    if (this.#reviewing) return;
+    this.#reviewing = true;
+    const seen = this.value;
+    const isSame = this.#watching && seen === this.#seen;
+    const look = isSame && isOverdue;
+    if (look) this.#slice = Math.min(2 * this.#slice, longestSliceMs);
+    if (!isSame) this.#slice = shortestSliceMs;
+    this.#watching = false;
+    for (const task of this.#tasks) {
+      if (task.attempt(look)) {
+        this.#tasks.delete(task);
+      } else if (this.#isQueue) {
+        break;
+      }
+    }
+    this.#reviewing = false;
+    if (this.#tasks.size > 0) this.#wait(seen);
+  }
+
+  /** @internal */
+  leave(task: WordTask<unknown>): void {
+    this.#tasks.delete(task);
+    if (this.#tasks.size > 0) {
+      // Who comes next may have waited for this one only.
+      if (this.#isQueue) this.review();
+    } else {
+      if (this.#watch !== undefined) native.watchCancel(this.#watch);
+      this.#watching = false;
+    }
+  }
+
+  /** Gives up those who wait through a handle that was closed; returns how many. */
+  giveUp(handle: object, reason: unknown): number {
+    return this.#giveUp((task) => task.handle === handle, reason);
+  }
+
+  /** The last handle of this thread lets go. */
+  close(): void {
+    if (this.#watch === undefined) return;
+    watches.delete(this.#watch);
+    native.watchClose(this.#watch);
+    this.#watch = undefined;
+  }
+
+  #wait(seen: number): void {
+    this.#seen = seen;
+    if (this.#watch === undefined) {
+      this.#watch = native.watchOpen(this.#seat.index, this.#offset);
+      if (this.#watch !== undefined) watches.set(this.#watch, this);
+    }
+    this.#watching = this.#watch !== undefined && native.watchWait(this.#watch, seen, this.#slice);
+    if (!this.#watching) {
+      this.#giveUp(
+        () => true,
+        new SharedMemoryError(
+          'EAGAIN',
+          `${called(this.#seat.kind, this.#seat.name)}: the system gives no thread to wait for it`,
+          { resource: this.#seat.name },
+        ),
+      );
+    }
+  }
+
+  #giveUp(which: (task: WordTask<unknown>) => boolean, reason: unknown): number {
+    const all = [...this.#tasks].filter(which);
+    for (const task of all) task.giveUp(reason);
+    return all.length;
+  }
+}
+
+/** A task that awaits something at a word. */
+class WordTask<T> extends PendingTask<T> {
+  readonly #word: Word;
+  readonly #wait: Wait<T>;
+
+  constructor(word: Word, wait: Wait<T>) {
+    super(wait.timeout, wait.signal);
+    this.#word = word;
+    this.#wait = wait;
+  }
+
+  get handle(): object {
+    return this.#wait.handle;
+  }
+
+  /** Whether it is done waiting. */
+  attempt(look: boolean): boolean {
+    try {
+      const result = this.#wait.attempt(look);
+      if (result === undefined) return false;
+      this.resolve(result);
+    } catch (error) {
+      this.reject(error);
+    }
+    return true;
+  }
+
+  override giveUp(reason: unknown): void {
+    this.#wait.calledOff?.();
+    super.giveUp(reason);
+  }
+
+  protected override leave(): void {
+    this.#word.leave(this as WordTask<unknown>);
+  }
+
+  protected override expire(timeout: number): void {
+    this.leave();
+    try {
+      this.resolve(this.#wait.expired(timeout));
+    } catch (error) {
+      this.reject(error);
+    }
+  }
+}

@@ -1,0 +1,144 @@
+import type { LockSeat } from '../core/lock-seat';
+import type { SeatState } from '../core/object-seat';
+import { Roster, entryLayout } from '../core/roster';
+import { Word, wake } from '../core/word';
+
+/** With which entry of the roster a notification begins to look for somebody who waits. */
+const turnAt = 0;
+
+/** What a condition's entries are used for. Each counts upwards, around 2^32. */
+const at = {
+  /** How many waits the thread has begun; one that was given up is taken off again. */
+  entered: entryLayout.held,
+  /** How many of them were notified: the word that the thread waits for. */
+  notified: entryLayout.word,
+  /** How many of those notifications came to a wait that has ended. */
+  taken: entryLayout.first,
+} as const;
+
+/**
+ * What the conditions of one thread share: who waits, and who was notified.
+ *
+ * Each count is one word, so a kill leaves none half-changed. Under the lock, but for the look at
+ * `notified` by which a wait ends:
+ *
+ *     entered - notified   wait for a notification
+ *     notified - taken     were notified and have not gone on; lost, should they be killed, if they
+ *                          were not passed to others when their entry is freed
+ */
+export class ConditionState implements SeatState {
+  /** The word that this thread waits for. */
+  notified: Word;
+  readonly #seat: LockSeat;
+  readonly #roster: Roster;
+  readonly #words: Int32Array;
+  /** How many notifications waits of this thread have claimed, as far as `taken` is to come. */
+  #claimed = 0;
+
+  constructor(seat: LockSeat) {
+    this.#seat = seat;
+    this.#roster = new Roster(seat, (entry) => this.#passOn(entry));
+    this.#words = seat.words;
+    this.notified = new Word(seat, turnAt, true);
+  }
+
+  /** A wait begins. Under the lock. */
+  enter(): void {
+    if (this.#roster.own === 0) {
+      const own = this.#roster.join();
+      this.notified = new Word(this.#seat, own + at.notified, true);
+      this.#claimed = 0;
+    }
+    this.#add(this.#roster.own + at.entered, 1);
+  }
+
+  /** True when a notification is there for a wait of this thread, which has it now. */
+  claim(look: boolean): true | undefined {
+    const { own } = this.#roster;
+    if (this.#difference(own + at.notified, this.#claimed) > 0) {
+      this.#claimed = (this.#claimed + 1) | 0;
+      return true;
+    }
+    if (look) this.#seat.exclusivelyIfFree(() => this.#reap());
+    return undefined;
+  }
+
+  /** A wait has ended. Under the lock. */
+  leave(isNotified: boolean): void {
+    const { own } = this.#roster;
+    this.#add(own + (isNotified ? at.taken : at.entered), isNotified ? 1 : -1);
+  }
+
+  /** Some waits will not be ended: their handle was closed. */
+  forget(count: number): void {
+    // Not under the lock, which others may hold for long. A notification that comes at this very
+    // moment is lost with the wait, as it is with one that is killed.
+    if (count > 0) this.#add(this.#roster.own + at.entered, -count);
+  }
+
+  /** Under the lock. */
+  notify(count: number): number {
+    this.#reap();
+    return this.#notify(count);
+  }
+
+  close(): void {
+    this.notified.close();
+    this.#roster.leave();
+  }
+
+  #notify(count: number, except = 0): number {
+    const words = this.#words;
+    const all = [...this.#roster.entries()];
+    const turn = all.length === 0 ? 0 : (words[turnAt] ?? 0) % all.length;
+    words[turnAt] = Math.max(turn, 0) + 1;
+    let notified = 0;
+    for (let i = 0; i < all.length && notified < count; i++) {
+      const entry = all[(i + Math.max(turn, 0)) % all.length] ?? 0;
+      const waiting = entry === except ? 0 : this.#waiting(entry);
+      const chosen = Math.min(waiting, count - notified);
+      if (chosen <= 0) continue;
+      this.#add(entry + at.notified, chosen);
+      this.#wake(entry);
+      notified += chosen;
+    }
+    if (this.#roster.own !== 0) this.notified.offer();
+    return notified;
+  }
+
+  #waiting(entry: number): number {
+    return this.#difference(entry + at.entered, this.#words[entry + at.notified] ?? 0);
+  }
+
+  /** Frees the entries of the dead. */
+  #reap(): void {
+    const words = this.#words;
+    this.#roster.reap((entry) => words[entry + at.entered] !== words[entry + at.taken]);
+  }
+
+  /**
+   * Notifies others of what a dead thread was notified of and had not acted on. Should this thread die
+   * before that one's entry is freed, they are notified twice rather than never.
+   */
+  #passOn(entry: number): void {
+    const taken = this.#words[entry + at.taken] ?? 0;
+    const lost = this.#difference(entry + at.notified, taken);
+    if (lost > 0) this.#notify(lost, entry);
+  }
+
+  #wake(entry: number): void {
+    const act = () => wake(this.#seat, entry + at.notified);
+    // Who is woken now would only wait for the lock.
+    if (this.#seat.holder === null) act();
+    else this.#seat.afterwards(act);
+  }
+
+  /** How much further a count is than another; they wrap around. */
+  #difference(index: number, than: number): number {
+    return ((this.#words[index] ?? 0) - than) | 0;
+  }
+
+  #add(index: number, delta: number): void {
+    Atomics.add(this.#words, index, delta);
+  }
+}

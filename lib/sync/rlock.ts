@@ -1,0 +1,206 @@
+import { Lock } from '../core/lock';
+import type { LockGuard } from '../core/lock-guard';
+import { unlinkObject, type Request } from '../core/attachment';
+import { noContents } from '../core/object-seat';
+import {
+  NamedObject,
+  toAttach,
+  toCreate,
+  toOpen,
+  type CreateOptions,
+  type OpenOptions,
+} from '../core/named-object';
+import { invalidType } from '../errors';
+import { checkOptions, timeoutOf, waitOf, type TimeoutOptions, type WaitOptions } from '../options';
+import { RLockGuard } from './rlock-guard';
+
+/** What {@link NamedRLock.open} takes. */
+export type NamedRLockOptions = OpenOptions;
+/** What {@link NamedRLock.create} takes. */
+export type NamedRLockCreateOptions = CreateOptions;
+
+/** A re-entrant lock as plain data, to be sent to another process; see {@link NamedRLock.toJSON}. */
+export interface NamedRLockHandle {
+  readonly shmkit: 'rlock';
+  readonly name: string;
+}
+
+/** How deep this thread is in the lock, through whichever handles. */
+class Recursion {
+  depth = 0;
+  guard: LockGuard | undefined;
+
+  close(): void {
+    this.depth = 0;
+  }
+}
+
+/**
+ * A lock that the thread which holds it can acquire again: Python's `multiprocessing.RLock`. It is
+ * free when each acquisition was released.
+ *
+ * What re-enters is the thread, with all its tasks: a task that acquires the lock while another task
+ * of the same thread holds it goes ahead. Use {@link NamedLock} to have tasks exclude each other.
+ * Everything else is as with NamedLock, the news of a dead owner included.
+ */
+export class NamedRLock extends NamedObject {
+  readonly #lock: Lock;
+
+  private constructor(request: Request) {
+    super(request);
+    this.#lock = new Lock(this.attachment, this);
+  }
+
+  /**
+   * Makes a new lock.
+   *
+   * @throws SharedMemoryError `EEXIST` the name is taken; `ENOSPC`; `EINVAL`, `ENAMETOOLONG` it
+   * cannot be a name.
+   */
+  static create(options: NamedRLockCreateOptions = {}): NamedRLock {
+    checkOptions(options, ['name', 'mode']);
+    return new NamedRLock(toCreate('rlock', options, noContents));
+  }
+
+  /**
+   * Attaches to a lock that exists.
+   *
+   * @throws SharedMemoryError `ENOENT` there is none; `EACCES`; `ERR_CORRUPT`, `ERR_WRONG_KIND`,
+   * `ERR_ABI_MISMATCH` what bears the name is not a lock that this process can use.
+   */
+  static attach(name: string): NamedRLock {
+    return new NamedRLock(toAttach('rlock', name));
+  }
+
+  /**
+   * Attaches to a lock, or makes it when it is absent. Of any number of processes that open one
+   * name at once, one makes it.
+   */
+  static open(name: string, options: NamedRLockOptions = {}): NamedRLock {
+    checkOptions(options, ['mode']);
+    return new NamedRLock(toOpen('rlock', name, options, noContents));
+  }
+
+  /** Removes a lock's name, as {@link NamedLock.unlink} does. */
+  static unlink(name: string): void {
+    unlinkObject('rlock', name);
+  }
+
+  /** Whether this thread holds it. */
+  get held(): boolean {
+    return this.attachment.seat.holder !== null;
+  }
+
+  /** How often this thread has acquired it and not released it. */
+  get depth(): number {
+    return this.held ? this.#recursion.depth : 0;
+  }
+
+  /** Whether anyone holds it, at the instant of asking. */
+  get locked(): boolean {
+    return this.#lock.locked;
+  }
+
+  /**
+   * Acquires the lock, blocking this thread until no other thread holds it.
+   *
+   * @throws SharedMemoryError as {@link Lock.acquireSync} but `ERR_DEADLOCK`.
+   */
+  acquireSync(options?: TimeoutOptions): RLockGuard {
+    timeoutOf(options);
+    return this.tryAcquire() ?? this.#begin(this.#lock.acquireSync(options));
+  }
+
+  /**
+   * Acquires the lock without blocking anything.
+   *
+   * @throws SharedMemoryError as {@link Lock.acquire}
+   */
+  async acquire(options?: WaitOptions): Promise<RLockGuard> {
+    waitOf(options).signal?.throwIfAborted();
+    return this.tryAcquire() ?? this.#begin(await this.#lock.acquire(options));
+  }
+
+  /**
+   * Acquires the lock if no other thread holds it. Does not block.
+   *
+   * @returns null when it is taken.
+   */
+  tryAcquire(): RLockGuard | null {
+    if (this.#canReenter()) return this.#enter();
+    const guard = this.#lock.tryAcquire();
+    if (guard !== null) return this.#begin(guard);
+    // By trying, the handle may have moved on from a lock that was unlinked to one that is held here.
+    return this.#canReenter() ? this.#enter() : null;
+  }
+
+  /**
+   * Takes back one acquisition of this thread. Does not block.
+   *
+   * @throws SharedMemoryError `ERR_NOT_HELD`
+   */
+  release(): void {
+    if (!this.held) throw this.attachment.error('ERR_NOT_HELD', 'is not held by this thread');
+    const recursion = this.#recursion;
+    if (--recursion.depth > 0) return;
+    const { guard } = recursion;
+    recursion.guard = undefined;
+    guard?.release();
+  }
+
+  /** Runs a function holding the lock; see {@link acquireSync} for what it throws. */
+  runExclusiveSync<T>(fn: (guard: RLockGuard) => T, options?: TimeoutOptions): T {
+    if (typeof fn !== 'function') throw invalidType('fn', 'a function', fn);
+    const guard = this.acquireSync(options);
+    try {
+      return fn(guard);
+    } finally {
+      guard[Symbol.dispose]();
+    }
+  }
+
+  /** Runs a function holding the lock until its promise settles; see {@link acquire}. */
+  async runExclusive<T>(
+    fn: (guard: RLockGuard) => T | PromiseLike<T>,
+    options?: WaitOptions,
+  ): Promise<T> {
+    if (typeof fn !== 'function') throw invalidType('fn', 'a function', fn);
+    const guard = await this.acquire(options);
+    try {
+      return await fn(guard);
+    } finally {
+      guard[Symbol.dispose]();
+    }
+  }
+
+  /** A handle to send to another process, which gives it to {@link attach}. */
+  toJSON(): NamedRLockHandle {
+    return { shmkit: 'rlock', name: this.name };
+  }
+
+  get #recursion(): Recursion {
+    return this.attachment.seat.state(() => new Recursion());
+  }
+
+  #canReenter(): boolean {
+    return this.attachment.open().holder !== null;
+  }
+
+  #begin(guard: LockGuard): RLockGuard {
+    const recursion = this.#recursion;
+    // The thread may have entered between the grant and now, where this task goes on.
+    recursion.depth++;
+    recursion.guard = guard;
+    return new RLockGuard(this, guard.abandoned);
+  }
+
+  #enter(): RLockGuard {
+    this.#recursion.depth++;
+    return new RLockGuard(this, false);
+  }
+
+  /** @internal */
+  protected override letGo(): void {
+    this.attachment.close(this.#lock);
+  }
+}

@@ -1,0 +1,55 @@
+import { SharedMemoryError } from '../errors';
+import { called } from '../names';
+import type { NamedRWLock } from './rw-lock';
+
+/**
+ * A {@link NamedRWLock} that is held for reading or for writing. Release it, or leave the block of a
+ * `using` declaration.
+ */
+export class RWLockGuard {
+  /** How it is held. */
+  readonly mode: 'read' | 'write';
+  /**
+   * Whether the last writer died holding the lock. You have it as usual; what it guards may have been
+   * left half-changed. Readers are told until a writer has come.
+   */
+  readonly abandoned: boolean;
+  readonly #lock: NamedRWLock;
+  readonly #end: () => void;
+  #released = false;
+
+  /** @internal Guards come from the lock's acquire methods. */
+  constructor(lock: NamedRWLock, mode: 'read' | 'write', abandoned: boolean, end: () => void) {
+    this.#lock = lock;
+    this.mode = mode;
+    this.abandoned = abandoned;
+    this.#end = end;
+  }
+
+  /** The handle that it was acquired through. */
+  get lock(): NamedRWLock {
+    return this.#lock;
+  }
+
+  /**
+   * Gives it back. Does not block.
+   *
+   * @throws SharedMemoryError `ERR_NOT_HELD` when this guard has given it back before.
+   */
+  release(): void {
+    if (this.#released) {
+      throw new SharedMemoryError(
+        'ERR_NOT_HELD',
+        `${called('rwlock', this.#lock.name)}: this guard has released it before`,
+        { resource: this.#lock.name },
+      );
+    }
+    this.#released = true;
+    this.#end();
+  }
+
+  /** Gives it back, unless that was done before. */
+  [Symbol.dispose](): void {
+    if (!this.#released) this.release();
+  }
+}

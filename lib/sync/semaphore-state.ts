@@ -1,0 +1,183 @@
+import { Holders } from '../core/holders';
+import type { LockSeat } from '../core/lock-seat';
+import type { SeatState } from '../core/object-seat';
+import { Roster, entryLayout } from '../core/roster';
+import { Word } from '../core/word';
+
+/** More permits than anybody needs, and few enough for sums of them to be exact. */
+export const mostPermits = 2 ** 30;
+
+/** The semaphore's own words; its roster follows. */
+const at = {
+  /** Changes when a permit was given back. */
+  freed: 0,
+  /** How many permits there are that belong to whoever holds them. */
+  pool: 2,
+  /** How many more were released, for anyone to use up. */
+  loose: 3,
+} as const;
+
+/** A permit that belongs to its thread now, or that was used up. */
+export type Permit = 'held' | 'loose';
+
+/** What a new semaphore's words begin with. */
+export function initialWords(value: number, robust: boolean): Uint8Array {
+  const words = new Int32Array(at.loose + 1);
+  words[robust ? at.pool : at.loose] = value;
+  return new Uint8Array(words.buffer);
+}
+
+/**
+ * What the semaphores of one thread share: how permits are counted.
+ *
+ *     value = pool - what all on the roster hold + loose
+ *
+ * Every change is one word: an entry's `held`, or `loose`. So a kill leaves no count half-changed,
+ * and freeing the entry of a dead thread (Roster R1) gives its permits back. Invariants, by number:
+ *
+ * - S1  Who takes a permit of the pool adds it to its own `held` first and counts afterwards; if
+ *       there are too many now, it takes it off again and says that something was freed. Of several
+ *       who do so at once, each sees those that came before it, so never do too many stay.
+ * - S2  Two that come for the last permit at once may both go away. So who had to try and failed
+ *       tries again under the lock, and waits only if it fails there, too.
+ */
+export class SemaphoreState implements SeatState {
+  readonly freed: Word;
+  /** Handles of this thread through which something is held. */
+  readonly holders = new Holders();
+  readonly max: number | undefined;
+  readonly #seat: LockSeat;
+  readonly #roster: Roster;
+  readonly #words: Int32Array;
+
+  constructor(seat: LockSeat) {
+    this.#seat = seat;
+    this.#roster = new Roster(seat);
+    this.#words = seat.words;
+    this.freed = new Word(seat, at.freed, true);
+    this.max = seat.length === 0 ? undefined : seat.length;
+  }
+
+  /** How many this thread holds. */
+  get held(): number {
+    const { own } = this.#roster;
+    return own === 0 ? 0 : this.#word(own + entryLayout.held);
+  }
+
+  value(): number {
+    return this.#seat.exclusively(() => {
+      this.#reap();
+      return this.#value();
+    });
+  }
+
+  /** @param look - whether the holders may have died */
+  take(look: boolean): Permit | undefined {
+    const { own } = this.#roster;
+    if (own !== 0 || this.#word(at.pool) === 0) {
+      const outcome = this.#takeFromPool() ?? (this.#decrement(at.loose) ? 'loose' : 'none');
+      if (outcome === 'held' || outcome === 'loose') return outcome;
+      if (outcome === 'none' && !look) return undefined;
+    }
+    return this.#seat.exclusively(() => {
+      const permit = this.#take();
+      if (permit !== undefined || !look || this.#reap() === 0) return permit;
+      return this.#take();
+    });
+  }
+
+  /** Why not, if not: there would be more than `max`. */
+  release(count: number): { max: number; value: number } | undefined {
+    if (count !== 1 || !this.#releaseOne()) {
+      const tooMany = this.#seat.exclusively(() => this.#releaseSeveral(count));
+      if (tooMany !== undefined) return tooMany;
+    }
+    this.freed.announce(count);
+    this.freed.offer();
+    return undefined;
+  }
+
+  close(): void {
+    this.freed.close();
+    if (this.#roster.own !== 0) this.#seat.exclusively(() => this.#roster.leave());
+  }
+
+  /** Under the lock. */
+  #take(): Permit | undefined {
+    if (this.#word(at.pool) > 0) {
+      this.#roster.join();
+      if (this.#takeFromPool() === 'held') return 'held';
+    }
+    return this.#decrement(at.loose) ? 'loose' : undefined;
+  }
+
+  /** S1. This thread is on the roster, or there is no pool. */
+  #takeFromPool(): 'held' | 'again' | undefined {
+    const pool = this.#word(at.pool);
+    // Not even tried when there is none: to try and fail is news to others.
+    if (pool === 0 || this.#roster.held() >= pool) return undefined;
+    const held = this.#roster.own + entryLayout.held;
+    Atomics.add(this.#words, held, 1);
+    if (this.#roster.held() <= pool) return 'held';
+    this.#decrement(held);
+    this.freed.announce(1);
+    return 'again';
+  }
+
+  /** Without the lock, where it takes none: this thread holds one, or no permit belongs to anyone. */
+  #releaseOne(): boolean {
+    const { own } = this.#roster;
+    if (own !== 0 && this.#decrement(own + entryLayout.held)) return true;
+    if (this.max !== undefined || this.#word(at.pool) !== 0) return false;
+    Atomics.add(this.#words, at.loose, 1);
+    return true;
+  }
+
+  /** Under the lock. */
+  #releaseSeveral(count: number): { max: number; value: number } | undefined {
+    const { max } = this;
+    if (max !== undefined) {
+      const value = this.#value();
+      if (value + count > max) return { max, value };
+    }
+    for (let left = count; left > 0; left--) {
+      if (!this.#releaseHeld()) Atomics.add(this.#words, at.loose, 1);
+    }
+    return undefined;
+  }
+
+  /** One that this thread holds, else one of any that does. */
+  #releaseHeld(): boolean {
+    const { own } = this.#roster;
+    if (own !== 0 && this.#decrement(own + entryLayout.held)) return true;
+    for (const entry of this.#roster.entries()) {
+      if (this.#decrement(entry + entryLayout.held)) return true;
+    }
+    return false;
+  }
+
+  #value(): number {
+    return Math.max(this.#word(at.pool) - this.#roster.held(), 0) + this.#word(at.loose);
+  }
+
+  /** Gives back what the dead held. */
+  #reap(): number {
+    const gone = this.#roster.reap((entry) => this.#word(entry + entryLayout.held) > 0);
+    if (gone > 0) this.freed.announce();
+    return gone;
+  }
+
+  /** Takes one off a word, if it has any; others may do the same. */
+  #decrement(index: number): boolean {
+    const words = this.#words;
+    for (;;) {
+      const before = words[index] ?? 0;
+      if (before <= 0) return false;
+      if (Atomics.compareExchange(words, index, before, before - 1) === before) return true;
+    }
+  }
+
+  #word(index: number): number {
+    return Atomics.load(this.#words, index);
+  }
+}

@@ -1,0 +1,36 @@
+#include "buffers.h"
+
+namespace shmkit {
+
+#if defined(NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED)
+
+Napi::Value Show(Napi::Env env, Mapping*, size_t, size_t) { return env.Undefined(); }
+
+#else
+
+namespace {
+
+// Some runtimes call this on other threads.
+void DropBuffer(napi_env, void*, void* mapping) { static_cast<Mapping*>(mapping)->DropBuffer(); }
+
+}  // namespace
+
+Napi::Value Show(Napi::Env env, Mapping* mapping, size_t offset, size_t length) {
+  mapping->NoteBuffer();
+  napi_value buffer = nullptr;
+  const napi_status status = napi_create_external_arraybuffer(env, mapping->bytes() + offset,
+                                                              length, DropBuffer, mapping, &buffer);
+  if (status == napi_ok) return Napi::Value(env, buffer);
+  // A runtime without external memory says so at once. One that failed otherwise calls the
+  // finalizer, now or later, or never: dropping the reference here might drop it twice.
+  if (status == napi_no_external_buffers_allowed) mapping->DropBuffer();
+  bool pending = false;
+  napi_is_exception_pending(env, &pending);
+  napi_value ignored;
+  if (pending) napi_get_and_clear_last_exception(env, &ignored);
+  return env.Undefined();
+}
+
+#endif
+
+}  // namespace shmkit

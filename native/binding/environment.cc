@@ -1,0 +1,51 @@
+#include "environment.h"
+
+namespace shmkit {
+
+void Environment::Make(napi_env env) {
+  napi_set_instance_data(
+      env, new Environment(env),
+      [](napi_env, void* environment, void*) { delete static_cast<Environment*>(environment); },
+      nullptr);
+}
+
+void Environment::Initialize(int32_t* control, napi_value on_grant, napi_value on_news,
+                             napi_value nothing) {
+  seats.Initialize(control, on_grant);
+  watches.Initialize(on_news);
+  napi_create_reference(env_, nothing, 1, &nothing_);
+  napi_add_env_cleanup_hook(
+      env_, [](void* environment) { static_cast<Environment*>(environment)->Leave(); }, this);
+}
+
+bool Environment::Alive() {
+  napi_handle_scope scope;
+  napi_open_handle_scope(env_, &scope);
+  napi_value nothing = nullptr;
+  napi_value global = nullptr;
+  napi_get_reference_value(env_, nothing_, &nothing);
+  napi_get_global(env_, &global);
+  const bool alive = napi_call_function(env_, global, nothing, 0, nullptr, nullptr) == napi_ok;
+  napi_close_handle_scope(env_, scope);
+  return alive;
+}
+
+os::Result<os::Presence*> Environment::TakePresence() {
+  if (!presence_) {
+    os::Result<os::Presence> entered = os::Presence::Enter();
+    if (!entered.ok()) return entered.failure();
+    presence_ = std::make_unique<os::Presence>(entered.value());
+  }
+  return presence_.get();
+}
+
+// What this thread held is for others from here on: locks go to the system's list of the dead (see
+// Seats), everything else to those who see that its presence is over.
+void Environment::Leave() {
+  watches.Leave();
+  seats.Leave();
+  if (presence_) presence_->Leave();
+  presence_.reset();
+}
+
+}  // namespace shmkit

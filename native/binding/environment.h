@@ -1,0 +1,48 @@
+// What one environment (a main thread or a worker) has of this library.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "../os/presence.h"
+#include "seats.h"
+#include "watches.h"
+
+namespace shmkit {
+
+class Environment {
+ public:
+  static Environment& Of(napi_env env) {
+    void* environment = nullptr;
+    napi_get_instance_data(env, &environment);
+    return *static_cast<Environment*>(environment);
+  }
+
+  // Hands itself to `env`, which frees it.
+  static void Make(napi_env env);
+
+  // The array whose first word says which seat the hot calls are about; what is told of locks that
+  // were granted and of words that changed; a function that does nothing.
+  void Initialize(int32_t* control, napi_value on_grant, napi_value on_news, napi_value nothing);
+
+  // Whether JavaScript still runs here: not when the environment is being ended.
+  bool Alive();
+
+  // This thread's presence, from the first call on.
+  os::Result<os::Presence*> TakePresence();
+
+  Seats seats;
+  Watches watches;
+
+ private:
+  explicit Environment(napi_env env) : seats(env), watches(env), env_(env) {}
+
+  void Leave();
+
+  napi_env const env_;
+  napi_ref nothing_ = nullptr;
+  std::unique_ptr<os::Presence> presence_;
+};
+
+}  // namespace shmkit

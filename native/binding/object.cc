@@ -1,0 +1,244 @@
+// Shared objects for JavaScript: opening them by name, their bytes, waiting for their words, and
+// who of their users is still there.
+#include "object.h"
+
+#include <cstring>
+
+#include "../core/layout.h"
+#include "buffers.h"
+#include "environment.h"
+#include "values.h"
+
+namespace shmkit {
+
+namespace {
+
+Seat& SeatAt(const Napi::CallbackInfo& info) {
+  return Environment::Of(info.Env()).seats.At(SeatOf(info));
+}
+
+size_t SizeOf(const Napi::Value& number) {
+  return static_cast<size_t>(number.As<Napi::Number>().DoubleValue());
+}
+
+struct Bytes {
+  const void* data = nullptr;
+  size_t length = 0;
+};
+
+Bytes BytesOf(const Napi::Value& value) {
+  if (!value.IsTypedArray()) return {};
+  const auto view = value.As<Napi::Uint8Array>();
+  return {view.Data(), view.ByteLength()};
+}
+
+// (name, mode, disposition, contents: { kind, type, length, wordsBytes, dataBytes, words?, data? },
+//  found: Float64Array) -> seat, or a failure, or a refusal
+Napi::Value Open(const Napi::CallbackInfo& info) {
+  const std::string name = info[0].As<Napi::String>();
+  const uint32_t mode = info[1].As<Napi::Number>();
+  const uint32_t disposition = info[2].As<Napi::Number>();
+  const auto given = info[3].As<Napi::Object>();
+  Contents contents{};
+  contents.kind = static_cast<uint16_t>(given.Get("kind").As<Napi::Number>().Uint32Value());
+  contents.type = given.Get("type").As<Napi::Number>();
+  contents.length = SizeOf(given.Get("length"));
+  contents.words_bytes = SizeOf(given.Get("wordsBytes"));
+  contents.data_bytes = SizeOf(given.Get("dataBytes"));
+  const Bytes words = BytesOf(given.Get("words"));
+  contents.words = words.data;
+  contents.initial_words = words.length;
+  const Bytes data = BytesOf(given.Get("data"));
+  contents.data = data.data;
+  contents.initial_data = data.length;
+
+  OpenFailure why{};
+  SharedObject* object =
+      SharedObject::Open(name, mode, static_cast<Disposition>(disposition), contents, &why);
+  if (!object) return ToValue(info.Env(), why);
+  auto found = info[4].As<Napi::Float64Array>();
+  const Shape& shape = object->shape();
+  found[0] = shape.type;
+  found[1] = static_cast<double>(shape.length);
+  found[2] = static_cast<double>(shape.data_at);
+  found[3] = static_cast<double>(shape.size);
+  return Napi::Number::New(info.Env(), Environment::Of(info.Env()).seats.Add(object));
+}
+
+Napi::Value Close(const Napi::CallbackInfo& info) {
+  Environment::Of(info.Env()).seats.Close(SeatOf(info));
+  return info.Env().Undefined();
+}
+
+// (seat) -> the object's id, which no other object of that name ever has
+Napi::Value Id(const Napi::CallbackInfo& info) {
+  static const char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (const uint8_t byte : SeatAt(info).object->id()) {
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return Napi::String::New(info.Env(), text);
+}
+
+Napi::Value RemoveName(const Napi::CallbackInfo& info) {
+  return ToValue(info.Env(), SeatAt(info).object->RemoveName());
+}
+
+// (seat, offset, length): both inside the object. -> a new ArrayBuffer, or undefined where the
+// runtime refuses external memory
+Napi::Value Buffer(const Napi::CallbackInfo& info) {
+  SharedObject* object = SeatAt(info).object;
+  const size_t offset = SizeOf(info[1]);
+  const size_t length = SizeOf(info[2]);
+  if (offset > object->shape().size || length > object->shape().size - offset) {
+    return info.Env().Undefined();
+  }
+  return Show(info.Env(), object->mapping(), offset, length);
+}
+
+Napi::Value Detach(const Napi::CallbackInfo& info) {
+  // Refused when it was transferred away meanwhile: then it is empty already.
+  napi_detach_arraybuffer(info.Env(), info[0]);
+  return info.Env().Undefined();
+}
+
+// (seat, offset, seen, milliseconds): blocks until the word at the offset is not `seen`, or for no
+// reason, at most that long.
+Napi::Value WordWait(const Napi::CallbackInfo& info) {
+  os::WaitWord* word = SeatAt(info).object->WordAt(SizeOf(info[1]));
+  const uint32_t seen = info[2].As<Napi::Number>();
+  if (word) os::Wait(*word, seen, DeadlineOf(info[3]));
+  return info.Env().Undefined();
+}
+
+// (seat, offset, how many)
+Napi::Value WordWake(const Napi::CallbackInfo& info) {
+  os::WaitWord* word = SeatAt(info).object->WordAt(SizeOf(info[1]));
+  if (word) os::Wake(*word, info[2].As<Napi::Number>().Uint32Value());
+  return info.Env().Undefined();
+}
+
+// (seat, offset) -> watch, or undefined where there is no word
+Napi::Value WatchOpen(const Napi::CallbackInfo& info) {
+  SharedObject* object = SeatAt(info).object;
+  os::WaitWord* word = object->WordAt(SizeOf(info[1]));
+  if (!word) return info.Env().Undefined();
+  return Napi::Number::New(info.Env(), Environment::Of(info.Env()).watches.Add(object, word));
+}
+
+uint32_t WatchOf(const Napi::CallbackInfo& info) { return info[0].As<Napi::Number>(); }
+
+// (watch, seen, milliseconds) -> whether there is a thread to wait
+Napi::Value WatchWait(const Napi::CallbackInfo& info) {
+  const uint32_t seen = info[1].As<Napi::Number>();
+  Watches& watches = Environment::Of(info.Env()).watches;
+  return Napi::Boolean::New(info.Env(), watches.Watch(WatchOf(info), seen, DeadlineOf(info[2])));
+}
+
+Napi::Value WatchSettle(const Napi::CallbackInfo& info) {
+  Environment::Of(info.Env()).watches.Settle(WatchOf(info));
+  return info.Env().Undefined();
+}
+
+Napi::Value WatchCancel(const Napi::CallbackInfo& info) {
+  Environment::Of(info.Env()).watches.Cancel(WatchOf(info));
+  return info.Env().Undefined();
+}
+
+Napi::Value WatchClose(const Napi::CallbackInfo& info) {
+  Environment::Of(info.Env()).watches.Close(WatchOf(info));
+  return info.Env().Undefined();
+}
+
+// addFloat64(): the words that both sides can reach say to what and how much (see lock.cc).
+napi_value AddFloat64(napi_env env, napi_callback_info) {
+  Seats& seats = Environment::Of(env).seats;
+  double* operands = seats.operands();
+  std::atomic<uint64_t>* cell = seats.Current().object->CellAt(static_cast<size_t>(operands[1]));
+  if (!cell) return nullptr;
+  uint64_t before = cell->load();
+  uint64_t after;
+  do {
+    double sum;
+    memcpy(&sum, &before, sizeof sum);
+    sum += operands[2];
+    memcpy(&after, &sum, sizeof after);
+  } while (!cell->compare_exchange_weak(before, after));
+  memcpy(&operands[3], &before, sizeof before);
+  return nullptr;
+}
+
+// () -> the token by which others see whether this thread is still there, or a failure
+Napi::Value PresenceToken(const Napi::CallbackInfo& info) {
+  const auto presence = Environment::Of(info.Env()).TakePresence();
+  if (!presence.ok()) return ToValue(info.Env(), presence.failure());
+  return Napi::Number::New(info.Env(), static_cast<double>(presence.value()->token()));
+}
+
+// (token) -> whether the thread that took it is still there
+Napi::Value IsPresent(const Napi::CallbackInfo& info) {
+  const auto presence = Environment::Of(info.Env()).TakePresence();
+  const double token = info[0].As<Napi::Number>().DoubleValue();
+  // Who cannot look takes nobody for dead.
+  const bool is_present =
+      !presence.ok() || presence.value()->IsPresent(static_cast<uint64_t>(token));
+  return Napi::Boolean::New(info.Env(), is_present);
+}
+
+// (control words, function of a seat that agents call, function of a watch that has news, function
+// that does nothing)
+Napi::Value Initialize(const Napi::CallbackInfo& info) {
+  auto control = info[0].As<Napi::Int32Array>();
+  Environment::Of(info.Env()).Initialize(control.Data(), info[1], info[2], info[3]);
+  return info.Env().Undefined();
+}
+
+Napi::Object Layout(Napi::Env env) {
+  auto layout = Napi::Object::New(env);
+  layout["magic"] = kMagic;
+  layout["version"] = static_cast<uint32_t>(kLayoutVersion);
+  layout["headerBytes"] = static_cast<uint32_t>(kHeaderBytes);
+  layout["dataAlignment"] = static_cast<uint32_t>(kDataAlignment);
+  layout["abi"] = os::Mutex::AbiWord();
+  layout["magicAt"] = static_cast<uint32_t>(offsetof(Header, magic));
+  layout["versionAt"] = static_cast<uint32_t>(offsetof(Header, version));
+  layout["kindAt"] = static_cast<uint32_t>(offsetof(Header, kind));
+  layout["abiAt"] = static_cast<uint32_t>(offsetof(Header, abi));
+  layout["dataAtAt"] = static_cast<uint32_t>(offsetof(Header, data_at));
+  layout["idAt"] = static_cast<uint32_t>(offsetof(Header, id));
+  layout["sizeAt"] = static_cast<uint32_t>(offsetof(Header, size));
+  layout["typeAt"] = static_cast<uint32_t>(offsetof(Header, type));
+  layout["lengthAt"] = static_cast<uint32_t>(offsetof(Header, length));
+  layout["stateAt"] = static_cast<uint32_t>(offsetof(Header, state));
+  layout["newsAt"] = static_cast<uint32_t>(offsetof(Header, news));
+  layout["mutexAt"] = static_cast<uint32_t>(offsetof(Header, mutex));
+  return layout;
+}
+
+}  // namespace
+
+void ExportObjects(Napi::Env env, Napi::Object exports) {
+  exports["initialize"] = Napi::Function::New<Initialize>(env, "initialize");
+  exports["objectOpen"] = Napi::Function::New<Open>(env, "objectOpen");
+  exports["objectClose"] = Napi::Function::New<Close>(env, "objectClose");
+  exports["objectId"] = Napi::Function::New<Id>(env, "objectId");
+  exports["objectRemoveName"] = Napi::Function::New<RemoveName>(env, "objectRemoveName");
+  exports["objectBuffer"] = Napi::Function::New<Buffer>(env, "objectBuffer");
+  exports["bufferDetach"] = Napi::Function::New<Detach>(env, "bufferDetach");
+  exports["wordWait"] = Napi::Function::New<WordWait>(env, "wordWait");
+  exports["wordWake"] = Napi::Function::New<WordWake>(env, "wordWake");
+  exports["watchOpen"] = Napi::Function::New<WatchOpen>(env, "watchOpen");
+  exports["watchWait"] = Napi::Function::New<WatchWait>(env, "watchWait");
+  exports["watchSettle"] = Napi::Function::New<WatchSettle>(env, "watchSettle");
+  exports["watchCancel"] = Napi::Function::New<WatchCancel>(env, "watchCancel");
+  exports["watchClose"] = Napi::Function::New<WatchClose>(env, "watchClose");
+  napi_value add = nullptr;
+  napi_create_function(env, "addFloat64", NAPI_AUTO_LENGTH, AddFloat64, nullptr, &add);
+  exports["addFloat64"] = Napi::Value(env, add);
+  exports["presenceToken"] = Napi::Function::New<PresenceToken>(env, "presenceToken");
+  exports["isPresent"] = Napi::Function::New<IsPresent>(env, "isPresent");
+  exports["layout"] = Layout(env);
+}
+
+}  // namespace shmkit

@@ -1,0 +1,60 @@
+#include "watches.h"
+
+namespace shmkit {
+
+void Watches::Initialize(napi_value on_news) { napi_create_reference(env_, on_news, 1, &on_news_); }
+
+uint32_t Watches::Add(SharedObject* object, os::WaitWord* word) {
+  auto index = static_cast<uint32_t>(slots_.size());
+  if (vacant_.empty()) {
+    slots_.emplace_back();
+  } else {
+    index = vacant_.back();
+    vacant_.pop_back();
+  }
+  // News for a watch that was closed may reach the one that has its number now, and does no harm:
+  // whoever gets it looks, and watches again.
+  slots_[index].thread = std::make_shared<WatchThread>(
+      object, word, [mailbox = mailbox_, index] { mailbox->Post(index); });
+  return index;
+}
+
+void Watches::Close(uint32_t index) {
+  Cancel(index);
+  slots_[index].thread->Quit();
+  slots_[index].thread.reset();
+  vacant_.push_back(index);
+}
+
+bool Watches::Watch(uint32_t index, uint32_t seen, const os::Deadline& until) {
+  if (!mailbox_->is_open()) {
+    napi_value on_news = nullptr;
+    napi_get_reference_value(env_, on_news_, &on_news);
+    if (!mailbox_->Open(env_, on_news)) return false;
+  }
+  Slot& slot = slots_[index];
+  if (!slot.thread->Watch(seen, until)) return false;
+  if (!slot.expecting) mailbox_->Expect(env_);
+  slot.expecting = true;
+  return true;
+}
+
+void Watches::Settle(uint32_t index) {
+  Slot& slot = slots_[index];
+  if (slot.expecting) mailbox_->Unexpect(env_);
+  slot.expecting = false;
+}
+
+void Watches::Cancel(uint32_t index) {
+  Settle(index);
+  slots_[index].thread->Cancel();
+}
+
+void Watches::Leave() {
+  for (const Slot& slot : slots_) {
+    if (slot.thread) slot.thread->Quit();
+  }
+  slots_.clear();
+}
+
+}  // namespace shmkit

@@ -1,0 +1,49 @@
+#include "mapping.h"
+
+namespace shmkit {
+
+bool Mapping::closed() {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  return closed_;
+}
+
+void Mapping::NoteBuffer() {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  shown_ = true;
+  ++buffers_;
+}
+
+void Mapping::DropBuffer() { Drop(&Mapping::buffers_); }
+
+void Mapping::Close() {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  CloseLocked();
+}
+
+void Mapping::Abandon() { Drop(&Mapping::owners_); }
+
+void Mapping::Drop(int Mapping::* count) {
+  bool unused;
+  {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    --(this->*count);
+    unused = owners_ == 0 && buffers_ == 0;
+    if (unused) CloseLocked();
+    if (buffers_ == 0 && grave_) Settle(grave_);
+  }
+  if (unused) delete this;
+}
+
+// Memory that JavaScript never saw needs no grave.
+void Mapping::CloseLocked() {
+  if (closed_) return;
+  closed_ = true;
+  if (!shown_) {
+    os::Unmap(segment_);
+    return;
+  }
+  grave_ = Inter(segment_);
+  if (buffers_ == 0) Settle(grave_);
+}
+
+}  // namespace shmkit

@@ -1,0 +1,54 @@
+// A mapped segment over which ArrayBuffers may have been made.
+//
+// It has one owner, and any number of buffers; whichever goes last frees it. Buffers are freed by
+// the engine, later than they are detached, on threads of its choice, or never (one that was
+// transferred away lives on in foreign hands). Invariants, by number:
+//
+//   P1  After Close no access through any buffer reaches the segment: its range is buried
+//       (core/graveyard.h), or unmapped when no buffer was ever made.
+//   P2  While the owner has not closed it, the memory stays for as long as a buffer shows it, even
+//       when the owner is gone.
+#pragma once
+
+#include <memory>
+#include <mutex>
+
+#include "../os/segment.h"
+#include "graveyard.h"
+
+namespace shmkit {
+
+class Mapping {
+ public:
+  explicit Mapping(const os::Segment& segment) : segment_(segment) {}
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+
+  const os::Segment& segment() const { return segment_; }
+  unsigned char* bytes() const { return static_cast<unsigned char*>(segment_.address); }
+  bool closed();
+
+  void NoteBuffer();
+  // The engine has freed a buffer. Touches no environment.
+  void DropBuffer();
+
+  // Idempotent.
+  void Close();
+  // The owner goes.
+  void Abandon();
+
+ private:
+  ~Mapping() = default;
+  void CloseLocked();
+  void Drop(int Mapping::* count);
+
+  const os::Segment segment_;
+  std::mutex mutex_;  // guards all below
+  int owners_ = 1;
+  int buffers_ = 0;
+  bool shown_ = false;
+  bool closed_ = false;
+  std::shared_ptr<Grave> grave_;
+};
+
+}  // namespace shmkit

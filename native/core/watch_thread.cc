@@ -1,0 +1,80 @@
+#include "watch_thread.h"
+
+#include <chrono>
+#include <system_error>
+#include <thread>
+
+namespace shmkit {
+
+namespace {
+
+// How soon a thread asleep at a word sees that it is not wanted any more (V2).
+constexpr double kSliceMs = 250;
+
+constexpr std::chrono::seconds kIdleLinger{2};
+
+}  // namespace
+
+WatchThread::WatchThread(SharedObject* object, os::WaitWord* word, std::function<void()> notify)
+    : object_(object), word_(word), notify_(std::move(notify)) {
+  object_->AddReference();
+}
+
+WatchThread::~WatchThread() { object_->DropReference(); }
+
+bool WatchThread::Watch(uint32_t seen, const os::Deadline& until) {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  seen_ = seen;
+  until_ = until;
+  state_ = State::kWatching;
+  changed_.notify_all();
+  if (running_) return true;
+  try {
+    std::thread([self = shared_from_this()] { self->Run(); }).detach();
+  } catch (const std::system_error&) {
+    state_ = State::kIdle;
+    return false;
+  }
+  running_ = true;
+  return true;
+}
+
+void WatchThread::Cancel() {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  state_ = State::kIdle;
+}
+
+void WatchThread::Quit() {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  quitting_ = true;
+  changed_.notify_all();
+}
+
+void WatchThread::Run() {
+  std::unique_lock<std::mutex> guard(mutex_);
+  while (!quitting_) {
+    if (state_ == State::kWatching) {
+      Look(guard);
+    } else if (changed_.wait_for(guard, kIdleLinger) == std::cv_status::timeout &&
+               state_ == State::kIdle) {
+      running_ = false;
+      return;
+    }
+  }
+}
+
+// One slice. A client that has seen another value meanwhile is served by the same sleep: the word
+// has to change before anything is new to it, and that wakes whoever sleeps here (os::Waiter W2).
+void WatchThread::Look(std::unique_lock<std::mutex>& guard) {
+  const uint32_t seen = seen_;
+  const os::Deadline slice = until_.Within(kSliceMs);
+  guard.unlock();
+  os::Wait(*word_, seen, slice);
+  guard.lock();
+  if (state_ != State::kWatching || quitting_) return;
+  if (word_->value.load() == seen_ && !until_.passed()) return;
+  state_ = State::kIdle;
+  notify_();
+}
+
+}  // namespace shmkit
