@@ -1,0 +1,31 @@
+/**
+ * An array is handed to another process, which changes it in place. What is sent is its name only:
+ * the numbers stay where they are, in memory that both can see.
+ *
+ *     node -r ts-node/register examples/array-handoff.ts
+ */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { attach, SharedArray } from 'shmkit';
+
+async function main(): Promise<void> {
+  using numbers = SharedArray.create({ from: Int32Array.of(1, 2, 3, 4) });
+  const child = fork(__filename, ['child']);
+  try {
+    child.send(numbers); // as plain data: by its toJSON()
+    const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
+    if (code !== 0) throw new Error(`the child ended by ${signal ?? `code ${code}`}`);
+    console.log(JSON.stringify([...numbers]));
+  } finally {
+    child.kill(); // if it is not it that failed
+    numbers.unlink();
+  }
+}
+
+async function work(): Promise<void> {
+  const [handle] = (await once(process, 'message')) as [ReturnType<SharedArray<'int32'>['toJSON']>];
+  using numbers = attach(handle) as SharedArray<'int32'>;
+  for (let i = 0; i < numbers.length; i++) numbers.array[i]! += 10;
+}
+
+void (process.argv[2] === 'child' ? work() : main());

@@ -1,0 +1,38 @@
+/**
+ * numpy computes on an array that was made here, in the memory where it lies: nothing is copied, not
+ * even sent. Needs python3 with numpy.
+ *
+ *     node -r ts-node/register examples/python/main.ts
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { SharedArray } from 'shmkit';
+
+async function main(): Promise<void> {
+  using numbers = SharedArray.create({ type: 'float64', length: 1_000_001 });
+  try {
+    for (let i = 0; i < numbers.length; i++) numbers.array[i] = i;
+    print('before', numbers);
+    // Python takes no lock. This one keeps other processes of shmkit out meanwhile.
+    await numbers.lock.runExclusive(() => python('normalize.py', numbers.name));
+    print('after', numbers);
+  } finally {
+    numbers.unlink();
+  }
+}
+
+async function python(program: string, ...args: string[]): Promise<void> {
+  // -B: no compiled files among the sources.
+  const words = ['-B', path.join(__dirname, program), ...args];
+  const child = spawn('python3', words, { stdio: 'inherit' });
+  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
+  if (code !== 0) throw new Error(`python3 ended by ${signal ?? `code ${code}`}`);
+}
+
+function print(when: string, { array, length }: SharedArray<'float64'>): void {
+  const [first, middle, last] = [0, (length - 1) / 2, length - 1].map((i) => array[i]!.toFixed(3));
+  console.log(`${when}: ${first} … ${middle} … ${last}`);
+}
+
+void main();

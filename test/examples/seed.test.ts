@@ -1,0 +1,95 @@
+// The small examples, run as a reader runs them.
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+
+const commands = {
+  'ts-node': [path.resolve('node_modules', '.bin', 'ts-node')],
+  'node -r ts-node/register': [process.execPath, '-r', 'ts-node/register'],
+};
+const onLinux = process.platform === 'linux';
+const hasNumpy = spawnSync('python3', ['-c', 'import numpy']).status === 0;
+
+interface Run {
+  readonly code: number | null;
+  readonly output: string;
+  readonly complaints: string;
+}
+
+function begin(command: readonly string[], example: string): ChildProcess {
+  return spawn(command[0]!, [...command.slice(1), path.join('examples', `${example}.ts`)]);
+}
+
+async function end(program: ChildProcess): Promise<Run> {
+  const [output, complaints, [code]] = await Promise.all([
+    text(program.stdout!),
+    text(program.stderr!),
+    once(program, 'close') as Promise<[number | null]>,
+  ]);
+  return { code, output, complaints };
+}
+
+interface Example {
+  readonly name: string;
+  readonly expected: RegExp;
+  /** What it takes; without that, it is skipped. */
+  readonly needs?: { readonly what: string; readonly isThere: boolean };
+}
+
+const examples: Example[] = [
+  {
+    name: 'shared-counter',
+    expected: /^locked: 4 processes counted to 40000\nlock-free: 4 processes counted to 40000\n$/,
+  },
+  { name: 'safe-increment', expected: /^4 processes, 1000 increments each: 4000\n$/ },
+  { name: 'array-handoff', expected: /^\[11,12,13,14\]\n$/ },
+  {
+    name: 'starting-gun',
+    expected: /^4 runners are ready\n(runner [1-4] started \d+\.\d\d ms after the gun\n){4}$/,
+  },
+  {
+    name: 'python/main',
+    expected: new RegExp(
+      '^before: 0.000 … 500000.000 … 1000000.000\n' +
+        'python3 scaled 1000001 numbers in place\n' +
+        'after: -1.732 … 0.000 … 1.732\n$',
+    ),
+    needs: { what: 'python3 with numpy', isThere: hasNumpy },
+  },
+];
+
+for (const { name, expected, needs } of examples) {
+  const without = needs ? ` (skipped where there is no ${needs.what})` : '';
+  describe.runIf(needs?.isThere ?? true)(`the example ${name}${without}`, () => {
+    it.each(Object.entries(commands))('prints its result by %s', async (_, command) => {
+      const { code, output, complaints } = await end(begin(command, name));
+      expect(complaints).toBe('');
+      expect(output).toMatch(expected);
+      expect(code).toBe(0);
+    });
+
+    // That it leaves nothing in /dev/shm is checked around every test.
+    it.runIf(onLinux)('cleans up, and fails, when a child of it is killed', async () => {
+      const program = begin(commands['node -r ts-node/register'], name);
+      const run = end(program);
+      process.kill(await firstChildOf(program), 'SIGKILL');
+      const { code, complaints } = await run;
+      expect(code).toBe(1);
+      // The child may be dead before anything could be sent to it.
+      expect(complaints).toMatch(/ended by SIGKILL|write EPIPE/);
+    });
+  });
+}
+
+/** The id of the first process that a program starts; fails when it ends without. */
+async function firstChildOf({ pid }: ChildProcess): Promise<number> {
+  for (;;) {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+    if (children !== '') return Number.parseInt(children);
+    await delay(1);
+  }
+}

@@ -1,0 +1,41 @@
+"""numpy on a SharedArray: answers commands, one a line, by one line each.
+
+Elements go as the hexadecimal digits of their bytes, so that each keeps all of its bits.
+"""
+
+import json
+import sys
+
+import shmkit_array
+
+shared = None
+
+
+def answer(verb, *args):
+    global shared
+    if verb == "attach":
+        shared = shmkit_array.attach(*args)
+        return [str(shared.array.dtype), shared.array.size]
+    if verb == "read":
+        return shared.array.tobytes().hex()
+    if verb == "write":
+        values = bytes.fromhex(args[0])
+        shared.array[:] = shmkit_array.numpy.frombuffer(values, shared.array.dtype)
+        return None
+    if verb == "reverse":
+        shared.array[:] = shared.array[::-1].copy()
+        return None
+    if verb == "double":
+        shared.array *= 2
+        return None
+    if verb == "close":
+        shared.close()
+        return None
+
+
+for line in sys.stdin:
+    try:
+        said = answer(*json.loads(line))
+    except Exception as error:
+        said = {"error": type(error).__name__, "message": str(error)}
+    print(json.dumps(said), flush=True)
