@@ -1,0 +1,28 @@
+import { ShareableList } from 'shmkit';
+import { expect, it } from 'vitest';
+import { uniqueName } from '../support/names';
+import { storm } from './storm';
+
+it(
+  'a list with a lock counts right and stays whole among the killed',
+  { timeout: 300_000 },
+  async () => {
+    const name = uniqueName('list');
+    const room = 'r'.repeat(1000);
+    // The segment that the fighters meet in cannot have the name of the list.
+    using list = ShareableList.create({ name: `${name}.list`, from: [0, room, room], lock: true });
+    list.set(1, '');
+    await storm({ fixture: 'storm-list', name, fighters: 5, kills: 60 }, (toll) => {
+      expect(toll.inside, 'some kills hit an owner').toBeGreaterThan(0);
+      expect(toll.waiting, 'some kills hit a waiter').toBeGreaterThan(0);
+      const [count, text] = list.toArray() as [number, string];
+      // A kill between a change and its being tallied leaves one more than is known.
+      expect(count).toBeGreaterThanOrEqual(toll.arena.tallied);
+      expect(count).toBeLessThanOrEqual(toll.arena.tallied + toll.kills);
+      expect(text).toBe((text[0] ?? '').repeat(text.length));
+      list.set(1, 'written again');
+      expect(list.at(1)).toBe('written again');
+    });
+    list.unlink();
+  },
+);

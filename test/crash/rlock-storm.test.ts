@@ -1,0 +1,25 @@
+import { NamedRLock } from 'shmkit';
+import { expect, it } from 'vitest';
+import { uniqueName } from '../support/names';
+import { storm } from './storm';
+
+it(
+  'a re-entrant lock goes on from one killed owner to the next',
+  { timeout: 300_000 },
+  async () => {
+    const name = uniqueName('storm');
+    using lock = NamedRLock.create({ name });
+    await storm({ fixture: 'storm-rlock', name, fighters: 5, kills: 60 }, (toll) => {
+      expect(toll.inside, 'some kills hit an owner').toBeGreaterThan(0);
+      expect(toll.waiting, 'some kills hit a waiter').toBeGreaterThan(0);
+      expect(toll.arena.abandoned, 'the next owner is told').toBeGreaterThan(0);
+      // Whoever was last died holding it, or not: either way the lock is to be had.
+      lock.acquireSync().release();
+      const guard = lock.acquireSync();
+      expect([guard.abandoned, lock.depth]).toEqual([false, 1]);
+      guard.release();
+      expect([lock.depth, lock.locked]).toEqual([0, false]);
+    });
+    lock.unlink();
+  },
+);

@@ -1,0 +1,23 @@
+import { NamedRWLock } from 'shmkit';
+import { expect, it } from 'vitest';
+import { uniqueName } from '../support/names';
+import { storm } from './storm';
+
+/** So few that those who come find room only where the dead made it. */
+const participants = 6;
+
+it('a lock of readers and writers outlives both', { timeout: 300_000 }, async () => {
+  const name = uniqueName('storm');
+  using lock = NamedRWLock.create({ name, participants });
+  await storm({ fixture: 'storm-rwlock', name, fighters: 5, kills: 80 }, (toll) => {
+    expect(toll.inside, 'some kills hit an owner').toBeGreaterThan(0);
+    expect(toll.waiting, 'some kills hit a waiter').toBeGreaterThan(0);
+    expect(toll.arena.abandoned, 'the next writer is told').toBeGreaterThan(0);
+    lock.acquireWriteSync().release();
+    const guard = lock.acquireWriteSync();
+    expect([guard.abandoned, lock.readers, lock.writing]).toEqual([false, 0, true]);
+    guard.release();
+    expect([lock.readers, lock.writing]).toEqual([0, false]);
+  });
+  lock.unlink();
+});

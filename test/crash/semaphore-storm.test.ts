@@ -1,0 +1,28 @@
+import { NamedSemaphore } from 'shmkit';
+import { expect, it } from 'vitest';
+import { uniqueName } from '../support/names';
+import { storm } from './storm';
+
+const permits = 2;
+/** So few that those who come find room only where the dead made it. */
+const participants = 6;
+
+it('a semaphore gets all permits of the killed back', { timeout: 300_000 }, async () => {
+  const name = uniqueName('storm');
+  using semaphore = NamedSemaphore.create({
+    name,
+    value: permits,
+    max: permits,
+    participants,
+  });
+  await storm({ fixture: 'storm-semaphore', name, fighters: 5, kills: 80 }, async (toll) => {
+    expect(toll.inside, 'some kills hit an owner').toBeGreaterThan(0);
+    expect(toll.waiting, 'some kills hit a waiter').toBeGreaterThan(0);
+    const guards = [semaphore.acquireSync(), await semaphore.acquire()];
+    expect(semaphore.value).toBe(0);
+    expect(semaphore.tryAcquire()).toBeNull();
+    for (const guard of guards) guard.release();
+    expect(semaphore.value).toBe(permits);
+  });
+  semaphore.unlink();
+});
