@@ -2,10 +2,18 @@ import path from 'node:path';
 
 /** What a row may measure; each is a column or a line of the table. */
 export type Name =
-  'shmkit' | 'C' | 'CPython' | 'CPython, with' | 'ordinary memory' | 'child.send' | 'empty module';
+  | 'shmkit'
+  | 'C'
+  | 'CPython'
+  | 'CPython, with'
+  | 'CPython, lock=False'
+  | 'ems'
+  | 'ordinary memory'
+  | 'child.send'
+  | 'empty module';
 
 /** What a contender is run by. */
-export type Tool = 'node' | 'cc' | 'python3';
+export type Tool = 'node' | 'cc' | 'python3' | 'ems';
 
 /** A program that does a row's work and prints the nanoseconds that one operation took. */
 export interface Contender {
@@ -23,13 +31,16 @@ export const prefix = `shmkit-bench-${process.pid}`;
 /** What is built and written goes here. */
 export const outDirectory = path.join(__dirname, '..', 'out', 'bench');
 
+/** Where the packages are installed that stand beside. */
+export const packagesDirectory = path.join(__dirname, 'packages');
+
 /** A program of bench/children, which gets the prefix by its environment. */
 export function node(child: string, ...args: (string | number)[]): Contender {
   const file = path.join(outDirectory, 'children', `${child}.js`);
   return { tool: 'node', args: [file, ...args.map(String)] };
 }
 
-/** A row of baseline.c. */
+/** A row of bench/baseline. */
 export function c(row: string, count: number): Contender {
   return { tool: 'cc', args: [row, String(count), prefix] };
 }
@@ -40,4 +51,9 @@ export function python(row: string, count: number): Contender {
     tool: 'python3',
     args: [path.join(__dirname, 'peers.py'), row, String(count), prefix],
   };
+}
+
+/** An operation of the npm package ems, which gets a child of its own. */
+export function ems(operation: string, count: number): Contender {
+  return { ...node('ems', packagesDirectory, operation, count), tool: 'ems' };
 }

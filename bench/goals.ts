@@ -32,6 +32,10 @@ export function timesAsFastAs(factor: number, against: Name): Goal {
   };
 }
 
+export function aheadOf(against: Name): Goal {
+  return { ...timesAsFastAs(1, against), text: `ahead of ${against}`, met: (ratio) => ratio > 1 };
+}
+
 export function within(nanoseconds: number): Goal {
   return {
     text: `≤ ${duration(nanoseconds)}`,

@@ -6,12 +6,19 @@ python3 peers.py <row> <count> [prefix of names] prints the nanoseconds of one o
 import multiprocessing
 import sys
 import time
-from multiprocessing.shared_memory import SharedMemory
+from multiprocessing.shared_memory import ShareableList, SharedMemory
 from time import perf_counter_ns as now
 
 SIZE = 4096
 PROCESSES = 4
+ELEMENTS = 1000
+ITEMS = 100
 context = multiprocessing.get_context("fork")
+
+
+def expect(what, found, expected):
+    if found != expected:
+        sys.exit(f"{what}: {found} and not {expected}")
 
 
 def lock(count, _prefix):
@@ -30,6 +37,26 @@ def lock_with(count, _prefix):
         with mutex:
             pass
     return (now() - start) / count
+
+
+def semaphore(count, _prefix):
+    permits = context.Semaphore(1)
+    start = now()
+    for _ in range(count):
+        permits.acquire()
+        permits.release()
+    return (now() - start) / count
+
+
+def rlock(count, _prefix):
+    """Held once all the time: each turn enters it again."""
+    mutex = context.RLock()
+    with mutex:
+        start = now()
+        for _ in range(count):
+            mutex.acquire()
+            mutex.release()
+        return (now() - start) / count
 
 
 def increment_in_child(value, ready, begin, starts, ends, process, count):
@@ -64,9 +91,204 @@ def increment(count, _prefix):
     for child in children:
         child.join()
     total = count * PROCESSES
-    if value.value != total:
-        sys.exit(f"increments were lost: {total - value.value}")
+    expect("increments", value.value, total)
     return (max(ends) - min(starts)) / total
+
+
+# Processes that wait for each other: the two sides of a round trip, for each thing to wait by.
+
+
+def event_sides():
+    ping, pong = context.Event(), context.Event()
+
+    def there():
+        ping.set()
+        pong.wait()
+        pong.clear()
+
+    def back():
+        ping.wait()
+        ping.clear()
+        pong.set()
+
+    return there, back
+
+
+def semaphore_sides():
+    ping, pong = context.Semaphore(0), context.Semaphore(0)
+
+    def there():
+        ping.release()
+        pong.acquire()
+
+    def back():
+        ping.acquire()
+        pong.release()
+
+    return there, back
+
+
+def condition_sides():
+    condition = context.Condition()
+    turn = context.Value("i", 0, lock=False)
+
+    def there():
+        with condition:
+            turn.value = 1
+            condition.notify()
+            condition.wait_for(lambda: turn.value == 0)
+
+    def back():
+        with condition:
+            condition.wait_for(lambda: turn.value == 1)
+            turn.value = 0
+            condition.notify()
+
+    return there, back
+
+
+def ping_pong(sides):
+    def measure(count, _prefix):
+        there, back = sides()
+        uncounted = count // 10 + 1
+        trips = context.Value("i", 0, lock=False)
+
+        def answer():
+            for _ in range(uncounted + count):
+                trips.value += 1
+                back()
+
+        child = context.Process(target=answer, daemon=True)
+        child.start()
+        for _ in range(uncounted):
+            there()
+        start = now()
+        for _ in range(count):
+            there()
+        end = now()
+        expect("trips", trips.value, uncounted + count)
+        child.join()
+        return (end - start) / count
+
+    return measure
+
+
+def barrier(count, _prefix):
+    meeting = context.Barrier(PROCESSES)
+    came = context.Array("i", PROCESSES, lock=False)
+
+    def attend(process, rounds):
+        for _ in range(rounds):
+            came[process] += 1
+            meeting.wait()
+
+    uncounted = count // 10 + 1
+    children = [
+        context.Process(target=attend, args=(process, uncounted + count), daemon=True)
+        for process in range(1, PROCESSES)
+    ]
+    for child in children:
+        child.start()
+    attend(0, uncounted)
+    start = now()
+    attend(0, count)
+    end = now()
+    expect("rounds", list(came), [uncounted + count] * PROCESSES)
+    for child in children:
+        child.join()
+    return (end - start) / count
+
+
+def add(typecode, delta):
+    def measure(count, _prefix):
+        value = context.Value(typecode, 0)
+        start = now()
+        for _ in range(count):
+            with value.get_lock():
+                value.value += delta
+        end = now()
+        expect("sum", value.value, count * delta)
+        return (end - start) / count
+
+    return measure
+
+
+def value_read(lock):
+    def measure(count, _prefix):
+        value = context.Value("i", 1, lock=lock)
+        start = now()
+        for _ in range(count):
+            value.value
+        return (now() - start) / count
+
+    return measure
+
+
+def value_write(lock):
+    def measure(count, _prefix):
+        value = context.Value("i", 0, lock=lock)
+        start = now()
+        for turn in range(count):
+            value.value = turn
+        end = now()
+        expect("value", value.value, count - 1)
+        return (end - start) / count
+
+    return measure
+
+
+def array_at(lock):
+    def measure(count, _prefix):
+        array = context.Array("d", ELEMENTS, lock=lock)
+        start = now()
+        for _ in range(count // ELEMENTS):
+            for index in range(ELEMENTS):
+                array[index]
+        return (now() - start) / (count // ELEMENTS * ELEMENTS)
+
+    return measure
+
+
+def array_set(lock):
+    def measure(count, _prefix):
+        array = context.Array("d", ELEMENTS, lock=lock)
+        start = now()
+        for _ in range(count // ELEMENTS):
+            for index in range(ELEMENTS):
+                array[index] = index
+        end = now()
+        expect("elements", list(array), list(range(ELEMENTS)))
+        return (end - start) / (count // ELEMENTS * ELEMENTS)
+
+    return measure
+
+
+def list_get(count, prefix):
+    items = ShareableList(range(ITEMS), name=f"{prefix}-python")
+    try:
+        start = now()
+        for _ in range(count // ITEMS):
+            for index in range(ITEMS):
+                items[index]
+        return (now() - start) / (count // ITEMS * ITEMS)
+    finally:
+        items.shm.close()
+        items.shm.unlink()
+
+
+def list_set(count, prefix):
+    items = ShareableList([0] * ITEMS, name=f"{prefix}-python")
+    try:
+        start = now()
+        for _ in range(count // ITEMS):
+            for index in range(ITEMS):
+                items[index] = index
+        end = now()
+        expect("elements", list(items), list(range(ITEMS)))
+        return (end - start) / (count // ITEMS * ITEMS)
+    finally:
+        items.shm.close()
+        items.shm.unlink()
 
 
 def create(count, prefix):
@@ -93,7 +315,26 @@ def attach(count, prefix):
 ROWS = {
     "lock": lock,
     "lock-with": lock_with,
+    "semaphore": semaphore,
+    "rlock": rlock,
     "increment": increment,
+    "event": ping_pong(event_sides),
+    "semaphore-trip": ping_pong(semaphore_sides),
+    "condition": ping_pong(condition_sides),
+    "barrier": barrier,
+    "add-int32": add("i", 1),
+    "add-int64": add("q", 1),
+    "add-float64": add("d", 0.5),
+    "value-read": value_read(True),
+    "value-read-unlocked": value_read(False),
+    "value-write": value_write(True),
+    "value-write-unlocked": value_write(False),
+    "array-at": array_at(True),
+    "array-at-unlocked": array_at(False),
+    "array-set": array_set(True),
+    "array-set-unlocked": array_set(False),
+    "list-get": list_get,
+    "list-set": list_set,
     "create": create,
     "attach": attach,
 }

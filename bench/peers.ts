@@ -1,11 +1,12 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { median } from 'simple-statistics';
 import { ModuleKind, ScriptTarget, transpileModule } from 'typescript';
-import { outDirectory, prefix, type Contender, type Tool } from './contenders';
+import { outDirectory, packagesDirectory, prefix, type Contender, type Tool } from './contenders';
 
 const root = path.join(__dirname, '..');
 const baseline = path.join(outDirectory, 'baseline');
@@ -20,7 +21,7 @@ export type Found =
 
 export type Tools = Readonly<Record<Tool, Found>>;
 
-/** Builds the programs and looks for Python. What is missing is told and left out. */
+/** Builds the programs and looks for Python and for packages. What is missing is told and left out. */
 export function findTools(): Tools {
   mkdirSync(path.join(outDirectory, 'children'), { recursive: true });
   writeFileSync(emptyModule, '');
@@ -29,6 +30,7 @@ export function findTools(): Tools {
     node: { command: process.execPath, version: process.version },
     cc: compileBaseline(),
     python3: findPython(),
+    ems: findEms(),
   };
 }
 
@@ -45,14 +47,17 @@ function compileChildren(): void {
 
 function compileBaseline(): Found {
   if (process.platform !== 'linux') {
-    return { missing: 'bench/baseline.c is written for Linux' };
+    return { missing: 'bench/baseline is written for Linux' };
   }
+  const directory = path.join(__dirname, 'baseline');
+  const sources = readdirSync(directory)
+    .filter((file) => file.endsWith('.c'))
+    .map((file) => path.join(directory, file));
   try {
-    const source = path.join(__dirname, 'baseline.c');
-    execFileSync('cc', ['-O2', '-pthread', '-o', baseline, source], { stdio: 'pipe' });
+    execFileSync('cc', ['-O2', '-pthread', '-o', baseline, ...sources], { stdio: 'pipe' });
     return { command: baseline, version: firstLine('cc') };
   } catch (error) {
-    return { missing: `cc does not build bench/baseline.c: ${reason(error)}` };
+    return { missing: `cc does not build bench/baseline: ${reason(error)}` };
   }
 }
 
@@ -61,6 +66,25 @@ function findPython(): Found {
     return { command: 'python3', version: firstLine('python3') };
   } catch (error) {
     return { missing: `python3 does not run: ${reason(error)}` };
+  }
+}
+
+/**
+ * It compiles itself when it is installed. So it is none of the package's own devDependencies, which
+ * are to be installed where there is nothing to compile with, too.
+ */
+function findEms(): Found {
+  if (process.platform === 'win32') return { missing: 'ems is written for POSIX systems' };
+  try {
+    const require = createRequire(path.join(packagesDirectory, 'package.json'));
+    require('ems');
+    const { version } = require('ems/package.json') as { version: string };
+    return { command: process.execPath, version };
+  } catch (error) {
+    const [line] = reason(error).split('\n', 1);
+    return {
+      missing: `ems does not load (npm ci --prefix bench/packages installs it): ${line ?? ''}`,
+    };
   }
 }
 

@@ -1,5 +1,30 @@
-import { NamedLock, SharedMemory } from 'shmkit';
+import {
+  NamedBarrier,
+  NamedCondition,
+  NamedEvent,
+  NamedLock,
+  NamedRLock,
+  NamedRWLock,
+  NamedSemaphore,
+  SharedArray,
+  SharedMemory,
+  SharedValue,
+  type Kind,
+} from 'shmkit';
 import { prefix } from './contenders';
+
+const classes: Record<Kind, { unlink(name: string): void }> = {
+  memory: SharedMemory,
+  lock: NamedLock,
+  rlock: NamedRLock,
+  semaphore: NamedSemaphore,
+  event: NamedEvent,
+  condition: NamedCondition,
+  barrier: NamedBarrier,
+  rwlock: NamedRWLock,
+  value: SharedValue,
+  array: SharedArray,
+};
 
 /** Unlinks whatever contenders have left behind: those that were killed, or failed. */
 export function sweep(): void {
@@ -8,8 +33,7 @@ export function sweep(): void {
   for (const { kind, name } of SharedMemory.list()) {
     if (!name.startsWith(`${prefix}-`)) continue;
     try {
-      if (kind === 'lock') NamedLock.unlink(name);
-      else SharedMemory.unlink(name);
+      classes[kind].unlink(name);
     } catch (error) {
       console.error(error);
     }

@@ -16,6 +16,13 @@ export function report(nanoseconds: number): void {
   console.log(nanoseconds);
 }
 
+/** The work was done, or the figure is worth nothing. */
+export function expect(what: string, found: unknown, expected: unknown): void {
+  if (found !== expected) {
+    throw new Error(`${what}: ${String(found)} and not ${String(expected)}`);
+  }
+}
+
 const nobodyWakes = new Int32Array(new SharedArrayBuffer(4));
 
 /** Blocks the thread. */
@@ -28,19 +35,31 @@ export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
-/** A tenth of the work first, for the compiler to see what it is about. */
+/** How much comes first and is not timed, for the compiler to see what the work is about. */
+export function warmUpOf(count: number): number {
+  return Math.ceil(count / 10);
+}
+
 export function perOperation(count: number, repeat: (count: number) => void): number {
-  repeat(Math.ceil(count / 10));
+  repeat(warmUpOf(count));
   const start = now();
   repeat(count);
   return Number(now() - start) / count;
+}
+
+/** The same, of elements that one call after another goes through, all of them each time. */
+export function perElement(count: number, length: number, pass: () => void): number {
+  const perPass = perOperation(count / length, (passes) => {
+    for (let i = 0; i < passes; i++) pass();
+  });
+  return perPass / length;
 }
 
 export async function perOperationAsync(
   count: number,
   repeat: (count: number) => Promise<void>,
 ): Promise<number> {
-  await repeat(Math.ceil(count / 10));
+  await repeat(warmUpOf(count));
   const start = now();
   await repeat(count);
   return Number(now() - start) / count;

@@ -1,8 +1,8 @@
 import { c, node, python } from '../contenders';
-import { atMostTimes, timesAsFastAs, told } from '../goals';
+import { aheadOf, atMostTimes, timesAsFastAs, told } from '../goals';
 import type { Row } from './row';
 
-/** A lock that several processes want. */
+/** What several processes want. */
 export const contentionRows: Row[] = [
   {
     id: 'handover',
@@ -20,10 +20,30 @@ export const contentionRows: Row[] = [
     id: 'increment',
     title: '4 processes × a locked increment',
     contenders: {
-      shmkit: node('increments', 500_000),
+      shmkit: node('increments', 'lock', 500_000),
       C: c('increment', 1_000_000),
       CPython: python('increment', 30_000),
     },
     goals: [atMostTimes(2, 'C'), timesAsFastAs(15, 'CPython')],
+  },
+  {
+    id: 'increment-add',
+    title: '4 processes × SharedValue add(); C: a locked add',
+    contenders: {
+      shmkit: node('increments', 'add', 1_000_000),
+      C: c('increment-add', 5_000_000),
+      CPython: python('increment', 30_000),
+    },
+    goals: [atMostTimes(3, 'C'), aheadOf('CPython')],
+  },
+  {
+    id: 'increment-update',
+    title: '4 processes × SharedValue update(); C: lock, add 1, unlock',
+    contenders: {
+      shmkit: node('increments', 'update', 500_000),
+      C: c('increment', 1_000_000),
+      CPython: python('increment', 30_000),
+    },
+    goals: [told('C'), told('CPython')],
   },
 ];

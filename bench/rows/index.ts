@@ -1,14 +1,20 @@
 import { contentionRows } from './contention';
 import { fillingRows } from './filling';
+import { listRows } from './lists';
 import { loadingRows } from './loading';
 import { lockRows } from './locks';
 import { roundTripRows } from './round-trips';
 import type { Row } from './row';
 import { segmentRows } from './segments';
+import { valueRows } from './values';
+import { waitingRows } from './waiting';
 
 export const rows: readonly Row[] = [
   ...lockRows,
   ...contentionRows,
+  ...waitingRows,
+  ...valueRows,
+  ...listRows,
   ...segmentRows,
   ...fillingRows,
   ...roundTripRows,

@@ -1,8 +1,8 @@
 import { c, node, python } from '../contenders';
-import { atMostTimes, timesAsFastAs, within } from '../goals';
+import { atMostTimes, timesAsFastAs, told, within } from '../goals';
 import type { Row } from './row';
 
-/** A lock that nobody else wants. */
+/** Locks and permits that nobody else wants. */
 export const lockRows: Row[] = [
   {
     id: 'lock',
@@ -26,5 +26,34 @@ export const lockRows: Row[] = [
     title: 'await acquire() + release',
     contenders: { shmkit: node('lock-pairs', 'acquire', 500_000) },
     goals: [within(1000)],
+  },
+  {
+    id: 'semaphore',
+    title: 'semaphore acquireSync + release',
+    contenders: {
+      shmkit: node('sync-pairs', 'semaphore', 500_000),
+      C: c('semaphore', 5_000_000),
+      CPython: python('semaphore', 1_000_000),
+    },
+    goals: [told('C'), told('CPython')],
+  },
+  {
+    id: 'rlock',
+    title: 'RLock, re-entered: acquireSync + release',
+    contenders: {
+      shmkit: node('sync-pairs', 'rlock', 3_000_000),
+      C: c('rlock', 10_000_000),
+      CPython: python('rlock', 1_000_000),
+    },
+    goals: [told('C'), told('CPython')],
+  },
+  {
+    id: 'rwlock-read',
+    title: 'RWLock acquireReadSync + release',
+    contenders: {
+      shmkit: node('sync-pairs', 'rwlock-read', 500_000),
+      C: c('rwlock-read', 5_000_000),
+    },
+    goals: [told('C')],
   },
 ];

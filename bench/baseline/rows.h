@@ -1,0 +1,17 @@
+// The rows, by theme: a function each that does its work `count` times and reports.
+#pragma once
+
+typedef void Row(int count);
+
+// locks.c: what nobody else wants
+Row LockPairs, RecursivePairs, ReadLockPairs, SemaphorePairs, LockedAdditions;
+// contention.c: what several processes want
+Row Handovers, LockedIncrements, AtomicIncrements;
+// waiting.c: processes that wait for each other
+Row PingPong, BarrierRounds;
+// values.c
+Row AddInt32, AddInt64, AddFloat64, ReadValue, WriteValue, ReadElements, WriteElements;
+// segments.c
+Row Creations, Attachments;
+// filling.c
+Row FillBytes, FillDoubles, Copy;

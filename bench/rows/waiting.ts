@@ -1,0 +1,43 @@
+import { c, node, python, type Contender } from '../contenders';
+import { atMostTimes, told, type Goal } from '../goals';
+import type { Row } from './row';
+
+const trips = 10_000;
+const rounds = 5000;
+
+/** Two rows: both processes block in wait, or both await. */
+function pingPong(what: string, peer: Contender): Row[] {
+  const row = (way: string, how: string, goal: Goal): Row => ({
+    id: `ping-${way}`,
+    title: `${what} ping-pong, ${how}; C: futex`,
+    contenders: {
+      shmkit: node('ping-pong', way, trips),
+      C: c('ping-pong', trips),
+      CPython: peer,
+    },
+    goals: [goal, told('CPython')],
+  });
+  return [row(what, 'sync', atMostTimes(2, 'C')), row(`${what}-async`, 'async', told('C'))];
+}
+
+function barrier(id: string, way: string): Row {
+  return {
+    id,
+    title: `barrier of 4 processes, a round, ${way}()`,
+    contenders: {
+      shmkit: node('barrier', way, rounds),
+      C: c('barrier', rounds),
+      CPython: python('barrier', 1000),
+    },
+    goals: [told('C'), told('CPython')],
+  };
+}
+
+/** Processes that wait for each other. */
+export const waitingRows: Row[] = [
+  ...pingPong('event', python('event', 3000)),
+  ...pingPong('semaphore', python('semaphore-trip', trips)),
+  ...pingPong('condition', python('condition', 5000)),
+  barrier('barrier', 'waitSync'),
+  barrier('barrier-async', 'wait'),
+];
