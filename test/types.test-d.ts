@@ -1,17 +1,40 @@
 import { assertType, describe, expectTypeOf, it } from 'vitest';
 import {
+  NamedBarrier,
+  NamedCondition,
+  NamedEvent,
   NamedLock,
+  NamedRLock,
+  NamedRWLock,
+  NamedSemaphore,
   ShareableList,
+  SharedArray,
   SharedMemory,
   SharedMemoryError,
+  SharedValue,
   attach,
+  type Attached,
+  type ElementOf,
+  type ElementType,
   type ErrorCode,
   type Handle,
+  type Lock,
   type LockGuard,
+  type NamedBarrierHandle,
+  type NamedConditionHandle,
+  type NamedEventHandle,
   type NamedLockHandle,
+  type NamedRLockHandle,
+  type NamedRWLockHandle,
+  type NamedSemaphoreHandle,
+  type RLockGuard,
+  type RWLockGuard,
+  type SemaphoreGuard,
   type ShareableListHandle,
   type ShareableValue,
+  type SharedArrayHandle,
   type SharedMemoryHandle,
+  type SharedValueHandle,
 } from 'shmkit';
 
 describe('SharedMemory', () => {
@@ -91,13 +114,217 @@ describe('ShareableList', () => {
   });
 });
 
+describe('element types', () => {
+  it('are numpy’s, and of 64 bits a bigint', () => {
+    expectTypeOf<ElementOf<'int64' | 'uint64'>>().toEqualTypeOf<bigint>();
+    expectTypeOf<ElementOf<'int8' | 'uint32' | 'float32' | 'float64'>>().toEqualTypeOf<number>();
+    expectTypeOf<ElementOf<ElementType>>().toEqualTypeOf<number | bigint>();
+    // @ts-expect-error no such type
+    assertType<ElementType>('int128');
+  });
+});
+
+describe('SharedValue', () => {
+  it('has values of its type', () => {
+    const int = SharedValue.create({ type: 'int32', value: 1 });
+    expectTypeOf(int).toEqualTypeOf<SharedValue<'int32'>>();
+    expectTypeOf(int.type).toEqualTypeOf<'int32'>();
+    expectTypeOf(int.value).toEqualTypeOf<number>();
+    expectTypeOf(int.add(1)).toEqualTypeOf<number>();
+    const big = SharedValue.open('x', { type: 'int64', value: 1n });
+    expectTypeOf(big.value).toEqualTypeOf<bigint>();
+    expectTypeOf(big.add(1n)).toEqualTypeOf<bigint>();
+    expectTypeOf(big.exchange(1n)).toEqualTypeOf<bigint>();
+    expectTypeOf(big.compareExchange(1n, 2n)).toEqualTypeOf<bigint>();
+    expectTypeOf(big.update((value) => value + 1n)).toEqualTypeOf<bigint>();
+    expectTypeOf(big.wait(1n, { timeout: 1 })).toEqualTypeOf<Promise<bigint>>();
+    expectTypeOf(big.waitSync(1n)).toEqualTypeOf<bigint>();
+    big.value = 2n;
+    // @ts-expect-error a number where a bigint belongs
+    big.value = 2;
+    // @ts-expect-error a bigint where a number belongs
+    int.add(1n);
+    // @ts-expect-error a number where a bigint belongs
+    SharedValue.create({ type: 'uint64', value: 1 });
+    // @ts-expect-error what it becomes is a number
+    int.update((value) => `${value}`);
+    // @ts-expect-error what is waited for is a bigint
+    big.waitSync(1);
+    // @ts-expect-error no such type
+    SharedValue.create({ type: 'int' });
+    // @ts-expect-error a type is needed
+    SharedValue.create({ value: 1 });
+  });
+
+  it('is attached to by name, of any type or the one that is asked for', () => {
+    expectTypeOf(SharedValue.attach('x', { type: 'uint8' })).toEqualTypeOf<SharedValue<'uint8'>>();
+    expectTypeOf(SharedValue.attach('x').value).toEqualTypeOf<number | bigint>();
+    expectTypeOf(SharedValue.attach('x').toJSON()).toEqualTypeOf<SharedValueHandle>();
+    expectTypeOf(SharedValue.attach('x').lock).toEqualTypeOf<Lock>();
+    expectTypeOf(SharedValue.attach('x').lock.acquireSync()).toEqualTypeOf<LockGuard>();
+    expectTypeOf<SharedValue>().toExtend<Disposable>();
+    // @ts-expect-error its parts are not to be assigned
+    SharedValue.attach('x').type = 'int8';
+    // @ts-expect-error it is made by its static methods
+    new SharedValue('x');
+  });
+});
+
+describe('SharedArray', () => {
+  it('has elements of its type', () => {
+    const array = SharedArray.create({ type: 'float64', length: 3 });
+    expectTypeOf(array.array).toEqualTypeOf<Float64Array<ArrayBuffer>>();
+    expectTypeOf(array.slice(1)).toEqualTypeOf<Float64Array<ArrayBuffer>>();
+    expectTypeOf(array.at(-1)).toEqualTypeOf<number | undefined>();
+    expectTypeOf([...array]).toEqualTypeOf<number[]>();
+    expectTypeOf(array.fill(1)).toExtend<SharedArray<'float64'>>();
+    const big = SharedArray.open('x', { type: 'uint64', length: 3 });
+    expectTypeOf(big.array).toEqualTypeOf<BigUint64Array<ArrayBuffer>>();
+    expectTypeOf(big.at(0)).toEqualTypeOf<bigint | undefined>();
+    expectTypeOf([...big]).toEqualTypeOf<bigint[]>();
+    expectTypeOf(big.add(0, 1n)).toEqualTypeOf<bigint>();
+    expectTypeOf(big.update(0, (value) => value * 2n)).toEqualTypeOf<bigint>();
+    big.set(0, 1n);
+    big.set([1n, 2n], 1);
+    // @ts-expect-error a number where a bigint belongs
+    big.set(0, 1);
+    // @ts-expect-error numbers where bigints belong
+    big.set([1, 2]);
+    // @ts-expect-error a number where a bigint belongs
+    big.fill(0);
+    // @ts-expect-error an array has its length
+    array.length = 5;
+    // @ts-expect-error the typed array is not to be replaced
+    array.array = new Float64Array(3);
+  });
+
+  it('is made of a length or of elements, and not of both', () => {
+    expectTypeOf(SharedArray.create({ type: 'int64', from: [1n, 2n] })).toEqualTypeOf<
+      SharedArray<'int64'>
+    >();
+    assertType(SharedArray.create({ type: 'int8', from: new Set([1, 2]), name: 'x', mode: 0o600 }));
+    assertType<SharedArray>(SharedArray.create({ from: Float32Array.of(1) }));
+    // @ts-expect-error numbers where bigints belong
+    SharedArray.create({ type: 'int64', from: [1, 2] });
+    // @ts-expect-error a length or elements
+    SharedArray.create({ type: 'int8' });
+    // @ts-expect-error a length or elements
+    SharedArray.create({ type: 'int8', length: 1, from: [1] });
+    // @ts-expect-error a type is needed where the elements are no typed array
+    SharedArray.create({ from: [1, 2] });
+    // @ts-expect-error both are needed
+    SharedArray.open('x', { type: 'int8' });
+    // @ts-expect-error a misspelt option
+    SharedArray.attach('x', { size: 1 });
+    expectTypeOf(SharedArray.attach('x').toJSON()).toEqualTypeOf<SharedArrayHandle>();
+    expectTypeOf<SharedArray>().toExtend<Disposable>();
+    expectTypeOf<SharedArray<'int8'>>().toExtend<Iterable<number>>();
+  });
+});
+
+describe('what is acquired', () => {
+  it('comes as a guard of its own class', () => {
+    const rlock = NamedRLock.open('x', { mode: 0o600 });
+    expectTypeOf(rlock.acquireSync()).toEqualTypeOf<RLockGuard>();
+    expectTypeOf(rlock.acquire({ timeout: 1 })).toEqualTypeOf<Promise<RLockGuard>>();
+    expectTypeOf(rlock.tryAcquire()).toEqualTypeOf<RLockGuard | null>();
+    expectTypeOf(rlock.depth).toEqualTypeOf<number>();
+    expectTypeOf(rlock.runExclusiveSync((guard) => guard)).toEqualTypeOf<RLockGuard>();
+    expectTypeOf(rlock.runExclusive(() => Promise.resolve(1))).toEqualTypeOf<Promise<number>>();
+
+    const semaphore = NamedSemaphore.create({ value: 2, max: 3, robust: false, participants: 4 });
+    expectTypeOf(semaphore.acquireSync()).toEqualTypeOf<SemaphoreGuard>();
+    expectTypeOf(semaphore.acquire()).toEqualTypeOf<Promise<SemaphoreGuard>>();
+    expectTypeOf(semaphore.tryAcquire()).toEqualTypeOf<SemaphoreGuard | null>();
+    expectTypeOf(semaphore.max).toEqualTypeOf<number | undefined>();
+
+    const lock = NamedRWLock.open('x');
+    expectTypeOf(lock.acquireReadSync()).toEqualTypeOf<RWLockGuard>();
+    expectTypeOf(lock.acquireWrite()).toEqualTypeOf<Promise<RWLockGuard>>();
+    expectTypeOf(lock.tryAcquireWrite()).toEqualTypeOf<RWLockGuard | null>();
+    expectTypeOf(lock.acquireReadSync().mode).toEqualTypeOf<'read' | 'write'>();
+
+    for (const guard of [rlock.acquireSync(), semaphore.acquireSync(), lock.acquireReadSync()]) {
+      expectTypeOf(guard).toExtend<Disposable>();
+    }
+    // @ts-expect-error a blocking call can't be aborted
+    semaphore.acquireSync({ signal: AbortSignal.timeout(1) });
+    // @ts-expect-error a guard comes from acquiring
+    lock.acquireReadSync().abandoned = true;
+    // @ts-expect-error a misspelt option
+    NamedSemaphore.create({ values: 1 });
+    // @ts-expect-error the locks take part in nothing by number
+    NamedRLock.create({ participants: 1 });
+  });
+});
+
+describe('what is waited for', () => {
+  it('comes as what it is', () => {
+    const event = NamedEvent.open('x');
+    expectTypeOf(event.wait({ timeout: 1, signal: AbortSignal.timeout(1) })).toEqualTypeOf<
+      Promise<void>
+    >();
+    expectTypeOf(() => event.waitSync()).returns.toBeVoid();
+    expectTypeOf(event.isSet).toEqualTypeOf<boolean>();
+
+    const condition = NamedCondition.open('x', { participants: 5 });
+    expectTypeOf(condition.lock).toEqualTypeOf<Lock>();
+    expectTypeOf(condition.wait()).toEqualTypeOf<Promise<void>>();
+    expectTypeOf(condition.waitFor(() => 'x')).toEqualTypeOf<Promise<string>>();
+    expectTypeOf(condition.waitForSync(() => 1)).toEqualTypeOf<number>();
+    expectTypeOf(condition.notify(2)).toEqualTypeOf<number>();
+    expectTypeOf(condition.notifyAll()).toEqualTypeOf<number>();
+
+    const barrier = NamedBarrier.open('x', { parties: 2, action: () => Promise.resolve(1) });
+    expectTypeOf(barrier.wait()).toEqualTypeOf<Promise<number>>();
+    expectTypeOf(barrier.waitSync({ timeout: 5 })).toEqualTypeOf<number>();
+    expectTypeOf(barrier.broken).toEqualTypeOf<boolean>();
+    // @ts-expect-error it is for a number of parties
+    NamedBarrier.create({ name: 'x' });
+    // @ts-expect-error one that is there has its number of parties
+    NamedBarrier.attach('x', { parties: 2 });
+    // @ts-expect-error a blocking call can't be aborted
+    event.waitSync({ signal: AbortSignal.timeout(1) });
+    // @ts-expect-error an event is set by its method
+    event.isSet = true;
+    expectTypeOf<NamedEvent | NamedCondition | NamedBarrier>().toExtend<Disposable>();
+  });
+});
+
 describe('handles', () => {
   it('come back as their class', () => {
     expectTypeOf(attach({} as SharedMemoryHandle)).toEqualTypeOf<SharedMemory>();
     expectTypeOf(attach({} as NamedLockHandle)).toEqualTypeOf<NamedLock>();
     expectTypeOf(attach({} as ShareableListHandle)).toEqualTypeOf<ShareableList>();
-    expectTypeOf(attach({} as Handle)).toEqualTypeOf<SharedMemory | NamedLock | ShareableList>();
+    expectTypeOf(attach({} as NamedRLockHandle)).toEqualTypeOf<NamedRLock>();
+    expectTypeOf(attach({} as NamedSemaphoreHandle)).toEqualTypeOf<NamedSemaphore>();
+    expectTypeOf(attach({} as NamedEventHandle)).toEqualTypeOf<NamedEvent>();
+    expectTypeOf(attach({} as NamedConditionHandle)).toEqualTypeOf<NamedCondition>();
+    expectTypeOf(attach({} as NamedBarrierHandle)).toEqualTypeOf<NamedBarrier>();
+    expectTypeOf(attach({} as NamedRWLockHandle)).toEqualTypeOf<NamedRWLock>();
+    expectTypeOf(attach({} as SharedValueHandle)).toEqualTypeOf<SharedValue>();
+    expectTypeOf(attach({} as SharedArrayHandle)).toEqualTypeOf<SharedArray>();
+    expectTypeOf(attach({} as Handle)).toEqualTypeOf<
+      | SharedMemory
+      | ShareableList
+      | SharedValue
+      | SharedArray
+      | NamedLock
+      | NamedRLock
+      | NamedSemaphore
+      | NamedEvent
+      | NamedCondition
+      | NamedBarrier
+      | NamedRWLock
+    >();
+    expectTypeOf<Attached<NamedEventHandle | NamedLockHandle>>().toEqualTypeOf<
+      NamedEvent | NamedLock
+    >();
     expectTypeOf(SharedMemory.attach('x').toJSON()).toEqualTypeOf<SharedMemoryHandle>();
+    // @ts-expect-error it is no handle
+    attach({ name: 'x' });
+    // @ts-expect-error no such kind
+    attach({ shmkit: 'mutex', name: 'x' });
   });
 });
 

@@ -40,7 +40,11 @@ export class Attachment {
   closed = false;
   readonly #mode: number;
   readonly #reopening: Disposition;
-  readonly #buffers: ArrayBuffer[] = [];
+  /**
+   * Weakly: this is what is known of a handle after its end, and were it to keep its buffers, these
+   * would keep the handle.
+   */
+  readonly #buffers: WeakRef<ArrayBuffer>[] = [];
   /** Which object it was when the handle was closed. */
   #closedId: string | undefined;
 
@@ -67,7 +71,7 @@ export class Attachment {
   /** Zero copy views for the handle's users; they become empty when it is closed. */
   show(offset: number, length: number, handle: object): ArrayBuffer {
     const buffer = this.seat.show(offset, length);
-    this.#buffers.push(buffer);
+    this.#buffers.push(new WeakRef(buffer));
     keepers.set(buffer, handle);
     return buffer;
   }
@@ -90,7 +94,10 @@ export class Attachment {
   }
 
   letGo(): void {
-    for (const buffer of this.#buffers) native.bufferDetach(buffer);
+    for (const each of this.#buffers) {
+      const buffer = each.deref();
+      if (buffer !== undefined) native.bufferDetach(buffer);
+    }
     this.seat.leave();
   }
 

@@ -147,6 +147,7 @@ export class Word {
       wait.calledOff?.();
       throw wait.signal.reason;
     }
+    const seen = this.value;
     if (!this.#isQueue || this.#tasks.size === 0) {
       const result = wait.attempt(true);
       if (result !== undefined) return result;
@@ -154,7 +155,8 @@ export class Word {
     if (wait.timeout === 0) return wait.expired(0);
     const task = new WordTask<T>(this, wait);
     this.#tasks.add(task as WordTask<unknown>);
-    this.review();
+    // Whoever watches it for others tells of whatever came after they looked, and so after this look.
+    if (!this.#watching) this.#wait(seen);
     return task.promise;
   }
 

@@ -97,21 +97,20 @@ class IntegerCells implements Cells<number> {
   }
 }
 
-const smallStep = 2n ** 32n;
-
 /** Integers of 64 bits. */
 class BigIntegerCells implements Cells<bigint> {
   readonly #view: BigIntegers;
-  /** The same in halves, the lower first, to look at without making a bigint. */
-  readonly #halves: Int32Array;
   readonly #least: bigint;
   readonly #most: bigint;
+  readonly #leastDelta: bigint;
+  readonly #mostDelta: bigint;
 
   constructor(view: BigIntegers, least: bigint, most: bigint) {
     this.#view = view;
-    this.#halves = new Int32Array(view.buffer);
     this.#least = least;
     this.#most = most;
+    this.#leastDelta = least - most;
+    this.#mostDelta = most - least;
   }
 
   get length(): number {
@@ -130,18 +129,8 @@ class BigIntegerCells implements Cells<bigint> {
     Atomics.store(this.#view, index, value);
   }
 
-  add(index: number, delta: unknown): bigint | undefined {
-    if (typeof delta === 'bigint' && delta >= 0n && delta <= smallStep) {
-      // Far from the end: it would take 2^30 threads at once to lead beyond.
-      const high = this.#halves[2 * index + 1] ?? 0;
-      if (high >= 0 && high < 0x4000_0000) return Atomics.add(this.#view, index, delta);
-    }
-    return this.#addAny(index, delta);
-  }
-
-  #addAny(index: number, given: unknown): bigint | undefined {
-    const span = this.#most - this.#least;
-    const delta = checkBigInt('delta', given, -span, span);
+  add(index: number, given: unknown): bigint | undefined {
+    const delta = checkBigInt('delta', given, this.#leastDelta, this.#mostDelta);
     const view = this.#view;
     for (;;) {
       const before = view[index] ?? 0n;

@@ -135,14 +135,12 @@ export class SemaphoreState implements SeatState {
 
   /** Under the lock. */
   #releaseSeveral(count: number): { max: number; value: number } | undefined {
-    const { max } = this;
-    if (max !== undefined) {
-      const value = this.#value();
-      if (value + count > max) return { max, value };
-    }
-    for (let left = count; left > 0; left--) {
-      if (!this.#releaseHeld()) Atomics.add(this.#words, at.loose, 1);
-    }
+    const { max = mostPermits } = this;
+    const value = this.#value();
+    if (value + count > max) return { max, value };
+    let left = count;
+    while (left > 0 && this.#releaseHeld()) left--;
+    Atomics.add(this.#words, at.loose, left);
     return undefined;
   }
 

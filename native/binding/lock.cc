@@ -34,7 +34,13 @@ napi_value TryLock(napi_env env, napi_callback_info) {
   Seats& seats = Environment::Of(env).seats;
   if (seats.AtLimit()) return ToValue(env, Acquired::kTooManyHeld);
   Seat& seat = seats.Current();
-  return ToValue(env, seats.Note(seat, seat.object->TryLock()));
+  Acquired acquired = seat.object->TryLock();
+  if (acquired == Acquired::kTimeout && seat.agent) {
+    // What this thread has released its agent may be about to unlock.
+    seat.agent->AwaitReturn();
+    acquired = seat.object->TryLock();
+  }
+  return ToValue(env, seats.Note(seat, acquired));
 }
 
 // lock(): the same, and blocks.
@@ -81,8 +87,9 @@ Napi::Value PutBack(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value IsLocked(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(),
-                            Environment::Of(info.Env()).seats.At(SeatOf(info)).object->IsLocked());
+  Seat& seat = Environment::Of(info.Env()).seats.At(SeatOf(info));
+  if (seat.agent) seat.agent->AwaitReturn();
+  return Napi::Boolean::New(info.Env(), seat.object->IsLocked());
 }
 
 // (seat, whether this thread holds it, itself or through its agent)

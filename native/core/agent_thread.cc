@@ -13,6 +13,8 @@ constexpr double kSliceMs = 250;
 
 constexpr std::chrono::seconds kIdleLinger{2};
 
+constexpr std::chrono::milliseconds kReturnGrace{100};
+
 }  // namespace
 
 AgentThread::AgentThread(SharedObject* object, std::function<void()> notify)
@@ -78,6 +80,13 @@ void AgentThread::Release() {
   if (state_ != State::kTaken) return;
   state_ = State::kReleasing;
   changed_.notify_all();
+}
+
+void AgentThread::AwaitReturn() {
+  std::unique_lock<std::mutex> guard(mutex_);
+  changed_.wait_for(guard, kReturnGrace, [this] {
+    return state_ != State::kReleasing && !(state_ == State::kGranted && cancelled_);
+  });
 }
 
 void AgentThread::Quit() {
@@ -153,6 +162,7 @@ void AgentThread::Keep(std::unique_lock<std::mutex>& guard) {
   state_ = wanted_again_ ? State::kWanted : State::kIdle;
   wanted_again_ = false;
   cancelled_ = false;
+  changed_.notify_all();
 }
 
 }  // namespace shmkit

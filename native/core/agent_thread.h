@@ -51,6 +51,9 @@ class AgentThread : public std::enable_shared_from_this<AgentThread> {
   Acquired CollectUntil(const os::Deadline& deadline);
   // Gives back what was collected.
   void Release();
+  // Waits until the thread has given back what the client released or does not want any more, which
+  // it does at once; but no longer than a tenth of a second.
+  void AwaitReturn();
   // The client is going (A3).
   void Quit();
 

@@ -163,7 +163,7 @@ class Troupe {
     uint32_t goal = 0;
     for (uint32_t kills = 0; kills < kKills; ++kills) {
       goal += 1 + static_cast<uint32_t>(random()) % kTurnsAKill;
-      AwaitTurns(goal);
+      if (!AwaitTurns(goal)) break;
       size_t victim = static_cast<size_t>(random()) % players_.size();
       if (aim == Aim::kOpening && os::kPublishesWhole) victim = NextOpening(victim);
       KillOne(victim);
@@ -214,10 +214,16 @@ class Troupe {
     players_.push_back({number, Child([&role, number] { return role(number); })});
   }
 
-  void AwaitTurns(uint32_t goal) const {
+  // False when somebody has stopped playing: nothing more might come then.
+  bool AwaitTurns(uint32_t goal) const {
+    constexpr double kLookMs = 200;
     for (uint32_t seen = turns(); seen < goal; seen = turns()) {
-      (void)os::Wait(*turns_, seen, os::Deadline::Never());
+      const bool over = std::any_of(players_.begin(), players_.end(),
+                                    [](const Player& player) { return player.process.IsOver(); });
+      if (over) return false;
+      (void)os::Wait(*turns_, seen, os::Deadline::After(kLookMs));
     }
+    return true;
   }
 
   bool IsOpening(size_t player) const { return board_->opening[players_[player].number]; }

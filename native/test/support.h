@@ -284,6 +284,13 @@ class Child {
     return WIFSIGNALED(status) && WTERMSIG(status) == signal;
   }
 
+  // Whether it is dead, though not gone yet.
+  bool IsOver() const {
+    siginfo_t info{};
+    return waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid == pid_;
+  }
+
   void AwaitAsleep() const { test::AwaitAsleep(pid_, pid_); }
 
  private:

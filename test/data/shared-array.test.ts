@@ -1,212 +1,490 @@
-import { SharedArray, SharedMemory, attach, type ElementType } from 'shmkit';
+import fc from 'fast-check';
+import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { SharedArray, type ElementType, type TypedArrays } from 'shmkit';
 import { describe, expect, it } from 'vitest';
+import { constructorOf } from '../../lib/element-types';
+import { temporary } from '../conformance/support';
 import { start } from '../support/children';
+import { allTypes, bigTypes, bytesOf, integers, limitsOf, valueOf } from '../support/elements';
 import { expectCode, expectRejection } from '../support/errors';
 import { uniqueName } from '../support/names';
+import { Peer } from '../support/peers';
 
-const types: ElementType[] = [
-  'int8',
-  'uint8',
-  'int16',
-  'uint16',
-  'int32',
-  'uint32',
-  'int64',
-  'uint64',
-  'float32',
-  'float64',
-];
+type Elements = TypedArrays[ElementType];
 
-const isBig = (type: ElementType) => type === 'int64' || type === 'uint64';
-
-/** Numbers as elements of the type. */
-function elements(type: ElementType, ...numbers: number[]): never[] {
-  return (isBig(type) ? numbers.map(BigInt) : numbers) as never[];
+/** An array of a type that the compiler does not know. */
+function create(type: ElementType, length: number): SharedArray {
+  return temporary(SharedArray.create({ type, length }));
 }
 
-describe('a shared array', () => {
-  it.each(types)('of %s has zeroes, or the elements it was made from', (type) => {
-    using zeroes = SharedArray.create({ type, length: 5 });
-    expect([...zeroes]).toEqual(elements(type, 0, 0, 0, 0, 0));
-    const some = elements(type, 1, 2, 3);
-    using fromIterable = SharedArray.create({ type, from: new Set(some) });
-    expect([...fromIterable]).toEqual(some);
-    using fromTyped = SharedArray.create({ from: fromIterable.array });
-    expect(fromTyped.type).toBe(type);
-    expect([...fromTyped.array]).toEqual(some);
-    for (const each of [zeroes, fromIterable, fromTyped]) each.unlink();
-  });
+/** Any value of the type, and none that it would round. */
+function elementOf(type: ElementType): fc.Arbitrary<number | bigint> {
+  if (type === 'float64') return fc.double();
+  if (type === 'float32') return fc.float();
+  const { least, most } = limitsOf(type);
+  const values = fc.bigInt(least, most);
+  return bigTypes.includes(type) ? values : values.map(Number);
+}
 
-  it('is made of part of a typed array, and of a typed array of another type', () => {
-    const whole = Float64Array.of(1, 2, 3, 4);
-    using part = SharedArray.create({ from: whole.subarray(1, 3) });
-    expect([...part]).toEqual([2, 3]);
-    using other = SharedArray.create({ type: 'uint8', from: whole });
-    expect([...other.array]).toEqual([1, 2, 3, 4]);
-    expectCode(
-      () => SharedArray.create({ type: 'uint8', from: Float64Array.of(1, 256) }),
-      'ERR_OUT_OF_RANGE',
-      /from\[1\]/,
-    );
-    part.unlink();
-    other.unlink();
-  });
+describe.each(allTypes)('an array of %s', (type) => {
+  const of = (n: number) => valueOf(type, n);
+  const elementsOf = (...numbers: number[]) => numbers.map(of);
 
-  it('reads and writes elements from either end, and knows where its ends are', () => {
-    using array = SharedArray.create({ type: 'int16', from: [10, 20, 30] });
-    array.unlink();
-    expect([array.at(0), array.at(-1), array.at(3), array.at(-4)]).toEqual([
-      10,
-      30,
-      undefined,
-      undefined,
-    ]);
-    array.set(1, 21);
-    array.set(-1, 31);
-    expect([...array]).toEqual([10, 21, 31]);
-    expectCode(() => array.set(3, 0), 'ERR_OUT_OF_RANGE', 'from -3 to 2');
-    expectCode(() => array.set(-4, 0), 'ERR_OUT_OF_RANGE');
-    expectCode(() => array.set(0.5, 0), 'ERR_OUT_OF_RANGE');
-    expectCode(() => array.set(0, 40_000), 'ERR_OUT_OF_RANGE');
-    expectCode(() => array.set(0, 1n as never), 'ERR_INVALID_ARG_TYPE');
-    expectCode(() => array.add(3, 1), 'ERR_OUT_OF_RANGE');
-    expect([...array]).toEqual([10, 21, 31]);
-  });
-
-  it('assigns several at once, all or none', () => {
-    using array = SharedArray.create({ type: 'uint8', length: 4 });
-    array.unlink();
-    array.set([1, 2], 1);
-    array.set(Uint8Array.of(9), 3);
-    expect([...array]).toEqual([0, 1, 2, 9]);
-    expectCode(() => array.set([7, 300]), 'ERR_OUT_OF_RANGE', /values\[1\]/);
-    expectCode(() => array.set([1, 2], 3), 'ERR_OUT_OF_RANGE');
-    expectCode(() => array.set(null as never), 'ERR_INVALID_ARG_TYPE', 'iterable');
-    expect([...array]).toEqual([0, 1, 2, 9]);
-    expect(array.fill(5, 1, -1)).toBe(array);
-    expect([...array]).toEqual([0, 5, 5, 9]);
-    expectCode(() => array.fill(256), 'ERR_OUT_OF_RANGE');
-    const copy = array.slice(-2);
-    expect(copy).toEqual(Uint8Array.of(5, 9));
-    copy[0] = 77;
-    expect(array.at(2)).toBe(5);
-  });
-
-  it.each(types)('of %s changes elements atomically', (type) => {
-    const [one, two, three, ten] = elements(type, 1, 2, 3, 10);
-    using array = SharedArray.create({ type, from: [one!, two!, three!] });
-    array.unlink();
-    expect(array.add(1, one!)).toBe(two);
-    expect(array.exchange(-1, ten!)).toBe(three);
-    expect(array.compareExchange(0, two!, ten!)).toBe(one);
-    expect(array.compareExchange(0, one!, ten!)).toBe(one);
-    expect(array.update(1, () => one!)).toBe(one);
-    expect([...array]).toEqual([ten, one, ten]);
-  });
-
-  it('loses no addition of 4 processes that add to all elements', async () => {
-    using array = SharedArray.create({ type: 'float64', length: 8 });
-    const children = Array.from({ length: 4 }, () => start('data-array-adder', [array, 20_000]));
-    await Promise.all(children.map((child) => child.succeed()));
-    expect([...array]).toEqual(new Array(8).fill(10_000));
-    array.unlink();
-  });
-
-  it('is refused to those who expect another type or length', () => {
-    const name = uniqueName();
-    using array = SharedArray.create({ name, type: 'int32', length: 10 });
-    expectCode(() => SharedArray.attach(name, { type: 'uint32' }), 'ERR_WRONG_KIND', 'int32');
-    expectCode(() => SharedArray.attach(name, { length: 9 }), 'ERR_WRONG_KIND', '10 elements');
-    expectCode(() => SharedArray.open(name, { type: 'int32', length: 11 }), 'ERR_WRONG_KIND');
-    using same = SharedArray.open(name, { type: 'int32', length: 10 });
-    using handed = attach(JSON.parse(JSON.stringify(array)) as ReturnType<typeof array.toJSON>);
-    same.set(-1, 5);
-    expect(handed.at(9)).toBe(5);
-    expect(SharedMemory.list().find((object) => object.name === name)?.kind).toBe('array');
-    array.unlink();
-    expectCode(() => array.unlink(), 'ENOENT');
-  });
-
-  it('is empty after close, with every view of it', async () => {
-    using array = SharedArray.create({ type: 'float32', length: 3 });
-    array.unlink();
-    const { array: view } = array;
-    const bytes = new Uint8Array(view.buffer);
-    const waiting = array.wait(0, 0);
-    array.close();
-    expect([view.length, bytes.length, view[0]]).toEqual([0, 0, undefined]);
-    await expectRejection(waiting, 'ERR_CLOSED');
-    for (const act of [
-      () => array.array,
-      () => array.at(0),
-      () => array.set(0, 1),
-      () => array.set([1]),
-      () => array.fill(1),
-      () => array.slice(),
-      () => [...array],
-      () => array.add(0, 1),
-      () => array.update(0, (v) => v),
-    ]) {
-      expectCode(act, 'ERR_CLOSED', array.name);
+  it('is zeroes at first, or what it was given, however that came', () => {
+    using zeroes = create(type, 4);
+    expect([zeroes.type, zeroes.length]).toEqual([type, 4]);
+    expect([...zeroes]).toEqual(elementsOf(0, 0, 0, 0));
+    const elements = elementsOf(3, 1, 2);
+    const typed = new (constructorOf(type))(3) as Float64Array<ArrayBuffer>;
+    typed.set(elements as number[]);
+    for (const from of [elements, new Set(elements), elements.values(), typed] as never[]) {
+      using given = temporary(SharedArray.create({ type, from }));
+      expect([...given]).toEqual(elements);
+      expect(given.array).toBeInstanceOf(constructorOf(type));
     }
+    using ofItsType = temporary(SharedArray.create({ from: typed }));
+    expect([ofItsType.type, ...ofItsType]).toEqual([type, ...elements]);
+    using ofAnother = temporary(SharedArray.create({ type, from: zeroes as never }));
+    expect([...ofAnother]).toEqual([...zeroes]);
   });
 
-  it('shows nothing but its elements to whoever has its buffer', () => {
-    using array = SharedArray.create({ type: 'int8', length: 7 });
-    array.unlink();
-    expect(array.array.buffer.byteLength).toBe(7);
+  it('is one memory for all handles, without a copy', async () => {
+    using array = create(type, 5);
+    using other = SharedArray.attach(array.name);
     expect(array.array).toBe(array.array);
+    expect(array.array).not.toBe(other.array);
+    expect(array.array.byteLength).toBe(5 * bytesOf(type));
+    array.array[1] = of(7);
+    other.set(-1, of(9));
+    expect([...other.array]).toEqual(elementsOf(0, 7, 0, 0, 9));
+    expect([...array]).toEqual(elementsOf(0, 7, 0, 0, 9));
+    if (bigTypes.includes(type)) return; // JSON has no bigint
+    const peer = await Peer.start(array, 'worker');
+    expect(await peer.call('at', 1)).toBe(7);
+    expect(await peer.call('set', 0, 5)).toBe('fine');
+    expect(array.at(0)).toBe(5);
   });
 
-  it('keeps its memory while a view is in use, though its handle was collected', async () => {
-    const view = (() => {
-      const array = SharedArray.create({ type: 'int32', from: [1, 2, 3] });
-      array.unlink();
-      return array.array;
-    })();
-    for (let i = 0; i < 10; i++) {
-      global.gc!();
-      await new Promise((resolve) => setImmediate(resolve));
+  it('does as a typed array of that type does', () => {
+    const element = elementOf(type);
+    const index = fc.integer({ min: -7, max: 7 });
+    fc.assert(
+      fc.property(
+        fc.array(element, { minLength: 1, maxLength: 6 }),
+        fc.array(
+          fc.oneof(
+            fc.record({ do: fc.constant('set' as const), at: index, value: element }),
+            fc.record({
+              do: fc.constant('setAll' as const),
+              values: fc.array(element, { maxLength: 7 }),
+              asTyped: fc.boolean(),
+              offset: fc.option(fc.nat(7), { nil: undefined }),
+            }),
+            fc.record({
+              do: fc.constant('fill' as const),
+              value: element,
+              start: fc.option(index, { nil: undefined }),
+              end: fc.option(index, { nil: undefined }),
+            }),
+            fc.record({
+              do: fc.constant('slice' as const),
+              start: fc.option(index, { nil: undefined }),
+              end: fc.option(index, { nil: undefined }),
+            }),
+            fc.record({ do: fc.constant('exchange' as const), at: index, value: element }),
+            fc.record({ do: fc.constant('at' as const), at: index }),
+          ),
+          { maxLength: 8 },
+        ),
+        (from, steps) => {
+          using array = temporary(SharedArray.create({ type, from }) as SharedArray);
+          const model = new (constructorOf(type))(from.length) as Float64Array;
+          model.set(from as number[]);
+          for (const step of steps) {
+            switch (step.do) {
+              case 'set':
+              case 'exchange': {
+                const i = step.at < 0 ? step.at + model.length : step.at;
+                const act = () =>
+                  step.do === 'set'
+                    ? array.set(step.at, step.value as never)
+                    : array.exchange(step.at, step.value);
+                if (i < 0 || i >= model.length) {
+                  expectCode(act, 'ERR_OUT_OF_RANGE', 'index');
+                } else {
+                  expect(act()).toBe(step.do === 'set' ? undefined : model[i]);
+                  model[i] = step.value as number;
+                }
+                break;
+              }
+              case 'setAll': {
+                const { values, asTyped, offset } = step;
+                const typed = new (constructorOf(type))(values.length) as Float64Array;
+                typed.set(values as number[]);
+                const act = () => array.set((asTyped ? typed : values) as never, offset);
+                if ((offset ?? 0) + values.length > model.length) {
+                  expectCode(act, 'ERR_OUT_OF_RANGE');
+                } else {
+                  act();
+                  model.set(values as number[], offset);
+                }
+                break;
+              }
+              case 'fill':
+                expect(array.fill(step.value as never, step.start, step.end)).toBe(array);
+                model.fill(step.value as number, step.start, step.end);
+                break;
+              case 'slice': {
+                const part = array.slice(step.start, step.end);
+                expect(part).toEqual(model.slice(step.start, step.end));
+                part.fill(of(1) as never); // a copy: nothing happens to the array
+                break;
+              }
+              case 'at':
+                expect(array.at(step.at)).toBe(model.at(step.at));
+                break;
+            }
+            expect(array.array).toEqual(model);
+            expect([...array]).toEqual([...model]);
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it('checks all before it assigns the first', () => {
+    using array = create(type, 3);
+    const before = elementsOf(0, 0, 0);
+    const wrong = bigTypes.includes(type) ? 1 : 1n;
+    const lists = [[of(1), wrong], [of(1), of(2), undefined], [of(1), '2'], [null]] as never[];
+    for (const values of lists) {
+      expectCode(() => array.set(values), 'ERR_INVALID_ARG_TYPE', /^values\[\d\]/);
+      const from = () => SharedArray.create({ type, from: values });
+      expectCode(from, 'ERR_INVALID_ARG_TYPE', /^from\[\d\]/);
     }
-    expect([...view]).toEqual([1, 2, 3]);
+    expectCode(() => array.set(elementsOf(1, 2) as never, 2), 'ERR_OUT_OF_RANGE', 'values');
+    expectCode(() => array.set(elementsOf(1) as never, 4), 'ERR_OUT_OF_RANGE', 'offset');
+    const failing = (function* () {
+      yield of(1);
+      throw new Error('no');
+    })();
+    expect(() => array.set(failing as never)).toThrow('no');
+    expect([...array]).toEqual(before);
+    array.set([], 3);
+    expect([...array]).toEqual(before);
   });
 
-  it('tells who waits for one element of its change only', async () => {
-    using array = SharedArray.create({ type: 'int64', length: 2 });
-    array.unlink();
-    let ended = false;
-    const second = array.wait(1, 0n).then((value) => {
-      ended = true;
-      return value;
-    });
-    const first = array.wait(0, 0n);
-    array.set(0, 5n);
-    array.notify();
-    expect(await first).toBe(5n);
-    expect(ended).toBe(false);
-    array.set(1, 6n);
-    array.notify();
-    expect(await second).toBe(6n);
-    expect(array.waitSync(0, 0n)).toBe(5n);
-    expectCode(() => array.waitSync(0, 5n, { timeout: 20 }), 'ERR_TIMEOUT');
-    expectCode(() => array.waitSync(2, 5n), 'ERR_OUT_OF_RANGE');
+  it('adds, compares and updates single elements, and leaves the others alone', () => {
+    using array = create(type, 3);
+    array.set(elementsOf(1, 2, 3) as never);
+    expect(array.add(1, of(5) as never)).toBe(of(2));
+    expect(array.compareExchange(-1, of(2) as never, of(9) as never)).toBe(of(3));
+    expect(array.compareExchange(-1, of(3) as never, of(9) as never)).toBe(of(3));
+    expect(array.update(0, (n) => (n === of(1) ? of(4) : of(0)) as never)).toBe(of(4));
+    expect([...array]).toEqual(elementsOf(4, 7, 9));
+    for (const i of [3, -4, 100]) {
+      for (const use of [
+        () => array.set(i, of(1) as never),
+        () => array.add(i, of(1)),
+        () => array.exchange(i, of(1)),
+        () => array.compareExchange(i, of(1), of(1)),
+        () => array.update(i, (n) => n),
+        () => array.waitSync(i, of(1)),
+      ]) {
+        expectCode(use, 'ERR_OUT_OF_RANGE', 'index', String(i));
+      }
+      expect(array.at(i)).toBeUndefined();
+    }
+    expect([...array]).toEqual(elementsOf(4, 7, 9));
   });
 });
 
-describe('bad input of an array', () => {
-  it('is an error that says what was wrong, and makes nothing', () => {
-    const create = (options: unknown) => () => SharedArray.create(options as never);
-    expectCode(create({ length: 3 }), 'ERR_INVALID_ARG_TYPE', 'type');
-    expectCode(create({ from: [1, 2] }), 'ERR_INVALID_ARG_TYPE', 'type');
-    expectCode(create({ type: 'int8' }), 'ERR_INVALID_ARG_TYPE', 'length');
-    expectCode(create({ type: 'int8', length: 0 }), 'ERR_OUT_OF_RANGE');
-    expectCode(create({ type: 'int8', length: 1.5 }), 'ERR_OUT_OF_RANGE');
-    expectCode(create({ type: 'int8', length: 2, from: [1, 2] }), 'ERR_INVALID_ARG_TYPE', 'length');
-    expectCode(create({ type: 'int8', from: [] }), 'ERR_OUT_OF_RANGE', 'elements');
-    expectCode(create({ type: 'int8', from: 5 }), 'ERR_INVALID_ARG_TYPE', 'iterable');
-    expectCode(create({ type: 'int8', from: ['1'] }), 'ERR_INVALID_ARG_TYPE', /from\[0\]/);
-    expectCode(create({ type: 'double', length: 1 }), 'ERR_OUT_OF_RANGE', 'float64');
-    expectCode(create({ type: 'int8', lenght: 1 }), 'ERR_INVALID_ARG_VALUE', 'lenght');
-    expectCode(create({ type: 'float64', length: 2 ** 46 }), 'ENOSPC');
+describe.each(integers)('an array of %s', (type) => {
+  it('refuses what its type cannot hold, and an addition that would lead beyond', () => {
+    const { least, most } = limitsOf(type);
+    const of = (n: bigint) => (bigTypes.includes(type) ? n : Number(n)) as never;
+    using array = create(type, 2);
+    array.set([of(least), of(most)]);
+    for (const use of [
+      () => array.set(0, of(most + 1n)),
+      () => array.set(0, of(least - 1n)),
+      () => array.set([of(0n), of(most + 1n)]),
+      () => array.fill(of(most + 1n)),
+      () => array.exchange(0, of(least - 1n)),
+      () => array.compareExchange(0, of(least), of(least - 1n)),
+      () => array.add(0, of(-1n)),
+      () => array.add(1, of(1n)),
+      () => array.update(1, () => of(most + 1n)),
+    ]) {
+      expectCode(use, 'ERR_OUT_OF_RANGE');
+    }
+    expect([...array]).toEqual([of(least), of(most)]);
+  });
+});
+
+describe('an array', () => {
+  it('is refused bad indices, values and functions', () => {
+    using array = temporary(SharedArray.create({ type: 'int32', length: 3 }));
+    for (const i of [0.5, NaN, Infinity]) {
+      expectCode(() => array.at(i), 'ERR_OUT_OF_RANGE', 'index');
+      expectCode(() => array.set(i, 1), 'ERR_OUT_OF_RANGE', 'index');
+    }
+    for (const i of ['0', undefined, null, 0n, {}] as never[]) {
+      expectCode(() => array.at(i), 'ERR_INVALID_ARG_TYPE', 'index');
+      expectCode(() => array.add(i, 1), 'ERR_INVALID_ARG_TYPE', 'index');
+      expectCode(() => array.update(i, (n) => n), 'ERR_INVALID_ARG_TYPE', 'index');
+    }
+    for (const values of ['012', undefined, null, {}, true, 5n] as never[]) {
+      expectCode(() => array.set(values), 'ERR_INVALID_ARG_TYPE', 'values');
+    }
+    for (const offset of ['0', null, 1n] as never[]) {
+      expectCode(() => array.set([1], offset), 'ERR_INVALID_ARG_TYPE', 'offset');
+    }
+    for (const offset of [-1, 0.5, NaN]) {
+      expectCode(() => array.set([1], offset), 'ERR_OUT_OF_RANGE', 'offset');
+    }
+    expectCode(() => array.update(0, 'x' as never), 'ERR_INVALID_ARG_TYPE', 'fn');
+    expectCode(() => array.fill('1' as never), 'ERR_INVALID_ARG_TYPE', 'value');
+    expect([...array]).toEqual([0, 0, 0]);
+  });
+
+  it.each<[object | undefined, string, string]>([
+    [undefined, 'ERR_INVALID_ARG_TYPE', 'options'],
+    [{}, 'ERR_INVALID_ARG_TYPE', 'type'],
+    [{ type: 'int32' }, 'ERR_INVALID_ARG_TYPE', 'length'],
+    [{ length: 3 }, 'ERR_INVALID_ARG_TYPE', 'type'],
+    [{ type: 'int', length: 3 }, 'ERR_OUT_OF_RANGE', 'type'],
+    [{ type: 'constructor', length: 3 }, 'ERR_OUT_OF_RANGE', 'type'],
+    [{ type: 'int32', length: 0 }, 'ERR_OUT_OF_RANGE', 'length'],
+    [{ type: 'int32', length: -1 }, 'ERR_OUT_OF_RANGE', 'length'],
+    [{ type: 'int32', length: 1.5 }, 'ERR_OUT_OF_RANGE', 'length'],
+    [{ type: 'int32', length: 2 ** 53 }, 'ERR_OUT_OF_RANGE', 'length'],
+    [{ type: 'int32', length: '3' }, 'ERR_INVALID_ARG_TYPE', 'length'],
+    [{ type: 'int32', length: 3n }, 'ERR_INVALID_ARG_TYPE', 'length'],
+    [{ type: 'int32', lengths: 3 }, 'ERR_INVALID_ARG_VALUE', 'lengths'],
+    [{ type: 'int32', size: 3 }, 'ERR_INVALID_ARG_VALUE', 'size'],
+  ])('is not made of bad input: %o', (options, code, what) => {
+    const name = uniqueName();
+    const named = options && { name, ...options };
+    expectCode(() => SharedArray.create(named as never), code, what);
+    expectCode(() => SharedArray.open(name, options as never), code, what);
+    expectCode(() => SharedArray.attach(name), 'ENOENT');
+  });
+
+  it.each<[object, string, string]>([
+    [{ from: [1, 2] }, 'ERR_INVALID_ARG_TYPE', 'type'],
+    [{ from: [] }, 'ERR_INVALID_ARG_TYPE', 'type'],
+    [{ type: 'int8', from: [] }, 'ERR_OUT_OF_RANGE', 'number of elements'],
+    [{ from: new Int8Array() }, 'ERR_OUT_OF_RANGE', 'number of elements'],
+    [{ type: 'int8', from: '123' }, 'ERR_INVALID_ARG_TYPE', 'from'],
+    [{ type: 'int8', from: 5 }, 'ERR_INVALID_ARG_TYPE', 'from'],
+    [{ type: 'int8', from: null }, 'ERR_INVALID_ARG_TYPE', 'from'],
+    [{ type: 'int8', from: { length: 2 } }, 'ERR_INVALID_ARG_TYPE', 'from'],
+    [{ type: 'int8', from: [1], length: 1 }, 'ERR_INVALID_ARG_TYPE', 'length'],
+    [{ type: 'int8', from: [1, 128] }, 'ERR_OUT_OF_RANGE', 'from[1]'],
+    [{ type: 'int8', from: Float64Array.of(1, 1.5) }, 'ERR_OUT_OF_RANGE', 'from[1]'],
+    [{ type: 'int64', from: Int8Array.of(1) }, 'ERR_INVALID_ARG_TYPE', 'from[0]'],
+    [{ type: 'int8', from: BigInt64Array.of(1n) }, 'ERR_INVALID_ARG_TYPE', 'from[0]'],
+    [{ from: new DataView(new ArrayBuffer(8)) }, 'ERR_INVALID_ARG_TYPE', 'from'],
+    [{ from: new ArrayBuffer(8) }, 'ERR_INVALID_ARG_TYPE', 'from'],
+    [{ type: 'uint8', from: new Uint8ClampedArray(2), nane: 'x' }, 'ERR_INVALID_ARG_VALUE', 'nane'],
+  ])('is not made of bad elements: %o', (options, code, what) => {
+    const name = uniqueName();
+    expectCode(() => SharedArray.create({ name, ...options } as never), code, what);
+    expectCode(() => SharedArray.attach(name), 'ENOENT');
+  });
+
+  it('takes elements of another type where each is one of its own', () => {
+    using array = temporary(SharedArray.create({ type: 'int16', from: Float64Array.of(1, -2) }));
+    expect([...array]).toEqual([1, -2]);
+    array.set(Uint8Array.of(7), 1);
+    array.set(Buffer.from([8]));
+    expect([...array]).toEqual([8, 7]);
+    using bytes = temporary(SharedArray.create({ type: 'uint8', from: Buffer.from('hello') }));
+    expect([bytes.type, Buffer.from(bytes.array).toString()]).toEqual(['uint8', 'hello']);
+    // As memory it is one: whatever overlaps is copied as if by way of another place.
+    bytes.set(bytes.array.subarray(0, 4), 1);
+    expect(Buffer.from(bytes.slice()).toString()).toBe('hhell');
+  });
+
+  it('is attached to and opened as it is only', () => {
+    using array = temporary(SharedArray.create({ type: 'uint16', from: [1, 2, 3] }));
+    const { name } = array;
+    SharedArray.attach(name, { type: 'uint16', length: 3 }).close();
+    using opened = SharedArray.open(name, { type: 'uint16', length: 3 });
+    expect([...opened]).toEqual([1, 2, 3]);
+    expectCode(() => SharedArray.attach(name, { type: 'int16' }), 'ERR_WRONG_KIND', 'uint16');
+    expectCode(() => SharedArray.attach(name, { length: 4 }), 'ERR_WRONG_KIND', '3', '4');
+    const wider = { type: 'uint16', length: 4 } as const;
+    expectCode(() => SharedArray.open(name, wider), 'ERR_WRONG_KIND', '3', '4');
+    const other = { type: 'uint32', length: 3 } as const;
+    expectCode(() => SharedArray.open(name, other), 'ERR_WRONG_KIND', 'uint16', 'uint32');
+    expectCode(() => SharedArray.attach(name, { length: 0 }), 'ERR_OUT_OF_RANGE', 'length');
+    expectCode(() => SharedArray.attach(name, { type: 'x' as never }), 'ERR_OUT_OF_RANGE', 'type');
+    const misspelt = { lenght: 3 } as never;
+    expectCode(() => SharedArray.attach(name, misspelt), 'ERR_INVALID_ARG_VALUE', 'lenght');
+  });
+
+  it('has views that are empty when it was closed, and does no harm by them', () => {
+    const array = SharedArray.create({ type: 'int32', from: [1, 2, 3] });
+    const { array: view, lock } = array;
+    const part = view.subarray(1);
+    const iterator = array[Symbol.iterator]();
+    expect(iterator.next().value).toBe(1);
+    array.unlink();
+    array.close();
+    for (const each of [view, part]) {
+      expect([each.length, each.byteLength, each[0]]).toEqual([0, 0, undefined]);
+      each[0] = 5;
+      expect(() => each.fill(7)).toThrow(TypeError);
+    }
+    expectCode(() => iterator.next(), 'ERR_CLOSED', array.name);
+    expectCode(() => lock.acquireSync(), 'ERR_CLOSED', array.name);
+    expect(array.length, 'what it was').toBe(3);
+  });
+
+  it.runIf('transfer' in ArrayBuffer.prototype)('that was transferred away has no elements', () => {
+    using array = temporary(SharedArray.create({ type: 'int32', from: [1, 2, 3] }));
+    using other = SharedArray.attach(array.name);
+    const moved = (array.array.buffer as ArrayBuffer & { transfer(): ArrayBuffer }).transfer();
+    expect([array.array.length, moved.byteLength]).toEqual([0, 12]);
+    for (const use of [
+      () => array.at(0),
+      () => array.set(0, 1),
+      () => array.add(0, 1),
+      () => array.exchange(0, 1),
+      () => array.fill(1),
+      () => array.waitSync(0, 1),
+    ]) {
+      expect(use).toThrow(TypeError);
+    }
+    expect([...other]).toEqual([1, 2, 3]);
+    array.close();
+    other.close();
+    // Nobody of this process has the memory any more, so neither has the buffer that was moved.
+    new Int32Array(moved).fill(9);
+    using again = SharedArray.attach(array.name);
+    expect([...again]).toEqual([1, 2, 3]);
+  });
+
+  it('is closed by what its own use calls, and no harm comes of it', () => {
+    const closing = (array: SharedArray<'int32'>) =>
+      (function* () {
+        yield 1;
+        array.unlink();
+        array.close();
+      })();
+    const array = SharedArray.create({ type: 'int32', length: 3 });
+    expect(() => array.set(closing(array))).toThrow();
+    expect(array.closed).toBe(true);
+    const updated = temporary(SharedArray.create({ type: 'int32', length: 3 }));
+    const close = () => {
+      updated.close();
+      return 1;
+    };
+    expectCode(() => updated.update(0, close), 'EBUSY', updated.name);
+    expect(updated.lock.locked).toBe(false);
+    updated[Symbol.dispose]();
+  });
+
+  it('of a million elements is filled, copied and looked through', () => {
+    const length = 1_000_000;
+    using array = temporary(SharedArray.create({ type: 'float64', length }));
+    array.fill(0.5);
+    expect(array.slice(-2)).toEqual(Float64Array.of(0.5, 0.5));
+    array.set(Float64Array.from({ length }, (_, i) => i));
+    let sum = 0;
+    for (const element of array) sum += element;
+    expect(sum).toBe((length * (length - 1)) / 2);
+    using other = SharedArray.attach(array.name, { type: 'float64' });
+    expect(other.array.reduce((a, b) => a + b)).toBe(sum);
+  });
+
+  it('beyond what the system can hold is refused by the system', () => {
+    const name = uniqueName();
+    let code: unknown;
+    try {
+      SharedArray.create({ name, type: 'float64', length: 2 ** 46 });
+    } catch (error) {
+      code = (error as NodeJS.ErrnoException).code;
+    }
+    expect(['ENOSPC', 'ENOMEM', 'EFBIG', 'EINVAL']).toContain(code);
+    expectCode(() => SharedArray.attach(name), 'ENOENT');
+  });
+});
+
+describe.runIf(process.platform === 'linux')('the memory of an array', () => {
+  function mappings(name: string): number {
+    return readFileSync('/proc/self/maps', 'latin1')
+      .split('\n')
+      .filter((line) => line.includes(name)).length;
+  }
+
+  it('is there as long as any view of it is, handle or no handle', async () => {
+    const name = uniqueName();
+    SharedArray.create({ name, type: 'int32', length: 100 }).close();
+    const kept: Elements[] = [SharedArray.attach(name).array.subarray(50)];
+    for (let i = 0; i < 10; i++) {
+      globalThis.gc!();
+      await delay(1);
+    }
+    expect(mappings(name)).toBe(1);
+    kept[0]![0] = 5;
+    {
+      using again = SharedArray.attach(name);
+      expect(again.at(50)).toBe(5);
+    }
+    SharedArray.unlink(name);
+    kept.pop();
+    while (mappings(name) > 0) {
+      globalThis.gc!();
+      await delay(1);
+    }
+  });
+
+  it('is there as long as its lock is, handle or no handle', async () => {
+    const name = uniqueName();
+    SharedArray.create({ name, type: 'int32', length: 1 }).close();
+    const kept = [SharedArray.attach(name).lock];
+    for (let i = 0; i < 10; i++) {
+      globalThis.gc!();
+      await delay(1);
+    }
+    kept[0]!.acquireSync().release();
+    kept.pop();
+    while (mappings(name) > 0) {
+      globalThis.gc!();
+      await delay(1);
+    }
+    SharedArray.unlink(name);
+  });
+});
+
+describe('waiting for an element', () => {
+  it('ends when that one has changed, and no other', async () => {
+    using array = temporary(SharedArray.create({ type: 'int32', length: 4 }));
+    const peer = await Peer.start(array);
+    const { outcome } = await peer.begin('wait', 2, 0);
+    const own = array.wait(-1, 0);
+    array.set(0, 1);
+    array.notify();
+    await expectRejection(array.wait(1, 0, { timeout: 30 }), 'ERR_TIMEOUT', array.name);
+    array.set([5, 6], 2);
+    array.notify();
+    expect([await outcome, await own]).toEqual([5, 6]);
+  });
+
+  it('goes on until the writer, another process, has come round', async () => {
+    using array = temporary(SharedArray.create({ type: 'int32', length: 2 }));
+    const child = start('sync-array-writer', [array]);
+    for (let i = 0; i < 50; i++) {
+      const written = i % 2 === 0 ? await array.wait(0, i) : array.waitSync(0, i);
+      expect(written).toBe(i + 1);
+      array.set(1, i + 1);
+      array.notify();
+    }
+    await child.succeed();
   });
 });

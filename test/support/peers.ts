@@ -1,0 +1,208 @@
+// Another process, or another thread of this one, that uses the objects of a test as it is told. Its
+// program is test/fixtures/sync-peer.ts.
+import { readFileSync, readdirSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
+import type { Handle } from 'shmkit';
+import { afterEach } from 'vitest';
+import { until } from '../conformance/support';
+import type { Report } from '../fixtures/sync-peer';
+import { fixturePath, start, type Child } from './children';
+
+/** What a peer is. */
+export type Being = 'process' | 'worker';
+export const beings: Being[] = ['process', 'worker'];
+
+/** How a peer may end while it holds something or waits. */
+export const ends = ['a process killed', 'a process that exits', 'a worker terminated'] as const;
+export type End = (typeof ends)[number];
+
+/** Blocking a thread, or not. */
+export type Form = 'sync' | 'async';
+export const forms: Form[] = ['sync', 'async'];
+
+/** The method's name in one form: `acquire` is `acquireSync` or itself. */
+export function inForm(form: Form, method: string): string {
+  return form === 'sync' ? `${method}Sync` : method;
+}
+
+/** Something that was begun, and what it will have come to: a value, or the code of an error. */
+export interface Begun {
+  readonly outcome: Promise<unknown>;
+}
+
+const peers = new Set<Peer>();
+
+afterEach(async () => {
+  await Promise.all([...peers].map((peer) => peer.end()));
+});
+
+interface Pending {
+  begun: () => void;
+  settle: (outcome: unknown) => void;
+}
+
+export abstract class Peer {
+  #lastId = 0;
+  readonly #pending = new Map<number, Pending>();
+  #ready!: () => void;
+  readonly #isReady = new Promise<void>((resolve) => (this.#ready = resolve));
+
+  /** One that has attached to the object. */
+  static async start(object: { toJSON(): Handle }, being: Being = 'process'): Promise<Peer> {
+    const handle = object.toJSON();
+    const peer = being === 'process' ? new ProcessPeer(handle) : new WorkerPeer(handle);
+    peers.add(peer);
+    await (peer as Peer).#isReady;
+    return peer;
+  }
+
+  /** One that will end in that way. */
+  static async startFor(end: End, object: { toJSON(): Handle }): Promise<Peer> {
+    return Peer.start(object, end === 'a worker terminated' ? 'worker' : 'process');
+  }
+
+  /** Resolves when it is under way. */
+  async begin(what: string, ...args: unknown[]): Promise<Begun> {
+    const id = ++this.#lastId;
+    let begin!: () => void;
+    const begun = new Promise<void>((resolve) => (begin = resolve));
+    const outcome = new Promise<unknown>((settle) => {
+      this.#pending.set(id, { begun: begin, settle });
+    });
+    this.tell({ id, what, args });
+    await begun;
+    return { outcome };
+  }
+
+  /** Resolves with what came of it. */
+  async call(what: string, ...args: unknown[]): Promise<unknown> {
+    const { outcome } = await this.begin(what, ...args);
+    return outcome;
+  }
+
+  /** Ends it in that way, which has to be one for what it is; resolves when it is gone. */
+  async endBy(end: End): Promise<void> {
+    if (end === 'a process that exits') void this.begin('exit');
+    await (end === 'a process that exits' ? this.gone() : this.end());
+  }
+
+  /** Ends it at once, whatever it is doing. */
+  abstract end(): Promise<void>;
+  protected abstract gone(): Promise<void>;
+  protected abstract tell(what: unknown): void;
+
+  protected heard({ id, begun, outcome }: Report): void {
+    if (id === 0) {
+      this.#ready();
+      return;
+    }
+    const pending = this.#pending.get(id)!;
+    if (begun) {
+      pending.begun();
+    } else {
+      this.#pending.delete(id);
+      pending.settle(outcome);
+    }
+  }
+
+  /** What is under way will come to nothing. */
+  protected lost(why: string): void {
+    peers.delete(this);
+    this.#ready();
+    for (const { begun, settle } of this.#pending.values()) {
+      begun();
+      settle(why);
+    }
+    this.#pending.clear();
+  }
+}
+
+class ProcessPeer extends Peer {
+  readonly #child: Child;
+  readonly #listening: Promise<void>;
+
+  constructor(handle: Handle) {
+    super();
+    this.#child = start('sync-peer', [handle]);
+    this.#listening = this.#listen();
+  }
+
+  get pid(): number {
+    return this.#child.process.pid!;
+  }
+
+  override async end(): Promise<void> {
+    this.#child.process.kill('SIGKILL');
+    await this.gone();
+  }
+
+  protected override async gone(): Promise<void> {
+    await this.#child.exit;
+    await this.#listening;
+  }
+
+  protected override tell(what: unknown): void {
+    this.#child.tell(what);
+  }
+
+  async #listen(): Promise<void> {
+    try {
+      for (;;) this.heard(await this.#child.hear<Report>());
+    } catch (error) {
+      this.lost((error as Error).message);
+    }
+  }
+}
+
+class WorkerPeer extends Peer {
+  readonly #worker: Worker;
+  readonly #gone: Promise<void>;
+
+  constructor(handle: Handle) {
+    super();
+    this.#worker = new Worker(fixturePath('sync-peer'), { workerData: handle });
+    this.#worker.on('message', (report: Report) => this.heard(report));
+    this.#gone = new Promise((resolve) => {
+      this.#worker.on('error', (error) => this.lost(String(error)));
+      this.#worker.on('exit', () => {
+        this.lost('the worker ended without a word');
+        resolve();
+      });
+    });
+  }
+
+  override async end(): Promise<void> {
+    await this.#worker.terminate();
+    await this.gone();
+  }
+
+  protected override async gone(): Promise<void> {
+    await this.#gone;
+  }
+
+  protected override tell(what: unknown): void {
+    this.#worker.postMessage(what);
+  }
+}
+
+/** A peer that is a process, stopped: not dead, but doing nothing. Resolves when all of it stands. */
+export async function stop(peer: Peer): Promise<void> {
+  const pid = pidOf(peer);
+  process.kill(pid, 'SIGSTOP');
+  const states = () =>
+    readdirSync(`/proc/${pid}/task`).map((thread) => {
+      const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'latin1');
+      return stat.slice(stat.lastIndexOf(')') + 2)[0];
+    });
+  await until(() => states().every((state) => state === 'T'));
+}
+
+/** Lets a stopped peer go on. */
+export function goOn(peer: Peer): void {
+  process.kill(pidOf(peer), 'SIGCONT');
+}
+
+function pidOf(peer: Peer): number {
+  if (peer instanceof ProcessPeer) return peer.pid;
+  throw new Error('only processes can be stopped');
+}
