@@ -151,6 +151,8 @@ interface Native {
   agentCollect(seat: number): Acquired | undefined;
   agentCollectWithin(seat: number, milliseconds: number | undefined): Acquired;
   agentRelease(seat: number): void;
+  /** Blocks for the moment that the agent takes to unlock what this thread has released. */
+  agentAwaitReturn(seat: number): void;
 
   readonly nameLimitBytes: number;
   readonly layout: Readonly<Record<string, number>>;

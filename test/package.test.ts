@@ -13,7 +13,21 @@ function evaluate(kind: 'module' | 'commonjs', source: string): unknown {
   return JSON.parse(stdout);
 }
 
-const names = ['NamedLock', 'ShareableList', 'SharedMemory', 'SharedMemoryError', 'attach'];
+const names = [
+  'NamedBarrier',
+  'NamedCondition',
+  'NamedEvent',
+  'NamedLock',
+  'NamedRLock',
+  'NamedRWLock',
+  'NamedSemaphore',
+  'ShareableList',
+  'SharedArray',
+  'SharedMemory',
+  'SharedMemoryError',
+  'SharedValue',
+  'attach',
+];
 
 describe('the package', () => {
   it('has the same names for import and require', () => {

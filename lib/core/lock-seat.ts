@@ -40,6 +40,17 @@ native.initialize(
   () => undefined,
 );
 
+/** Seats whose agents have been asked for the lock. */
+const agents = new Set<number>();
+
+/**
+ * A process that ends right after it has released a lock must not pass for one that died holding it:
+ * its agent, which unlocks for it, may need a moment.
+ */
+function awaitAgents(): void {
+  for (const index of agents) native.agentAwaitReturn(index);
+}
+
 /**
  * How often in a row a thread hands a lock from task to task without offering it to other
  * processes in between.
@@ -116,6 +127,10 @@ export class LockSeat extends ObjectSeat {
   leave(): void {
     if (--this.#handles > 0) return;
     seats.delete(this.index);
+    if (agents.delete(this.index)) {
+      native.agentAwaitReturn(this.index);
+      if (agents.size === 0) process.off('exit', awaitAgents);
+    }
     this.close();
   }
 
@@ -278,6 +293,8 @@ export class LockSeat extends ObjectSeat {
   }
 
   #askAgent(): void {
+    if (agents.size === 0) process.on('exit', awaitAgents);
+    agents.add(this.index);
     this.#agentAsked = native.agentRequest(this.index);
     if (!this.#agentAsked) this.#fail('EAGAIN', 'the system gives no thread to wait for it');
   }

@@ -137,6 +137,13 @@ Napi::Value AgentRelease(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// (seat): blocks for the moment that the agent takes to unlock what this thread has released
+Napi::Value AgentAwaitReturn(const Napi::CallbackInfo& info) {
+  Seat& seat = Environment::Of(info.Env()).seats.At(SeatOf(info));
+  if (seat.agent) seat.agent->AwaitReturn();
+  return info.Env().Undefined();
+}
+
 void ExportHot(napi_env env, napi_value exports, const char* name, napi_callback function) {
   napi_value value = nullptr;
   napi_create_function(env, name, NAPI_AUTO_LENGTH, function, nullptr, &value);
@@ -158,6 +165,7 @@ void ExportLocks(Napi::Env env, Napi::Object exports) {
   exports["agentCollect"] = Napi::Function::New<AgentCollect>(env, "agentCollect");
   exports["agentCollectWithin"] =
       Napi::Function::New<AgentCollectWithin>(env, "agentCollectWithin");
+  exports["agentAwaitReturn"] = Napi::Function::New<AgentAwaitReturn>(env, "agentAwaitReturn");
   exports["agentRelease"] = Napi::Function::New<AgentRelease>(env, "agentRelease");
 }
 

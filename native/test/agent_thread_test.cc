@@ -159,6 +159,48 @@ TEST_CASE("A1: agents exclude each other, blocking threads and other processes")
   CHECK(*counter == 4 * kTurns);
 }
 
+TEST_CASE("A1: what was released is free for the client itself when its return was awaited") {
+  // Longer than anybody waits for it, which says nothing of the lock.
+  constexpr double kGraceMs = 100;
+  const Name name;
+  Client client(name);
+  for (int round = 0; round < 200; ++round) {
+    if (round % 2 == 0) {
+      CHECK(client.Take() == Acquired::kYes);
+      client.Release();
+    } else {
+      REQUIRE(client->Request());
+      client.bell().Answer();
+      client->Cancel();
+    }
+    const Stopwatch watch;
+    client->AwaitReturn();
+    const Acquired acquired = client.object()->TryLock();
+    CHECK((acquired == Acquired::kYes || watch.milliseconds() >= kGraceMs));
+    if (acquired == Acquired::kYes) client.object()->Unlock();
+  }
+}
+
+TEST_CASE("A1: a return is not awaited from who holds, waits, or has nothing to do") {
+  const Name name;
+  const Signal held;
+  const Signal enough;
+  Child owner = Owner(name, held, enough);
+  held.Await();
+  Client client(name);
+  client->AwaitReturn();
+  REQUIRE(client->Request());
+  client->AwaitReturn();
+  CHECK_FALSE(client->Collect().has_value());
+  enough.Raise();
+  CHECK(client.Await() == Acquired::kYes);
+  client->AwaitReturn();
+  CHECK(client->HoldsForClient());
+  CHECK(client.object()->IsLocked());
+  client.Release();
+  CHECK(owner.Succeeds());
+}
+
 TEST_CASE("A1: a request while the release before is at work gets the lock again") {
   const Name name;
   Client client(name);

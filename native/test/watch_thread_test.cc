@@ -233,9 +233,11 @@ TEST_CASE("V1: a watch replaces the one before: what was seen last is what count
     client.bell().Answer();
     CHECK(client.value() == 2);
   }
-  SUBCASE("and its time is over") {
-    client.Watch(1, os::Deadline::After(kShortMs));
+  SUBCASE("and it does not change until the time is over") {
+    const Stopwatch watch;
+    client.Watch(1, os::Deadline::After(kSlicesMs));
     client.bell().Answer();
+    CHECK(watch.milliseconds() >= kSlicesMs);
   }
   SUBCASE("and the word is what was seen first again") {
     Change(client.word(), 0);

@@ -162,4 +162,18 @@ describe('a process that ends', () => {
     lock.release();
     lock.unlink();
   });
+
+  it('right after it has released a lock that was handed over to it is not taken for dead', async () => {
+    using lock = NamedLock.create();
+    for (let round = 0; round < 20; round++) {
+      lock.acquireSync();
+      const child = start('releases-and-exits', [lock.name]);
+      expect(await child.hear()).toBe('waiting');
+      lock.release();
+      await child.succeed();
+      expect(lock.acquireSync().abandoned).toBe(false);
+      lock.release();
+    }
+    lock.unlink();
+  });
 });

@@ -199,7 +199,7 @@ describe.each(Object.entries(scenes))('%s', (_, make) => {
   it('goes on within its timeout', async () => {
     const { object, wait, waitSync, letGo } = await make(1);
     using _object = temporary(object);
-    const waiting = wait(object, { timeout: 1e9 });
+    const waiting = wait(object, { timeout: 1e12 });
     await turn();
     await letGo(object);
     await waiting;
@@ -220,7 +220,7 @@ describe.each(Object.entries(scenes))('%s', (_, make) => {
     mend?.(object);
     const controller = new AbortController();
     const { signal } = controller;
-    const waiting = wait(object, { signal, timeout: 1e9 });
+    const waiting = wait(object, { signal, timeout: 1e12 });
     await turn();
     controller.abort(reason);
     await expect(waiting).rejects.toBe(reason);

@@ -5,6 +5,7 @@ import { temporary, timed, until } from '../conformance/support';
 import { start } from '../support/children';
 import { expectCode, expectRejection } from '../support/errors';
 import { uniqueName } from '../support/names';
+import { setWord } from '../support/words';
 import { Peer, beings, ends, forms, goOn, inForm, stop } from '../support/peers';
 
 /** Waits as a task of this thread; what it came to is asked for later. */
@@ -269,7 +270,7 @@ describe.each(ends)('a party that was %s', (end) => {
   it.each(forms)('breaks it for those who wait: %s', async (form) => {
     using barrier = temporary(NamedBarrier.create({ parties: 4 }));
     const victim = await Peer.startFor(end, barrier);
-    const other = await Peer.start(barrier);
+    const other = await Peer.start(barrier, 'worker');
     await victim.begin('wait');
     const waits = [(await other.begin(inForm(form, 'wait'))).outcome, party(barrier)];
     await until(() => barrier.waiting === 3);
@@ -350,6 +351,23 @@ describe('a process', () => {
     expect(await outcome).toBe('ERR_BROKEN_BARRIER');
     const again = await peer.begin('wait');
     expect([await barrier.wait(), await again.outcome]).toEqual([1, 0]);
+  });
+});
+
+describe.runIf(process.platform === 'linux')('a barrier that was passed 2^29 times', () => {
+  it.each([0x7fff_fff8, -8])('is passed on, and broken on: %i', async (turn) => {
+    using barrier = temporary(NamedBarrier.create({ parties: 3 }));
+    setWord('barrier', barrier.name, 0, turn);
+    const peer = await Peer.start(barrier, 'worker');
+    for (let i = 0; i < 4; i++) {
+      const parties = [peer.call('wait'), barrier.wait(), barrier.wait()];
+      expect((await Promise.all(parties)).sort()).toEqual([0, 1, 2]);
+      const { outcome } = await peer.begin('wait');
+      const own = party(barrier);
+      if (i % 2 === 0) barrier.abort();
+      barrier.reset();
+      expect([await outcome, await own]).toEqual(['ERR_BROKEN_BARRIER', 'ERR_BROKEN_BARRIER']);
+    }
   });
 });
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { temporary } from '../conformance/support';
 import { start } from '../support/children';
 import { expectCode, expectRejection } from '../support/errors';
+import { setWord } from '../support/words';
 import { Peer, beings, forms, goOn, inForm, stop } from '../support/peers';
 
 describe('setting', () => {
@@ -76,6 +77,37 @@ describe('setting', () => {
     }
     expect(await child.hear()).toBe(rounds);
     await child.succeed();
+  });
+});
+
+describe.runIf(process.platform === 'linux')('an event that was set 2^31 times', () => {
+  it.each([0x7fff_fffe, -2, -4])('counts on: %i', async (count) => {
+    using event = temporary(NamedEvent.create());
+    setWord('event', event.name, 0, count);
+    const peer = await Peer.start(event, 'worker');
+    for (let i = 0; i < 3; i++) {
+      const { outcome } = await peer.begin('wait');
+      const own = event.wait();
+      expect(event.isSet).toBe(false);
+      event.set();
+      expect(event.isSet).toBe(true);
+      event.clear();
+      expect(await outcome).toBe('fine');
+      await own;
+    }
+  });
+});
+
+describe('an event that was unlinked', () => {
+  it('is set for those who are attached, wherever they are', async () => {
+    using event = NamedEvent.create();
+    const peer = await Peer.start(event);
+    const { outcome } = await peer.begin('wait');
+    event.unlink();
+    using successor = temporary(NamedEvent.create({ name: event.name }));
+    event.set();
+    expect(await outcome).toBe('fine');
+    expect([successor.isSet, await peer.call('isSet')]).toEqual([false, true]);
   });
 });
 

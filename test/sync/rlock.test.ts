@@ -137,7 +137,7 @@ describe.each(ends)('held by %s', (end) => {
     using lock = temporary(NamedRLock.create());
     const holder = await Peer.startFor(end, lock);
     for (let i = 0; i < 3; i++) await holder.call('acquire');
-    const other = await Peer.start(lock);
+    const other = await Peer.start(lock, 'worker');
     const { outcome } = await other.begin(inForm(form, 'acquire'));
     await holder.endBy(end);
     expect(await outcome).toEqual({ held: true, abandoned: true });

@@ -4,6 +4,7 @@ import { temporary, timed } from '../conformance/support';
 import { start } from '../support/children';
 import { expectCode, expectRejection } from '../support/errors';
 import { uniqueName } from '../support/names';
+import { setWord } from '../support/words';
 import { Peer, beings, ends, forms, goOn, inForm, stop } from '../support/peers';
 
 /** Whether a promise has settled by now. */
@@ -242,13 +243,33 @@ describe('whoever asks first', () => {
   });
 });
 
+describe.runIf(process.platform === 'linux')('a lock that was waited for 2^31 times', () => {
+  it.each([0x7fff_fffe, -2])('is given in order still: %i', async (lastTicket) => {
+    using lock = temporary(NamedRWLock.create());
+    setWord('rwlock', lock.name, 2, lastTicket);
+    const held = lock.acquireWriteSync();
+    const waits = [];
+    for (const how of ['acquireWrite', 'acquireRead', 'acquireWrite', 'acquireRead']) {
+      const peer = await Peer.start(lock, 'worker');
+      waits.push({ peer, outcome: (await peer.begin(how)).outcome });
+    }
+    held.release();
+    for (const [i, { peer, outcome }] of waits.entries()) {
+      const mode = i % 2 === 0 ? 'write' : 'read';
+      expect(await outcome).toEqual({ held: true, mode });
+      expect([lock.readers, lock.writing]).toEqual(mode === 'write' ? [0, true] : [1, false]);
+      await peer.call('guard.release');
+    }
+  });
+});
+
 describe.each(ends)('what was held by %s', (end) => {
   it.each(forms)('for reading comes back to a writer: %s', async (form) => {
     using lock = temporary(NamedRWLock.create());
     const holder = await Peer.startFor(end, lock);
     await holder.call('acquireRead');
     await holder.call('acquireReadSync');
-    const other = await Peer.start(lock);
+    const other = await Peer.start(lock, 'worker');
     const { outcome } = await other.begin(inForm(form, 'acquireWrite'));
     expect(lock.readers).toBe(2);
     await holder.endBy(end);
@@ -262,7 +283,7 @@ describe.each(ends)('what was held by %s', (end) => {
       using lock = temporary(NamedRWLock.create());
       const holder = await Peer.startFor(end, lock);
       await holder.call('acquireWriteSync');
-      const other = await Peer.start(lock);
+      const other = await Peer.start(lock, 'worker');
       const { outcome } = await other.begin(inForm(form, 'acquireRead'));
       expect(lock.writing).toBe(true);
       await holder.endBy(end);

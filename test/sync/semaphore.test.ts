@@ -256,7 +256,7 @@ describe.each(ends)('a permit held by %s', (end) => {
     using semaphore = temporary(NamedSemaphore.create({ value: 1 }));
     const holder = await Peer.startFor(end, semaphore);
     await holder.call('acquire');
-    const other = await Peer.start(semaphore);
+    const other = await Peer.start(semaphore, 'worker');
     const { outcome } = await other.begin(inForm(form, 'acquire'));
     expect(semaphore.value).toBe(0);
     await holder.endBy(end);
