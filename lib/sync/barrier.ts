@@ -273,7 +273,7 @@ export class NamedBarrier extends NamedObject {
     try {
       this.#action?.();
     } catch (error) {
-      this.#state.break(arrival.generation);
+      if (!this.closed) this.#state.break(arrival.generation);
       throw error;
     }
     return this.#pass(arrival);
