@@ -24,6 +24,7 @@
         'native/core/graveyard.cc',
         'native/core/mapping.cc',
         'native/core/shared_object.cc',
+        'native/core/shared_object_growth.cc',
         'native/core/shared_object_lock.cc',
         'native/core/watch_thread.cc',
       ],

@@ -13,7 +13,7 @@ import {
 } from 'shmkit';
 import { prefix } from './contenders';
 
-const classes: Record<Kind, { unlink(name: string): void }> = {
+const classes: Partial<Record<Kind, { unlink(name: string): void }>> = {
   memory: SharedMemory,
   lock: NamedLock,
   rlock: NamedRLock,
@@ -33,7 +33,7 @@ export function sweep(): void {
   for (const { kind, name } of SharedMemory.list()) {
     if (!name.startsWith(`${prefix}-`)) continue;
     try {
-      classes[kind].unlink(name);
+      classes[kind]?.unlink(name);
     } catch (error) {
       console.error(error);
     }

@@ -1,5 +1,7 @@
 import { NamedLock, type NamedLockHandle } from './core/named-lock';
 import { SharedMemory, type SharedMemoryHandle } from './core/shared-memory';
+import { NamedObject } from './core/named-object';
+import { tellClasses } from './data/handles';
 import { ShareableList, type ShareableListHandle } from './data/shareable-list';
 import { SharedArray, type SharedArrayHandle } from './data/shared-array';
 import { SharedValue, type SharedValueHandle } from './data/shared-value';
@@ -45,6 +47,15 @@ const attachers: { [K in keyof Kinds]: (handle: Kinds[K][0]) => Kinds[K][1] } = 
   array: ({ name }) => SharedArray.attach(name),
   'shareable-list': (handle) => ShareableList.fromHandle(handle),
 };
+
+tellClasses({
+  isShared: (value) =>
+    value instanceof NamedObject ||
+    value instanceof SharedMemory ||
+    value instanceof NamedLock ||
+    value instanceof ShareableList,
+  attach: (handle) => attach(handle as Handle),
+});
 
 /**
  * Attaches to the object that a handle stands for, however the handle came here: by

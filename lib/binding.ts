@@ -48,6 +48,11 @@ export interface NativeContents {
   /** What the words begin with; the rest is zero. */
   readonly words?: Uint8Array | undefined;
   readonly data?: Uint8Array | undefined;
+  /**
+   * Of an object that grows: how many bytes of it there are at first; any number but 0 to attach to
+   * it. 0: it does not grow.
+   */
+  readonly firstBytes: number;
 }
 
 /** How an acquisition ended, where that is not plainly well: `Acquired` in shared_object.h. */
@@ -117,6 +122,8 @@ interface Native {
   objectRemoveName(seat: number): NativeFailure | undefined;
   /** A new one each time; `undefined` where the runtime refuses external memory. */
   objectBuffer(seat: number, offset: number, length: number): ArrayBuffer | undefined;
+  /** Of an object that grows: has memory be there from the offset on, so many bytes. */
+  objectCommit(seat: number, offset: number, bytes: number): NativeFailure | undefined;
   bufferDetach(buffer: ArrayBuffer): void;
 
   /** Blocks while the word at the offset is what was seen; may return for no reason. */

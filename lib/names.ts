@@ -16,6 +16,10 @@ export const prefixes = {
   rwlock: 'shmkit.rwlock.',
   value: 'shmkit.value.',
   array: 'shmkit.array.',
+  dict: 'shmkit.dict.',
+  list: 'shmkit.list.',
+  queue: 'shmkit.queue.',
+  namespace: 'shmkit.namespace.',
 } as const;
 
 /** The kinds of object there are. */
@@ -37,6 +41,10 @@ const words: Record<Kind, string> = {
   rwlock: 'read-write lock',
   value: 'value',
   array: 'array',
+  dict: 'dict',
+  list: 'list',
+  queue: 'queue',
+  namespace: 'namespace',
 };
 
 /** How messages speak of an object: `segment 'frames'`. */

@@ -40,7 +40,19 @@ export const kindNumbers: Record<ObjectKind, number> = {
   condition: 7,
   barrier: 8,
   rwlock: 9,
+  dict: 10,
+  list: 11,
+  queue: 12,
+  namespace: 13,
 };
+
+/** The kinds of which an object is address space at first, that memory is given to as it grows. */
+export const growingKinds: ReadonlySet<ObjectKind> = new Set([
+  'dict',
+  'list',
+  'queue',
+  'namespace',
+]);
 
 /** Bytes, rounded up to where the data may begin. */
 export function aligned(bytes: number): number {

@@ -141,19 +141,32 @@ export class LockSeat extends ObjectSeat {
    * @throws SharedMemoryError `ERR_CORRUPT`; `ERR_CAPACITY` this thread holds 2000 locks already.
    */
   exclusively<T>(act: () => T): T {
-    control[0] = this.index;
-    const outcome = nativeLock();
     // A predecessor that died has left everything whole: its classes commit by single words.
-    if (outcome !== undefined && outcome !== Acquired.Abandoned) {
-      if (outcome === Acquired.TooManyHeld) throw this.#fail('ERR_CAPACITY', tooManyHeld);
-      throw this.#fail('ERR_CORRUPT', overwritten);
-    }
+    this.enter();
     try {
       return act();
     } finally {
-      control[0] = this.index;
-      nativeUnlock();
+      this.exit();
     }
+  }
+
+  /**
+   * Acquires the lock for a moment, as {@link exclusively}; {@link exit} gives it back.
+   *
+   * @returns whether the last owner died.
+   */
+  enter(): boolean {
+    control[0] = this.index;
+    const outcome = nativeLock();
+    if (outcome === undefined) return false;
+    if (outcome === Acquired.Abandoned) return true;
+    if (outcome === Acquired.TooManyHeld) throw this.#fail('ERR_CAPACITY', tooManyHeld);
+    throw this.#fail('ERR_CORRUPT', overwritten);
+  }
+
+  exit(): void {
+    control[0] = this.index;
+    nativeUnlock();
   }
 
   /**

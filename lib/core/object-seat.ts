@@ -2,7 +2,7 @@ import { native, type Disposition, type NativeFailure, type NativeRefusal } from
 import { SharedMemoryError } from '../errors';
 import { explain } from '../failures';
 import { called, prefixes } from '../names';
-import { kindNumbers, layout, type ObjectKind } from './layout';
+import { growingKinds, kindNumbers, layout, type ObjectKind } from './layout';
 
 /** What a new object is to be like, and what one that is there is found to be. */
 export interface ObjectShape {
@@ -16,6 +16,11 @@ export interface Contents extends ObjectShape {
   readonly dataBytes: number;
   readonly words?: Uint8Array | undefined;
   readonly data?: Uint8Array | undefined;
+  /**
+   * Of an object that grows, by its kind: how many bytes of the whole object there are at first. Of
+   * others all are there, always.
+   */
+  readonly firstBytes?: number;
 }
 
 /** An object that has nothing but its lock. */
@@ -41,7 +46,8 @@ export function openObject(
   disposition: Disposition,
   contents: Contents,
 ): Found | NativeFailure | NativeRefusal {
-  const plan = { kind: kindNumbers[kind], ...contents };
+  const firstBytes = growingKinds.has(kind) ? 1 : 0;
+  const plan = { kind: kindNumbers[kind], firstBytes, ...contents };
   const index = native.objectOpen(prefixes[kind] + name, mode, disposition, plan, found);
   if (typeof index !== 'number') return index;
   const [type = 0, length = 0, dataAt = 0, size = 0] = found;

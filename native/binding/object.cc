@@ -51,6 +51,7 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
   const Bytes data = BytesOf(given.Get("data"));
   contents.data = data.data;
   contents.initial_data = data.length;
+  contents.first_bytes = SizeOf(given.Get("firstBytes"));
 
   OpenFailure why{};
   SharedObject* object =
@@ -95,6 +96,12 @@ Napi::Value Buffer(const Napi::CallbackInfo& info) {
     return info.Env().Undefined();
   }
   return Show(info.Env(), object->mapping(), offset, length);
+}
+
+// (seat, offset, bytes): of an object that grows. -> undefined, or a failure
+Napi::Value Commit(const Napi::CallbackInfo& info) {
+  const os::Status done = SeatAt(info).object->Commit(SizeOf(info[1]), SizeOf(info[2]));
+  return ToValue(info.Env(), done);
 }
 
 Napi::Value Detach(const Napi::CallbackInfo& info) {
@@ -225,6 +232,7 @@ void ExportObjects(Napi::Env env, Napi::Object exports) {
   exports["objectId"] = Napi::Function::New<Id>(env, "objectId");
   exports["objectRemoveName"] = Napi::Function::New<RemoveName>(env, "objectRemoveName");
   exports["objectBuffer"] = Napi::Function::New<Buffer>(env, "objectBuffer");
+  exports["objectCommit"] = Napi::Function::New<Commit>(env, "objectCommit");
   exports["bufferDetach"] = Napi::Function::New<Detach>(env, "bufferDetach");
   exports["wordWait"] = Napi::Function::New<WordWait>(env, "wordWait");
   exports["wordWake"] = Napi::Function::New<WordWake>(env, "wordWake");

@@ -92,6 +92,10 @@ os::Status Fill(void* memory, void* context) {
   return made;
 }
 
+os::Access AccessTo(const Contents& contents) {
+  return contents.first_bytes > 0 ? os::Access::kGrowing : os::Access::kReadWrite;
+}
+
 void AwaitCreator(const Header& header) {
   const os::Deadline grace = os::Deadline::After(kCreatorGraceMs);
   while (header.state.load(std::memory_order_acquire) == kMaking && !grace.passed()) {
@@ -170,9 +174,9 @@ SharedObject* SharedObject::Adopt(const std::string& name, const os::Segment& se
 
 // The object that has the name, if it is one to use. When it was not and has been cleared away,
 // `*cleared`.
-SharedObject* SharedObject::Find(const std::string& name, uint16_t kind, OpenFailure* why,
-                                 bool* cleared) {
-  const os::Result<os::Segment> found = os::Attach(name, os::Access::kReadWrite);
+SharedObject* SharedObject::Find(const std::string& name, const Contents& contents,
+                                 OpenFailure* why, bool* cleared) {
+  const os::Result<os::Segment> found = os::Attach(name, AccessTo(contents));
   if (!found.ok()) {
     *why = {found.failure(), std::nullopt, 0};
     // An object without bytes cannot be mapped, and is the extreme of a truncated one.
@@ -181,7 +185,7 @@ SharedObject* SharedObject::Find(const std::string& name, uint16_t kind, OpenFai
   }
   const os::Segment& segment = found.value();
   uint32_t word = 0;
-  if (const auto refusal = Inspect(segment, kind, &word)) {
+  if (const auto refusal = Inspect(segment, contents.kind, &word)) {
     // What a creator left that died at work is cleared; where it cannot have, it is not ours.
     const bool unfinished = refusal == Refusal::kUnfinished && word == kMaking;
     const bool litter = unfinished && !os::kPublishesWhole;
@@ -204,7 +208,7 @@ SharedObject* SharedObject::Open(const std::string& name, unsigned mode, Disposi
   for (int round = 0; round < kMostRounds; ++round) {
     bool cleared = false;
     if (disposition != Disposition::kCreate) {
-      if (SharedObject* object = Find(name, contents.kind, why, &cleared)) return object;
+      if (SharedObject* object = Find(name, contents, why, &cleared)) return object;
       if (cleared) continue;
       if (disposition == Disposition::kAttach || why->failure.error != ENOENT) return nullptr;
     }
@@ -212,15 +216,14 @@ SharedObject* SharedObject::Open(const std::string& name, unsigned mode, Disposi
     const os::Initializer initializer{Fill, &plan};
     const size_t size = DataAt(contents) + contents.data_bytes;
     const os::Result<os::Segment> made =
-        os::Create(name, {size, mode, /*sparse=*/false}, &initializer);
+        os::Create(name, {size, mode, /*sparse=*/false, contents.first_bytes}, &initializer);
     if (made.ok()) return Adopt(name, made.value(), why);
     os::Mutex::Dispose(plan.id);
     *why = {made.failure(), std::nullopt, 0};
     if (made.failure().error != EEXIST) return nullptr;
     if (disposition == Disposition::kCreate) {
       OpenFailure ignored{};
-      if (SharedObject* taken = Find(name, contents.kind, &ignored, &cleared))
-        taken->DropReference();
+      if (SharedObject* taken = Find(name, contents, &ignored, &cleared)) taken->DropReference();
       if (!cleared) return nullptr;
     }
   }

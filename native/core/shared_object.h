@@ -53,6 +53,10 @@ struct Contents {
   size_t initial_words = 0;  // bytes of it that are given, at most words_bytes
   const void* data = nullptr;
   size_t initial_data = 0;
+  // Of an object that grows: how many bytes of it there are at first; the rest comes by Commit. To
+  // attach to such an object takes any number but 0. 0: all are there, always. One kind's objects
+  // all grow, or none of them.
+  size_t first_bytes = 0;
 };
 
 // What the header said when the object was opened. Anyone may have written anything into it since,
@@ -96,6 +100,10 @@ class SharedObject {
     return inside ? reinterpret_cast<std::atomic<uint64_t>*>(mapping_->bytes() + offset) : nullptr;
   }
 
+  // Of an object that grows: has memory be there from `offset` on, so many bytes (os::Segment S8).
+  // EINVAL when these do not lie inside.
+  os::Status Commit(size_t offset, size_t bytes);
+
   Acquired TryLock() { return Settle(mutex_.TryLock()); }
   Acquired LockUntil(const os::Deadline& deadline) { return Settle(mutex_.LockUntil(deadline)); }
   void Unlock() {
@@ -118,7 +126,7 @@ class SharedObject {
  private:
   SharedObject(std::string name, const os::Segment& segment, const os::Mutex& mutex);
 
-  static SharedObject* Find(const std::string& name, uint16_t kind, OpenFailure* why,
+  static SharedObject* Find(const std::string& name, const Contents& contents, OpenFailure* why,
                             bool* cleared);
   static SharedObject* Adopt(const std::string& name, const os::Segment& segment, OpenFailure* why);
 

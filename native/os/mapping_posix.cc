@@ -31,17 +31,42 @@ Result<Segment> MapDescriptor(int fd, Access access) {
   // stray write to itself (S7); PROT_READ alone would end the process on the first one.
   const int flags = access == Access::kReadOnly ? MAP_PRIVATE | MAP_NORESERVE : MAP_SHARED;
   const auto size = static_cast<size_t>(status.st_size);
+  int kept = -1;
+  if (access == Access::kGrowing) {
+    kept = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (kept < 0) return Failure{errno, "fcntl"};
+  }
   void* address = mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, fd, 0);
-  if (address == MAP_FAILED) return Failure{errno, "mmap"};
+  if (address == MAP_FAILED) {
+    const Failure failure{errno, "mmap"};
+    if (kept >= 0) close(kept);
+    return failure;
+  }
   return Segment{
       address, size,
       Identity{static_cast<uint64_t>(status.st_dev), static_cast<uint64_t>(status.st_ino)},
-      nullptr};
+      reinterpret_cast<void*>(static_cast<intptr_t>(kept) + 1)};
 }
 
-void Unmap(const Segment& segment) { munmap(segment.address, segment.size); }
+int GrowthDescriptor(const Segment& segment) {
+  return static_cast<int>(reinterpret_cast<intptr_t>(segment.keep_alive) - 1);
+}
+
+namespace {
+
+void CloseGrowth(const Segment& segment) {
+  if (segment.keep_alive) close(GrowthDescriptor(segment));
+}
+
+}  // namespace
+
+void Unmap(const Segment& segment) {
+  CloseGrowth(segment);
+  munmap(segment.address, segment.size);
+}
 
 void Bury(const Segment& segment) {
+  CloseGrowth(segment);
   // One call swaps the mapping: at no moment is the range free for another thread's mmap (S6).
   const int flags = MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
   // Should the system refuse, the segment itself stays mapped, which is as safe.

@@ -37,7 +37,11 @@ class SignalsBlocked {
   sigset_t before_;
 };
 
-// Maps the whole object behind `fd`, of any size but 0. The descriptor stays the caller's.
+// Maps the whole object behind `fd`, of any size but 0. The descriptor stays the caller's; a
+// segment that grows keeps another of its own.
 Result<Segment> MapDescriptor(int fd, Access access);
+
+// The descriptor by which a segment grows, or -1.
+int GrowthDescriptor(const Segment& segment);
 
 }  // namespace shmkit::os

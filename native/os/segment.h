@@ -14,11 +14,15 @@
 //       Create, never SIGBUS at a later touch. (macOS offers no such reservation.)
 //   S4  Unlink with an identity removes the name only while it still leads to that very object, as
 //       far as the platform can tell.
-//   S5  A mapping outlives its name, and holds no file descriptor.
+//   S5  A mapping outlives its name, and holds no file descriptor (but see S8).
 //   S6  After Bury the address range is still mapped, to anonymous memory that belongs to nobody:
 //       a late write through a stale pointer neither crashes nor reaches the segment.
 //   S7  A read-only attach reads what others write; a write through it stays private to the page
 //       copy it makes, and never faults.
+//   S8  Of a segment that grows, the first part is reserved at creation, and more by Commit: a lack
+//   of
+//       memory is ENOSPC from these. The rest is address space, which nobody may touch. Such a
+//       mapping keeps what it takes to grow: a descriptor, closed on exec.
 //
 // Mechanisms: segment_linux.cc publishes O_TMPFILE files in /dev/shm; segment_shm_open.cc is
 // portable POSIX and macOS; both map with mapping_posix.cc. segment_win32.cc is Windows. The build
@@ -48,15 +52,20 @@ struct Segment {
   void* address;
   size_t size;  // exact on Linux; Windows and macOS round up to pages
   Identity identity;
-  void* keep_alive;  // Windows: the section handle, without which the name would go; else null
+  // Windows: the section handle, without which the name would go. Elsewhere, of a segment that
+  // grows: its descriptor, plus 1. Else null.
+  void* keep_alive;
 };
 
-enum class Access { kReadWrite, kReadOnly };
+// kGrowing: to read and write a segment that grows (S8).
+enum class Access { kReadWrite, kReadOnly, kGrowing };
 
 struct CreateOptions {
   size_t size;
   unsigned mode;  // permission bits; the umask applies, as for any file
   bool sparse;    // leave pages unreserved (gives up S3)
+  // Of a segment that grows (S8): how many bytes are reserved at first. 0: it does not grow.
+  size_t first_bytes = 0;
 };
 
 // Fills a new segment before anyone else can see it.
@@ -77,6 +86,10 @@ Result<Segment> Create(const std::string& name, const CreateOptions& options,
                        const Initializer* initializer = nullptr);
 Result<Segment> Attach(const std::string& name, Access access);
 Status Unlink(const std::string& name, const Identity* only_if = nullptr);
+
+// Reserves more of a segment that grows: so many bytes from `offset` on, inside it. To reserve what
+// is reserved is harmless; on failure nothing more is.
+Status Commit(const Segment& segment, size_t offset, size_t bytes);
 
 // Every segment there is, or ENOTSUP where the system does not tell.
 Result<std::vector<Listing>> List();

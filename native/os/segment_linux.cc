@@ -23,21 +23,24 @@ constexpr size_t kSmallBytes = 1 << 20;
 
 std::string PathOf(const std::string& name) { return std::string(kDirectory) + '/' + name; }
 
-// Gives a new file its size and, unless sparse, its pages (S3).
-Status Resize(int fd, const CreateOptions& options) {
-  const auto length = static_cast<off_t>(options.size);
-  if (options.sparse) {
-    if (ftruncate(fd, length) != 0) return Failure{errno, "ftruncate"};
-    return Nothing{};
-  }
+// Sets the size as well, where that is less. On failure a tmpfs undoes what it has reserved.
+Status Reserve(int fd, size_t offset, size_t bytes) {
   std::optional<SignalsBlocked> undisturbed;
-  if (options.size > kSmallBytes) undisturbed.emplace();
-  // fallocate(2) sets the size as well.
+  if (bytes > kSmallBytes) undisturbed.emplace();
   int result;
-  do result = fallocate(fd, 0, 0, length);
+  do result = fallocate(fd, 0, static_cast<off_t>(offset), static_cast<off_t>(bytes));
   while (result != 0 && errno == EINTR);
   if (result != 0) return Failure{errno, "fallocate"};
   return Nothing{};
+}
+
+// Gives a new file its size and, unless sparse, its pages (S3), or the first of them (S8).
+Status Resize(int fd, const CreateOptions& options) {
+  if (options.sparse || options.first_bytes > 0) {
+    if (ftruncate(fd, static_cast<off_t>(options.size)) != 0) return Failure{errno, "ftruncate"};
+    if (options.sparse) return Nothing{};
+  }
+  return Reserve(fd, 0, options.first_bytes > 0 ? options.first_bytes : options.size);
 }
 
 Status Publish(int fd, const std::string& name) {
@@ -58,7 +61,7 @@ const size_t kNameLimitBytes = 255;
 Result<Segment> Create(const std::string& name, const CreateOptions& options,
                        const Initializer* initializer) {
   // A name that is taken is found out before much memory is reserved for nothing; linkat decides.
-  if (options.size > kSmallBytes && access(PathOf(name).c_str(), F_OK) == 0) {
+  if (options.size > kSmallBytes && ::access(PathOf(name).c_str(), F_OK) == 0) {
     return Failure{EEXIST, "access"};
   }
 
@@ -66,7 +69,8 @@ Result<Segment> Create(const std::string& name, const CreateOptions& options,
   if (!fd.valid()) return Failure{errno, "open"};
   if (Status sized = Resize(fd.get(), options); !sized.ok()) return sized.failure();
 
-  Result<Segment> mapped = MapDescriptor(fd.get(), Access::kReadWrite);
+  const Access access = options.first_bytes > 0 ? Access::kGrowing : Access::kReadWrite;
+  Result<Segment> mapped = MapDescriptor(fd.get(), access);
   if (!mapped.ok()) return mapped;
   Status ready = initializer ? initializer->fill(mapped.value().address, initializer->context)
                              : Status(Nothing{});
@@ -84,6 +88,10 @@ Result<Segment> Attach(const std::string& name, Access access) {
   const Descriptor fd(open(PathOf(name).c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!fd.valid()) return Failure{errno, "open"};
   return MapDescriptor(fd.get(), access);
+}
+
+Status Commit(const Segment& segment, size_t offset, size_t bytes) {
+  return Reserve(GrowthDescriptor(segment), offset, bytes);
 }
 
 Status Unlink(const std::string& name, const Identity* only_if) {

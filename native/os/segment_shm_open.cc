@@ -28,16 +28,14 @@ Result<Identity> IdentityOf(const std::string& name) {
   return Identity{static_cast<uint64_t>(status.st_dev), static_cast<uint64_t>(status.st_ino)};
 }
 
-// Gives a new object its size and, unless sparse, its pages (S3), where the system can reserve
-// them.
-Status Resize(int fd, const CreateOptions& options) {
-  const auto length = static_cast<off_t>(options.size);
-  if (ftruncate(fd, length) != 0) return Failure{errno, "ftruncate"};
+// Where the system can reserve pages.
+Status Reserve([[maybe_unused]] int fd, [[maybe_unused]] size_t offset,
+               [[maybe_unused]] size_t bytes) {
 #if !defined(__APPLE__)
   int error = 0;
-  if (!options.sparse) {
+  {
     const SignalsBlocked undisturbed;
-    do error = posix_fallocate(fd, 0, length);
+    do error = posix_fallocate(fd, static_cast<off_t>(offset), static_cast<off_t>(bytes));
     while (error == EINTR);
   }
   if (error != 0) return Failure{error, "posix_fallocate"};
@@ -45,9 +43,17 @@ Status Resize(int fd, const CreateOptions& options) {
   return Nothing{};
 }
 
+// Gives a new object its size and, unless sparse, its pages (S3), or the first of them (S8).
+Status Resize(int fd, const CreateOptions& options) {
+  if (ftruncate(fd, static_cast<off_t>(options.size)) != 0) return Failure{errno, "ftruncate"};
+  if (options.sparse) return Nothing{};
+  return Reserve(fd, 0, options.first_bytes > 0 ? options.first_bytes : options.size);
+}
+
 Result<Segment> Furnish(int fd, const CreateOptions& options, const Initializer* initializer) {
   if (Status sized = Resize(fd, options); !sized.ok()) return sized.failure();
-  Result<Segment> mapped = MapDescriptor(fd, Access::kReadWrite);
+  const Access access = options.first_bytes > 0 ? Access::kGrowing : Access::kReadWrite;
+  Result<Segment> mapped = MapDescriptor(fd, access);
   if (!mapped.ok() || !initializer) return mapped;
   const Status filled = initializer->fill(mapped.value().address, initializer->context);
   if (filled.ok()) return mapped;
@@ -107,6 +113,10 @@ Result<Segment> Attach(const std::string& name, Access access) {
     return Failure{ENOENT, "shm_open"};
   }
   return MapDescriptor(fd.get(), access);
+}
+
+Status Commit(const Segment& segment, size_t offset, size_t bytes) {
+  return Reserve(GrowthDescriptor(segment), offset, bytes);
 }
 
 Status Unlink(const std::string& name, const Identity* only_if) {

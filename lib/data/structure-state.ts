@@ -1,0 +1,182 @@
+import type { LockSeat } from '../core/lock-seat';
+import type { SeatState } from '../core/object-seat';
+import { SharedMemoryError } from '../errors';
+import { called } from '../names';
+import { Arena } from './arena';
+import { CorruptError } from './corrupt-error';
+import { GrowingMemory } from './growing-memory';
+import {
+  blocksAt,
+  isCapacity,
+  logOf,
+  structureLayout,
+  type StructureShape,
+} from './structure-layout';
+import type { UndoLog } from './undo-log';
+
+/**
+ * What the structures have in common, for all handles of one thread: the memory of a shared object,
+ * and changes of it that are there as a whole or not at all.
+ *
+ * A change is made between {@link enter} and {@link leave}, or {@link abort}; or by
+ * {@link change}, which costs a closure.
+ */
+export class StructureState implements SeatState {
+  readonly memory: GrowingMemory;
+  readonly log: UndoLog;
+  readonly arena: Arena;
+  protected readonly seat: LockSeat;
+  #inside = false;
+
+  /** @throws SharedMemoryError `ERR_CORRUPT` its header is none of such a structure. */
+  constructor(seat: LockSeat, shape: StructureShape) {
+    this.seat = seat;
+    const { length: capacity, dataAt, size } = seat;
+    const isWhole =
+      isCapacity(capacity) &&
+      size - dataAt === capacity &&
+      4 * (blocksAt(shape, capacity) + 2) <= capacity &&
+      seat.words.byteLength === shape.wordsBytes;
+    if (!isWhole)
+      throw this.error('ERR_CORRUPT', 'has a header that makes no sense; unlink() removes it');
+    try {
+      this.memory = GrowingMemory.of(seat, structureLayout.pages);
+    } catch (error) {
+      throw this.explain(error);
+    }
+    this.log = logOf(this.memory, shape, capacity);
+    this.arena = new Arena(this.memory, this.log, structureLayout.arena, blocksAt(shape, capacity));
+  }
+
+  /** Whether this thread is making a change. */
+  get inside(): boolean {
+    return this.#inside;
+  }
+
+  /**
+   * Acquires the lock, and puts right what somebody may have left who died.
+   *
+   * @throws SharedMemoryError `ERR_CORRUPT`; `ERR_DEADLOCK` this thread is making a change.
+   */
+  enter(): void {
+    if (this.#inside) {
+      throw this.error(
+        'ERR_DEADLOCK',
+        'is being changed by this thread: it waits for the function that was given',
+      );
+    }
+    const abandoned = this.seat.enter();
+    this.#inside = true;
+    if (abandoned || this.log.pending) this.#recover();
+  }
+
+  /** Commits, and releases the lock. */
+  leave(): void {
+    this.log.commit();
+    this.settle();
+    this.#inside = false;
+    this.seat.exit();
+  }
+
+  /**
+   * Undoes what was changed since {@link enter}, and releases the lock.
+   *
+   * @returns what to throw.
+   */
+  abort(error: unknown): unknown {
+    try {
+      this.log.rollBack(structureLayout.arena);
+      this.settle();
+    } catch {
+      // Whoever comes next finds the same, and says so.
+    }
+    this.#inside = false;
+    this.seat.exit();
+    return this.explain(error);
+  }
+
+  /** Makes a change, as a whole or, when the function throws, not at all. */
+  change<T>(act: () => T): T {
+    this.enter();
+    let result: T;
+    try {
+      result = act();
+    } catch (error) {
+      throw this.abort(error);
+    }
+    this.leave();
+    return result;
+  }
+
+  /** Has a look under the lock; goes ahead within a change. */
+  look<T>(act: () => T): T {
+    return this.#inside ? act() : this.change(act);
+  }
+
+  /**
+   * A block, or 0 when there is no room for it.
+   *
+   * @see full
+   */
+  allocate(bytes: number): number {
+    this.memory.failure = undefined;
+    return this.arena.allocate(bytes);
+  }
+
+  /** Why there was no block. */
+  full(bytes: number): SharedMemoryError {
+    const { failure } = this.memory;
+    const { kind, name } = this.seat;
+    if (failure) {
+      const { code, errno, syscall } = failure;
+      const message = `${called(kind, name)}: the memory file system has no room for more (${code}); nothing was changed`;
+      return new SharedMemoryError(code, message, { syscall, errno, resource: name });
+    }
+    return this.error(
+      'ERR_CAPACITY',
+      `has no room for ${bytes} bytes: ${this.arena.used} of ${this.arena.capacity} are used; ` +
+        'create it with a greater capacity',
+    );
+  }
+
+  /** What people are told of an error. */
+  explain(error: unknown): unknown {
+    if (!(error instanceof CorruptError)) return error;
+    const { kind, name } = this.seat;
+    return new SharedMemoryError('ERR_CORRUPT', `${called(kind, name)}: ${error.message}`, {
+      resource: name,
+      cause: error.cause,
+    });
+  }
+
+  error(code: string, what: string): SharedMemoryError {
+    const { kind, name } = this.seat;
+    return new SharedMemoryError(code, `${called(kind, name)} ${what}`, { resource: name });
+  }
+
+  close(): void {
+    // Whoever looks at it meanwhile sees nothing; no view of it is anybody's but the library's.
+    this.memory.detach();
+  }
+
+  /** What is left to do when a change was committed or undone: by whomever, so it may be done before. */
+  protected settle(): void {
+    // Most have nothing.
+  }
+
+  /** The same, when somebody died: what this thread knows of a change says nothing then. */
+  protected recover(): void {
+    this.settle();
+  }
+
+  #recover(): void {
+    try {
+      this.log.rollBack(structureLayout.arena);
+      this.recover();
+    } catch (error) {
+      this.#inside = false;
+      this.seat.exit();
+      throw this.explain(error);
+    }
+  }
+}

@@ -1,0 +1,14 @@
+// How an object that grows gets more memory. Who may call this when, and how far the memory reaches
+// already, is what the object's class knows: here it is only a range of bytes.
+#include "shared_object.h"
+
+namespace shmkit {
+
+os::Status SharedObject::Commit(size_t offset, size_t bytes) {
+  const os::Segment& segment = mapping_->segment();
+  const bool inside = offset <= shape_.size && bytes <= shape_.size - offset && bytes > 0;
+  if (!inside || !segment.keep_alive) return os::Failure{EINVAL, "commit"};
+  return os::Commit(segment, offset, bytes);
+}
+
+}  // namespace shmkit

@@ -1,0 +1,39 @@
+// Structures' parts over ordinary memory.
+import { GrowingMemory } from '../../lib/data/growing-memory';
+import { Arena, arenaWords } from '../../lib/data/arena';
+import { UndoLog } from '../../lib/data/undo-log';
+
+const logRecords = 1000;
+const arenaAt = 8;
+const logAt = arenaAt + arenaWords;
+export const blocksAt = logAt + UndoLog.words(logRecords);
+
+/** An arena with all it takes, of which a part is there at first. */
+export function ordinaryArena(bytes: number, mostPages = Infinity) {
+  const data = new ArrayBuffer(bytes);
+  const words = new Int32Array(data);
+  words[0] = Math.ceil((4 * (blocksAt + 2)) / 4096);
+  Arena.initialize(words, arenaAt, blocksAt);
+  const grown: [number, number][] = [];
+  const memory = new GrowingMemory(data, 0, 0, (offset, length) => {
+    if ((offset + length) / 4096 > mostPages) {
+      return { code: 'ENOSPC', errno: -28, syscall: 'fallocate' };
+    }
+    grown.push([offset, length]);
+    return undefined;
+  });
+  const log = new UndoLog(memory, logAt, logRecords);
+  const arena = new Arena(memory, log, arenaAt, blocksAt);
+  return { memory, log, arena, words, grown, arenaAt, logAt, least: arenaAt };
+}
+
+/** Numbers by xorshift: the same for the same seed. */
+export function randomNumbers(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % below;
+  };
+}
