@@ -10,8 +10,9 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
-    setupFiles: ['test/support/leaks.ts'],
+    setupFiles: ['test/support/title.ts', 'test/support/leaks.ts'],
     pool: 'forks',
+    reporters: ['default', './test/support/watchdog.ts'],
     // Each test checks that it leaves nothing in /dev/shm, which others must not disturb.
     fileParallelism: false,
     // A watchdog against hangs, not a measure: nothing is expected to come near it.

@@ -3,6 +3,7 @@ import { SharedMemory, type SharedMemoryHandle } from './core/shared-memory';
 import { NamedObject } from './core/named-object';
 import { tellClasses } from './data/handles';
 import { ShareableList, type ShareableListHandle } from './data/shareable-list';
+import { SharedQueue, type SharedQueueHandle } from './data/shared-queue';
 import { SharedArray, type SharedArrayHandle } from './data/shared-array';
 import { SharedValue, type SharedValueHandle } from './data/shared-value';
 import { invalidType, outOfRange } from './errors';
@@ -25,6 +26,7 @@ interface Kinds {
   rwlock: [NamedRWLockHandle, NamedRWLock];
   value: [SharedValueHandle, SharedValue];
   array: [SharedArrayHandle, SharedArray];
+  queue: [SharedQueueHandle, SharedQueue];
   'shareable-list': [ShareableListHandle, ShareableList];
 }
 
@@ -45,6 +47,7 @@ const attachers: { [K in keyof Kinds]: (handle: Kinds[K][0]) => Kinds[K][1] } = 
   rwlock: ({ name }) => NamedRWLock.attach(name),
   value: ({ name }) => SharedValue.attach(name),
   array: ({ name }) => SharedArray.attach(name),
+  queue: ({ name }) => SharedQueue.attach(name),
   'shareable-list': (handle) => ShareableList.fromHandle(handle),
 };
 

@@ -72,7 +72,10 @@ export const enum Disposition {
   Open = 2,
 }
 
-/** The addon's functions. They return data and throw nothing; arguments are checked before. */
+/**
+ * The addon's functions. They return data; arguments are checked before, and all that they throw for
+ * is a number of a seat that was closed.
+ */
 interface Native {
   segmentCreate(
     name: string,
@@ -119,7 +122,8 @@ interface Native {
   objectClose(seat: number): void;
   /** Which object it is, among all that ever bear its name. */
   objectId(seat: number): string;
-  objectRemoveName(seat: number): NativeFailure | undefined;
+  /** @param held - by this thread, itself or through its agent */
+  objectRemoveName(seat: number, held: boolean): NativeFailure | undefined;
   /** A new one each time; `undefined` where the runtime refuses external memory. */
   objectBuffer(seat: number, offset: number, length: number): ArrayBuffer | undefined;
   /** Of an object that grows: has memory be there from the offset on, so many bytes. */
@@ -163,6 +167,8 @@ interface Native {
 
   readonly nameLimitBytes: number;
   readonly layout: Readonly<Record<string, number>>;
+  /** The enumerations above as the other side has them; a test compares the two. */
+  readonly numbers: Readonly<Record<string, number>>;
 }
 
 export const native = loadAddon(path.join(__dirname, '..')) as Native;

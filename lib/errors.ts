@@ -21,6 +21,7 @@ export type ErrorCode =
   | 'ERR_CORRUPT'
   | 'ERR_DEADLOCK'
   | 'ERR_NOT_HELD'
+  | 'ERR_SHUTDOWN'
   | 'ERR_TIMEOUT'
   | 'ERR_WRONG_KIND'
   | 'ERR_ZERO_COPY_UNAVAILABLE';

@@ -30,6 +30,13 @@ export {
   type SharedArrayHandle,
   type SharedArrayOptions,
 } from './data/shared-array';
+export type { QueueItem } from './data/queue-item';
+export {
+  SharedQueue,
+  type SharedQueueCreateOptions,
+  type SharedQueueHandle,
+  type SharedQueueOptions,
+} from './data/shared-queue';
 export {
   SharedValue,
   type SharedValueAttachOptions,

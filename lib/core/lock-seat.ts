@@ -284,6 +284,15 @@ export class LockSeat extends ObjectSeat {
     if (failure) throw explain(failure, this.kind, this.name);
   }
 
+  /** Removes the name while it leads to this object. Whoever has the object keeps it. */
+  removeName(only?: string): void {
+    const isOther = only !== undefined && only !== this.id;
+    const failure = isOther
+      ? nameMovedOn
+      : native.objectRemoveName(this.index, this.holder !== null);
+    if (failure) throw explain(failure, this.kind, this.name);
+  }
+
   #settleAfterwards(): void {
     const all = this.#afterwards ?? [];
     this.#afterwards = undefined;
@@ -338,7 +347,10 @@ export class LockSeat extends ObjectSeat {
       case Acquired.Yes:
       case Acquired.Abandoned:
         this.#agentHolds = byAgent;
-        return (this.holder = new LockGuard(lock, this, outcome === Acquired.Abandoned));
+        this.holder = new LockGuard(lock, this, outcome === Acquired.Abandoned);
+        // A re-entrant lock is its thread's, with all the tasks of it.
+        if (this.kind === 'rlock') for (const waiter of this.#empty()) waiter.resolve(this.holder);
+        return this.holder;
       case Acquired.Timeout:
         return null;
       case Acquired.Gone:

@@ -107,7 +107,8 @@ export class Lock {
   }
 
   /**
-   * Acquires the lock if nobody holds it, and no task of this thread waits for it. Does not block.
+   * Acquires the lock if nobody holds it, and no task of this thread waits for it. Waits for nobody,
+   * but for the moment that a release of this thread may still take.
    *
    * @returns null when it is taken.
    * @throws SharedMemoryError `ERR_CLOSED`; `ERR_CORRUPT`; `ERR_CAPACITY`.

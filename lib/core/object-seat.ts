@@ -1,6 +1,5 @@
 import { native, type Disposition, type NativeFailure, type NativeRefusal } from '../binding';
 import { SharedMemoryError } from '../errors';
-import { explain } from '../failures';
 import { called, prefixes } from '../names';
 import { growingKinds, kindNumbers, layout, type ObjectKind } from './layout';
 
@@ -128,13 +127,6 @@ export class ObjectSeat implements ObjectShape {
         'an ArrayBuffer; NamedLock, and SharedMemory with read() and write(), do without',
       { resource: this.name },
     );
-  }
-
-  /** Removes the name while it leads to this object. Whoever has the object keeps it. */
-  removeName(only?: string): void {
-    const isOther = only !== undefined && only !== this.id;
-    const failure = isOther ? nameMovedOn : native.objectRemoveName(this.index);
-    if (failure) throw explain(failure, this.kind, this.name);
   }
 
   /** The last handle of this thread lets go. */

@@ -267,7 +267,12 @@ class WordTask<T> extends PendingTask<T> {
   }
 
   override giveUp(reason: unknown): void {
-    this.#wait.calledOff?.();
+    try {
+      this.#wait.calledOff?.();
+    } catch (error) {
+      super.giveUp(error); // its object is corrupt, which is worse to know than why it gave up
+      return;
+    }
     super.giveUp(reason);
   }
 

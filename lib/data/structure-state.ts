@@ -48,6 +48,16 @@ export class StructureState implements SeatState {
     this.arena = new Arena(this.memory, this.log, structureLayout.arena, blocksAt(shape, capacity));
   }
 
+  /** Bytes that the contents take, with what is kept of each. */
+  get bytesUsed(): number {
+    return this.arena.used;
+  }
+
+  /** Bytes that they may take. */
+  get capacity(): number {
+    return this.arena.capacity;
+  }
+
   /** Whether this thread is making a change. */
   get inside(): boolean {
     return this.#inside;

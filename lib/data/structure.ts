@@ -39,7 +39,7 @@ export abstract class Structure<S extends StructureState> extends NamedObject {
    * @throws SharedMemoryError `ERR_CLOSED`
    */
   get bytesUsed(): number {
-    return this.open().arena.used;
+    return this.open().bytesUsed;
   }
 
   /**
@@ -48,7 +48,7 @@ export abstract class Structure<S extends StructureState> extends NamedObject {
    * @throws SharedMemoryError `ERR_CLOSED`
    */
   get capacity(): number {
-    return this.open().arena.capacity;
+    return this.open().capacity;
   }
 
   /** @internal The state, of a handle that must not be closed. */

@@ -37,7 +37,10 @@ export interface NamedBarrierHandleOptions {
 export interface NamedBarrierOptions extends NamedBarrierHandleOptions, OpenOptions {
   /** How many have to arrive for all to go on. */
   readonly parties: number;
-  /** How many threads may wait at a time, up to 65,536. Each takes 40 bytes. Default 192. */
+  /**
+   * For how many threads there is room, up to 65,536: a thread counts from when it first waits
+   * until it closes its last handle or ends. Each takes 40 bytes. Default 192.
+   */
   readonly participants?: number;
 }
 

@@ -25,7 +25,10 @@ import { ConditionState } from './condition-state';
 
 /** What {@link NamedCondition.open} takes. */
 export interface NamedConditionOptions extends OpenOptions {
-  /** How many threads may wait at a time, up to 65,536. Each takes 40 bytes. Default 192. */
+  /**
+   * For how many threads there is room, up to 65,536: a thread counts from when it first waits
+   * until it closes its last handle or ends. Each takes 40 bytes. Default 192.
+   */
   readonly participants?: number;
 }
 

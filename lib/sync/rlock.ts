@@ -40,7 +40,8 @@ class Recursion {
  * free when each acquisition was released.
  *
  * What re-enters is the thread, with all its tasks: a task that acquires the lock while another task
- * of the same thread holds it goes ahead. Use {@link NamedLock} to have tasks exclude each other.
+ * of the same thread holds it goes ahead, and so do all that wait for it when the thread gets it. Use
+ * {@link NamedLock} to have tasks exclude each other.
  * Everything else is as with NamedLock, the news of a dead owner included.
  */
 export class NamedRLock extends NamedObject {
@@ -188,7 +189,9 @@ export class NamedRLock extends NamedObject {
 
   #begin(guard: LockGuard): RLockGuard {
     const recursion = this.#recursion;
-    // The thread may have entered between the grant and now, where this task goes on.
+    // The thread may have entered between the grant and now, where this task goes on. All tasks that
+    // waited when it was granted come by here before any of them can release it: they are resolved
+    // together, and none has gone further than this when the last of them is here.
     recursion.depth++;
     recursion.guard = guard;
     return new RLockGuard(this, guard.abandoned);

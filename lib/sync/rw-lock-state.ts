@@ -162,8 +162,9 @@ export class RWLockState implements SeatState {
   }
 
   #queue(claim: Claim, own: number): void {
-    this.#set(own + of.wants, claim.mode);
+    // Another task's: it serves this one as well, and says what that one waits for.
     if (this.#word(own + of.ticket) !== 0) return;
+    this.#set(own + of.wants, claim.mode);
     this.#ticketOf = claim;
     // 0 means none, so it is left out when the numbers begin anew.
     const ticket = (this.#word(at.lastTicket) + 1) | 0 || 1;

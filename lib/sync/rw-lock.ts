@@ -22,7 +22,10 @@ import { Mode, RWLockState, type Claim, type Granted } from './rw-lock-state';
 
 /** What {@link NamedRWLock.open} takes. */
 export interface NamedRWLockOptions extends OpenOptions {
-  /** How many threads may use it at a time, up to 65,536. Each takes 40 bytes. Default 192. */
+  /**
+   * For how many threads there is room, up to 65,536: a thread counts from when it first acquires it
+   * until it closes its last handle or ends. Each takes 40 bytes. Default 192.
+   */
   readonly participants?: number;
 }
 

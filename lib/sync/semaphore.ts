@@ -37,7 +37,10 @@ export interface NamedSemaphoreOptions extends OpenOptions {
    * acquired by one process for another to release. Default true.
    */
   readonly robust?: boolean;
-  /** How many threads may hold permits at a time, up to 65,536. Each takes 40 bytes. Default 192. */
+  /**
+   * For how many threads there is room, up to 65,536: a thread counts from when it first acquires a permit
+   * until it closes its last handle or ends. Each takes 40 bytes. Default 192.
+   */
   readonly participants?: number;
 }
 

@@ -48,4 +48,20 @@ void Environment::Leave() {
   presence_.reset();
 }
 
+namespace {
+
+Seat* Checked(napi_env env, Seat* seat) {
+  if (!seat) napi_throw_error(env, "ERR_CLOSED", "this object was closed here");
+  return seat;
+}
+
+}  // namespace
+
+Seat* SeatOf(const Napi::CallbackInfo& info) {
+  const uint32_t index = info[0].As<Napi::Number>();
+  return Checked(info.Env(), Environment::Of(info.Env()).seats.At(index));
+}
+
+Seat* CurrentSeat(napi_env env) { return Checked(env, Environment::Of(env).seats.Current()); }
+
 }  // namespace shmkit

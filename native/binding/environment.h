@@ -45,4 +45,10 @@ class Environment {
   std::unique_ptr<os::Presence> presence_;
 };
 
+// The seat that a call is about, its first argument, or the one that the control word names. Null,
+// with an exception pending, when it was closed: TypeScript sees to it that none is used after
+// that, and a mistake there must not become one of memory.
+Seat* SeatOf(const Napi::CallbackInfo& info);
+Seat* CurrentSeat(napi_env env);
+
 }  // namespace shmkit

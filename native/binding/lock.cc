@@ -33,7 +33,9 @@ Acquired LockWithin(Environment& here, Seat& seat, const os::Deadline& deadline)
 napi_value TryLock(napi_env env, napi_callback_info) {
   Seats& seats = Environment::Of(env).seats;
   if (seats.AtLimit()) return ToValue(env, Acquired::kTooManyHeld);
-  Seat& seat = seats.Current();
+  Seat* const current = CurrentSeat(env);
+  if (!current) return nullptr;
+  Seat& seat = *current;
   Acquired acquired = seat.object->TryLock();
   if (acquired == Acquired::kTimeout && seat.agent) {
     // What this thread has released its agent may be about to unlock.
@@ -48,7 +50,9 @@ napi_value Lock(napi_env env, napi_callback_info) {
   Environment& here = Environment::Of(env);
   Seats& seats = here.seats;
   if (seats.AtLimit()) return ToValue(env, Acquired::kTooManyHeld);
-  Seat& seat = seats.Current();
+  Seat* const current = CurrentSeat(env);
+  if (!current) return nullptr;
+  Seat& seat = *current;
   const Acquired at_once = seats.Note(seat, seat.object->TryLock());
   if (at_once != Acquired::kTimeout) return ToValue(env, at_once);
   return ToValue(env, LockWithin(here, seat, os::Deadline::Never()));
@@ -56,11 +60,10 @@ napi_value Lock(napi_env env, napi_callback_info) {
 
 // unlock(): what lock or tryLock took.
 napi_value Unlock(napi_env env, napi_callback_info) {
-  Seats& seats = Environment::Of(env).seats;
-  Seat& seat = seats.Current();
-  if (!seat.held) return nullptr;
-  seat.object->Unlock();
-  seats.NoteRelease(seat);
+  Seat* const seat = CurrentSeat(env);
+  if (!seat || !seat->held) return nullptr;
+  seat->object->Unlock();
+  Environment::Of(env).seats.NoteRelease(*seat);
   return nullptr;
 }
 
@@ -72,75 +75,81 @@ Napi::Value Wrapped(Napi::Env env, Acquired acquired) {
 Napi::Value LockTimed(const Napi::CallbackInfo& info) {
   Environment& here = Environment::Of(info.Env());
   if (here.seats.AtLimit()) return Wrapped(info.Env(), Acquired::kTooManyHeld);
-  return Wrapped(info.Env(), LockWithin(here, here.seats.At(SeatOf(info)), DeadlineOf(info[1])));
+  Seat* const seat = SeatOf(info);
+  if (!seat) return {};
+  return Wrapped(info.Env(), LockWithin(here, *seat, DeadlineOf(info[1])));
 }
 
 // (seat, whether it came with news of a dead owner): gives back what nobody used
 Napi::Value PutBack(const Napi::CallbackInfo& info) {
-  Seats& seats = Environment::Of(info.Env()).seats;
-  Seat& seat = seats.At(SeatOf(info));
+  Seat* const seat = SeatOf(info);
   const bool abandoned = info[1].As<Napi::Boolean>();
-  if (!seat.held) return info.Env().Undefined();
-  seat.object->PutBack(abandoned ? Acquired::kAbandoned : Acquired::kYes);
-  seats.NoteRelease(seat);
+  if (!seat || !seat->held) return info.Env().Undefined();
+  seat->object->PutBack(abandoned ? Acquired::kAbandoned : Acquired::kYes);
+  Environment::Of(info.Env()).seats.NoteRelease(*seat);
   return info.Env().Undefined();
 }
 
 Napi::Value IsLocked(const Napi::CallbackInfo& info) {
-  Seat& seat = Environment::Of(info.Env()).seats.At(SeatOf(info));
-  if (seat.agent) seat.agent->AwaitReturn();
-  return Napi::Boolean::New(info.Env(), seat.object->IsLocked());
+  const Seat* const seat = SeatOf(info);
+  if (!seat) return {};
+  if (seat->agent) seat->agent->AwaitReturn();
+  return Napi::Boolean::New(info.Env(), seat->object->IsLocked());
 }
 
 // (seat, whether this thread holds it, itself or through its agent)
 Napi::Value Unlink(const Napi::CallbackInfo& info) {
-  const bool held = info[1].As<Napi::Boolean>();
-  return ToValue(info.Env(),
-                 Environment::Of(info.Env()).seats.At(SeatOf(info)).object->Unlink(held));
+  const Seat* const seat = SeatOf(info);
+  if (!seat) return {};
+  return ToValue(info.Env(), seat->object->Unlink(info[1].As<Napi::Boolean>()));
 }
 
 // (seat) -> whether there is an agent to wait
 Napi::Value AgentRequest(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), Environment::Of(info.Env()).seats.Request(SeatOf(info)));
+  return Napi::Boolean::New(info.Env(), Environment::Of(info.Env()).seats.Request(NumberOf(info)));
 }
 
 Napi::Value AgentCancel(const Napi::CallbackInfo& info) {
-  Seats& seats = Environment::Of(info.Env()).seats;
-  Seat& seat = seats.At(SeatOf(info));
-  seats.Unrequest(seat);
-  if (seat.agent) seat.agent->Cancel();
+  Seat* const seat = SeatOf(info);
+  if (!seat) return {};
+  Environment::Of(info.Env()).seats.Unrequest(*seat);
+  if (seat->agent) seat->agent->Cancel();
   return info.Env().Undefined();
 }
 
 // (seat) -> the outcome as a number, or undefined when there is none yet
 Napi::Value AgentCollect(const Napi::CallbackInfo& info) {
-  Seats& seats = Environment::Of(info.Env()).seats;
-  Seat& seat = seats.At(SeatOf(info));
-  const auto outcome = seat.agent ? seat.agent->Collect() : std::nullopt;
+  Seat* const seat = SeatOf(info);
+  if (!seat) return {};
+  const auto outcome = seat->agent ? seat->agent->Collect() : std::nullopt;
   if (!outcome) return info.Env().Undefined();
-  seats.Unrequest(seat);
+  Environment::Of(info.Env()).seats.Unrequest(*seat);
   return Napi::Number::New(info.Env(), static_cast<uint32_t>(*outcome));
 }
 
 // (seat, milliseconds or undefined) -> the outcome as a number; blocks
 Napi::Value AgentCollectWithin(const Napi::CallbackInfo& info) {
   Environment& here = Environment::Of(info.Env());
-  Seat& seat = here.seats.At(SeatOf(info));
-  const auto wait = [&seat](const os::Deadline& slice) { return seat.agent->CollectUntil(slice); };
+  Seat* const seat = SeatOf(info);
+  if (!seat || !seat->agent) return {};
+  const auto wait = [agent = seat->agent](const os::Deadline& slice) {
+    return agent->CollectUntil(slice);
+  };
   const Acquired outcome = WaitInSlices(here, DeadlineOf(info[1]), wait);
-  if (outcome != Acquired::kTimeout) here.seats.Unrequest(seat);
+  if (outcome != Acquired::kTimeout) here.seats.Unrequest(*seat);
   return Napi::Number::New(info.Env(), static_cast<uint32_t>(outcome));
 }
 
 Napi::Value AgentRelease(const Napi::CallbackInfo& info) {
-  Environment::Of(info.Env()).seats.At(SeatOf(info)).agent->Release();
+  const Seat* const seat = SeatOf(info);
+  if (seat && seat->agent) seat->agent->Release();
   return info.Env().Undefined();
 }
 
 // (seat): blocks for the moment that the agent takes to unlock what this thread has released
 Napi::Value AgentAwaitReturn(const Napi::CallbackInfo& info) {
-  Seat& seat = Environment::Of(info.Env()).seats.At(SeatOf(info));
-  if (seat.agent) seat.agent->AwaitReturn();
+  const Seat* const seat = SeatOf(info);
+  if (seat && seat->agent) seat->agent->AwaitReturn();
   return info.Env().Undefined();
 }
 

@@ -13,10 +13,6 @@ namespace shmkit {
 
 namespace {
 
-Seat& SeatAt(const Napi::CallbackInfo& info) {
-  return Environment::Of(info.Env()).seats.At(SeatOf(info));
-}
-
 size_t SizeOf(const Napi::Value& number) {
   return static_cast<size_t>(number.As<Napi::Number>().DoubleValue());
 }
@@ -67,29 +63,36 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Close(const Napi::CallbackInfo& info) {
-  Environment::Of(info.Env()).seats.Close(SeatOf(info));
+  Environment::Of(info.Env()).seats.Close(NumberOf(info));
   return info.Env().Undefined();
 }
 
 // (seat) -> the object's id, which no other object of that name ever has
 Napi::Value Id(const Napi::CallbackInfo& info) {
+  const Seat* const seat = SeatOf(info);
+  if (!seat) return {};
   static const char kDigits[] = "0123456789abcdef";
   std::string text;
-  for (const uint8_t byte : SeatAt(info).object->id()) {
+  for (const uint8_t byte : seat->object->id()) {
     text += kDigits[byte >> 4];
     text += kDigits[byte & 15];
   }
   return Napi::String::New(info.Env(), text);
 }
 
+// (seat, whether this thread holds its lock, itself or through its agent)
 Napi::Value RemoveName(const Napi::CallbackInfo& info) {
-  return ToValue(info.Env(), SeatAt(info).object->RemoveName());
+  const Seat* const seat = SeatOf(info);
+  if (!seat) return {};
+  return ToValue(info.Env(), seat->object->RemoveName(info[1].As<Napi::Boolean>()));
 }
 
 // (seat, offset, length): both inside the object. -> a new ArrayBuffer, or undefined where the
 // runtime refuses external memory
 Napi::Value Buffer(const Napi::CallbackInfo& info) {
-  SharedObject* object = SeatAt(info).object;
+  const Seat* const seat = SeatOf(info);
+  if (!seat) return {};
+  SharedObject* const object = seat->object;
   const size_t offset = SizeOf(info[1]);
   const size_t length = SizeOf(info[2]);
   if (offset > object->shape().size || length > object->shape().size - offset) {
@@ -113,7 +116,9 @@ Napi::Value Detach(const Napi::CallbackInfo& info) {
 // (seat, offset, seen, milliseconds): blocks until the word at the offset is not `seen`, or for no
 // reason, at most that long.
 Napi::Value WordWait(const Napi::CallbackInfo& info) {
-  os::WaitWord* word = SeatAt(info).object->WordAt(SizeOf(info[1]));
+  const Seat* const seat = SeatOf(info);
+  if (!seat) return {};
+  os::WaitWord* word = seat->object->WordAt(SizeOf(info[1]));
   const uint32_t seen = info[2].As<Napi::Number>();
   if (word) os::Wait(*word, seen, DeadlineOf(info[3]));
   return info.Env().Undefined();
@@ -121,49 +126,55 @@ Napi::Value WordWait(const Napi::CallbackInfo& info) {
 
 // (seat, offset, how many)
 Napi::Value WordWake(const Napi::CallbackInfo& info) {
-  os::WaitWord* word = SeatAt(info).object->WordAt(SizeOf(info[1]));
+  const Seat* const seat = SeatOf(info);
+  if (!seat) return {};
+  os::WaitWord* word = seat->object->WordAt(SizeOf(info[1]));
   if (word) os::Wake(*word, info[2].As<Napi::Number>().Uint32Value());
   return info.Env().Undefined();
 }
 
 // (seat, offset) -> watch, or undefined where there is no word
 Napi::Value WatchOpen(const Napi::CallbackInfo& info) {
-  SharedObject* object = SeatAt(info).object;
+  const Seat* const seat = SeatOf(info);
+  if (!seat) return {};
+  SharedObject* const object = seat->object;
   os::WaitWord* word = object->WordAt(SizeOf(info[1]));
   if (!word) return info.Env().Undefined();
   return Napi::Number::New(info.Env(), Environment::Of(info.Env()).watches.Add(object, word));
 }
 
-uint32_t WatchOf(const Napi::CallbackInfo& info) { return info[0].As<Napi::Number>(); }
-
 // (watch, seen, milliseconds) -> whether there is a thread to wait
 Napi::Value WatchWait(const Napi::CallbackInfo& info) {
   const uint32_t seen = info[1].As<Napi::Number>();
   Watches& watches = Environment::Of(info.Env()).watches;
-  return Napi::Boolean::New(info.Env(), watches.Watch(WatchOf(info), seen, DeadlineOf(info[2])));
+  return Napi::Boolean::New(info.Env(), watches.Watch(NumberOf(info), seen, DeadlineOf(info[2])));
 }
 
 Napi::Value WatchSettle(const Napi::CallbackInfo& info) {
-  Environment::Of(info.Env()).watches.Settle(WatchOf(info));
+  Environment::Of(info.Env()).watches.Settle(NumberOf(info));
   return info.Env().Undefined();
 }
 
 Napi::Value WatchCancel(const Napi::CallbackInfo& info) {
-  Environment::Of(info.Env()).watches.Cancel(WatchOf(info));
+  Environment::Of(info.Env()).watches.Cancel(NumberOf(info));
   return info.Env().Undefined();
 }
 
 Napi::Value WatchClose(const Napi::CallbackInfo& info) {
-  Environment::Of(info.Env()).watches.Close(WatchOf(info));
+  Environment::Of(info.Env()).watches.Close(NumberOf(info));
   return info.Env().Undefined();
 }
 
 // addFloat64(): the words that both sides can reach say to what and how much (see lock.cc).
 napi_value AddFloat64(napi_env env, napi_callback_info) {
-  Seats& seats = Environment::Of(env).seats;
-  double* operands = seats.operands();
-  std::atomic<uint64_t>* cell = seats.Current().object->CellAt(static_cast<size_t>(operands[1]));
-  if (!cell) return nullptr;
+  const Seat* const seat = CurrentSeat(env);
+  if (!seat) return nullptr;
+  double* const operands = Environment::Of(env).seats.operands();
+  std::atomic<uint64_t>* cell = seat->object->CellAt(static_cast<size_t>(operands[1]));
+  if (!cell) {
+    napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "there is no number at this place");
+    return nullptr;
+  }
   uint64_t before = cell->load();
   uint64_t after;
   do {
@@ -199,6 +210,30 @@ Napi::Value Initialize(const Napi::CallbackInfo& info) {
   auto control = info[0].As<Napi::Int32Array>();
   Environment::Of(info.Env()).Initialize(control.Data(), info[1], info[2], info[3]);
   return info.Env().Undefined();
+}
+
+// The numbers by which the two sides tell each other things.
+Napi::Object Numbers(Napi::Env env) {
+  auto numbers = Napi::Object::New(env);
+  const auto set = [&numbers](const char* name, auto value) {
+    numbers[name] = static_cast<uint32_t>(value);
+  };
+  set("Disposition.Create", Disposition::kCreate);
+  set("Disposition.Attach", Disposition::kAttach);
+  set("Disposition.Open", Disposition::kOpen);
+  set("Refusal.Truncated", Refusal::kTruncated);
+  set("Refusal.Foreign", Refusal::kForeign);
+  set("Refusal.Version", Refusal::kVersion);
+  set("Refusal.Abi", Refusal::kAbi);
+  set("Refusal.Kind", Refusal::kKind);
+  set("Refusal.Unfinished", Refusal::kUnfinished);
+  set("Acquired.Yes", Acquired::kYes);
+  set("Acquired.Abandoned", Acquired::kAbandoned);
+  set("Acquired.Timeout", Acquired::kTimeout);
+  set("Acquired.Gone", Acquired::kGone);
+  set("Acquired.Broken", Acquired::kBroken);
+  set("Acquired.TooManyHeld", Acquired::kTooManyHeld);
+  return numbers;
 }
 
 Napi::Object Layout(Napi::Env env) {
@@ -247,6 +282,7 @@ void ExportObjects(Napi::Env env, Napi::Object exports) {
   exports["presenceToken"] = Napi::Function::New<PresenceToken>(env, "presenceToken");
   exports["isPresent"] = Napi::Function::New<IsPresent>(env, "isPresent");
   exports["layout"] = Layout(env);
+  exports["numbers"] = Numbers(env);
 }
 
 }  // namespace shmkit

@@ -26,11 +26,14 @@ uint32_t Seats::Add(SharedObject* object) {
 }
 
 void Seats::Close(uint32_t index) {
-  Seat& seat = At(index);
-  Unrequest(seat);
-  if (seat.agent) seat.agent->Quit();
-  by_object_.erase(seat.object);
-  seat.object->DropReference();
+  Seat* const seat = At(index);
+  if (!seat) return;
+  Unrequest(*seat);
+  if (seat->agent) seat->agent->Quit();
+  by_object_.erase(seat->object);
+  // It may be the last to use it, of a thread that holds its lock (L5).
+  if (seat->held) seat->object->Pin();
+  seat->object->DropReference();
   seats_[index].reset();
   vacant_.push_back(index);
 }
@@ -44,7 +47,9 @@ Acquired Seats::Note(Seat& seat, Acquired acquired) {
 }
 
 bool Seats::Request(uint32_t index) {
-  Seat& seat = At(index);
+  Seat* const found = At(index);
+  if (!found) return false;
+  Seat& seat = *found;
   if (!mailbox_->is_open()) {
     napi_value on_grant = nullptr;
     napi_get_reference_value(env_, on_grant_, &on_grant);

@@ -37,8 +37,9 @@ class Seats {
   // The seat of an object, which takes over the caller's reference.
   uint32_t Add(SharedObject* object);
   void Close(uint32_t index);
-  Seat& At(uint32_t index) { return *seats_[index]; }
-  Seat& Current() { return At(static_cast<uint32_t>(*control_)); }
+  // Null when it was closed, or never was.
+  Seat* At(uint32_t index) { return index < seats_.size() ? seats_[index].get() : nullptr; }
+  Seat* Current() { return At(static_cast<uint32_t>(*control_)); }
   // What else the hot calls are about: the same words as float64.
   double* operands() { return reinterpret_cast<double*>(control_); }
 

@@ -30,8 +30,8 @@ inline Napi::Value ToValue(Napi::Env env, const OpenFailure& why) {
   return object;
 }
 
-// The seat that a call is about, its first argument.
-inline uint32_t SeatOf(const Napi::CallbackInfo& info) { return info[0].As<Napi::Number>(); }
+// The number of the seat or watch that a call is about, its first argument.
+inline uint32_t NumberOf(const Napi::CallbackInfo& info) { return info[0].As<Napi::Number>(); }
 
 // Milliseconds, or undefined for a wait without end.
 inline os::Deadline DeadlineOf(const Napi::Value& milliseconds) {

@@ -20,34 +20,40 @@ uint32_t Watches::Add(SharedObject* object, os::WaitWord* word) {
 }
 
 void Watches::Close(uint32_t index) {
+  Slot* const slot = At(index);
+  if (!slot) return;
   Cancel(index);
-  slots_[index].thread->Quit();
-  slots_[index].thread.reset();
+  slot->thread->Quit();
+  slot->thread.reset();
   vacant_.push_back(index);
 }
 
 bool Watches::Watch(uint32_t index, uint32_t seen, const os::Deadline& until) {
+  Slot* const slot = At(index);
+  if (!slot) return false;
   if (!mailbox_->is_open()) {
     napi_value on_news = nullptr;
     napi_get_reference_value(env_, on_news_, &on_news);
     if (!mailbox_->Open(env_, on_news)) return false;
   }
-  Slot& slot = slots_[index];
-  if (!slot.thread->Watch(seen, until)) return false;
-  if (!slot.expecting) mailbox_->Expect(env_);
-  slot.expecting = true;
+  if (!slot->thread->Watch(seen, until)) return false;
+  if (!slot->expecting) mailbox_->Expect(env_);
+  slot->expecting = true;
   return true;
 }
 
 void Watches::Settle(uint32_t index) {
-  Slot& slot = slots_[index];
-  if (slot.expecting) mailbox_->Unexpect(env_);
-  slot.expecting = false;
+  Slot* const slot = At(index);
+  if (!slot) return;
+  if (slot->expecting) mailbox_->Unexpect(env_);
+  slot->expecting = false;
 }
 
 void Watches::Cancel(uint32_t index) {
+  Slot* const slot = At(index);
+  if (!slot) return;
   Settle(index);
-  slots_[index].thread->Cancel();
+  slot->thread->Cancel();
 }
 
 void Watches::Leave() {

@@ -37,6 +37,11 @@ class Watches {
     bool expecting = false;
   };
 
+  // Null when it was closed, or never was.
+  Slot* At(uint32_t index) {
+    return index < slots_.size() && slots_[index].thread ? &slots_[index] : nullptr;
+  }
+
   napi_env const env_;
   napi_ref on_news_ = nullptr;
   std::vector<Slot> slots_;

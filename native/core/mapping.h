@@ -4,9 +4,9 @@
 // the engine, later than they are detached, on threads of its choice, or never (one that was
 // transferred away lives on in foreign hands). Invariants, by number:
 //
-//   P1  After Close no access through any buffer reaches the segment: its range is buried
+//   Q1  After Close no access through any buffer reaches the segment: its range is buried
 //       (core/graveyard.h), or unmapped when no buffer was ever made.
-//   P2  While the owner has not closed it, the memory stays for as long as a buffer shows it, even
+//   Q2  While the owner has not closed it, the memory stays for as long as a buffer shows it, even
 //       when the owner is gone.
 #pragma once
 

@@ -14,8 +14,10 @@ namespace shmkit {
 
 namespace {
 
-// How long an attacher waits for a creator to finish, where it can be seen at work at all.
+// How long an attacher waits for a creator to finish, where it can be seen at work at all: what a
+// slow machine takes to fill the object, and then some.
 constexpr double kCreatorGraceMs = 1000;
+constexpr double kCreatorBytesPerMs = 1e5;
 
 // Attach and create chase each other only while others make progress; this many rounds lost in a
 // row mean that something else is wrong.
@@ -46,15 +48,8 @@ os::ObjectId RandomId() {
   return id;
 }
 
-os::ObjectId IdOf(const Header& header) {
-  os::ObjectId id;
-  memcpy(id.data(), header.id, id.size());
-  return id;
-}
-
-Key KeyOf(const os::Segment& segment) {
-  const auto& header = *static_cast<const Header*>(segment.address);
-  return {segment.identity.device, segment.identity.object, IdOf(header)};
+Key KeyOf(const os::Identity& identity, const os::ObjectId& id) {
+  return {identity.device, identity.object, id};
 }
 
 struct Plan {
@@ -65,6 +60,14 @@ struct Plan {
 
 size_t DataAt(const Contents& contents) { return kHeaderBytes + contents.words_bytes; }
 
+size_t SizeOf(const Contents& contents) { return DataAt(contents) + contents.data_bytes; }
+
+bool Fits(const Contents& contents) {
+  return contents.words_bytes % kDataAlignment == 0 && DataAt(contents) <= UINT32_MAX &&
+         contents.initial_words <= contents.words_bytes &&
+         contents.initial_data <= contents.data_bytes;
+}
+
 os::Status Fill(void* memory, void* context) {
   const auto* plan = static_cast<const Plan*>(context);
   const Contents& contents = plan->contents;
@@ -74,7 +77,7 @@ os::Status Fill(void* memory, void* context) {
   header->kind = contents.kind;
   header->abi = os::Mutex::AbiWord();
   header->data_at = static_cast<uint32_t>(DataAt(contents));
-  header->size = DataAt(contents) + contents.data_bytes;
+  header->size = SizeOf(contents);
   header->type = contents.type;
   header->length = contents.length;
   memcpy(header->id, plan->id.data(), plan->id.size());
@@ -96,64 +99,88 @@ os::Access AccessTo(const Contents& contents) {
   return contents.first_bytes > 0 ? os::Access::kGrowing : os::Access::kReadWrite;
 }
 
-void AwaitCreator(const Header& header) {
-  const os::Deadline grace = os::Deadline::After(kCreatorGraceMs);
+// Until the creator is done, and no longer than it may take one that lives.
+void AwaitCreator(const Header& header, size_t size) {
+  const double at_most = kCreatorGraceMs + static_cast<double>(size) / kCreatorBytesPerMs;
+  const os::Deadline grace = os::Deadline::After(at_most);
   while (header.state.load(std::memory_order_acquire) == kMaking && !grace.passed()) {
     std::this_thread::sleep_for(std::chrono::microseconds(500));
   }
 }
 
-std::optional<Refusal> Inspect(const os::Segment& segment, uint16_t kind, uint32_t* found) {
-  const auto& header = *static_cast<const Header*>(segment.address);
-  *found = static_cast<uint32_t>(std::min<uint64_t>(segment.size, UINT32_MAX));
+// The header's constant part, each word read once: what was found good must be what is used, though
+// another process writes to it at this moment.
+void ReadOnce(const os::Segment& segment, Header* copy) {
+  constexpr size_t kWords = offsetof(Header, state) / sizeof(uint64_t);
+  const auto* shared = static_cast<const volatile uint64_t*>(segment.address);
+  uint64_t words[kWords];
+  for (size_t i = 0; i < kWords; ++i) words[i] = shared[i];
+  memcpy(static_cast<void*>(copy), words, sizeof words);
+}
+
+// Whether it is an object of this kind, which can be used here; then `*copy` has its header.
+std::optional<Refusal> Inspect(const os::Segment& segment, uint16_t kind, Header* copy,
+                               uint32_t* found) {
+  const auto& shared = *static_cast<const Header*>(segment.address);
+  const auto bytes = static_cast<uint32_t>(std::min<uint64_t>(segment.size, UINT32_MAX));
+  *found = bytes;
   if (segment.size < kHeaderBytes) return Refusal::kTruncated;
-  const uint32_t bytes = *found;
+  ReadOnce(segment, copy);
   // What is here of the rest of the header may be half written until the state is.
-  const bool may_be_unfinished = header.magic == 0 || header.magic == kMagic;
-  if (may_be_unfinished && !os::kPublishesWhole) AwaitCreator(header);
-  *found = header.magic;
-  if (header.magic == 0) return Refusal::kUnfinished;
-  if (header.magic != kMagic) return Refusal::kForeign;
-  *found = header.version;
-  if (header.version != kLayoutVersion) return Refusal::kVersion;
-  *found = header.abi;
-  if (header.abi != os::Mutex::AbiWord()) return Refusal::kAbi;
-  *found = header.kind;
-  if (header.kind != kind) return Refusal::kKind;
-  *found = header.state.load(std::memory_order_acquire);
+  const bool may_be_unfinished = copy->magic == 0 || copy->magic == kMagic;
+  if (may_be_unfinished && !os::kPublishesWhole) {
+    AwaitCreator(shared, segment.size);
+    ReadOnce(segment, copy);
+  }
+  *found = copy->magic;
+  if (copy->magic == 0) return Refusal::kUnfinished;
+  if (copy->magic != kMagic) return Refusal::kForeign;
+  *found = copy->version;
+  if (copy->version != kLayoutVersion) return Refusal::kVersion;
+  *found = copy->abi;
+  if (copy->abi != os::Mutex::AbiWord()) return Refusal::kAbi;
+  *found = copy->kind;
+  if (copy->kind != kind) return Refusal::kKind;
+  *found = shared.state.load(std::memory_order_acquire);
   if (*found == kMaking || *found > kDead) return Refusal::kUnfinished;
   // Some systems round a segment's size up to whole pages, none down.
-  const bool whole = header.size <= segment.size && header.data_at <= header.size &&
-                     header.data_at >= kHeaderBytes && header.data_at % kDataAlignment == 0;
+  const bool whole = copy->size <= segment.size && copy->data_at <= copy->size &&
+                     copy->data_at >= kHeaderBytes && copy->data_at % kDataAlignment == 0;
   if (whole) return std::nullopt;
   *found = bytes;
   return Refusal::kTruncated;
 }
 
-// Bounded, should somebody have changed the header since it was inspected.
-Shape ShapeOf(const os::Segment& segment) {
-  const auto& header = *static_cast<const Header*>(segment.address);
-  const size_t size = std::min<size_t>(header.size, segment.size);
-  const size_t data_at = std::min<size_t>(header.data_at, size);
-  return {header.type, header.length, data_at - data_at % kDataAlignment, size};
+SharedObject::Facts FactsOf(const Header& inspected) {
+  SharedObject::Facts facts{};
+  memcpy(facts.id.data(), inspected.id, facts.id.size());
+  facts.shape = {inspected.type, inspected.length, inspected.data_at,
+                 static_cast<size_t>(inspected.size)};
+  return facts;
+}
+
+SharedObject::Facts FactsOf(const Plan& plan) {
+  const Contents& contents = plan.contents;
+  return {plan.id, {contents.type, contents.length, DataAt(contents), SizeOf(contents)}};
 }
 
 }  // namespace
 
-SharedObject::SharedObject(std::string name, const os::Segment& segment, const os::Mutex& mutex)
+SharedObject::SharedObject(std::string name, const os::Segment& segment, const Facts& facts,
+                           const os::Mutex& mutex)
     : name_(std::move(name)),
       mapping_(new Mapping(segment)),
       identity_(segment.identity),
       header_(static_cast<Header*>(segment.address)),
-      shape_(ShapeOf(segment)),
-      id_(IdOf(*header_)),
+      shape_(facts.shape),
+      id_(facts.id),
       mutex_(mutex) {}
 
 SharedObject* SharedObject::Adopt(const std::string& name, const os::Segment& segment,
-                                  OpenFailure* why) {
+                                  const Facts& facts, OpenFailure* why) {
   Registry& registry = TheRegistry();
   const std::lock_guard<std::mutex> guard(registry.guard);
-  const Key key = KeyOf(segment);
+  const Key key = KeyOf(segment.identity, facts.id);
   const auto known = registry.objects.find(key);
   if (known != registry.objects.end()) {
     os::Unmap(segment);
@@ -161,13 +188,13 @@ SharedObject* SharedObject::Adopt(const std::string& name, const os::Segment& se
     return known->second;
   }
   auto* header = static_cast<Header*>(segment.address);
-  const os::Result<os::Mutex> mutex = os::Mutex::Open(header->mutex, IdOf(*header));
+  const os::Result<os::Mutex> mutex = os::Mutex::Open(header->mutex, facts.id);
   if (!mutex.ok()) {
     os::Unmap(segment);
     *why = {mutex.failure(), std::nullopt, 0};
     return nullptr;
   }
-  auto* object = new SharedObject(name, segment, mutex.value());
+  auto* object = new SharedObject(name, segment, facts, mutex.value());
   registry.objects.emplace(key, object);
   return object;
 }
@@ -185,16 +212,21 @@ SharedObject* SharedObject::Find(const std::string& name, const Contents& conten
   }
   const os::Segment& segment = found.value();
   uint32_t word = 0;
-  if (const auto refusal = Inspect(segment, contents.kind, &word)) {
+  Header header{};
+  if (const auto refusal = Inspect(segment, contents.kind, &header, &word)) {
     // What a creator left that died at work is cleared; where it cannot have, it is not ours.
     const bool unfinished = refusal == Refusal::kUnfinished && word == kMaking;
     const bool litter = unfinished && !os::kPublishesWhole;
-    *cleared = litter && os::Unlink(name, &segment.identity).ok();
+    // Gone already when another attacher was faster.
+    if (litter) {
+      const os::Status gone = os::Unlink(name, &segment.identity);
+      *cleared = gone.ok() || gone.failure().error == ENOENT;
+    }
     os::Unmap(segment);
     *why = {{0, ""}, refusal, word};
     return nullptr;
   }
-  SharedObject* object = Adopt(name, segment, why);
+  SharedObject* object = Adopt(name, segment, FactsOf(header), why);
   if (!object || word != kDead) return object;
   const os::Status gone = object->Clear();
   object->DropReference();
@@ -205,6 +237,10 @@ SharedObject* SharedObject::Find(const std::string& name, const Contents& conten
 
 SharedObject* SharedObject::Open(const std::string& name, unsigned mode, Disposition disposition,
                                  const Contents& contents, OpenFailure* why) {
+  if (!Fits(contents)) {
+    *why = {{EINVAL, "open"}, std::nullopt, 0};
+    return nullptr;
+  }
   for (int round = 0; round < kMostRounds; ++round) {
     bool cleared = false;
     if (disposition != Disposition::kCreate) {
@@ -214,10 +250,9 @@ SharedObject* SharedObject::Open(const std::string& name, unsigned mode, Disposi
     }
     Plan plan{contents, mode, RandomId()};
     const os::Initializer initializer{Fill, &plan};
-    const size_t size = DataAt(contents) + contents.data_bytes;
-    const os::Result<os::Segment> made =
-        os::Create(name, {size, mode, /*sparse=*/false, contents.first_bytes}, &initializer);
-    if (made.ok()) return Adopt(name, made.value(), why);
+    const os::Result<os::Segment> made = os::Create(
+        name, {SizeOf(contents), mode, /*sparse=*/false, contents.first_bytes}, &initializer);
+    if (made.ok()) return Adopt(name, made.value(), FactsOf(plan), why);
     os::Mutex::Dispose(plan.id);
     *why = {made.failure(), std::nullopt, 0};
     if (made.failure().error != EEXIST) return nullptr;
@@ -236,10 +271,14 @@ void SharedObject::AddReference() {
 }
 
 void SharedObject::DropReference() {
-  Registry& registry = TheRegistry();
-  const std::lock_guard<std::mutex> guard(registry.guard);
-  if (--references_ > 0 || pinned_) return;
-  registry.objects.erase({identity_.device, identity_.object, id_});
+  {
+    Registry& registry = TheRegistry();
+    const std::lock_guard<std::mutex> guard(registry.guard);
+    if (--references_ > 0 || pinned_) return;
+    registry.objects.erase(KeyOf(identity_, id_));
+  }
+  // Not under the registry's mutex, for to unmap takes its time. Whoever opens the object now maps
+  // it again, beside a mapping in which this process holds nothing.
   mutex_.Close();
   mapping_->Close();
   mapping_->Abandon();
@@ -256,7 +295,5 @@ os::WaitWord* SharedObject::WordAt(size_t offset) const {
                       shape_.size - offset >= sizeof(os::WaitWord) && offset % 8 == 0;
   return inside ? reinterpret_cast<os::WaitWord*>(mapping_->bytes() + offset) : nullptr;
 }
-
-os::Status SharedObject::RemoveName() { return os::Unlink(name_, &identity_); }
 
 }  // namespace shmkit

@@ -1,8 +1,8 @@
 // One process's access to a named object: a published segment with a header, in which an os::Mutex
 // is, words to wait for, and data.
 //
-// Invariants, by number; those of names (L2, L3) hold for objects that are removed by Unlink, which
-// are locks. Other kinds just lose their name (RemoveName), and whoever has them keeps them.
+// Invariants, by number; L2 holds for objects that are removed by Unlink, which are locks. Other
+// kinds just lose their name (RemoveName), and whoever has them keeps them.
 //
 //   L1  A process maps an object once, however many environments and handles use it: the registry
 //       hands out the one SharedObject of an identity, counted (os::Mutex M5).
@@ -12,7 +12,9 @@
 //       owners in. Anyone may write kDoomed over kLive.
 //   L3  A dead object's name is removed by whoever owns its lock, and by nobody else: to look where
 //       a name leads and to remove it are two steps, between which another remover could make room
-//       for a new object, and ours would remove that.
+//       for a new object, and ours would remove that. So is another kind's, but while a user keeps
+//       its lock for long: should two others remove the name in the same instant then, and a third
+//       make a new object between them, that may lose its name.
 //   L4  News of a dead owner reaches somebody who keeps the lock. Whoever acquires it only to give
 //       it back leaves the news in the header.
 //   L5  A mapping under a lock that may be held by a thread of this process stays for good: the
@@ -79,6 +81,12 @@ enum class Acquired : uint32_t {
 
 class SharedObject {
  public:
+  // What is known of one before it is opened.
+  struct Facts {
+    os::ObjectId id;
+    Shape shape;
+  };
+
   // On success the caller has one reference. `name` is the segment's, prefix and all. An object of
   // another kind is refused; whether one that was found is otherwise as it should be is for the
   // caller to see (shape).
@@ -120,15 +128,17 @@ class SharedObject {
   // Marks the object dead and removes its name, now if the lock is free, else when its owner
   // releases it. ENOENT when the name leads elsewhere already.
   os::Status Unlink(bool held_by_this_thread);
-  // Removes the name while it leads to this object, and nothing else.
-  os::Status RemoveName();
+  // Removes the name while it leads to this object, and nothing else. ENOENT when it does not.
+  os::Status RemoveName(bool held_by_this_thread);
 
  private:
-  SharedObject(std::string name, const os::Segment& segment, const os::Mutex& mutex);
+  SharedObject(std::string name, const os::Segment& segment, const Facts& facts,
+               const os::Mutex& mutex);
 
   static SharedObject* Find(const std::string& name, const Contents& contents, OpenFailure* why,
                             bool* cleared);
-  static SharedObject* Adopt(const std::string& name, const os::Segment& segment, OpenFailure* why);
+  static SharedObject* Adopt(const std::string& name, const os::Segment& segment,
+                             const Facts& facts, OpenFailure* why);
 
   Acquired Settle(os::Grant grant) {
     if (grant == os::Grant::kAcquired && header_->state.load(std::memory_order_relaxed) == kLive &&

@@ -8,6 +8,10 @@ namespace {
 // How long Unlink waits for an owner that is about to release, before it leaves the rest to it.
 constexpr double kUnlinkGraceMs = 10;
 
+// How long RemoveName waits for others who remove the name, and have to be taken for a user who
+// holds the lock when they take longer.
+constexpr double kRemoversGraceMs = 250;
+
 // How long somebody who finds a dead object under its name waits for the owner that killed it.
 constexpr double kFinisherGraceMs = 1000;
 
@@ -98,6 +102,15 @@ os::Status SharedObject::Unlink(bool held_by_this_thread) {
   const os::Status finished = dead ? os::Status(os::Nothing{}) : Finish();
   mutex_.Unlock();
   return finished;
+}
+
+// Under the lock, so that of two removers the second sees what the first has done (L3).
+os::Status SharedObject::RemoveName(bool held_by_this_thread) {
+  if (held_by_this_thread) return os::Unlink(name_, &identity_);
+  const Acquired acquired = LockUntil(os::Deadline::After(kRemoversGraceMs));
+  const os::Status unlinked = os::Unlink(name_, &identity_);
+  if (acquired == Acquired::kYes || acquired == Acquired::kAbandoned) PutBack(acquired);
+  return unlinked;
 }
 
 }  // namespace shmkit

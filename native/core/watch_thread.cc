@@ -48,6 +48,9 @@ void WatchThread::Quit() {
   const std::lock_guard<std::mutex> guard(mutex_);
   quitting_ = true;
   changed_.notify_all();
+  // The thread, should it sleep, and whoever a wake was meant for of which the client has not heard
+  // yet (V3). Nobody can tell these sleepers from others, who look and sleep on.
+  os::Wake(*word_, os::kWakeAll);
 }
 
 void WatchThread::Run() {
@@ -69,9 +72,12 @@ void WatchThread::Look(std::unique_lock<std::mutex>& guard) {
   const uint32_t seen = seen_;
   const os::Deadline slice = until_.Within(kSliceMs);
   guard.unlock();
-  os::Wait(*word_, seen, slice);
+  const os::Woken woken = os::Wait(*word_, seen, slice);
   guard.lock();
-  if (state_ != State::kWatching || quitting_) return;
+  if (state_ != State::kWatching || quitting_) {
+    if (woken == os::Woken::kMaybe) os::Wake(*word_, 1);  // V3
+    return;
+  }
   if (word_->value.load() == seen_ && !until_.passed()) return;
   state_ = State::kIdle;
   notify_();

@@ -10,8 +10,10 @@
 //
 //   V1  Each Watch is answered by one call of `notify`, unless it is cancelled or Watch is called
 //       again before. It says no more than that it is time to look.
-//   V2  Nobody joins the thread: it keeps what it needs alive, and sees every kSliceMs whether it
-//       is still wanted.
+//   V2  Nobody joins the thread: it keeps what it needs alive. Quit wakes it, and should it fall
+//       asleep in that very moment, it sees at the end of its slice that it is not wanted any more.
+//   V3  A wake that reaches the thread when nobody wants it any more is passed on: it may have been
+//       meant for one waiter only, and that one be another.
 #pragma once
 
 #include <condition_variable>
@@ -25,7 +27,8 @@ namespace shmkit {
 
 class WatchThread : public std::enable_shared_from_this<WatchThread> {
  public:
-  // `notify` is called on the thread. Takes a reference to `object`, of which `word` is one.
+  // `notify` is called on the thread, under the mutex that the client's calls take, so it must not
+  // wait for the client. Takes a reference to `object`, of which `word` is one.
   WatchThread(SharedObject* object, os::WaitWord* word, std::function<void()> notify);
   ~WatchThread();
   WatchThread(const WatchThread&) = delete;

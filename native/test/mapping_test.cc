@@ -44,7 +44,7 @@ TEST_SUITE_BEGIN("mapping");
 
 // By address space that stands for segments, of which four are more than the graveyard keeps.
 // Before the others: a burial looks at a few of the oldest ranges only, which shall be these.
-TEST_CASE("P1: the range of a closed mapping is kept until the last of its buffers is freed") {
+TEST_CASE("Q1: the range of a closed mapping is kept until the last of its buffers is freed") {
   if (kThreadSanitizer) {
     MESSAGE("skipped: ThreadSanitizer keeps most of the address space to itself");
     return;
@@ -133,7 +133,7 @@ TEST_CASE("closing again, and going after it, leave alone who has the range by n
   munmap(range, 2 * kPage);
 }
 
-TEST_CASE("P1: after closing, no buffer reaches the segment, and none crashes") {
+TEST_CASE("Q1: after closing, no buffer reaches the segment, and none crashes") {
   const Scene scene;
   const int buffers = 3;
   for (int each = 0; each < buffers; ++each) scene.mapping->NoteBuffer();
@@ -155,7 +155,7 @@ TEST_CASE("P1: after closing, no buffer reaches the segment, and none crashes") 
   CHECK(scene.segment[0] == 7);
 }
 
-TEST_CASE("P1: what was shown is buried even when all its buffers were freed before") {
+TEST_CASE("Q1: what was shown is buried even when all its buffers were freed before") {
   // One of them was perhaps transferred away, to where nobody tells of its end.
   const Scene scene;
   scene.mapping->NoteBuffer();
@@ -173,7 +173,7 @@ TEST_CASE("P1: what was shown is buried even when all its buffers were freed bef
   CHECK_FALSE(Reaches(scene));
 }
 
-TEST_CASE("P1: a thread that is writing when it is closed writes to nobody from then on") {
+TEST_CASE("Q1: a thread that is writing when it is closed writes to nobody from then on") {
   if (kThreadSanitizer) {
     MESSAGE("skipped: to ThreadSanitizer, to bury a range is to write to it");
     return;
@@ -200,7 +200,7 @@ TEST_CASE("P1: a thread that is writing when it is closed writes to nobody from 
   scene.mapping->Abandon();
 }
 
-TEST_CASE("P2: the memory stays for the buffers of an owner that went without closing") {
+TEST_CASE("Q2: the memory stays for the buffers of an owner that went without closing") {
   const Scene scene;
   scene.mapping->NoteBuffer();
   scene.mapping->NoteBuffer();
@@ -215,7 +215,7 @@ TEST_CASE("P2: the memory stays for the buffers of an owner that went without cl
   CHECK_FALSE(Reaches(scene));
 }
 
-TEST_CASE("P2: the memory stays for an owner whose buffers were freed, and can be shown again") {
+TEST_CASE("Q2: the memory stays for an owner whose buffers were freed, and can be shown again") {
   const Scene scene;
   for (int round = 0; round < 3; ++round) {
     scene.mapping->NoteBuffer();
@@ -229,7 +229,7 @@ TEST_CASE("P2: the memory stays for an owner whose buffers were freed, and can b
   CHECK_FALSE(Reaches(scene));
 }
 
-TEST_CASE("P1 P2: buffers may be freed on other threads, before and after their owner closes") {
+TEST_CASE("Q1 Q2: buffers may be freed on other threads, before and after their owner closes") {
   constexpr int kRounds = 200;
   constexpr int kBuffers = 4;
   std::minstd_rand random(1);
@@ -259,7 +259,7 @@ TEST_CASE("P1 P2: buffers may be freed on other threads, before and after their 
   }
 }
 
-TEST_CASE("P1 P2: buffers may be made while others are freed on other threads") {
+TEST_CASE("Q1 Q2: buffers may be made while others are freed on other threads") {
   constexpr int kBuffers = 2000;
   const Scene scene;
   std::atomic<int> made{0};

@@ -2,6 +2,7 @@
 // of shared_object_lock_test.cc.
 #include "../core/shared_object.h"
 
+#include <array>
 #include <thread>
 
 #include "objects.h"
@@ -463,7 +464,7 @@ TEST_CASE("of sixteen that create, remove the name and are killed, nobody sees h
         SHMKIT_EXPECT(own || way != Disposition::kCreate);
         ++(own ? counts->made : counts->found);
         SHMKIT_EXPECT(Stamp::IsWholeIn(object));
-        if (random() % 3 == 0 && object->RemoveName().ok()) ++counts->removed;
+        if (random() % 3 == 0 && object->RemoveName(false).ok()) ++counts->removed;
         SHMKIT_EXPECT(Stamp::IsWholeIn(object));
         object->DropReference();
       }
@@ -567,20 +568,112 @@ TEST_CASE("a name is removed while it leads to the object, and no other object's
   const Name name;
   const Handle first(name, Disposition::kCreate);
   const Remains of_first(first);
-  CHECK(first->RemoveName().ok());
+  CHECK(first->RemoveName(false).ok());
   CHECK_FALSE(name.Exists());
-  CHECK(ErrorOf(first->RemoveName()) == ENOENT);
+  CHECK(ErrorOf(first->RemoveName(false)) == ENOENT);
   CHECK(FailureToOpen(name, Disposition::kAttach) == Failed(ENOENT));
 
   const Handle second(name, Disposition::kCreate);
   const Remains of_second(second);
   CHECK(second.get() != first.get());
   CHECK(second->id() != first->id());
-  CHECK(ErrorOf(first->RemoveName()) == ENOENT);
+  CHECK(ErrorOf(first->RemoveName(false)) == ENOENT);
   CHECK(name.Exists());
   const Handle again(name, Disposition::kAttach);
   CHECK(again.get() == second.get());
-  CHECK(second->RemoveName().ok());
+  CHECK(second->RemoveName(false).ok());
+  CHECK_FALSE(name.Exists());
+}
+
+TEST_CASE("L3: of many who remove one name, none removes a successor's") {
+  constexpr uint32_t kRemovers = 4;
+  constexpr uint32_t kObjects = 3000;
+  // The removals that succeeded, of each object, by its number.
+  using Removals = std::array<std::atomic<uint32_t>, kObjects>;
+  const Shared<Removals> removals;
+  const Shared<std::atomic<bool>> over;
+  const LockFiles lock_files;
+  const Name name;
+  std::vector<Child> removers;
+  for (uint32_t each = 0; each < kRemovers; ++each) {
+    removers.emplace_back([&] {
+      while (!*over) {
+        SharedObject* object = Open(name, Disposition::kAttach);
+        if (!object) continue;
+        const uint32_t number = object->shape().type;
+        SHMKIT_EXPECT(number < kObjects);
+        if (object->RemoveName(false).ok()) ++(*removals)[number];
+        object->DropReference();
+      }
+      return true;
+    });
+  }
+  for (uint32_t number = 0; number < kObjects;) {
+    Contents contents = Bare();
+    contents.type = number;
+    SharedObject* object = Open(name, Disposition::kCreate, contents);
+    if (!object) continue;
+    object->DropReference();
+    ++number;
+  }
+  while (name.Exists()) std::this_thread::yield();
+  *over = true;
+  for (Child& remover : removers) CHECK(remover.Succeeds());
+  for (const std::atomic<uint32_t>& times : *removals) CHECK(times == 1);
+}
+
+TEST_CASE("a header that changes while it is looked at is used as it was found good, or refused") {
+  const Name name;
+  const Handle object(name, Disposition::kCreate, WithWords(kDataAlignment));
+  const Remains remains(object);
+  const Shared<std::atomic<bool>> over;
+  Child vandal([&] {
+    Bytes header(name);
+    std::minstd_rand random(1);
+    while (!*over) {
+      header->data_at = static_cast<uint32_t>(random());
+      header->size = random();
+      header->id[0] = static_cast<uint8_t>(random());
+      header->data_at = kHeaderBytes + kDataAlignment;
+      header->size = header->data_at;
+    }
+    return true;
+  });
+  uint32_t found = 0;
+  while (found < 2000) {
+    OpenFailure why{};
+    SharedObject* other = Open(name, Disposition::kAttach, Bare(), &why);
+    if (!other) {
+      CHECK(why.refusal == Refusal::kTruncated);
+      continue;
+    }
+    ++found;
+    const Shape& shape = other->shape();
+    CHECK(shape.data_at >= kHeaderBytes);
+    CHECK(shape.data_at <= shape.size);
+    CHECK(shape.size <= other->mapping()->segment().size);
+    other->DropReference();
+  }
+  *over = true;
+  CHECK(vandal.Succeeds());
+}
+
+TEST_CASE("contents that do not fit themselves are refused, and leave nothing") {
+  const Name name;
+  static const uint8_t bytes[2 * kDataAlignment] = {};
+  Contents contents = WithWords(kDataAlignment);
+  SUBCASE("more words than there is room for") {
+    contents.words = bytes;
+    contents.initial_words = kDataAlignment + 1;
+  }
+  SUBCASE("more data than there is room for") {
+    contents.data_bytes = 8;
+    contents.data = bytes;
+    contents.initial_data = 9;
+  }
+  SUBCASE("words that leave the data unaligned") { contents.words_bytes = kDataAlignment - 8; }
+  SUBCASE("data beyond what the header can say") { contents.words_bytes = size_t{1} << 32; }
+  CHECK(FailureToOpen(name, Disposition::kCreate, contents) == Failed(EINVAL));
   CHECK_FALSE(name.Exists());
 }
 
@@ -615,7 +708,7 @@ TEST_CASE("a removed name leaves the object to all who have it, and its successo
   const Remains of_first(first);
   made.Raise();
   attached.Await();
-  CHECK(first->RemoveName().ok());
+  CHECK(first->RemoveName(false).ok());
   const Handle second(name, Disposition::kOpen, WithWords(kDataAlignment));
   CHECK(second.get() != first.get());
   CHECK(second->LockUntil(os::Deadline::Never()) == Acquired::kYes);
@@ -641,7 +734,7 @@ TEST_CASE("a name is removed from under an owner, whose death is still told to t
     return true;
   });
   held.Await();
-  CHECK(object->RemoveName().ok());
+  CHECK(object->RemoveName(false).ok());
   CHECK_FALSE(name.Exists());
   CHECK(object->TryLock() == Acquired::kTimeout);
   CHECK(object->IsLocked());
@@ -664,7 +757,7 @@ TEST_CASE("a name that this process may not remove stays, and its object in use"
   umask(before);
   Child stranger([&] {
     SHMKIT_EXPECT(BecomeNobody());
-    const int error = ErrorOf(object->RemoveName());
+    const int error = ErrorOf(object->RemoveName(false));
     SHMKIT_EXPECT(error == EPERM || error == EACCES);
     SHMKIT_EXPECT(name.Exists());
     SHMKIT_EXPECT(object->LockUntil(os::Deadline::Never()) == Acquired::kYes);
@@ -695,7 +788,7 @@ TEST_CASE("L1: threads that open one name and remove it get objects that work") 
         }
         object->WordAt(kHeaderBytes)->value.fetch_add(1);
         object->Unlock();
-        if (random() % 2 && object->RemoveName().ok()) ++removed;
+        if (random() % 2 && object->RemoveName(false).ok()) ++removed;
         object->DropReference();
       }
     });
@@ -705,7 +798,7 @@ TEST_CASE("L1: threads that open one name and remove it get objects that work") 
   CHECK(removed > 0);
 }
 
-TEST_CASE("P1: the last reference lets go of what was shown, and no buffer reaches the object") {
+TEST_CASE("Q1: the last reference lets go of what was shown, and no buffer reaches the object") {
   const Name name;
   Handle object(name, Disposition::kCreate, WithWords(kDataAlignment));
   Handle same(name, Disposition::kAttach);
@@ -726,7 +819,7 @@ TEST_CASE("P1: the last reference lets go of what was shown, and no buffer reach
   mapping->DropBuffer();
 }
 
-TEST_CASE("P1: an object that was shown and let go can be opened again") {
+TEST_CASE("Q1: an object that was shown and let go can be opened again") {
   const Name name;
   Handle object(name, Disposition::kCreate, WithWords(kDataAlignment));
   auto* mapping = object->mapping();

@@ -516,6 +516,26 @@ TEST_CASE("V2: clients that come, watch and go at random harm nobody") {
   CHECK(stays.bell().rings() == 1);
 }
 
+TEST_CASE("V3: a wake of one that reaches a thread nobody wants any more is passed on") {
+  const Name name;
+  Client client(name);
+  os::WaitWord& word = client.word();
+  client.Watch(0);
+  AwaitWaiters(word, 1);
+  // Who came first is woken first; this one has no other way to hear of the change.
+  std::thread other([&word] {
+    while (word.value.load() == 0) (void)os::Wait(word, 0, os::Deadline::Never());
+  });
+  AwaitWaiters(word, 2);
+  SUBCASE("cancelled") { client.Cancel(); }
+  SUBCASE("told, but its client goes without having heard") {}
+  word.value.store(1);
+  os::Wake(word, 1);
+  SUBCASE("its client goes") { client.Quit(); }
+  client.Quit();
+  other.join();
+}
+
 TEST_SUITE_END();
 
 }  // namespace shmkit::test

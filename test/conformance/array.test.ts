@@ -2,7 +2,7 @@ import { SharedArray, SharedMemory } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 import { start } from '../support/children';
 import { expectCode } from '../support/errors';
-import { temporary } from './support';
+import { temporary } from '../support/temporaries';
 
 const numbers = [680, 626, 934, 821, 150, 233, 548, 982, 714, 831];
 const assigned = [...numbers.slice(0, 4), 1, 2, 3, 4, ...numbers.slice(8)];

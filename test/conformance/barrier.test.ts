@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { cases, parties, patience, type Party } from '../fixtures/conformance-barrier-cases';
 import type { Form } from '../fixtures/conformance-forms';
 import { start } from '../support/children';
-import { temporary } from './support';
+import { temporary } from '../support/temporaries';
 
 /** The children; the test itself is one more, and awaits. */
 const children: Form[] = ['sync', 'async', 'sync', 'async'];

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { holding, sleepOnce, type Form, type Slept } from '../fixtures/conformance-forms';
 import { start, type Child } from '../support/children';
 import { expectCode, expectRejection } from '../support/errors';
-import { Temporaries, temporary, timed, until, watchdog } from './support';
+import { Temporaries, temporary, timed, until, watchdog } from '../support/temporaries';
 
 const forms: Form[] = ['sync', 'async'];
 

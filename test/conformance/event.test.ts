@@ -3,7 +3,7 @@ import { NamedEvent } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 import { promised, settled, type Form } from '../fixtures/conformance-forms';
 import { start } from '../support/children';
-import { temporary, timed, watchdog } from './support';
+import { temporary, timed, watchdog } from '../support/temporaries';
 
 const forms: Form[] = ['sync', 'async'];
 

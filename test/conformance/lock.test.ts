@@ -2,7 +2,7 @@ import { NamedLock, NamedRLock } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 import { start } from '../support/children';
 import { expectCode, expectRejection } from '../support/errors';
-import { temporary } from './support';
+import { temporary } from '../support/temporaries';
 
 /** Another process, that acquires and releases as it is told. */
 async function other(lock: NamedLock | NamedRLock) {

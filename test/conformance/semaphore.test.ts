@@ -2,7 +2,7 @@ import { NamedSemaphore } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 import { start } from '../support/children';
 import { expectCode, expectRejection } from '../support/errors';
-import { temporary, timed } from './support';
+import { temporary, timed } from '../support/temporaries';
 
 type Acquire = (semaphore: NamedSemaphore) => unknown;
 

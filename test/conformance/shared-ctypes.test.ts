@@ -2,7 +2,7 @@ import { NamedLock, SharedArray, SharedMemory, SharedValue } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 import { recordBytes, recordOf, textOf } from '../fixtures/conformance-record';
 import { start } from '../support/children';
-import { Temporaries, temporary } from './support';
+import { Temporaries, temporary } from '../support/temporaries';
 
 const zeroToNine = Array.from({ length: 10 }, (_, i) => i);
 

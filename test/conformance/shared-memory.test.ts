@@ -5,7 +5,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { start } from '../support/children';
 import { expectCode } from '../support/errors';
 import { uniqueName } from '../support/names';
-import { Temporaries, temporary } from './support';
+import { Temporaries, temporary } from '../support/temporaries';
 
 const bytesOf = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
 const textOf = (memory: SharedMemory, length: number): string =>

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { codes } from '../fixtures/conformance-codes';
 import { start } from '../support/children';
 import { expectCode } from '../support/errors';
-import { Temporaries, temporary } from './support';
+import { Temporaries, temporary } from '../support/temporaries';
 
 describe('Value', () => {
   it('test_value: keeps a value of each type, and what another process makes of it', async () => {

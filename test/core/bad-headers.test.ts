@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { NamedLock } from 'shmkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { native } from '../../lib/binding';
+import { Acquired, Disposition, Refusal, native } from '../../lib/binding';
 import { kindNumbers, layout } from '../../lib/core/layout';
 import { start } from '../support/children';
 import { expectCode, expectRejection } from '../support/errors';
@@ -125,5 +125,26 @@ describe('the layout', () => {
     const { abi, ...ofNative } = native.layout;
     expect(ofNative).toEqual(layout);
     expect(abi).toBeTypeOf('number');
+  });
+
+  it('is spoken of in the same numbers', () => {
+    const numbers = {
+      'Acquired.Yes': Acquired.Yes,
+      'Acquired.Abandoned': Acquired.Abandoned,
+      'Acquired.Timeout': Acquired.Timeout,
+      'Acquired.Gone': Acquired.Gone,
+      'Acquired.Broken': Acquired.Broken,
+      'Acquired.TooManyHeld': Acquired.TooManyHeld,
+      'Disposition.Create': Disposition.Create,
+      'Disposition.Attach': Disposition.Attach,
+      'Disposition.Open': Disposition.Open,
+      'Refusal.Truncated': Refusal.Truncated,
+      'Refusal.Foreign': Refusal.Foreign,
+      'Refusal.Version': Refusal.Version,
+      'Refusal.Abi': Refusal.Abi,
+      'Refusal.Kind': Refusal.Kind,
+      'Refusal.Unfinished': Refusal.Unfinished,
+    };
+    expect(native.numbers).toEqual(numbers);
   });
 });

@@ -26,7 +26,7 @@ import {
 import { describe, expect, it } from 'vitest';
 import { kindNumbers, layout, type ObjectKind } from '../../lib/core/layout';
 import { aKind } from '../../lib/names';
-import { temporary } from '../conformance/support';
+import { temporary } from '../support/temporaries';
 import { start } from '../support/children';
 import { expectCode, expectRejection } from '../support/errors';
 import { uniqueName } from '../support/names';

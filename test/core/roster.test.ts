@@ -10,7 +10,7 @@ import {
 } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 import { layout } from '../../lib/core/layout';
-import { temporary } from '../conformance/support';
+import { temporary } from '../support/temporaries';
 import { refusals, useOnce } from '../fixtures/sync-use';
 import { start } from '../support/children';
 import { expectCode, expectRejection } from '../support/errors';

@@ -14,7 +14,7 @@ import {
   type WaitOptions,
 } from 'shmkit';
 import { describe, expect, it } from 'vitest';
-import { temporary, timed } from '../conformance/support';
+import { temporary, timed } from '../support/temporaries';
 import { start } from '../support/children';
 import { expectCode, expectRejection } from '../support/errors';
 import { Peer } from '../support/peers';

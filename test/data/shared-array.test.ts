@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { SharedArray, type ElementType, type TypedArrays } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 import { constructorOf } from '../../lib/element-types';
-import { temporary } from '../conformance/support';
+import { temporary } from '../support/temporaries';
 import { start } from '../support/children';
 import { allTypes, bigTypes, bytesOf, integers, limitsOf, valueOf } from '../support/elements';
 import { expectCode, expectRejection } from '../support/errors';

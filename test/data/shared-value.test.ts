@@ -1,6 +1,6 @@
 import { SharedArray, SharedValue, type ElementType } from 'shmkit';
 import { describe, expect, it } from 'vitest';
-import { temporary, timed } from '../conformance/support';
+import { temporary, timed } from '../support/temporaries';
 import { start } from '../support/children';
 import { allTypes, bigTypes, integers, limitsOf, valueOf } from '../support/elements';
 import { expectCode, expectRejection } from '../support/errors';

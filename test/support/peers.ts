@@ -4,7 +4,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import type { Handle } from 'shmkit';
 import { afterEach } from 'vitest';
-import { until } from '../conformance/support';
+import { until } from './temporaries';
 import type { Report } from '../fixtures/sync-peer';
 import { fixturePath, start, type Child } from './children';
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { NamedBarrier } from 'shmkit';
 import { describe, expect, it } from 'vitest';
-import { temporary, timed, until } from '../conformance/support';
+import { temporary, timed, until } from '../support/temporaries';
 import { start } from '../support/children';
 import { expectCode, expectRejection } from '../support/errors';
 import { uniqueName } from '../support/names';
@@ -129,6 +129,23 @@ describe('the action', () => {
     const again = await peer.begin('wait');
     expect(() => barrier.waitSync()).toThrow(error);
     expect(await again.outcome).toBe('ERR_BROKEN_BARRIER');
+  });
+
+  it.each(['returns', 'throws'])('that closes its handle and %s ends the wait', async (how) => {
+    const error = new Error('no');
+    const action = () => {
+      barrier.close();
+      if (how === 'throws') throw error;
+    };
+    const barrier = NamedBarrier.create({ parties: 1, action });
+    const { name } = barrier;
+    if (how === 'throws') expect(() => barrier.waitSync()).toThrow(error);
+    else expectCode(() => barrier.waitSync(), 'ERR_CLOSED', name);
+    const again = NamedBarrier.attach(name, { action: () => again.close() });
+    expect(again.broken).toBe(true);
+    again.reset();
+    await expectRejection(again.wait(), 'ERR_CLOSED', name);
+    barrier.unlink();
   });
 
   it.each(['reset', 'abort'] as const)(

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { NamedCondition } from 'shmkit';
 import { describe, expect, it } from 'vitest';
-import { temporary, timed, until } from '../conformance/support';
+import { temporary, timed, until } from '../support/temporaries';
 import { start } from '../support/children';
 import { expectCode, expectRejection } from '../support/errors';
 import { Peer, beings, forms, goOn, inForm, stop, type Being, type Form } from '../support/peers';

@@ -1,6 +1,6 @@
 import { NamedEvent } from 'shmkit';
 import { describe, expect, it } from 'vitest';
-import { temporary } from '../conformance/support';
+import { temporary } from '../support/temporaries';
 import { start } from '../support/children';
 import { expectCode, expectRejection } from '../support/errors';
 import { setWord } from '../support/words';

@@ -1,6 +1,6 @@
 import { NamedRLock } from 'shmkit';
 import { describe, expect, it } from 'vitest';
-import { temporary } from '../conformance/support';
+import { temporary } from '../support/temporaries';
 import { expectCode, expectRejection } from '../support/errors';
 import { uniqueName } from '../support/names';
 import { Peer, beings, ends, forms, goOn, inForm, stop } from '../support/peers';
@@ -129,6 +129,36 @@ describe('another thread', () => {
     await Promise.all(tasks);
     expect(order).toEqual(tasks.map((_, i) => i));
     expect(lock.locked).toBe(false);
+  });
+});
+
+describe('tasks that wait', () => {
+  it('may await each other: when the thread has the lock, they have', async () => {
+    using lock = temporary(NamedRLock.create());
+    const peer = await Peer.start(lock);
+    await peer.call('acquireSync');
+    const tasks: Promise<number>[] = [];
+    tasks.push(lock.runExclusive(async () => tasks[1]!));
+    tasks.push(lock.runExclusive(() => lock.depth));
+    const third = lock.acquire();
+    await peer.call('release');
+    expect(await tasks[0]).toBe(3);
+    expect(lock.depth).toBe(1);
+    (await third).release();
+    expect(lock.locked).toBe(false);
+  });
+
+  it('have it as well when the thread gets it by a call that blocks', async () => {
+    using lock = temporary(NamedRLock.create());
+    const peer = await Peer.start(lock);
+    await peer.call('acquireSync');
+    const task = lock.acquire();
+    const released = peer.begin('release');
+    lock.acquireSync();
+    (await task).release();
+    expect(lock.depth).toBe(1);
+    lock.release();
+    expect(await (await released).outcome).toBe('fine');
   });
 });
 

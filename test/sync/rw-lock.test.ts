@@ -1,6 +1,6 @@
 import { NamedRWLock, SharedArray, type RWLockGuard } from 'shmkit';
 import { describe, expect, it } from 'vitest';
-import { temporary, timed } from '../conformance/support';
+import { temporary, timed } from '../support/temporaries';
 import { start } from '../support/children';
 import { expectCode, expectRejection } from '../support/errors';
 import { uniqueName } from '../support/names';

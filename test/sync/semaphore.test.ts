@@ -1,6 +1,6 @@
 import { NamedSemaphore, type SemaphoreGuard } from 'shmkit';
 import { describe, expect, it } from 'vitest';
-import { temporary, timed } from '../conformance/support';
+import { temporary, timed } from '../support/temporaries';
 import { expectCode, expectRejection } from '../support/errors';
 import { uniqueName } from '../support/names';
 import { Peer, beings, ends, forms, goOn, inForm, stop } from '../support/peers';

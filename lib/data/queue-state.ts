@@ -1,0 +1,257 @@
+import { Holders } from '../core/holders';
+import type { LockSeat } from '../core/lock-seat';
+import { Roster, rosterBytes } from '../core/roster';
+import { Word } from '../core/word';
+import { finish, type Encoder } from './codec';
+import { Ring, ringWords, type Found, type Held } from './queue-ring';
+import { StructureState } from './structure-state';
+import { blocksAt, structureLayout, type StructureShape } from './structure-layout';
+
+/** The words that are waited for, each with a count of who waits; the roster follows. */
+const waitedFor = {
+  /** Something was put. */
+  put: 0,
+  /** Something was taken, so that there is room. */
+  taken: 2,
+  /** All that was put is done. */
+  done: 4,
+} as const;
+
+/** The queue's own words, behind the ring's. */
+const own = {
+  unfinished: ringWords,
+  isShut: ringWords + 1,
+} as const;
+
+export const mostItems = 2 ** 30;
+
+/** What makes a queue of so many participants. */
+export function queueShape(participants: number): StructureShape {
+  return { wordsBytes: rosterBytes(participants), ownWords: () => ringWords + 2 };
+}
+
+/** Where the ring's records begin. */
+export function recordsAt(shape: StructureShape, capacity: number): number {
+  return blocksAt(shape, capacity);
+}
+
+/** An item, and how to be done with it. */
+export interface Taken extends Held {
+  readonly value: unknown;
+  readonly isOfferedAgain: boolean;
+}
+
+/** Why nothing is put any more. */
+export const shut = Symbol('shut');
+
+/**
+ * What the queues of one thread share. Everything that is put, taken, done or offered again is one
+ * change; who has taken an item without being done with it has an entry on the roster, by which
+ * others see that it died, and offer again what it had.
+ */
+export class QueueState extends StructureState {
+  readonly put: Word;
+  readonly taken: Word;
+  readonly done: Word;
+  readonly maxSize: number;
+  /** Handles of this thread through which something was taken that is not done. */
+  readonly holders = new Holders();
+  readonly #ring: Ring;
+  readonly #roster: Roster;
+  readonly #own = structureLayout.own;
+
+  constructor(seat: LockSeat) {
+    const shape: StructureShape = {
+      wordsBytes: seat.words.byteLength,
+      ownWords: () => ringWords + 2,
+    };
+    super(seat, shape);
+    this.#ring = new Ring(this.memory, this.log, this.#own, recordsAt(shape, seat.length));
+    this.#roster = new Roster(seat, (entry) => this.#giveAllBack(entry));
+    this.put = new Word(seat, waitedFor.put, true);
+    this.taken = new Word(seat, waitedFor.taken, true);
+    this.done = new Word(seat, waitedFor.done, false);
+    this.maxSize = seat.type === 0 ? mostItems : seat.type;
+  }
+
+  override get bytesUsed(): number {
+    return this.look(() => this.#ring.bytesUsed);
+  }
+
+  override get capacity(): number {
+    return this.#ring.capacity;
+  }
+
+  /** How many items nobody has. */
+  get size(): number {
+    return Math.max(this.#ring.ready, 0);
+  }
+
+  /** Whether there is nothing to take, now or when those die who have something. */
+  get isEmpty(): boolean {
+    return this.#ring.ready <= 0 && this.#ring.taken <= 0;
+  }
+
+  /** How many were put and are not done. */
+  get unfinished(): number {
+    return this.memory.ints[this.#own + own.unfinished] ?? 0;
+  }
+
+  get isShut(): boolean {
+    return this.memory.ints[this.#own + own.isShut] !== 0;
+  }
+
+  /** Appends an item; undefined while there is no room for it. */
+  append(encoder: Encoder): true | undefined | typeof shut {
+    if (this.size >= this.maxSize && !this.isShut) return undefined;
+    this.enter();
+    try {
+      const outcome = this.#append(encoder);
+      this.leave();
+      if (outcome !== true) return outcome;
+    } catch (error) {
+      throw this.abort(error);
+    }
+    this.put.announce(1);
+    this.put.offer();
+    return true;
+  }
+
+  /** Takes the first item for good; undefined when there is none. */
+  get(look: boolean): Taken | undefined {
+    return this.#take(look, false);
+  }
+
+  /** Takes the first item, which is this thread's until it is done. */
+  take(look: boolean): Taken | undefined {
+    return this.#take(look, true);
+  }
+
+  /** Is done with an item that this thread has; false when it has it not. */
+  finish(held: Held): boolean {
+    const isDone = this.change(() => {
+      if (!this.#ring.finish(held, this.#roster.own)) return false;
+      this.#countDone(1);
+      return true;
+    });
+    if (isDone) this.#tellOfRoom();
+    return isDone;
+  }
+
+  /** Offers an item again that this thread has; false when it has it not. */
+  giveBack(held: Held): boolean {
+    const isBack = this.change(() => this.#ring.giveBack(held, this.#roster.own));
+    if (isBack) this.#tellOfItems();
+    return isBack;
+  }
+
+  /** How many more than were put would be done, or 0: so many were counted as done. */
+  countDone(count: number): number {
+    const excess = this.change(() => {
+      const { unfinished } = this;
+      if (count <= unfinished) this.#countDone(count);
+      return Math.max(count - unfinished, 0);
+    });
+    if (excess === 0 && this.unfinished === 0) this.done.announce();
+    return excess;
+  }
+
+  /** Drops all items that nobody has; returns how many there were. */
+  clear(): number {
+    let dropped = 0;
+    this.change(() => {
+      for (; this.#ring.take(undefined); dropped++) {
+        this.#countDone(1);
+        // One by one: a change has no room for all.
+        this.log.commit();
+      }
+    });
+    this.#tellOfRoom();
+    return dropped;
+  }
+
+  /** Nothing is put any more. */
+  shutDown(): void {
+    this.change(() => this.log.write(this.#own + own.isShut, 1));
+    for (const word of [this.put, this.taken]) {
+      word.announce();
+      word.offer();
+    }
+  }
+
+  /** Whether a value of so many bytes could be put if there were nothing else. */
+  hasRoomFor(bytes: number): boolean {
+    return Ring.bytesOf(bytes) <= this.capacity;
+  }
+
+  override close(): void {
+    for (const word of [this.put, this.taken, this.done]) word.close();
+    if (this.#roster.own !== 0) this.seat.exclusively(() => this.#roster.leave());
+    super.close();
+  }
+
+  #append(encoder: Encoder): true | undefined | typeof shut {
+    if (this.isShut) return shut;
+    if (this.size >= this.maxSize) return undefined;
+    if (!this.#ring.put(encoder)) {
+      if (this.memory.failure !== undefined) throw this.full(encoder.size);
+      return undefined;
+    }
+    this.log.write(this.#own + own.unfinished, this.unfinished + 1);
+    return true;
+  }
+
+  #take(look: boolean, keeps: boolean): Taken | undefined {
+    if (this.#ring.ready <= 0 && !(look && this.#ring.taken > 0)) return undefined;
+    let found: Found | undefined;
+    let value: unknown;
+    this.enter();
+    try {
+      const owner = keeps ? this.#roster.join() : undefined;
+      found = this.#ring.take(owner);
+      if (found === undefined && look && this.#reap() > 0) found = this.#ring.take(owner);
+    } catch (error) {
+      throw this.abort(error);
+    }
+    this.leave();
+    if (found === undefined) return undefined;
+    // It is taken, whatever it says: who cannot read it now never could.
+    try {
+      value = finish(found.read);
+    } catch (error) {
+      throw this.explain(error);
+    }
+    if (!keeps) this.#tellOfRoom();
+    const { at, moves, number, isOfferedAgain } = found;
+    return { at, moves, number, isOfferedAgain, value };
+  }
+
+  #countDone(count: number): void {
+    this.log.write(this.#own + own.unfinished, Math.max(this.unfinished - count, 0));
+  }
+
+  #tellOfRoom(): void {
+    this.taken.announce();
+    this.taken.offer();
+    if (this.unfinished === 0) this.done.announce();
+  }
+
+  #tellOfItems(): void {
+    this.put.announce();
+    this.put.offer();
+  }
+
+  /** Offers again what the dead had, under the lock; returns how many they were. */
+  #reap(): number {
+    const owners = this.#ring.owners();
+    if (owners.size === 0) return 0;
+    const gone = this.#roster.reap((entry) => owners.has(entry));
+    if (gone > 0) this.put.announce();
+    return gone;
+  }
+
+  /** Each by itself: a change has no room for all. */
+  #giveAllBack(entry: number): void {
+    while (this.#ring.giveOneBack(entry)) this.log.commit();
+  }
+}

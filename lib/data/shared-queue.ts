@@ -1,0 +1,469 @@
+import { unlinkObject } from '../core/attachment';
+import { toAttach, toCreate, toOpen } from '../core/named-object';
+import type { Contents } from '../core/object-seat';
+import { defaultParticipants, mostParticipants } from '../core/roster';
+import type { Wait } from '../core/word';
+import { hasCode } from '../errors';
+import {
+  checkInteger,
+  checkOptions,
+  timeoutOf,
+  waitOf,
+  type TimeoutOptions,
+  type WaitOptions,
+} from '../options';
+import { Encoder } from './codec';
+import { QueueItem, type ItemKeeper } from './queue-item';
+import { Ring, type Held } from './queue-ring';
+import { QueueState, mostItems, queueShape, recordsAt, shut, type Taken } from './queue-state';
+import { Structure, type StructureCreateOptions, type StructureOptions } from './structure';
+import { checkCapacity, structureContents } from './structure-layout';
+
+/** What {@link SharedQueue.open} takes. */
+export interface SharedQueueOptions extends StructureOptions {
+  /**
+   * How many items may wait to be taken; who puts more waits. Default: as many as there is room for.
+   */
+  readonly maxSize?: number;
+  /**
+   * For how many threads there is room that take items to acknowledge them, up to 65,536: a thread
+   * counts from its first {@link SharedQueue.take} until it closes its last handle or ends. Each
+   * takes 40 bytes. Default 192.
+   */
+  readonly participants?: number;
+}
+
+/** What {@link SharedQueue.create} takes. */
+export interface SharedQueueCreateOptions extends SharedQueueOptions, StructureCreateOptions {}
+
+/** A queue as plain data, to be sent to another process; see {@link SharedQueue.toJSON}. */
+export interface SharedQueueHandle {
+  readonly shmkit: 'queue';
+  readonly name: string;
+}
+
+/**
+ * A queue of messages between any number of producers and consumers, in any processes: first in,
+ * first out. What Python's `multiprocessing.Queue` and `JoinableQueue` are for, without a thread
+ * that feeds a pipe: what was put is in shared memory when {@link put} returns, and survives whoever
+ * put it.
+ *
+ * Values are all that structured clone takes, and this library's own objects, which come back
+ * attached. A message is there as a whole or not at all, whoever is killed.
+ *
+ * There are two ways to consume. {@link get} takes an item for good; what its consumer does not
+ * finish before it dies is lost. {@link take} takes it to be acknowledged: it is offered to others
+ * again when the consumer dies without having done so, which those who wait notice within some tens
+ * of milliseconds. The memory of an item is used again when all before it are done.
+ *
+ * Tasks of one thread are served in the order in which they asked. Between threads no order is kept.
+ */
+export class SharedQueue<V = unknown> extends Structure<QueueState> implements ItemKeeper {
+  readonly #encoder = new Encoder();
+  /** Taken through this handle and not done. */
+  readonly #held = new Map<QueueItem<unknown>, Held>();
+
+  /**
+   * Makes a new queue.
+   *
+   * @throws SharedMemoryError `EEXIST` the name is taken; `ENOSPC`; `EINVAL`, `ENAMETOOLONG` it
+   * cannot be a name; `ERR_ZERO_COPY_UNAVAILABLE`.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE`
+   */
+  static create<V = unknown>(options: SharedQueueCreateOptions = {}): SharedQueue<V> {
+    checkOptions(options, ['name', 'mode', 'capacity', 'maxSize', 'participants']);
+    return new SharedQueue<V>(toCreate('queue', options, contentsOf(options)), stateOf);
+  }
+
+  /**
+   * Attaches to a queue that exists.
+   *
+   * @throws SharedMemoryError `ENOENT` there is none; `EACCES`; `ERR_CORRUPT`, `ERR_WRONG_KIND`,
+   * `ERR_ABI_MISMATCH` what bears the name is not a queue that this process can use.
+   */
+  static attach<V = unknown>(name: string): SharedQueue<V> {
+    return new SharedQueue<V>(toAttach('queue', name), stateOf);
+  }
+
+  /**
+   * Attaches to a queue, or makes it when it is absent. Of any number of processes that open one name
+   * at once, one makes it, and its options count.
+   */
+  static open<V = unknown>(name: string, options: SharedQueueOptions = {}): SharedQueue<V> {
+    checkOptions(options, ['mode', 'capacity', 'maxSize', 'participants']);
+    return new SharedQueue<V>(toOpen('queue', name, options, contentsOf(options)), stateOf);
+  }
+
+  /** Removes a name. Whoever is attached keeps the queue until they close. */
+  static unlink(name: string): void {
+    unlinkObject('queue', name);
+  }
+
+  /**
+   * How many items wait to be taken, at the instant of asking; no promise about the next.
+   *
+   * @throws SharedMemoryError `ERR_CLOSED`
+   */
+  get size(): number {
+    return this.open().size;
+  }
+
+  /** How many items may wait to be taken, if that is bounded. */
+  get maxSize(): number | undefined {
+    const { maxSize } = this.open();
+    return maxSize === mostItems ? undefined : maxSize;
+  }
+
+  /**
+   * How many items were put and are not done: neither acknowledged nor counted by {@link taskDone}.
+   *
+   * @throws SharedMemoryError `ERR_CLOSED`
+   */
+  get unfinished(): number {
+    return this.open().unfinished;
+  }
+
+  /** Whether {@link shutdown} was called, by anyone. */
+  get isShutDown(): boolean {
+    return this.open().isShut;
+  }
+
+  /**
+   * Appends an item, without blocking anything, as soon as there is room for it.
+   *
+   * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`; `ERR_SHUTDOWN` the queue was shut down;
+   * `ERR_CAPACITY` there could never be room; `ENOSPC` the system has no memory for it; the signal's
+   * reason when it aborts.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` it cannot be cloned.
+   */
+  async put(value: V, options?: WaitOptions): Promise<void> {
+    const state = this.open();
+    const { timeout, signal } = waitOf(options);
+    signal?.throwIfAborted();
+    if (!state.taken.awaited && this.#append(this.#encode(this.#encoder, value))) return;
+    const encoder = this.#encode(new Encoder(), value).keep();
+    await state.taken.wait(this.#putting(encoder, timeout, signal));
+  }
+
+  /**
+   * Appends an item, blocking this thread until there is room for it.
+   *
+   * @throws SharedMemoryError as {@link put}
+   */
+  putSync(value: V, options?: TimeoutOptions): void {
+    const state = this.open();
+    const timeout = options === undefined ? undefined : timeoutOf(options);
+    const encoder = this.#encode(this.#encoder, value);
+    if (this.#append(encoder)) return;
+    state.taken.waitSync(this.#putting(encoder, timeout));
+  }
+
+  /**
+   * Appends an item if there is room for it, and no task of this thread waits for some. Does not
+   * block.
+   *
+   * @returns whether it did.
+   * @throws SharedMemoryError `ERR_CLOSED`, `ERR_SHUTDOWN`, `ERR_CAPACITY`, `ENOSPC`
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` it cannot be cloned.
+   */
+  tryPut(value: V): boolean {
+    const encoder = this.#encode(this.#encoder, value);
+    return !this.open().taken.awaited && this.#append(encoder) === true;
+  }
+
+  /**
+   * Takes the first item for good, without blocking anything, as soon as there is one.
+   *
+   * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`; `ERR_SHUTDOWN` the queue was shut down and
+   * is empty; `ERR_CORRUPT`; the signal's reason when it aborts.
+   */
+  async get(options?: WaitOptions): Promise<V> {
+    const state = this.open();
+    const { timeout, signal } = waitOf(options);
+    signal?.throwIfAborted();
+    if (!state.put.awaited) {
+      const taken = state.get(false);
+      if (taken !== undefined) return taken.value as V;
+    }
+    const taken = await state.put.wait(this.#taking((look) => state.get(look), timeout, signal));
+    return taken.value as V;
+  }
+
+  /**
+   * Takes the first item for good, blocking this thread until there is one.
+   *
+   * @throws SharedMemoryError as {@link get}
+   */
+  getSync(options?: TimeoutOptions): V {
+    const state = this.open();
+    const timeout = options === undefined ? undefined : timeoutOf(options);
+    const taken =
+      state.get(false) ?? state.put.waitSync(this.#taking((look) => state.get(look), timeout));
+    return taken.value as V;
+  }
+
+  /**
+   * Takes the first item for good, if there is one and no task of this thread waits for it. Does not
+   * block.
+   *
+   * @returns undefined when there is none, as well as when that is the item.
+   * @throws SharedMemoryError `ERR_CLOSED`, `ERR_CORRUPT`
+   */
+  tryGet(): V | undefined {
+    const state = this.open();
+    if (state.put.awaited) return undefined;
+    return state.get(true)?.value as V | undefined;
+  }
+
+  /**
+   * Takes the first item to be acknowledged, without blocking anything, as soon as there is one.
+   *
+   * @throws SharedMemoryError as {@link get}; `ERR_CAPACITY` more threads do so than there is room
+   * for.
+   */
+  async take(options?: WaitOptions): Promise<QueueItem<V>> {
+    const state = this.open();
+    const { timeout, signal } = waitOf(options);
+    // At once: an item that came is this handle's before anything else can happen to it.
+    const wait = this.#taking((look) => this.#hold(state.take(look)), timeout, signal);
+    return state.put.wait(wait);
+  }
+
+  /**
+   * Takes the first item to be acknowledged, blocking this thread until there is one.
+   *
+   * @throws SharedMemoryError as {@link take}
+   */
+  takeSync(options?: TimeoutOptions): QueueItem<V> {
+    const state = this.open();
+    const timeout = timeoutOf(options);
+    return state.put.waitSync(this.#taking((look) => this.#hold(state.take(look)), timeout));
+  }
+
+  /**
+   * Takes the first item to be acknowledged, if there is one and no task of this thread waits for it.
+   * Does not block.
+   *
+   * @returns null when there is none.
+   * @throws SharedMemoryError `ERR_CLOSED`, `ERR_CORRUPT`, `ERR_CAPACITY`
+   */
+  tryTake(): QueueItem<V> | null {
+    const state = this.open();
+    if (state.put.awaited) return null;
+    return this.#hold(state.take(true)) ?? null;
+  }
+
+  /**
+   * Counts items as done that {@link get} took; those that {@link take} took are done when they are
+   * acknowledged. Does not block.
+   *
+   * @param count - how many. Default 1.
+   * @throws SharedMemoryError `ERR_NOT_HELD` fewer are unfinished; none was counted.
+   */
+  taskDone(count = 1): void {
+    const state = this.open();
+    checkInteger('count', count, 1, mostItems);
+    const excess = state.countDone(count);
+    if (excess > 0) {
+      const what = `has ${count - excess} items that are not done, so ${count} cannot have been`;
+      throw this.attachment.error('ERR_NOT_HELD', what);
+    }
+  }
+
+  /**
+   * Waits, without blocking anything, until all that was put is done.
+   *
+   * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`; the signal's reason when it aborts.
+   */
+  async join(options?: WaitOptions): Promise<void> {
+    const state = this.open();
+    const { timeout, signal } = waitOf(options);
+    await state.done.wait(this.#joining(timeout, signal));
+  }
+
+  /** The same, blocking this thread. */
+  joinSync(options?: TimeoutOptions): void {
+    this.open().done.waitSync(this.#joining(timeoutOf(options)));
+  }
+
+  /**
+   * Drops all items that nobody has; they count as done. Each goes as a whole or not at all, should
+   * this process be killed meanwhile. Does not block.
+   *
+   * @returns how many there were.
+   */
+  clear(): number {
+    return this.open().clear();
+  }
+
+  /**
+   * Has nothing be put any more: `ERR_SHUTDOWN` to all who try, and to all who wait for items when
+   * there are no more. Those that are there are still taken. Python 3.13's `Queue.shutdown`. Does not
+   * block.
+   */
+  shutdown(): void {
+    this.open().shutDown();
+  }
+
+  /**
+   * Takes items for good, as {@link get}, until the queue is shut down and empty: for `for await`.
+   */
+  async *[Symbol.asyncIterator](): AsyncGenerator<V, void, undefined> {
+    for (;;) {
+      let value: V;
+      try {
+        value = await this.get();
+      } catch (error) {
+        if (hasCode(error, 'ERR_SHUTDOWN')) return;
+        throw error;
+      }
+      yield value;
+    }
+  }
+
+  /**
+   * Takes items one after the other until the queue is shut down and empty, for `for await`: each is
+   * acknowledged when the next is asked for, and offered again when the loop is left before that.
+   */
+  async *items(options?: WaitOptions): AsyncGenerator<V, void, undefined> {
+    for (;;) {
+      let item: QueueItem<V>;
+      try {
+        item = await this.take(options);
+      } catch (error) {
+        if (hasCode(error, 'ERR_SHUTDOWN')) return;
+        throw error;
+      }
+      try {
+        yield item.value;
+        item.ack();
+      } finally {
+        item[Symbol.dispose]();
+      }
+    }
+  }
+
+  /** A handle to send to another process, which gives it to {@link attach}. */
+  toJSON(): SharedQueueHandle {
+    return { shmkit: 'queue', name: this.name };
+  }
+
+  /** @internal */
+  settle(item: QueueItem<unknown>, how: 'ack' | 'giveBack'): boolean {
+    const held = this.#held.get(item);
+    const state = this.open();
+    if (held === undefined) return false;
+    this.#held.delete(item);
+    if (this.#held.size === 0) state.holders.delete(this);
+    return how === 'ack' ? state.finish(held) : state.giveBack(held);
+  }
+
+  #encode(encoder: Encoder, value: V): Encoder {
+    encoder.encode('value', value);
+    const state = this.open();
+    if (!state.hasRoomFor(encoder.size)) {
+      throw this.attachment.error(
+        'ERR_CAPACITY',
+        `can never have room for ${Ring.bytesOf(encoder.size)} bytes, its capacity is ` +
+          `${state.capacity}; create it with a greater one`,
+      );
+    }
+    return encoder;
+  }
+
+  #append(encoder: Encoder): true | undefined {
+    const outcome = this.state.append(encoder);
+    if (outcome !== shut) return outcome;
+    throw this.attachment.error('ERR_SHUTDOWN', 'was shut down: nothing is put any more');
+  }
+
+  #hold(taken: Taken | undefined): QueueItem<V> | undefined {
+    if (taken === undefined) return undefined;
+    const item = new QueueItem<V>(this, taken.value as V, taken.isOfferedAgain);
+    if (this.#held.size === 0) this.state.holders.add(this);
+    this.#held.set(item, taken);
+    return item;
+  }
+
+  #putting(encoder: Encoder, timeout: number | undefined, signal?: AbortSignal): Wait<true> {
+    return {
+      handle: this,
+      attempt: () => this.#append(encoder),
+      timeout,
+      signal,
+      expired: (limit) => {
+        throw this.attachment.error('ERR_TIMEOUT', `had no room within ${limit} ms`);
+      },
+    };
+  }
+
+  #taking<T>(
+    attempt: (look: boolean) => T | undefined,
+    timeout: number | undefined,
+    signal?: AbortSignal,
+  ): Wait<T> {
+    return {
+      handle: this,
+      attempt: (look) => {
+        // Before: what was put before it was shut down is seen by who sees that it was.
+        const { isShut } = this.state;
+        const taken = attempt(look || isShut);
+        if (taken === undefined && isShut && this.state.isEmpty) throw this.#shutDown();
+        return taken;
+      },
+      timeout,
+      signal,
+      expired: (limit) => {
+        throw this.attachment.error('ERR_TIMEOUT', `had no item within ${limit} ms`);
+      },
+    };
+  }
+
+  #joining(timeout: number | undefined, signal?: AbortSignal): Wait<true> {
+    return {
+      handle: this,
+      attempt: () => (this.state.unfinished <= 0 ? true : undefined),
+      timeout,
+      signal,
+      expired: (limit) => {
+        const { unfinished } = this.state;
+        throw this.attachment.error(
+          'ERR_TIMEOUT',
+          `had ${unfinished} items not done after ${limit} ms`,
+        );
+      },
+    };
+  }
+
+  #shutDown() {
+    return this.attachment.error('ERR_SHUTDOWN', 'was shut down, and has no more items');
+  }
+
+  /** @internal */
+  protected override letGo(): void {
+    const { attachment, state } = this;
+    if (this.#held.size > 0) {
+      const what = `has ${this.#held.size} items taken through this handle; ack() or giveBack() them`;
+      throw attachment.error('EBUSY', what);
+    }
+    for (const word of [state.put, state.taken, state.done]) {
+      word.giveUp(this, attachment.closedMeanwhile());
+    }
+    super.letGo();
+  }
+}
+
+function stateOf(seat: ConstructorParameters<typeof QueueState>[0]): QueueState {
+  return new QueueState(seat);
+}
+
+function contentsOf(options: SharedQueueOptions): Contents {
+  const { maxSize, participants = defaultParticipants } = options;
+  const capacity = checkCapacity(options.capacity);
+  checkInteger('participants', participants, 1, mostParticipants);
+  if (maxSize !== undefined) checkInteger('maxSize', maxSize, 1, mostItems);
+  const shape = queueShape(participants);
+  return structureContents(shape, maxSize ?? 0, capacity, 8, (words) =>
+    Ring.initialize(words, recordsAt(shape, capacity)),
+  );
+}

@@ -1,0 +1,6 @@
+// A test process bears the name of its test, for `ps` and the watchdog.
+import { beforeEach } from 'vitest';
+
+beforeEach(({ task }) => {
+  process.title = `test: ${task.name}`;
+});
