@@ -25,6 +25,7 @@ const names = [
   'SharedArray',
   'SharedMemory',
   'SharedMemoryError',
+  'SharedQueue',
   'SharedValue',
   'attach',
 ];

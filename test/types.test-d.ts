@@ -11,6 +11,7 @@ import {
   SharedArray,
   SharedMemory,
   SharedMemoryError,
+  SharedQueue,
   SharedValue,
   attach,
   type Attached,
@@ -27,6 +28,7 @@ import {
   type NamedRLockHandle,
   type NamedRWLockHandle,
   type NamedSemaphoreHandle,
+  type QueueItem,
   type RLockGuard,
   type RWLockGuard,
   type SemaphoreGuard,
@@ -34,6 +36,7 @@ import {
   type ShareableValue,
   type SharedArrayHandle,
   type SharedMemoryHandle,
+  type SharedQueueHandle,
   type SharedValueHandle,
 } from 'shmkit';
 
@@ -291,6 +294,20 @@ describe('what is waited for', () => {
   });
 });
 
+describe('SharedQueue', () => {
+  it('has the type of its items', () => {
+    const queue = SharedQueue.create<{ id: number }>();
+    expectTypeOf(queue.getSync()).toEqualTypeOf<{ id: number }>();
+    expectTypeOf(queue.get()).toEqualTypeOf<Promise<{ id: number }>>();
+    expectTypeOf(queue.tryGet()).toEqualTypeOf<{ id: number } | undefined>();
+    expectTypeOf(queue.takeSync()).toEqualTypeOf<QueueItem<{ id: number }>>();
+    expectTypeOf(queue.tryTake()).toEqualTypeOf<QueueItem<{ id: number }> | null>();
+    expectTypeOf(SharedQueue.attach('x').getSync()).toEqualTypeOf<unknown>();
+    // @ts-expect-error of another type
+    queue.putSync(1);
+  });
+});
+
 describe('handles', () => {
   it('come back as their class', () => {
     expectTypeOf(attach({} as SharedMemoryHandle)).toEqualTypeOf<SharedMemory>();
@@ -304,11 +321,13 @@ describe('handles', () => {
     expectTypeOf(attach({} as NamedRWLockHandle)).toEqualTypeOf<NamedRWLock>();
     expectTypeOf(attach({} as SharedValueHandle)).toEqualTypeOf<SharedValue>();
     expectTypeOf(attach({} as SharedArrayHandle)).toEqualTypeOf<SharedArray>();
+    expectTypeOf(attach({} as SharedQueueHandle)).toEqualTypeOf<SharedQueue>();
     expectTypeOf(attach({} as Handle)).toEqualTypeOf<
       | SharedMemory
       | ShareableList
       | SharedValue
       | SharedArray
+      | SharedQueue
       | NamedLock
       | NamedRLock
       | NamedSemaphore

@@ -24,6 +24,8 @@ export const enum Tag {
   Exact = 9,
   /** One of the library's named objects: its handle, as JSON in ASCII. */
   Handle = 10,
+  /** A Uint8Array. */
+  Bytes = 11,
 }
 
 /** Strings up to so many characters are read and written in a loop, faster than by a call. */
@@ -104,6 +106,7 @@ export class Encoder {
         break;
       case Tag.Packed:
       case Tag.Exact:
+      case Tag.Bytes:
         bytes.set(this.#packed, at);
         break;
       default:
@@ -128,6 +131,7 @@ export class Encoder {
         return true;
       case Tag.Packed:
       case Tag.Exact:
+      case Tag.Bytes:
         for (let i = 0; i < size; i++) if (bytes[at + i] !== this.#packed[i]) return false;
         return true;
       default:
@@ -142,6 +146,8 @@ export class Encoder {
   }
 
   #encodeObject(what: string, value: object): this {
+    // Of which the clone is a plain Uint8Array, too, of the same bytes.
+    if (value instanceof Uint8Array) return this.#isPacked(Tag.Bytes, value);
     if (isShared(value)) {
       this.#text = toAscii(JSON.stringify(value));
       return this.#is(Tag.Handle, this.#text.length);
@@ -206,6 +212,8 @@ export function read(views: Views, tag: Tag, at: number, size: number): unknown 
       return readLatin1(views, at, size);
     case Tag.Utf16:
       return views.buffer.toString('utf16le', at, at + size);
+    case Tag.Bytes:
+      return views.bytes.slice(at, at + size);
     case Tag.Packed:
     case Tag.Exact:
     case Tag.Handle:

@@ -103,8 +103,9 @@ Napi::Value Buffer(const Napi::CallbackInfo& info) {
 
 // (seat, offset, bytes): of an object that grows. -> undefined, or a failure
 Napi::Value Commit(const Napi::CallbackInfo& info) {
-  const os::Status done = SeatAt(info).object->Commit(SizeOf(info[1]), SizeOf(info[2]));
-  return ToValue(info.Env(), done);
+  const Seat* const seat = SeatOf(info);
+  if (!seat) return {};
+  return ToValue(info.Env(), seat->object->Commit(SizeOf(info[1]), SizeOf(info[2])));
 }
 
 Napi::Value Detach(const Napi::CallbackInfo& info) {

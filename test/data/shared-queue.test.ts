@@ -5,8 +5,6 @@ import { uniqueName } from '../support/names';
 import { Peer, beings, ends, forms, inForm } from '../support/peers';
 import { temporary, timed, until } from '../support/temporaries';
 
-type Queue = SharedQueue<any>; // eslint-disable-line @typescript-eslint/no-explicit-any -- as users do
-
 describe('items', () => {
   it('are taken in the order in which they were put', async () => {
     using queue = temporary(SharedQueue.create<number>());
@@ -21,7 +19,7 @@ describe('items', () => {
   });
 
   it('are anything that can be cloned', async () => {
-    using queue = temporary(SharedQueue.create<unknown>());
+    using queue = temporary(SharedQueue.create());
     const cycle: { self?: unknown } = {};
     cycle.self = cycle;
     const values: unknown[] = [
@@ -75,11 +73,12 @@ describe('items', () => {
     using again = queue.getSync();
     again.add(1);
     expect(value.value).toBe(8);
-    expect(attach(queue.toJSON())).toBeInstanceOf(SharedQueue);
+    using other = attach(queue.toJSON());
+    expect(other).toBeInstanceOf(SharedQueue);
   });
 
   it.each(beings)('go to and fro between here and another thread: %s', async (being) => {
-    using queue = temporary(SharedQueue.create<unknown>());
+    using queue = temporary(SharedQueue.create());
     const peer = await Peer.start(queue, being);
     queue.putSync({ n: 1 });
     expect(await peer.call('getSync')).toEqual({ n: 1 });
@@ -91,7 +90,7 @@ describe('items', () => {
   });
 
   it('outlive who put them', async () => {
-    using queue = temporary(SharedQueue.create<unknown>());
+    using queue = temporary(SharedQueue.create());
     const peer = await Peer.start(queue);
     await peer.call('put', 'a will');
     await peer.end();
@@ -161,11 +160,12 @@ describe.each(forms)('waiting, %s,', (form) => {
 
   it('is over in time, and lasts so long', async () => {
     using queue = temporary(SharedQueue.create<string>({ maxSize: 1 }));
-    const wait = (method: string, ...args: unknown[]) =>
-      (queue as Queue)[inForm(form, method)](...args) as unknown;
+    const verbs = queue as unknown as Record<string, (...args: unknown[]) => unknown>;
+    const wait = (method: string, ...args: unknown[]) => verbs[inForm(form, method)]!(...args);
     for (const method of ['get', 'take']) {
       const took = await timed(async () => {
-        if (form === 'sync') expectCode(() => wait(method, { timeout: 30 }), 'ERR_TIMEOUT', queue.name);
+        if (form === 'sync')
+          expectCode(() => wait(method, { timeout: 30 }), 'ERR_TIMEOUT', queue.name);
         else await expectRejection(wait(method, { timeout: 30 }) as Promise<void>, 'ERR_TIMEOUT');
       });
       expect(took).toBeGreaterThanOrEqual(30);
@@ -222,7 +222,7 @@ describe('tasks that wait', () => {
   });
 
   it('with something to put keep what it was, whatever becomes of it', async () => {
-    using queue = temporary(SharedQueue.create<unknown>({ maxSize: 1 }));
+    using queue = temporary(SharedQueue.create({ maxSize: 1 }));
     await queue.put(0);
     const value = { n: 1 };
     const bytes = new Uint8Array([1]);
@@ -299,7 +299,7 @@ describe('an item that was taken', () => {
     expect(await consumer.call('get')).toBe('3');
     expect(queue.tryTake()).toBeNull();
     const waits = [queue.take(), queue.get()] as const;
-    await consumer.endAs(end);
+    await consumer.endBy(end);
     const item = await waits[0];
     expect([item.value, item.isOfferedAgain]).toEqual(['1', true]);
     item.ack();
@@ -373,10 +373,10 @@ describe('shutting down', () => {
     using queue = temporary(SharedQueue.create<number>({ maxSize: 1 }));
     const peer = await Peer.start(queue);
     const blocked = await peer.begin('getSync');
-    const waiting = queue.take();
+    const waiting = expectRejection(queue.take(), 'ERR_SHUTDOWN', queue.name);
     queue.shutdown();
     expect(await blocked.outcome).toBe('ERR_SHUTDOWN');
-    await expectRejection(waiting, 'ERR_SHUTDOWN', queue.name);
+    await waiting;
     expect(queue.isShutDown).toBe(true);
     expectCode(() => queue.putSync(1), 'ERR_SHUTDOWN', queue.name);
     expectCode(() => queue.tryPut(1), 'ERR_SHUTDOWN');
@@ -408,11 +408,12 @@ describe('shutting down', () => {
 describe('handles', () => {
   it('of one name lead to one queue', () => {
     const name = uniqueName('queue');
-    using queue = temporary(SharedQueue.open<number>(name, { maxSize: 5, capacity: 100_000 }));
+    using queue = SharedQueue.open<number>(name, { maxSize: 5, capacity: 100_000 });
     using other = SharedQueue.open<number>(name, { maxSize: 9 });
     expect([other.maxSize, other.capacity]).toEqual([5, queue.capacity]);
     expect(queue.capacity).toBeLessThan(100_000);
-    expect(SharedQueue.create({ name: uniqueName('bare') }).maxSize).toBeUndefined();
+    using bare = temporary(SharedQueue.create());
+    expect(bare.maxSize).toBeUndefined();
     expectCode(() => SharedQueue.create({ name }), 'EEXIST', name);
     expectCode(() => SharedValue.attach(name), 'ENOENT', name);
     queue.putSync(1);
@@ -422,7 +423,6 @@ describe('handles', () => {
     using again = SharedQueue.create({ name });
     expect(again.size).toBe(0);
     again.unlink();
-    Object.assign(queue, { [Symbol.dispose]: () => queue.close() });
   });
 });
 
@@ -440,7 +440,7 @@ describe('bad input', () => {
   });
 
   it('is refused, and nothing is changed', async () => {
-    using queue = temporary(SharedQueue.create<unknown>({ capacity: 1 << 16, maxSize: 3 }));
+    using queue = temporary(SharedQueue.create({ capacity: 1 << 16, maxSize: 3 }));
     for (const value of [() => 1, Symbol('s'), { f: () => 1 }, [Symbol('x')]]) {
       expectCode(() => queue.putSync(value), 'ERR_INVALID_ARG_TYPE', 'value');
       expectCode(() => queue.tryPut(value), 'ERR_INVALID_ARG_TYPE', 'value');
