@@ -4,6 +4,7 @@ import { NamedObject } from './core/named-object';
 import { tellClasses } from './data/handles';
 import { ShareableList, type ShareableListHandle } from './data/shareable-list';
 import { SharedArray, type SharedArrayHandle } from './data/shared-array';
+import { SharedDict, type SharedDictHandle } from './data/shared-dict';
 import { SharedValue, type SharedValueHandle } from './data/shared-value';
 import { invalidType, outOfRange } from './errors';
 import { NamedBarrier, type NamedBarrierHandle } from './sync/barrier';
@@ -25,6 +26,7 @@ interface Kinds {
   rwlock: [NamedRWLockHandle, NamedRWLock];
   value: [SharedValueHandle, SharedValue];
   array: [SharedArrayHandle, SharedArray];
+  dict: [SharedDictHandle, SharedDict];
   'shareable-list': [ShareableListHandle, ShareableList];
 }
 
@@ -45,6 +47,7 @@ const attachers: { [K in keyof Kinds]: (handle: Kinds[K][0]) => Kinds[K][1] } = 
   rwlock: ({ name }) => NamedRWLock.attach(name),
   value: ({ name }) => SharedValue.attach(name),
   array: ({ name }) => SharedArray.attach(name),
+  dict: ({ name }) => SharedDict.attach(name),
   'shareable-list': (handle) => ShareableList.fromHandle(handle),
 };
 

@@ -31,6 +31,15 @@ export {
   type SharedArrayOptions,
 } from './data/shared-array';
 export {
+  SharedDict,
+  type GetOrSetOptions,
+  type GetOrSetSyncOptions,
+  type SharedDictCreateOptions,
+  type SharedDictHandle,
+  type SharedDictOptions,
+  type TtlOptions,
+} from './data/shared-dict';
+export {
   SharedValue,
   type SharedValueAttachOptions,
   type SharedValueCreateOptions,
