@@ -21,7 +21,7 @@ describe.each([
   ['with room', {}],
   ['that is nearly full, and evicts', { capacity: 1 << 17, eviction: 'lru' }],
 ] as const)('a dict %s', (_, options) => {
-  const kills = 150;
+  const kills = 20;
   it(`survives ${kills} kills of writers: no half value, no entry harmed, no byte lost`, async () => {
     const dict = SharedDict.create({ name: uniqueName('dict'), ...options });
     const writers = await Promise.all([1, 2, 3].map((seed) => writer(dict, seed)));
