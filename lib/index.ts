@@ -38,6 +38,15 @@ export {
   type SharedQueueOptions,
 } from './data/shared-queue';
 export {
+  SharedDict,
+  type GetOrSetOptions,
+  type GetOrSetSyncOptions,
+  type SharedDictCreateOptions,
+  type SharedDictHandle,
+  type SharedDictOptions,
+  type TtlOptions,
+} from './data/shared-dict';
+export {
   SharedValue,
   type SharedValueAttachOptions,
   type SharedValueCreateOptions,

@@ -57,6 +57,7 @@ export class Encoder {
   size = 0;
   #text = '';
   #packed = nothing;
+  #serial = 0;
 
   /**
    * @param what - how messages speak of the value.
@@ -92,6 +93,10 @@ export class Encoder {
     switch (this.tag) {
       case Tag.Number:
         floats[at / 8] = this.number;
+        break;
+      case Tag.Pending:
+        floats[at / 8] = this.number;
+        floats[at / 8 + 1] = this.#serial;
         break;
       case Tag.Latin1:
       case Tag.Handle:
@@ -139,10 +144,11 @@ export class Encoder {
     }
   }
 
-  /** Keeps its bytes for itself, until the next value: others may be packed meanwhile. */
-  keep(): this {
-    this.#packed = this.#packed.slice();
-    return this;
+  /** A value that somebody computes: who, and which of their computations it is. */
+  promise(token: number, serial: number): this {
+    this.number = token;
+    this.#serial = serial;
+    return this.#is(Tag.Pending, 16);
   }
 
   #encodeObject(what: string, value: object): this {
@@ -199,6 +205,17 @@ const copy = new Copy();
  * @returns what {@link finish} makes the value of, before anything else is read.
  */
 export function read(views: Views, tag: Tag, at: number, size: number): unknown {
+  return readInto(copy, views, tag, at, size);
+}
+
+/** The same, and what it returns may be finished after others were read. */
+export function readApart(views: Views, tag: Tag, at: number, size: number): unknown {
+  return tag >= Tag.Packed
+    ? readInto(new Copy(), views, tag, at, size)
+    : read(views, tag, at, size);
+}
+
+function readInto(copy: Copy, views: Views, tag: Tag, at: number, size: number): unknown {
   switch (tag) {
     case Tag.Number:
       return views.floats[at / 8];
@@ -217,7 +234,7 @@ export function read(views: Views, tag: Tag, at: number, size: number): unknown 
     case Tag.Packed:
     case Tag.Exact:
     case Tag.Handle:
-      copyOut(views, at, size);
+      copyOut(copy, views, at, size);
       copy.tag = tag;
       return copy;
     default:
@@ -231,10 +248,10 @@ export function read(views: Views, tag: Tag, at: number, size: number): unknown 
  * @throws CorruptError its bytes make none; what attaching to a shared object throws.
  */
 export function finish(read: unknown): unknown {
-  return read === copy ? unpackCopy() : read;
+  return read instanceof Copy ? unpackCopy(read) : read;
 }
 
-function unpackCopy(): unknown {
+function unpackCopy(copy: Copy): unknown {
   const { bytes, size, tag } = copy;
   if (tag === Tag.Handle) return attachShared(parseHandle(bytes.toString('latin1', 0, size)));
   try {
@@ -248,7 +265,7 @@ function unpackCopy(): unknown {
   }
 }
 
-function copyOut({ bytes, buffer }: Views, at: number, size: number): void {
+function copyOut(copy: Copy, { bytes, buffer }: Views, at: number, size: number): void {
   if (size > copy.bytes.length) {
     // Not of Node's pool, which others have views of.
     copy.bytes = Buffer.from(new ArrayBuffer(Math.max(2 * copy.bytes.length, size, 256)));

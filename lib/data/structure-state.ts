@@ -27,6 +27,7 @@ export class StructureState implements SeatState {
   readonly arena: Arena;
   protected readonly seat: LockSeat;
   #inside = false;
+  #anew = false;
 
   /** @throws SharedMemoryError `ERR_CORRUPT` its header is none of such a structure. */
   constructor(seat: LockSeat, shape: StructureShape) {
@@ -118,6 +119,16 @@ export class StructureState implements SeatState {
     return result;
   }
 
+  /** A change that makes everything new, so that it does not matter what was there before. */
+  protected changeAnew(act: () => void): void {
+    this.#anew = true;
+    try {
+      this.change(act);
+    } finally {
+      this.#anew = false;
+    }
+  }
+
   /** Has a look under the lock; goes ahead within a change. */
   look<T>(act: () => T): T {
     return this.#inside ? act() : this.change(act);
@@ -184,6 +195,11 @@ export class StructureState implements SeatState {
       this.log.rollBack(structureLayout.arena);
       this.recover();
     } catch (error) {
+      if (this.#anew) {
+        this.log.discard();
+        this.recover();
+        return;
+      }
       this.#inside = false;
       this.seat.exit();
       throw this.explain(error);

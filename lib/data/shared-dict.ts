@@ -1,0 +1,426 @@
+import { unlinkObject, type Request } from '../core/attachment';
+import { toAttach, toCreate, toOpen } from '../core/named-object';
+import { invalidType, outOfRange } from '../errors';
+import { checkOptions, timeoutOf, waitOf, type TimeoutOptions, type WaitOptions } from '../options';
+import { dictContents, evicting, longestKey } from './shared-dict-layout';
+import { DictState, When, pending, type Claim } from './shared-dict-state';
+import { Structure, type StructureCreateOptions, type StructureOptions } from './structure';
+import { checkCapacity } from './structure-layout';
+
+/** What {@link SharedDict.open} takes. */
+export interface SharedDictOptions extends StructureOptions {
+  /**
+   * How long entries of a new dict live, in milliseconds, unless {@link SharedDict.set} says
+   * otherwise. Default: for ever.
+   */
+  readonly ttl?: number;
+  /**
+   * `'lru'`: a new dict that is full removes entries that were not used lately, instead of refusing
+   * to take more; see {@link SharedDict}.
+   */
+  readonly eviction?: 'lru';
+}
+
+/** What {@link SharedDict.create} takes. */
+export interface SharedDictCreateOptions extends SharedDictOptions, StructureCreateOptions {}
+
+/** How long an entry lives. */
+export interface TtlOptions {
+  /** Milliseconds from now; `Infinity`: for ever. Default: as the dict's creator has said. */
+  readonly ttl?: number;
+}
+
+/** What {@link SharedDict.getOrSet} takes. */
+export interface GetOrSetOptions extends TtlOptions, WaitOptions {}
+
+/** What {@link SharedDict.getOrSetSync} takes. */
+export interface GetOrSetSyncOptions extends TtlOptions, TimeoutOptions {}
+
+/** A dict as plain data, to be sent to another process; see {@link SharedDict.toJSON}. */
+export interface SharedDictHandle {
+  readonly shmkit: 'dict';
+  readonly name: string;
+}
+
+/**
+ * A Map in shared memory, of any number of processes: Python's `Manager().dict()`, without a server.
+ *
+ * Keys are strings. Values are whatever the structured clone algorithm takes, and the library's own
+ * named objects, which come back attached. A value is a copy: to change one, set it again.
+ *
+ * Readers take no lock, and wait for nobody: they see a change as a whole or not at all, whoever is
+ * killed at it. Changes are made one at a time.
+ *
+ * Iteration is weak: it sees each entry that is there from its beginning to its end exactly once, with
+ * a value that it had meanwhile; one that is set or deleted meanwhile, it may see or not. Order means
+ * nothing.
+ *
+ * An entry whose time is over (`ttl`) is there for nobody any more; it counts in {@link size}, and
+ * takes memory, until a change comes by that removes it. A dict with `eviction: 'lru'` that has no
+ * more memory, by its capacity or by the system's, looks at eight entries at random and removes the
+ * one that was used least lately. Uses are noted by hash, in a table of a word to 512 bytes of
+ * capacity, so that entries with the same word keep each other alive.
+ */
+export class SharedDict<V = unknown> extends Structure<DictState> {
+  /** What this handle computes for {@link getOrSet}. */
+  readonly #claims = new Set<Claim>();
+
+  private constructor(request: Request) {
+    super(request, (seat) => new DictState(seat));
+  }
+
+  /**
+   * Makes a new dict.
+   *
+   * @throws SharedMemoryError `EEXIST` the name is taken; `ENOSPC`; `EINVAL`, `ENAMETOOLONG` it
+   * cannot be a name; `ERR_ZERO_COPY_UNAVAILABLE`.
+   * @throws TypeError, RangeError when the options are none.
+   */
+  static create<V = unknown>(options: SharedDictCreateOptions = {}): SharedDict<V> {
+    checkOptions(options, ['name', 'mode', 'capacity', 'ttl', 'eviction']);
+    return new SharedDict(toCreate('dict', options, contentsOf(options)));
+  }
+
+  /**
+   * Attaches to a dict that exists.
+   *
+   * @throws SharedMemoryError `ENOENT` there is none; `EACCES`; `ERR_CORRUPT`, `ERR_ABI_MISMATCH`,
+   * `ERR_ZERO_COPY_UNAVAILABLE`.
+   */
+  static attach<V = unknown>(name: string): SharedDict<V> {
+    return new SharedDict(toAttach('dict', name));
+  }
+
+  /**
+   * Attaches to a dict, or makes it when it is absent. Of any number of processes that open one name
+   * at once, one makes it; whoever finds it there takes it as it is, whatever the options.
+   *
+   * @throws SharedMemoryError as {@link SharedDict.create} (but `EEXIST`) and {@link SharedDict.attach}.
+   */
+  static open<V = unknown>(name: string, options: SharedDictOptions = {}): SharedDict<V> {
+    checkOptions(options, ['mode', 'capacity', 'ttl', 'eviction']);
+    return new SharedDict(toOpen('dict', name, options, contentsOf(options)));
+  }
+
+  /**
+   * Removes a name. Whoever is attached keeps the dict until they close.
+   *
+   * @throws SharedMemoryError `ENOENT` there is none; `EACCES`; `ERR_ABI_MISMATCH`.
+   */
+  static unlink(name: string): void {
+    unlinkObject('dict', name);
+  }
+
+  /**
+   * How many entries there are.
+   *
+   * @throws SharedMemoryError `ERR_CLOSED`
+   */
+  get size(): number {
+    return this.open().size;
+  }
+
+  /** What a new entry does when the dict is full: `'lru'` makes room, else it is refused. */
+  get eviction(): 'lru' | undefined {
+    return this.attachment.open().type === evicting ? 'lru' : undefined;
+  }
+
+  /**
+   * The value of a key, or undefined. Takes no lock.
+   *
+   * @throws SharedMemoryError `ERR_CLOSED`, `ERR_CORRUPT`; what attaching throws, when the value is an
+   * object of the library's.
+   */
+  get(key: string): V | undefined {
+    const value = this.open().get(checkKey(key));
+    return typeof value === 'symbol' ? undefined : (value as V);
+  }
+
+  /**
+   * Whether there is an entry of that key. Takes no lock.
+   *
+   * @throws SharedMemoryError `ERR_CLOSED`, `ERR_CORRUPT`.
+   */
+  has(key: string): boolean {
+    return this.open().has(checkKey(key));
+  }
+
+  /**
+   * Sets the value of a key. Blocks this thread for the moment that somebody else's change takes.
+   *
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` the value cannot be cloned.
+   * @throws SharedMemoryError `ERR_CAPACITY` the dict is full; `ENOSPC` the memory file system is;
+   * nothing was changed. `ERR_CLOSED`, `ERR_CORRUPT`; `ERR_DEADLOCK` within a function that
+   * {@link update} was given.
+   */
+  set(key: string, value: V, options?: TtlOptions): this {
+    const state = this.open();
+    state.set(checkKey(key), value, ttlOf(options, state), When.Always);
+    return this;
+  }
+
+  /**
+   * Sets the value of a key that has none.
+   *
+   * @returns whether it was set.
+   * @throws as {@link set}.
+   */
+  setIfAbsent(key: string, value: V, options?: TtlOptions): boolean {
+    const state = this.open();
+    return state.set(checkKey(key), value, ttlOf(options, state), When.Absent);
+  }
+
+  /**
+   * Removes an entry.
+   *
+   * @returns whether there was one.
+   * @throws as {@link set}.
+   */
+  delete(key: string): boolean {
+    return this.open().delete(checkKey(key));
+  }
+
+  /** Removes all entries, in one change; also of a dict that is corrupt. */
+  clear(): void {
+    this.open().clear();
+  }
+
+  /**
+   * Adds to a number; atomic. A key without a value has 0. An entry that is there lives on for as long
+   * as it would have.
+   *
+   * @returns the number before.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` it is no number; and as {@link set}.
+   */
+  add(key: string, delta: number, options?: TtlOptions): number {
+    const state = this.open();
+    if (typeof delta !== 'number') throw invalidType('delta', 'a number', delta);
+    return state.add(checkKey(key), delta, ttlOf(options, state));
+  }
+
+  /**
+   * Replaces a value by what the function makes of it, or of undefined; nobody else changes the dict
+   * meanwhile. The function may read the dict, and must not change it. An entry that is there lives on
+   * for as long as it would have, unless `ttl` says otherwise.
+   *
+   * @returns the new value.
+   * @throws what the function throws (then nothing was changed), and as {@link set}.
+   */
+  update(key: string, fn: (value: V | undefined) => V, options?: TtlOptions): V {
+    const state = this.open();
+    checkFunction(fn);
+    const ttl = options?.ttl === undefined ? undefined : ttlOf(options, state);
+    const change = fn as (value: unknown) => unknown;
+    return state.update(checkKey(key), change, ttl, state.ttl) as V;
+  }
+
+  /**
+   * Sets the value of a key if it is `expected`. Values are compared as they are stored: objects by
+   * what is in them, in the same order; undefined is also what a key has that is not there.
+   *
+   * @returns whether it was set.
+   * @throws as {@link set}.
+   */
+  compareAndSet(key: string, expected: V | undefined, value: V, options?: TtlOptions): boolean {
+    const state = this.open();
+    return state.compareAndSet(checkKey(key), expected, value, ttlOf(options, state));
+  }
+
+  /**
+   * The value of a key, computed if there is none: by one task of one process only, while others wait
+   * for it. When that process dies, or the function throws, another computes it. A key that is set
+   * meanwhile keeps that value; one that is deleted stays without.
+   *
+   * @throws what the function throws; SharedMemoryError `ERR_TIMEOUT` somebody else computes it for
+   * longer; the signal's reason; and as {@link set}.
+   */
+  async getOrSet(
+    key: string,
+    fn: (key: string) => V | PromiseLike<V>,
+    options: GetOrSetOptions = {},
+  ): Promise<V> {
+    const state = this.open();
+    checkFunction(fn);
+    checkOptions(options, ['ttl', 'timeout', 'signal']);
+    const ttl = ttlOf(ttlOnly(options), state);
+    const { timeout, signal } = waitOf(waitOnly(options));
+    const there = state.get(checkKey(key));
+    if (typeof there !== 'symbol') return there as V;
+    const claim = await state.computed.wait<{ value: unknown } | Claim>({
+      handle: this,
+      attempt: (look) => this.#attempt(key, look),
+      timeout,
+      signal,
+      expired: (limit) => this.#late(key, limit),
+    });
+    if ('value' in claim) return claim.value as V;
+    return this.#fulfil(claim, ttl, () => fn(key));
+  }
+
+  /**
+   * The same, and blocks this thread, also while somebody else computes.
+   *
+   * @throws SharedMemoryError `ERR_DEADLOCK` this very thread computes it; and as {@link getOrSet}.
+   */
+  getOrSetSync(key: string, fn: (key: string) => V, options: GetOrSetSyncOptions = {}): V {
+    const state = this.open();
+    checkFunction(fn);
+    checkOptions(options, ['ttl', 'timeout']);
+    const ttl = ttlOf(ttlOnly(options), state);
+    const timeout = timeoutOf(waitOnly(options));
+    const there = state.get(checkKey(key));
+    if (typeof there !== 'symbol') return there as V;
+    if (there === pending && state.isOwn(key)) {
+      throw this.attachment.error('ERR_DEADLOCK', `: this thread computes '${key}' already`);
+    }
+    const claim = state.computed.waitSync<{ value: unknown } | Claim>({
+      handle: this,
+      attempt: (look) => this.#attempt(key, look),
+      timeout,
+      expired: (limit) => this.#late(key, limit),
+    });
+    if ('value' in claim) return claim.value as V;
+    this.#claims.add(claim);
+    let value: V;
+    try {
+      value = fn(key);
+      this.#settle(claim, () => state.fulfil(claim, value, ttl));
+    } catch (error) {
+      this.#settle(claim, () => state.renounce(claim));
+      throw error;
+    }
+    return value;
+  }
+
+  /** The keys. */
+  *keys(): Generator<string, undefined, undefined> {
+    for (const [key] of this.#pairs(false)) yield key;
+  }
+
+  /** The values. */
+  *values(): Generator<V, undefined, undefined> {
+    for (const [, value] of this.#pairs(true)) yield value as V;
+  }
+
+  /** The entries, each a key and its value; see {@link SharedDict} for what it is to iterate. */
+  *entries(): Generator<[string, V], undefined, undefined> {
+    for (const [key, value] of this.#pairs(true)) yield [key, value as V];
+  }
+
+  /** The same as {@link entries}. */
+  [Symbol.iterator](): Generator<[string, V], undefined, undefined> {
+    return this.entries();
+  }
+
+  /** Calls a function for each entry. */
+  forEach(fn: (value: V, key: string, dict: this) => void, thisArg?: unknown): void {
+    checkFunction(fn);
+    for (const [key, value] of this) fn.call(thisArg, value, key, this);
+  }
+
+  /** As Map has it. */
+  readonly [Symbol.toStringTag] = 'SharedDict';
+
+  /** A handle to send to another process, which gives it to {@link attach}. */
+  toJSON(): SharedDictHandle {
+    return { shmkit: 'dict', name: this.name };
+  }
+
+  /** @internal */
+  protected override letGo(): void {
+    const { attachment, state } = this;
+    if (!state.inside) {
+      state.computed.giveUp(this, attachment.closedMeanwhile());
+      for (const claim of this.#claims) state.renounce(claim);
+      this.#claims.clear();
+    }
+    super.letGo();
+  }
+
+  *#pairs(withValues: boolean): Generator<[string, unknown], undefined, undefined> {
+    const entries = this.open().entries();
+    while (this.open().next(entries)) {
+      const { found } = entries;
+      for (let i = 0; i < found.length; i += 2) {
+        yield [found[i] as string, withValues ? this.open().valueIn(found[i + 1]) : undefined];
+      }
+    }
+    return undefined;
+  }
+
+  #attempt(key: string, look: boolean): { value: unknown } | Claim | undefined {
+    const claim = this.open().claim(key, look);
+    return claim === pending ? undefined : claim;
+  }
+
+  async #fulfil(claim: Claim, ttl: number, compute: () => V | PromiseLike<V>): Promise<V> {
+    const { state } = this;
+    this.#claims.add(claim);
+    try {
+      const value = await compute();
+      this.#settle(claim, () => state.fulfil(claim, value, ttl));
+      return value;
+    } catch (error) {
+      this.#settle(claim, () => state.renounce(claim));
+      throw error;
+    }
+  }
+
+  /** Once, and only while this handle is open: to close it has renounced all claims. */
+  #settle(claim: Claim, by: () => void): void {
+    if (!this.#claims.has(claim)) return;
+    by();
+    this.#claims.delete(claim);
+  }
+
+  #late(key: string, timeout: number): never {
+    throw this.attachment.error(
+      'ERR_TIMEOUT',
+      `: somebody else computes ${JSON.stringify(key)}, and did not end within ${timeout} ms`,
+    );
+  }
+}
+
+function contentsOf({ capacity, ttl, eviction }: SharedDictOptions) {
+  if (eviction !== undefined && (eviction as unknown) !== 'lru') {
+    throw outOfRange('eviction', "'lru'", eviction);
+  }
+  return dictContents(
+    checkCapacity(capacity),
+    ttl === undefined ? 0 : checkTtl(ttl),
+    eviction === 'lru',
+  );
+}
+
+function checkKey(key: string): string {
+  if (typeof key !== 'string') throw invalidType('key', 'a string', key);
+  if (key.length > longestKey) {
+    throw outOfRange('key', `at most ${longestKey} characters long`, key.length);
+  }
+  return key;
+}
+
+function checkFunction(fn: unknown): void {
+  if (typeof fn !== 'function') throw invalidType('fn', 'a function', fn);
+}
+
+/** Milliseconds; 0: for ever. */
+function checkTtl(ttl: unknown): number {
+  if (typeof ttl !== 'number') throw invalidType('ttl', 'a number', ttl);
+  if (!(ttl > 0)) throw outOfRange('ttl', 'milliseconds, more than 0', ttl);
+  return ttl === Infinity ? 0 : ttl;
+}
+
+function ttlOf(options: TtlOptions | undefined, state: DictState): number {
+  if (options === undefined) return state.ttl;
+  checkOptions(options, ['ttl']);
+  return options.ttl === undefined ? state.ttl : checkTtl(options.ttl);
+}
+
+function ttlOnly({ ttl }: TtlOptions): TtlOptions {
+  return ttl === undefined ? {} : { ttl };
+}
+
+function waitOnly({ timeout, signal }: WaitOptions): WaitOptions {
+  return { ...(timeout !== undefined && { timeout }), ...(signal !== undefined && { signal }) };
+}
