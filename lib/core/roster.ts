@@ -124,6 +124,14 @@ export class Roster {
     this.#own = 0;
   }
 
+  /** Whether there is an entry that begins there, and is taken. */
+  has(at: number): boolean {
+    const { words } = this;
+    const used = Math.min(Math.max(words[usedAt] ?? 0, 0), this.#capacity);
+    const index = (at - rosterAt) / entryLayout.words;
+    return Number.isInteger(index) && index >= 0 && index < used && words[at] !== 0;
+  }
+
   /** The entries that are taken, by where they begin. */
   *entries(): Generator<number, void, undefined> {
     const { words } = this;

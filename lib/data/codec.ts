@@ -151,6 +151,12 @@ export class Encoder {
     return this.#is(Tag.Pending, 16);
   }
 
+  /** Keeps its bytes for itself, until the next value: those they are of may change meanwhile. */
+  keep(): this {
+    this.#packed = this.#packed.slice();
+    return this;
+  }
+
   #encodeObject(what: string, value: object): this {
     // Of which the clone is a plain Uint8Array, too, of the same bytes.
     if (value instanceof Uint8Array) return this.#isPacked(Tag.Bytes, value);

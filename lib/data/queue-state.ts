@@ -67,7 +67,7 @@ export class QueueState extends StructureState {
     };
     super(seat, shape);
     this.#ring = new Ring(this.memory, this.log, this.#own, recordsAt(shape, seat.length));
-    this.#roster = new Roster(seat, (entry) => this.#giveAllBack(entry));
+    this.#roster = new Roster(seat, (entry) => void this.#giveAllBack(entry));
     this.put = new Word(seat, waitedFor.put, true);
     this.taken = new Word(seat, waitedFor.taken, true);
     this.done = new Word(seat, waitedFor.done, false);
@@ -245,13 +245,17 @@ export class QueueState extends StructureState {
   #reap(): number {
     const owners = this.#ring.owners();
     if (owners.size === 0) return 0;
-    const gone = this.#roster.reap((entry) => owners.has(entry));
+    let gone = this.#roster.reap((entry) => owners.has(entry));
+    // What belongs to nobody on the roster does so by mistake of somebody who wrote there.
+    for (const entry of owners) if (!this.#roster.has(entry)) gone += this.#giveAllBack(entry);
     if (gone > 0) this.put.announce();
     return gone;
   }
 
   /** Each by itself: a change has no room for all. */
-  #giveAllBack(entry: number): void {
-    while (this.#ring.giveOneBack(entry)) this.log.commit();
+  #giveAllBack(entry: number): number {
+    let count = 0;
+    for (; this.#ring.giveOneBack(entry); count++) this.log.commit();
+    return count;
   }
 }
