@@ -26,6 +26,9 @@ const of = {
 
 const writing = -1;
 
+/** How long a free lock is left to those whose turn it is. */
+const patienceMs = 200;
+
 /** How a thread may hold the lock. */
 export const enum Mode {
   Read = 1,
@@ -37,6 +40,8 @@ export interface Claim {
   readonly mode: Mode;
   /** A sync read of a thread that reads: it goes ahead, for those reads wait for its end. */
   readonly nested: boolean;
+  /** Since when it has seen the lock be free, and not taken by those whose turn it is. */
+  passedOver?: number | undefined;
 }
 
 /** That a claim was granted. */
@@ -139,8 +144,10 @@ export class RWLockState implements SeatState {
     if (this.#roster.own !== 0) this.#seat.exclusively(() => this.#roster.leave());
   }
 
-  #mayTake({ mode, nested }: Claim, own: number, look: boolean): boolean {
+  #mayTake(claim: Claim, own: number, look: boolean): boolean {
+    const { mode, nested } = claim;
     const held = this.#word(own + of.held);
+    if (held !== 0) claim.passedOver = undefined;
     if (held < 0 || (held > 0 && mode === Mode.Write)) return false;
     if (nested && held > 0) return true;
     const ticket = this.#word(own + of.ticket);
@@ -149,6 +156,7 @@ export class RWLockState implements SeatState {
     for (const entry of this.#roster.entries()) {
       if (entry === own) continue;
       const others = this.#word(entry + of.held);
+      if (others !== 0) claim.passedOver = undefined;
       if (others < 0 || (others > 0 && mode === Mode.Write)) return false;
       if (others > 0) isFree = false;
       const theirs = this.#word(entry + of.ticket);
@@ -158,7 +166,7 @@ export class RWLockState implements SeatState {
     }
     // A thread may be stopped, or busy, when its turn has come: who has waited for a while goes ahead
     // of one who does not take what is free.
-    return isTurn || (isFree && look && ticket !== 0);
+    return isTurn || (look && ticket !== 0 && isFree && isPassedOver(claim));
   }
 
   #queue(claim: Claim, own: number): void {
@@ -191,4 +199,11 @@ export class RWLockState implements SeatState {
 /** Tickets wrap around. */
 function isEarlier(a: number, b: number): boolean {
   return ((a - b) | 0) < 0;
+}
+
+/** Whether the lock has been free for long, as far as a claim has seen, and could not be had. */
+function isPassedOver(claim: Claim): boolean {
+  const now = performance.now();
+  claim.passedOver ??= now;
+  return now - claim.passedOver >= patienceMs;
 }

@@ -10,7 +10,7 @@ constexpr double kUnlinkGraceMs = 10;
 
 // How long RemoveName waits for others who remove the name, and have to be taken for a user who
 // holds the lock when they take longer.
-constexpr double kRemoversGraceMs = 250;
+constexpr double kRemoversGraceMs = 1000;
 
 // How long somebody who finds a dead object under its name waits for the owner that killed it.
 constexpr double kFinisherGraceMs = 1000;
@@ -95,9 +95,12 @@ os::Status SharedObject::Unlink(bool held_by_this_thread) {
 
   const os::Grant grant = mutex_.LockUntil(os::Deadline::After(kUnlinkGraceMs));
   if (grant == os::Grant::kTimeout) return os::Nothing{};
-  // A lock that nobody can ever acquire guards nothing: only its name is left to go.
-  if (grant == os::Grant::kBroken) return os::Unlink(name_, &identity_);
-  // Its owner may have finished on the way out.
+  if (grant == os::Grant::kBroken) {
+    // Its owner may have finished on the way out, and with it what the mutex keeps outside.
+    if (header_->state.load(std::memory_order_relaxed) == kDead) return os::Nothing{};
+    // A lock that nobody can ever acquire guards nothing: only its name is left to go.
+    return os::Unlink(name_, &identity_);
+  }
   const bool dead = header_->state.load(std::memory_order_relaxed) == kDead;
   const os::Status finished = dead ? os::Status(os::Nothing{}) : Finish();
   mutex_.Unlock();

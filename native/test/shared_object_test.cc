@@ -599,7 +599,10 @@ TEST_CASE("L3: of many who remove one name, none removes a successor's") {
     removers.emplace_back([&] {
       while (!*over) {
         SharedObject* object = Open(name, Disposition::kAttach);
-        if (!object) continue;
+        if (!object) {
+          std::this_thread::yield();
+          continue;
+        }
         const uint32_t number = object->shape().type;
         SHMKIT_EXPECT(number < kObjects);
         if (object->RemoveName(false).ok()) ++(*removals)[number];
@@ -612,7 +615,10 @@ TEST_CASE("L3: of many who remove one name, none removes a successor's") {
     Contents contents = Bare();
     contents.type = number;
     SharedObject* object = Open(name, Disposition::kCreate, contents);
-    if (!object) continue;
+    if (!object) {
+      std::this_thread::yield();
+      continue;
+    }
     object->DropReference();
     ++number;
   }

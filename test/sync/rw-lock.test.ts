@@ -254,12 +254,16 @@ describe.runIf(process.platform === 'linux')('a lock that was waited for 2^31 ti
       waits.push({ peer, outcome: (await peer.begin(how)).outcome });
     }
     held.release();
-    for (const [i, { peer, outcome }] of waits.entries()) {
+    const order: number[] = [];
+    const turns = waits.map(async ({ peer, outcome }, i) => {
       const mode = i % 2 === 0 ? 'write' : 'read';
       expect(await outcome).toEqual({ held: true, mode });
       expect([lock.readers, lock.writing]).toEqual(mode === 'write' ? [0, true] : [1, false]);
+      order.push(i);
       await peer.call('guard.release');
-    }
+    });
+    await Promise.all(turns);
+    expect(order).toEqual([0, 1, 2, 3]);
   });
 });
 
