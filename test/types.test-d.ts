@@ -9,6 +9,7 @@ import {
   NamedSemaphore,
   ShareableList,
   SharedArray,
+  SharedDict,
   SharedMemory,
   SharedMemoryError,
   SharedValue,
@@ -33,6 +34,7 @@ import {
   type ShareableListHandle,
   type ShareableValue,
   type SharedArrayHandle,
+  type SharedDictHandle,
   type SharedMemoryHandle,
   type SharedValueHandle,
 } from 'shmkit';
@@ -291,6 +293,24 @@ describe('what is waited for', () => {
   });
 });
 
+describe('a dict', () => {
+  it("has a Map's types, of one type of values", () => {
+    const dict = SharedDict.open<number>('x');
+    expectTypeOf(dict.get('k')).toEqualTypeOf<number | undefined>();
+    expectTypeOf(dict.set('k', 1)).toEqualTypeOf<SharedDict<number>>();
+    expectTypeOf([...dict]).toEqualTypeOf<[string, number][]>();
+    expectTypeOf(dict.update('k', (value = 0) => value + 1)).toEqualTypeOf<number>();
+    expectTypeOf(dict.getOrSet('k', () => Promise.resolve(1))).toEqualTypeOf<Promise<number>>();
+    expectTypeOf(SharedDict.create().get('k')).toEqualTypeOf<unknown>();
+    // @ts-expect-error a dict of numbers
+    dict.set('k', 'text');
+    // @ts-expect-error keys are strings
+    dict.set(1, 1);
+    // @ts-expect-error no such eviction
+    SharedDict.create({ eviction: 'fifo' });
+  });
+});
+
 describe('handles', () => {
   it('come back as their class', () => {
     expectTypeOf(attach({} as SharedMemoryHandle)).toEqualTypeOf<SharedMemory>();
@@ -304,11 +324,13 @@ describe('handles', () => {
     expectTypeOf(attach({} as NamedRWLockHandle)).toEqualTypeOf<NamedRWLock>();
     expectTypeOf(attach({} as SharedValueHandle)).toEqualTypeOf<SharedValue>();
     expectTypeOf(attach({} as SharedArrayHandle)).toEqualTypeOf<SharedArray>();
+    expectTypeOf(attach({} as SharedDictHandle)).toEqualTypeOf<SharedDict>();
     expectTypeOf(attach({} as Handle)).toEqualTypeOf<
       | SharedMemory
       | ShareableList
       | SharedValue
       | SharedArray
+      | SharedDict
       | NamedLock
       | NamedRLock
       | NamedSemaphore
