@@ -23,6 +23,7 @@ const names = [
   'NamedSemaphore',
   'ShareableList',
   'SharedArray',
+  'SharedDict',
   'SharedMemory',
   'SharedMemoryError',
   'SharedQueue',

@@ -9,6 +9,7 @@ import {
   NamedSemaphore,
   ShareableList,
   SharedArray,
+  SharedDict,
   SharedMemory,
   SharedMemoryError,
   SharedQueue,
@@ -35,6 +36,7 @@ import {
   type ShareableListHandle,
   type ShareableValue,
   type SharedArrayHandle,
+  type SharedDictHandle,
   type SharedMemoryHandle,
   type SharedQueueHandle,
   type SharedValueHandle,
@@ -308,6 +310,24 @@ describe('SharedQueue', () => {
   });
 });
 
+describe('a dict', () => {
+  it("has a Map's types, of one type of values", () => {
+    const dict = SharedDict.open<number>('x');
+    expectTypeOf(dict.get('k')).toEqualTypeOf<number | undefined>();
+    expectTypeOf(dict.set('k', 1)).toEqualTypeOf<SharedDict<number>>();
+    expectTypeOf([...dict]).toEqualTypeOf<[string, number][]>();
+    expectTypeOf(dict.update('k', (value = 0) => value + 1)).toEqualTypeOf<number>();
+    expectTypeOf(dict.getOrSet('k', () => Promise.resolve(1))).toEqualTypeOf<Promise<number>>();
+    expectTypeOf(SharedDict.create().get('k')).toEqualTypeOf<unknown>();
+    // @ts-expect-error a dict of numbers
+    dict.set('k', 'text');
+    // @ts-expect-error keys are strings
+    dict.set(1, 1);
+    // @ts-expect-error no such eviction
+    SharedDict.create({ eviction: 'fifo' });
+  });
+});
+
 describe('handles', () => {
   it('come back as their class', () => {
     expectTypeOf(attach({} as SharedMemoryHandle)).toEqualTypeOf<SharedMemory>();
@@ -322,12 +342,14 @@ describe('handles', () => {
     expectTypeOf(attach({} as SharedValueHandle)).toEqualTypeOf<SharedValue>();
     expectTypeOf(attach({} as SharedArrayHandle)).toEqualTypeOf<SharedArray>();
     expectTypeOf(attach({} as SharedQueueHandle)).toEqualTypeOf<SharedQueue>();
+    expectTypeOf(attach({} as SharedDictHandle)).toEqualTypeOf<SharedDict>();
     expectTypeOf(attach({} as Handle)).toEqualTypeOf<
       | SharedMemory
       | ShareableList
       | SharedValue
       | SharedArray
       | SharedQueue
+      | SharedDict
       | NamedLock
       | NamedRLock
       | NamedSemaphore

@@ -84,7 +84,10 @@ export class QueueState extends StructureState {
 
   /** How many items nobody has. */
   get size(): number {
-    return Math.max(this.#ring.ready, 0);
+    return Math.max(
+      this.#settled(() => this.#ring.ready),
+      0,
+    );
   }
 
   /** Whether there is nothing to take, now or when those die who have something. */
@@ -94,7 +97,7 @@ export class QueueState extends StructureState {
 
   /** How many were put and are not done. */
   get unfinished(): number {
-    return this.memory.ints[this.#own + own.unfinished] ?? 0;
+    return this.#settled(() => this.memory.ints[this.#own + own.unfinished] ?? 0);
   }
 
   get isShut(): boolean {
@@ -202,7 +205,9 @@ export class QueueState extends StructureState {
   }
 
   #take(look: boolean, keeps: boolean): Taken | undefined {
-    if (this.#ring.ready <= 0 && !(look && this.#ring.taken > 0)) return undefined;
+    if (this.#ring.ready <= 0 && !(look && (this.#ring.taken > 0 || this.log.pending))) {
+      return undefined;
+    }
     let found: Found | undefined;
     let value: unknown;
     this.enter();
@@ -250,6 +255,11 @@ export class QueueState extends StructureState {
     for (const entry of owners) if (!this.#roster.has(entry)) gone += this.#giveAllBack(entry);
     if (gone > 0) this.put.announce();
     return gone;
+  }
+
+  /** What is so when no change is under way, be it of somebody who died. */
+  #settled(look: () => number): number {
+    return this.log.pending ? this.look(look) : look();
   }
 
   /** Each by itself: a change has no room for all. */

@@ -1,13 +1,13 @@
 // A dict as it is left by who is killed before any one of the stores of a change, or of the recovery
 // from that: the change is there as a whole or not at all, and everything else is as it was.
 import { describe, expect, it } from 'vitest';
+// The library comes after the typed arrays were replaced that it is going to use.
 import { atEachStore, watched } from '../support/stores';
+import { SharedDict } from 'shmkit';
 import { Image } from '../support/images';
 import { uniqueName } from '../support/names';
 
-// The library comes after its typed arrays were replaced.
-const { SharedDict } = await import('shmkit');
-type Dict = InstanceType<typeof SharedDict<unknown>>;
+type Dict = SharedDict;
 
 const capacity = 1 << 18;
 
@@ -136,7 +136,7 @@ describe.runIf(process.platform === 'linux')('who is killed before any store of'
       expect(changed.at(-1)).toBe(true);
       if (before.size !== now.size) expect(changed[0]).toBe(false);
       expect(changed.lastIndexOf(false)).toBeLessThan(
-        changed.indexOf(true) === -1 ? Infinity : images.length,
+        !changed.includes(true) ? Infinity : images.length,
       );
       expect(changed).toEqual([...changed].sort());
     });

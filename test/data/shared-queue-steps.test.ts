@@ -1,13 +1,13 @@
 // A queue as it is left by who is killed before any one of the stores of a change, or of the recovery
 // from that: the change is there as a whole or not at all, and everything else is as it was.
 import { describe, expect, it } from 'vitest';
+// The library comes after the typed arrays were replaced that it is going to use.
 import { atEachStore, watched } from '../support/stores';
+import { SharedQueue } from 'shmkit';
 import { Image } from '../support/images';
 import { uniqueName } from '../support/names';
 
-// The library comes after its typed arrays were replaced.
-// eslint-disable-next-line @typescript-eslint/no-require-imports -- in this order
-const { SharedQueue } = require('shmkit') as typeof import('shmkit');
+type Queue = SharedQueue;
 
 const capacity = 1 << 16;
 
