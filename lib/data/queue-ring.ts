@@ -192,6 +192,14 @@ export class Ring {
     return true;
   }
 
+  /** Forgets all records, whatever they say. */
+  reset(): void {
+    this.#rewind();
+    this.#set(word.there, 0);
+    this.#set(word.taken, 0);
+    this.#set(word.moves, (this.#get(word.moves) + 1) | 0);
+  }
+
   /** Who has records. */
   owners(): Set<number> {
     const owners = new Set<number>();

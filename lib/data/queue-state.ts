@@ -3,6 +3,7 @@ import type { LockSeat } from '../core/lock-seat';
 import { Roster, rosterBytes } from '../core/roster';
 import { Word } from '../core/word';
 import { finish, type Encoder } from './codec';
+import { CorruptError } from './corrupt-error';
 import { Ring, ringWords, type Found, type Held } from './queue-ring';
 import { StructureState } from './structure-state';
 import { blocksAt, structureLayout, type StructureShape } from './structure-layout';
@@ -24,6 +25,9 @@ const own = {
 } as const;
 
 export const mostItems = 2 ** 30;
+
+/** How often a thread that takes items looks whether those who have others are still there. */
+const reapingIntervalMs = 100;
 
 /** What makes a queue of so many participants. */
 export function queueShape(participants: number): StructureShape {
@@ -59,6 +63,7 @@ export class QueueState extends StructureState {
   readonly #ring: Ring;
   readonly #roster: Roster;
   readonly #own = structureLayout.own;
+  #reapedAt = 0;
 
   constructor(seat: LockSeat) {
     const shape: StructureShape = {
@@ -162,11 +167,18 @@ export class QueueState extends StructureState {
   /** Drops all items that nobody has; returns how many there were. */
   clear(): number {
     let dropped = 0;
-    this.change(() => {
-      for (; this.#ring.take(undefined); dropped++) {
-        this.#countDone(1);
-        // One by one: a change has no room for all.
-        this.log.commit();
+    this.changeAnew(() => {
+      try {
+        for (; this.#ring.take(undefined); dropped++) {
+          this.#countDone(1);
+          // One by one: a change has no room for all.
+          this.log.commit();
+        }
+      } catch (error) {
+        if (!(error instanceof CorruptError)) throw error;
+        this.log.rollBack(structureLayout.arena);
+        this.#ring.reset();
+        this.log.write(this.#own + own.unfinished, 0);
       }
     });
     this.#tellOfRoom();
@@ -205,14 +217,15 @@ export class QueueState extends StructureState {
   }
 
   #take(look: boolean, keeps: boolean): Taken | undefined {
-    if (this.#ring.ready <= 0 && !(look && (this.#ring.taken > 0 || this.log.pending))) {
-      return undefined;
-    }
+    const { taken } = this.#ring;
+    if (this.#ring.ready <= 0 && !(look && (taken > 0 || this.log.pending))) return undefined;
+    const mayReap = taken > 0 && this.#isTimeToReap();
     let found: Found | undefined;
     let value: unknown;
     this.enter();
     try {
       const owner = keeps ? this.#roster.join() : undefined;
+      if (mayReap) this.#reap();
       found = this.#ring.take(owner);
       if (found === undefined && look && this.#reap() > 0) found = this.#ring.take(owner);
     } catch (error) {
@@ -229,6 +242,14 @@ export class QueueState extends StructureState {
     if (!keeps) this.#tellOfRoom();
     const { at, moves, number, isOfferedAgain } = found;
     return { at, moves, number, isOfferedAgain, value };
+  }
+
+  /** Where there is always something to take nobody waits, and so nobody looks who died. */
+  #isTimeToReap(): boolean {
+    const now = performance.now();
+    if (now - this.#reapedAt < reapingIntervalMs) return false;
+    this.#reapedAt = now;
+    return true;
   }
 
   #countDone(count: number): void {

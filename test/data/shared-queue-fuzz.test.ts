@@ -26,7 +26,7 @@ describe.runIf(process.platform === 'linux')('a queue whose bytes are overwritte
     ['in its own words', 1800, 2100],
     ['in its items', 10_200, 30_000],
   ])('%s harms nobody who uses it', async (_, from, to) => {
-    const queue = SharedQueue.create<unknown>({ name: uniqueName('queue'), capacity: 1 << 17 });
+    const queue = SharedQueue.create({ name: uniqueName('queue'), capacity: 1 << 17 });
     for (let i = 0; i < 100; i++) queue.putSync({ i });
     const milliseconds = 3000;
     const users = [1, 2].map((seed) => start('queue-fuzzed', [queue.name, seed, milliseconds]));
