@@ -3,6 +3,7 @@ import { SharedMemory, type SharedMemoryHandle } from './core/shared-memory';
 import { NamedObject } from './core/named-object';
 import { tellClasses } from './data/handles';
 import { ShareableList, type ShareableListHandle } from './data/shareable-list';
+import { SharedNamespace, type SharedNamespaceHandle } from './data/shared-namespace';
 import { SharedQueue, type SharedQueueHandle } from './data/shared-queue';
 import { SharedArray, type SharedArrayHandle } from './data/shared-array';
 import { SharedDict, type SharedDictHandle } from './data/shared-dict';
@@ -27,6 +28,7 @@ interface Kinds {
   rwlock: [NamedRWLockHandle, NamedRWLock];
   value: [SharedValueHandle, SharedValue];
   array: [SharedArrayHandle, SharedArray];
+  namespace: [SharedNamespaceHandle, SharedNamespace];
   queue: [SharedQueueHandle, SharedQueue];
   dict: [SharedDictHandle, SharedDict];
   'shareable-list': [ShareableListHandle, ShareableList];
@@ -49,6 +51,7 @@ const attachers: { [K in keyof Kinds]: (handle: Kinds[K][0]) => Kinds[K][1] } = 
   rwlock: ({ name }) => NamedRWLock.attach(name),
   value: ({ name }) => SharedValue.attach(name),
   array: ({ name }) => SharedArray.attach(name),
+  namespace: ({ name }) => SharedNamespace.attach(name),
   queue: ({ name }) => SharedQueue.attach(name),
   dict: ({ name }) => SharedDict.attach(name),
   'shareable-list': (handle) => ShareableList.fromHandle(handle),

@@ -30,6 +30,12 @@ export {
   type SharedArrayHandle,
   type SharedArrayOptions,
 } from './data/shared-array';
+export {
+  SharedNamespace,
+  type SharedNamespaceCreateOptions,
+  type SharedNamespaceHandle,
+  type SharedNamespaceOptions,
+} from './data/shared-namespace';
 export type { QueueItem } from './data/queue-item';
 export {
   SharedQueue,

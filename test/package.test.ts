@@ -26,6 +26,7 @@ const names = [
   'SharedDict',
   'SharedMemory',
   'SharedMemoryError',
+  'SharedNamespace',
   'SharedQueue',
   'SharedValue',
   'attach',

@@ -12,6 +12,7 @@ import {
   SharedDict,
   SharedMemory,
   SharedMemoryError,
+  SharedNamespace,
   SharedQueue,
   SharedValue,
   attach,
@@ -38,6 +39,7 @@ import {
   type SharedArrayHandle,
   type SharedDictHandle,
   type SharedMemoryHandle,
+  type SharedNamespaceHandle,
   type SharedQueueHandle,
   type SharedValueHandle,
 } from 'shmkit';
@@ -341,6 +343,7 @@ describe('handles', () => {
     expectTypeOf(attach({} as NamedRWLockHandle)).toEqualTypeOf<NamedRWLock>();
     expectTypeOf(attach({} as SharedValueHandle)).toEqualTypeOf<SharedValue>();
     expectTypeOf(attach({} as SharedArrayHandle)).toEqualTypeOf<SharedArray>();
+    expectTypeOf(attach({} as SharedNamespaceHandle)).toEqualTypeOf<SharedNamespace>();
     expectTypeOf(attach({} as SharedQueueHandle)).toEqualTypeOf<SharedQueue>();
     expectTypeOf(attach({} as SharedDictHandle)).toEqualTypeOf<SharedDict>();
     expectTypeOf(attach({} as Handle)).toEqualTypeOf<
@@ -348,6 +351,7 @@ describe('handles', () => {
       | ShareableList
       | SharedValue
       | SharedArray
+      | SharedNamespace
       | SharedQueue
       | SharedDict
       | NamedLock

@@ -1,0 +1,145 @@
+import { unlinkObject, type Request } from '../core/attachment';
+import { toAttach, toCreate, toOpen } from '../core/named-object';
+import { invalidType } from '../errors';
+import { checkOptions } from '../options';
+import { dictContents } from './shared-dict-layout';
+import { DictState, When } from './shared-dict-state';
+import { Structure, type StructureCreateOptions, type StructureOptions } from './structure';
+import { checkCapacity } from './structure-layout';
+
+/** What {@link SharedNamespace.open} takes. */
+export type SharedNamespaceOptions = StructureOptions;
+/** What {@link SharedNamespace.create} takes. */
+export type SharedNamespaceCreateOptions = StructureCreateOptions;
+
+/** A namespace as plain data, to be sent to another process; see {@link SharedNamespace.toJSON}. */
+export interface SharedNamespaceHandle {
+  readonly shmkit: 'namespace';
+  readonly name: string;
+}
+
+/**
+ * An object whose properties all processes share: Python's `Manager().Namespace()`, without a server.
+ *
+ * The properties are those of {@link values}: to read and to assign one is to read and to set it in
+ * shared memory, one by one, as with {@link SharedDict}. Their names are strings. A value is a copy:
+ * to change one, assign it again.
+ */
+export class SharedNamespace<
+  T extends object = Record<string, unknown>,
+> extends Structure<DictState> {
+  /**
+   * The properties. What is read, assigned or deleted here throws `ERR_CLOSED` when the handle is
+   * closed, and otherwise as {@link SharedDict.get}, {@link SharedDict.set} and
+   * {@link SharedDict.delete} do.
+   */
+  readonly values: T;
+
+  private constructor(request: Request) {
+    super(request, (seat) => new DictState(seat));
+    this.values = new Proxy<T>(Object.create(null) as T, new Properties(() => this.open()));
+  }
+
+  /**
+   * Makes a new namespace.
+   *
+   * @throws SharedMemoryError `EEXIST` the name is taken; `ENOSPC`; `EINVAL`, `ENAMETOOLONG` it
+   * cannot be a name; `ERR_ZERO_COPY_UNAVAILABLE`.
+   */
+  static create<T extends object = Record<string, unknown>>(
+    options: SharedNamespaceCreateOptions = {},
+  ): SharedNamespace<T> {
+    checkOptions(options, ['name', 'mode', 'capacity']);
+    return new SharedNamespace(toCreate('namespace', options, contentsOf(options)));
+  }
+
+  /**
+   * Attaches to a namespace that exists.
+   *
+   * @throws SharedMemoryError `ENOENT` there is none; `EACCES`; `ERR_CORRUPT`, `ERR_ABI_MISMATCH`.
+   */
+  static attach<T extends object = Record<string, unknown>>(name: string): SharedNamespace<T> {
+    return new SharedNamespace(toAttach('namespace', name));
+  }
+
+  /**
+   * Attaches to a namespace, or makes it when it is absent. Of any number of processes that open one
+   * name at once, one makes it.
+   */
+  static open<T extends object = Record<string, unknown>>(
+    name: string,
+    options: SharedNamespaceOptions = {},
+  ): SharedNamespace<T> {
+    checkOptions(options, ['mode', 'capacity']);
+    return new SharedNamespace(toOpen('namespace', name, options, contentsOf(options)));
+  }
+
+  /** Removes a name. Whoever is attached keeps the namespace until they close. */
+  static unlink(name: string): void {
+    unlinkObject('namespace', name);
+  }
+
+  /** A handle to send to another process, which gives it to {@link attach}. */
+  toJSON(): SharedNamespaceHandle {
+    return { shmkit: 'namespace', name: this.name };
+  }
+}
+
+/** How the properties of an object are entries of a dict. */
+class Properties<T extends object> implements ProxyHandler<T> {
+  readonly #open: () => DictState;
+
+  constructor(open: () => DictState) {
+    this.#open = open;
+  }
+
+  get(_: T, key: string | symbol): unknown {
+    // Symbols are the engine's own questions, as what an object is called in a console.
+    if (typeof key === 'symbol') return undefined;
+    const value = this.#open().get(key);
+    return typeof value === 'symbol' ? undefined : value;
+  }
+
+  set(_: T, key: string | symbol, value: unknown): boolean {
+    const state = this.#open();
+    if (typeof key === 'symbol') throw invalidType('the name of a property', 'a string', key);
+    return state.set(key, value, state.ttl, When.Always) || true;
+  }
+
+  has(_: T, key: string | symbol): boolean {
+    return typeof key === 'string' && this.#open().has(key);
+  }
+
+  deleteProperty(_: T, key: string | symbol): boolean {
+    if (typeof key === 'string') this.#open().delete(key);
+    return true;
+  }
+
+  ownKeys(): string[] {
+    const state = this.#open();
+    const entries = state.entries();
+    const keys: string[] = [];
+    while (state.next(entries)) {
+      for (let i = 0; i < entries.found.length; i += 2) keys.push(entries.found[i] as string);
+    }
+    return keys;
+  }
+
+  getOwnPropertyDescriptor(target: T, key: string | symbol): PropertyDescriptor | undefined {
+    if (!this.has(target, key)) return undefined;
+    return { value: this.get(target, key), writable: true, enumerable: true, configurable: true };
+  }
+
+  defineProperty(target: T, key: string | symbol, descriptor: PropertyDescriptor): boolean {
+    // What Reflect.set does on an object that inherits from this one; anything else has no meaning.
+    return 'value' in descriptor && this.set(target, key, descriptor.value);
+  }
+
+  preventExtensions(): boolean {
+    return false;
+  }
+}
+
+function contentsOf({ capacity }: SharedNamespaceOptions) {
+  return dictContents(checkCapacity(capacity), 0, false);
+}
