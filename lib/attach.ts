@@ -5,6 +5,7 @@ import { tellClasses } from './data/handles';
 import { ShareableList, type ShareableListHandle } from './data/shareable-list';
 import { SharedArray, type SharedArrayHandle } from './data/shared-array';
 import { SharedDict, type SharedDictHandle } from './data/shared-dict';
+import { SharedList, type SharedListHandle } from './data/shared-list';
 import { SharedValue, type SharedValueHandle } from './data/shared-value';
 import { invalidType, outOfRange } from './errors';
 import { NamedBarrier, type NamedBarrierHandle } from './sync/barrier';
@@ -27,6 +28,7 @@ interface Kinds {
   value: [SharedValueHandle, SharedValue];
   array: [SharedArrayHandle, SharedArray];
   dict: [SharedDictHandle, SharedDict];
+  list: [SharedListHandle, SharedList];
   'shareable-list': [ShareableListHandle, ShareableList];
 }
 
@@ -48,6 +50,7 @@ const attachers: { [K in keyof Kinds]: (handle: Kinds[K][0]) => Kinds[K][1] } = 
   value: ({ name }) => SharedValue.attach(name),
   array: ({ name }) => SharedArray.attach(name),
   dict: ({ name }) => SharedDict.attach(name),
+  list: ({ name }) => SharedList.attach(name),
   'shareable-list': (handle) => ShareableList.fromHandle(handle),
 };
 

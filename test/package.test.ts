@@ -23,6 +23,8 @@ const names = [
   'NamedSemaphore',
   'ShareableList',
   'SharedArray',
+  'SharedDict',
+  'SharedList',
   'SharedMemory',
   'SharedMemoryError',
   'SharedValue',

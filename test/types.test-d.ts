@@ -9,6 +9,8 @@ import {
   NamedSemaphore,
   ShareableList,
   SharedArray,
+  SharedDict,
+  SharedList,
   SharedMemory,
   SharedMemoryError,
   SharedValue,
@@ -33,6 +35,8 @@ import {
   type ShareableListHandle,
   type ShareableValue,
   type SharedArrayHandle,
+  type SharedDictHandle,
+  type SharedListHandle,
   type SharedMemoryHandle,
   type SharedValueHandle,
 } from 'shmkit';
@@ -291,6 +295,26 @@ describe('what is waited for', () => {
   });
 });
 
+describe('lists', () => {
+  it('have elements of one type', () => {
+    const list = SharedList.open<number>('x', { capacity: 1 << 20 });
+    expectTypeOf(list.at(0)).toEqualTypeOf<number | undefined>();
+    expectTypeOf(list.pop()).toEqualTypeOf<number | undefined>();
+    expectTypeOf(list.push(1, 2)).toEqualTypeOf<number>();
+    expectTypeOf(list.splice(0, 1, 5)).toEqualTypeOf<number[]>();
+    expectTypeOf([...list.entries()]).toEqualTypeOf<[number, number][]>();
+    expectTypeOf(list.update(0, (n) => n + 1)).toEqualTypeOf<number>();
+    expectTypeOf(SharedList.create().at(0)).toEqualTypeOf<unknown>();
+    expectTypeOf<SharedList>().toExtend<Disposable>();
+    // @ts-expect-error an element of another type
+    list.push('a');
+    // @ts-expect-error elements are assigned by set()
+    list[0] = 1;
+    // @ts-expect-error no such option
+    SharedList.create({ size: 5 });
+  });
+});
+
 describe('handles', () => {
   it('come back as their class', () => {
     expectTypeOf(attach({} as SharedMemoryHandle)).toEqualTypeOf<SharedMemory>();
@@ -304,11 +328,15 @@ describe('handles', () => {
     expectTypeOf(attach({} as NamedRWLockHandle)).toEqualTypeOf<NamedRWLock>();
     expectTypeOf(attach({} as SharedValueHandle)).toEqualTypeOf<SharedValue>();
     expectTypeOf(attach({} as SharedArrayHandle)).toEqualTypeOf<SharedArray>();
+    expectTypeOf(attach({} as SharedDictHandle)).toEqualTypeOf<SharedDict>();
+    expectTypeOf(attach({} as SharedListHandle)).toEqualTypeOf<SharedList>();
     expectTypeOf(attach({} as Handle)).toEqualTypeOf<
       | SharedMemory
       | ShareableList
       | SharedValue
       | SharedArray
+      | SharedDict
+      | SharedList
       | NamedLock
       | NamedRLock
       | NamedSemaphore
