@@ -587,6 +587,8 @@ export class ListState extends StructureState {
   #widen(length: number, count: number): void {
     this.memory.failure = undefined;
     this.#orFull(this.#ring.widen(length, count));
+    // What is written next, without the log, may come to where the old directory was.
+    this.log.commit();
   }
 
   #orFull(missing: number): void {
