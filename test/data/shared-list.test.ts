@@ -6,10 +6,14 @@ import { uniqueName } from '../support/names';
 import { Peer, beings } from '../support/peers';
 import { start } from '../support/children';
 
-function create<V = unknown>(...elements: V[]): SharedList<V> & Disposable {
-  const list = temporary(SharedList.create<V>({ name: uniqueName('list') }));
+function create(...elements: unknown[]): SharedList & Disposable {
+  const list = temporary(SharedList.create({ name: uniqueName('list') }));
   list.push(...elements);
   return list;
+}
+
+function createNumbers(...elements: number[]): SharedList<number> & Disposable {
+  return create(...elements) as SharedList<number> & Disposable;
 }
 
 const values: unknown[] = [
@@ -92,7 +96,7 @@ describe('a list', () => {
     using value = temporary(SharedValue.create({ type: 'int32', value: 5 }));
     using dict = temporary(SharedDict.create());
     using list = create(value, { dict });
-    const [got, holder] = list.toArray() as [SharedValue<'int32'>, { dict: SharedDict }];
+    const [got, holder] = list.toArray() as unknown as [SharedValue<'int32'>, { dict: SharedDict }];
     got.add(1);
     holder.dict.set('a', list);
     expect(value.value).toBe(6);
@@ -124,7 +128,7 @@ describe('a list', () => {
   });
 
   it('is iterated, each element read when its turn comes', () => {
-    using list = create(1, 2, 3);
+    using list = createNumbers(1, 2, 3);
     expect([...list]).toEqual([1, 2, 3]);
     expect([...list.keys()]).toEqual([0, 1, 2]);
     expect([...list.values()]).toEqual([1, 2, 3]);
@@ -281,7 +285,7 @@ describe('a list', () => {
 
   it('refuses indices that are none', () => {
     using list = create('a');
-    using empty = create<number>();
+    using empty = createNumbers();
     for (const index of [1, -2]) {
       expectCode(() => list.set(index, 1), 'ERR_OUT_OF_RANGE', 'index', '-1 to 0');
       expectCode(() => list.add(index, 1), 'ERR_OUT_OF_RANGE', 'index');
@@ -379,9 +383,9 @@ describe.each(beings)('another %s', (being) => {
 
 describe('changes of four processes at once', () => {
   it('all come to be, each whole, and nothing is lost or doubled', async () => {
-    using work = create<number>();
-    using done = create<number>();
-    using counts = create<number>(0, 0);
+    using work = createNumbers();
+    using done = createNumbers();
+    using counts = createNumbers(0, 0);
     const each = 3000;
     const children = [0, 1, 2, 3].map((i) => start('list-mover', [work, done, counts, i, each]));
     // A reader beside them: whatever it finds makes sense.
