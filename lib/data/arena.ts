@@ -16,8 +16,8 @@ import type { UndoLog } from './undo-log';
  * payload            of a free block: next, previous in its list; its last word: size
  * ```
  *
- * A request takes a block from the first list all of whose blocks are large enough, so up to a
- * sixteenth of a free block's size may stay unused where only a closer look would have found one.
+ * A request takes a block from the first list all of whose blocks are large enough. Only when there
+ * is none, it looks at the first few of the list of which some are.
  *
  * Behind the last block lies the rest of the memory, which has never been used or is free again; it
  * begins with a word of size 0. The memory grows as blocks are made there.
@@ -124,7 +124,7 @@ export class Arena {
     let seconds = (ints[this.#at + word.seconds + first] ?? 0) & (-1 << (list & 15));
     if (seconds === 0) {
       const firsts = first === 31 ? 0 : (ints[this.#at + word.firsts] ?? 0) & (-2 << first);
-      if (firsts === 0) return 0;
+      if (firsts === 0) return this.#findAmongSimilar(size);
       first = 31 - Math.clz32(firsts & -firsts);
       seconds = ints[this.#at + word.seconds + first] ?? 0;
     }
@@ -138,6 +138,26 @@ export class Arena {
     this.#unlink(head, found);
     this.#cut(head, found, size);
     return head;
+  }
+
+  /** The same in the list of blocks of which some are large enough, as far as the first few go. */
+  #findAmongSimilar(size: number): number {
+    const list = listOf(size);
+    const seconds = this.#ints[this.#at + word.seconds + (list >>> 4)] ?? 0;
+    if ((seconds & (1 << (list & 15))) === 0) return 0;
+    let pointer = this.#ints[this.#at + word.lists + list] ?? 0;
+    for (let looks = 0; looks < mostLooks && pointer !== 0; looks++) {
+      const payload = this.#payload(pointer);
+      const head = payload - 1;
+      const found = this.#sizeOf(head);
+      if (found >= size && listOf(found) === list && this.#flags(head) & isFree) {
+        this.#unlink(head, found);
+        this.#cut(head, found, size);
+        return head;
+      }
+      pointer = this.#ints[payload] ?? 0;
+    }
+    return 0;
   }
 
   /** Allocates the first part of a block that is in no list, and frees the rest of it. */
@@ -264,6 +284,9 @@ const mostSize = 2 ** 29 - 1;
 
 const isFree = 1;
 const previousIsFree = 2;
+
+/** How many blocks are looked at one by one. */
+const mostLooks = 32;
 
 /** How many powers of two of sizes there are lists for. */
 const firstsThere = 27;

@@ -77,6 +77,8 @@ let serials = 0;
 export class DictState extends StructureState {
   /** Changes whenever somebody has computed something, or has given it up. */
   readonly computed: Word;
+  /** How long entries live unless told otherwise, in milliseconds; 0: for ever. */
+  readonly ttl: number;
   readonly #ints: Int32Array<ArrayBuffer>;
   readonly #floats: Float64Array<ArrayBuffer>;
   readonly #sequences: Sequences;
@@ -97,7 +99,10 @@ export class DictState extends StructureState {
     const ints = (this.#ints = this.memory.ints);
     this.#floats = this.memory.floats;
     this.#sequences = new Sequences(ints, dictWords.sequences);
+    // Neither ever changes, so neither is read again.
     this.#seed = ints[dictWords.seed] ?? 0;
+    const ttl = this.#floats[dictWords.ttl / 2] ?? 0;
+    this.ttl = ttl > 0 ? ttl : 0;
     this.#mostBuckets = mostChunks(seat.length) * chunkBuckets;
     this.#usesAt = evicts ? usesAt(seat.length) : 0;
     this.#usesMask = usesOf(seat.length) - 1;
@@ -107,12 +112,6 @@ export class DictState extends StructureState {
 
   get size(): number {
     return Math.max(this.#ints[dictWords.size] ?? 0, 0);
-  }
-
-  /** How long entries live unless told otherwise; 0: for ever. */
-  get ttl(): number {
-    const ttl = this.#floats[dictWords.ttl / 2] ?? 0;
-    return ttl > 0 ? ttl : 0;
   }
 
   /** The value, or `absent`, or `pending`. */
