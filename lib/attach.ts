@@ -8,6 +8,7 @@ import { SharedDict, type SharedDictHandle } from './data/shared-dict';
 import { SharedList, type SharedListHandle } from './data/shared-list';
 import { SharedValue, type SharedValueHandle } from './data/shared-value';
 import { invalidType, outOfRange } from './errors';
+import { Manager, type ManagerHandle } from './manager/manager';
 import { NamedBarrier, type NamedBarrierHandle } from './sync/barrier';
 import { NamedCondition, type NamedConditionHandle } from './sync/condition';
 import { NamedEvent, type NamedEventHandle } from './sync/event';
@@ -29,6 +30,7 @@ interface Kinds {
   array: [SharedArrayHandle, SharedArray];
   dict: [SharedDictHandle, SharedDict];
   list: [SharedListHandle, SharedList];
+  manager: [ManagerHandle, Manager];
   'shareable-list': [ShareableListHandle, ShareableList];
 }
 
@@ -51,6 +53,7 @@ const attachers: { [K in keyof Kinds]: (handle: Kinds[K][0]) => Kinds[K][1] } = 
   array: ({ name }) => SharedArray.attach(name),
   dict: ({ name }) => SharedDict.attach(name),
   list: ({ name }) => SharedList.attach(name),
+  manager: ({ name }) => Manager.attach(name),
   'shareable-list': (handle) => ShareableList.fromHandle(handle),
 };
 
@@ -59,7 +62,8 @@ tellClasses({
     value instanceof NamedObject ||
     value instanceof SharedMemory ||
     value instanceof NamedLock ||
-    value instanceof ShareableList,
+    value instanceof ShareableList ||
+    value instanceof Manager,
   attach: (handle) => attach(handle as Handle),
 });
 

@@ -55,6 +55,7 @@ export {
 export type { StructureCreateOptions, StructureOptions } from './data/structure';
 export type { ElementOf, ElementType, TypedArrays } from './element-types';
 export { SharedMemoryError, type ErrorCode, type ErrorDetails } from './errors';
+export { Manager, type ManagerCreateOptions, type ManagerHandle } from './manager/manager';
 export type { Kind } from './names';
 export type { TimeoutOptions, WaitOptions } from './options';
 export {

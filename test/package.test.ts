@@ -14,6 +14,7 @@ function evaluate(kind: 'module' | 'commonjs', source: string): unknown {
 }
 
 const names = [
+  'Manager',
   'NamedBarrier',
   'NamedCondition',
   'NamedEvent',

@@ -1,5 +1,6 @@
 import { assertType, describe, expectTypeOf, it } from 'vitest';
 import {
+  Manager,
   NamedBarrier,
   NamedCondition,
   NamedEvent,
@@ -22,6 +23,7 @@ import {
   type Handle,
   type Lock,
   type LockGuard,
+  type ManagerHandle,
   type NamedBarrierHandle,
   type NamedConditionHandle,
   type NamedEventHandle,
@@ -330,6 +332,7 @@ describe('handles', () => {
     expectTypeOf(attach({} as SharedArrayHandle)).toEqualTypeOf<SharedArray>();
     expectTypeOf(attach({} as SharedDictHandle)).toEqualTypeOf<SharedDict>();
     expectTypeOf(attach({} as SharedListHandle)).toEqualTypeOf<SharedList>();
+    expectTypeOf(attach({} as ManagerHandle)).toEqualTypeOf<Manager>();
     expectTypeOf(attach({} as Handle)).toEqualTypeOf<
       | SharedMemory
       | ShareableList
@@ -337,6 +340,7 @@ describe('handles', () => {
       | SharedArray
       | SharedDict
       | SharedList
+      | Manager
       | NamedLock
       | NamedRLock
       | NamedSemaphore

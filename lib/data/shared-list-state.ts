@@ -52,13 +52,13 @@ export class ListState extends StructureState {
   readonly #wanted = new Encoder();
   readonly #at = structureLayout.own;
 
-  constructor(seat: LockSeat) {
-    super(seat, listShape);
+  constructor(seat: LockSeat, shape = listShape) {
+    super(seat, shape);
     const { memory, log, arena } = this;
     const own = this.#at;
     this.#ints = memory.ints;
     this.#floats = memory.floats;
-    this.#ring = new ListRing(memory, log, arena, own, blocksAt(listShape, seat.length));
+    this.#ring = new ListRing(memory, log, arena, own, blocksAt(shape, seat.length));
     this.#sequence = new Sequence(memory.ints, own + listWords.sequence);
   }
 
@@ -122,12 +122,12 @@ export class ListState extends StructureState {
 
   set(index: number, value: unknown): void {
     this.#encoder.encode('value', value);
-    this.#mutate(() => this.#assign(this.#slotAt(index)));
+    this.mutate(() => this.#assign(this.#slotAt(index)));
   }
 
   /** @returns what it is now. */
   update(index: number, fn: (value: unknown) => unknown): unknown {
-    return this.#mutate(() => {
+    return this.mutate(() => {
       const slot = this.#slotAt(index);
       const after = fn(finish(this.#valueIn(slot)));
       this.#encoder.encode('what fn returns', after);
@@ -138,7 +138,7 @@ export class ListState extends StructureState {
 
   /** @returns what it was. */
   add(index: number, delta: number): number {
-    return this.#mutate(() => {
+    return this.mutate(() => {
       const slot = this.#slotAt(index);
       if (this.#tagOf(slot) !== Tag.Number) {
         throw invalidType(`element ${index}`, 'a number', finish(this.#valueIn(slot)));
@@ -153,7 +153,7 @@ export class ListState extends StructureState {
   compareAndSet(index: number, expected: unknown, value: unknown): boolean {
     const wanted = this.#wanted.encode('expected', expected);
     this.#encoder.encode('value', value);
-    return this.#mutate(() => {
+    return this.mutate(() => {
       const slot = this.#slotAt(index);
       const { at, tag, size } = this.#placeOf(slot);
       if (!wanted.matches(this.memory, tag, at, size)) return false;
@@ -165,16 +165,15 @@ export class ListState extends StructureState {
   /** @returns the length. */
   push(values: readonly unknown[]): number {
     if (values.length === 1) this.#encoder.encode('values[0]', values[0]);
-    return this.#mutate(() => {
+    return this.mutate(() => {
       const length = this.#length();
       const count = values.length;
       if (count === 0) return length;
-      this.#sequence.open();
-      this.#widen(length, count);
       if (count === 1) {
-        this.#fill(this.#head + length);
-        this.#commitWord(listWords.length, length + 1);
+        this.#append(length);
       } else {
+        this.#sequence.open();
+        this.#widen(length, count);
         this.#stageBehind(values);
         this.#write(listWords.asideCount, 0);
         this.#write(listWords.length, length + count);
@@ -183,10 +182,17 @@ export class ListState extends StructureState {
     });
   }
 
+  /** Adds an element at the end, within a change: by itself, whatever becomes of that. */
+  protected append(value: unknown): void {
+    this.#encoder.encode('value', value);
+    this.#append(this.#length());
+    this.log.commit();
+  }
+
   /** @returns the length. */
   unshift(values: readonly unknown[]): number {
     if (values.length === 1) this.#encoder.encode('values[0]', values[0]);
-    return this.#mutate(() => {
+    return this.mutate(() => {
       const length = this.#length();
       const count = values.length;
       if (count === 0) return length;
@@ -205,7 +211,7 @@ export class ListState extends StructureState {
   }
 
   pop(): unknown {
-    return this.#mutate(() => {
+    return this.mutate(() => {
       const length = this.#length();
       if (length === 0) return undefined;
       const end = this.#head + length;
@@ -221,7 +227,7 @@ export class ListState extends StructureState {
   }
 
   shift(): unknown {
-    return this.#mutate(() => {
+    return this.mutate(() => {
       const length = this.#length();
       if (length === 0) return undefined;
       const head = this.#head;
@@ -238,7 +244,7 @@ export class ListState extends StructureState {
 
   /** @returns the elements that were removed. */
   splice(start: number, count: number, values: readonly unknown[]): unknown[] {
-    return this.#mutate(() => {
+    return this.mutate(() => {
       const length = this.#length();
       const first = clamp(start, length);
       const gone = Math.min(Math.max(count, 0), length - first);
@@ -287,7 +293,7 @@ export class ListState extends StructureState {
 
   /** Has a look under the lock; goes ahead within a change. */
   #look<T>(act: () => T): T {
-    return this.inside ? act() : this.#mutate(act);
+    return this.inside ? act() : this.mutate(act);
   }
 
   /** Leaves what makes no sense as it is: whoever comes next finds the same, and says so. */
@@ -300,7 +306,7 @@ export class ListState extends StructureState {
   }
 
   /** A change, after what somebody may have left. */
-  #mutate<T>(act: () => T): T {
+  protected mutate<T>(act: () => T): T {
     this.enter();
     let result: T;
     try {
@@ -329,6 +335,14 @@ export class ListState extends StructureState {
       if (sequence.after === before) return result;
     }
     return this.#look(() => act(() => true));
+  }
+
+  /** The encoded value becomes the last element. */
+  #append(length: number): void {
+    this.#sequence.open();
+    this.#widen(length, 1);
+    this.#fill(this.#head + length);
+    this.#commitWord(listWords.length, length + 1);
   }
 
   #finished(value: unknown): unknown {
