@@ -1,6 +1,6 @@
 /** What is to be shut down before this thread ends. */
 interface Ending {
-  shutdown(): void;
+  shutDownAtEnd(): void;
 }
 
 const signals = ['SIGINT', 'SIGTERM'] as const;
@@ -37,7 +37,7 @@ function onSignal(signal: Signal): void {
 function shutDownAll(): void {
   for (const ending of [...endings]) {
     try {
-      ending.shutdown();
+      ending.shutDownAtEnd();
     } catch {
       // What is left is found by the next who creates it.
     }

@@ -1,3 +1,4 @@
+import { movesOn, unlinkAtEnd } from '../core/attachment';
 import type { LockSeat } from '../core/lock-seat';
 import type { Contents } from '../core/object-seat';
 import { Roster, rosterBytes } from '../core/roster';
@@ -99,9 +100,13 @@ export class ManagerState extends ListState {
     });
   }
 
-  /** Unlinks all that was made, and the manager. */
-  shutDown(): void {
-    this.mutate(() => this.#shutDown());
+  /**
+   * Unlinks all that was made, and the manager.
+   *
+   * @param isAtEnd - whether this thread ends, and releases nothing any more.
+   */
+  shutDown(isAtEnd = false): void {
+    this.mutate(() => this.#shutDown(isAtEnd));
   }
 
   /**
@@ -112,7 +117,7 @@ export class ManagerState extends ListState {
   bury(): boolean {
     return this.mutate(() => {
       if (this.#end === End.Not && this.#isInUse()) return false;
-      this.#shutDown();
+      this.#shutDown(false);
       return true;
     });
   }
@@ -132,21 +137,23 @@ export class ManagerState extends ListState {
     return !this.#roster.entries().next().done;
   }
 
-  #shutDown(): void {
+  #shutDown(isAtEnd: boolean): void {
     if (this.#end !== End.Done) {
       this.#words[endAt] = End.Begun;
-      this.#unlinkAll();
+      this.#unlinkAll(isAtEnd);
       this.#words[endAt] = End.Done;
     }
     ignoringAbsent(() => this.seat.removeName());
   }
 
-  #unlinkAll(): void {
+  #unlinkAll(isAtEnd: boolean): void {
     for (const each of this.slice(0, Infinity)) {
       const note = parseNote(each);
       if (note === undefined) continue;
+      const { kind, name } = note;
       try {
-        classOf(note.kind).unlink(note.name);
+        if (isAtEnd && movesOn(kind)) unlinkAtEnd(kind, name);
+        else classOf(kind).unlink(name);
       } catch {
         // It was never made, or somebody has unlinked it; or it may not be unlinked by us.
       }

@@ -1,4 +1,4 @@
-import { Attachment, type Request } from '../core/attachment';
+import { Attachment, movesOn, type Request } from '../core/attachment';
 import type { NamedLock, NamedLockOptions } from '../core/named-lock';
 import { toAttach, toCreate, type CreateOptions, type OpenOptions } from '../core/named-object';
 import { mostRounds, type SharedMemory, type SharedMemoryOpenOptions } from '../core/shared-memory';
@@ -259,6 +259,13 @@ export class Manager implements Disposable {
     this.close();
   }
 
+  /** @internal The same when this thread ends. */
+  shutDownAtEnd(): void {
+    if (this.closed) return;
+    this.#state.shutDown(true);
+    this.close();
+  }
+
   /**
    * Lets go of the manager: this handle takes part no more. Nothing is unlinked, now or when this process
    * ends; whoever takes part besides keeps it alive. Idempotent.
@@ -297,7 +304,7 @@ function open(kind: ManagedKind, name: string, options: unknown, isNoted: boolea
     }
   }
   const opened = type.open(name, options as never);
-  if (kind !== 'lock' && kind !== 'rlock') return opened;
+  if (!movesOn(kind)) return opened;
   // A handle that was opened would make its lock anew when somebody has unlinked it.
   try {
     return type.attach(name);
