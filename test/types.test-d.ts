@@ -317,6 +317,40 @@ describe('lists', () => {
   });
 });
 
+describe('a dict', () => {
+  it("has a Map's types, of one type of values", () => {
+    const dict = SharedDict.open<number>('x');
+    expectTypeOf(dict.get('k')).toEqualTypeOf<number | undefined>();
+    expectTypeOf(dict.set('k', 1)).toEqualTypeOf<SharedDict<number>>();
+    expectTypeOf([...dict]).toEqualTypeOf<[string, number][]>();
+    expectTypeOf(dict.update('k', (value = 0) => value + 1)).toEqualTypeOf<number>();
+    expectTypeOf(dict.getOrSet('k', () => Promise.resolve(1))).toEqualTypeOf<Promise<number>>();
+    expectTypeOf(SharedDict.create().get('k')).toEqualTypeOf<unknown>();
+    // @ts-expect-error a dict of numbers
+    dict.set('k', 'text');
+    // @ts-expect-error keys are strings
+    dict.set(1, 1);
+    // @ts-expect-error no such eviction
+    SharedDict.create({ eviction: 'fifo' });
+  });
+});
+
+describe('a manager', () => {
+  it('gives each kind as its class', () => {
+    const manager = Manager.create({ name: 'x' });
+    expectTypeOf(manager.dict<number>('d').get('k')).toEqualTypeOf<number | undefined>();
+    expectTypeOf(manager.list<string>()).toEqualTypeOf<SharedList<string>>();
+    expectTypeOf(manager.value('v', { type: 'int64' })).toEqualTypeOf<SharedValue<'int64'>>();
+    expectTypeOf(manager.lock('l')).toEqualTypeOf<NamedLock>();
+    expectTypeOf(manager.env()).toEqualTypeOf<Record<string, string>>();
+    expectTypeOf(Manager.fromEnv()).toExtend<Disposable>();
+    // @ts-expect-error names are strings
+    manager.dict(5);
+    // @ts-expect-error no such option
+    manager.list('x', { size: 1 });
+  });
+});
+
 describe('handles', () => {
   it('come back as their class', () => {
     expectTypeOf(attach({} as SharedMemoryHandle)).toEqualTypeOf<SharedMemory>();

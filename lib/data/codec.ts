@@ -26,8 +26,9 @@ export const enum Tag {
   Handle = 10,
 }
 
-/** Strings up to so many characters are read and written in a loop, faster than by a call. */
-const fewCharacters = 12;
+/** Strings up to so many characters are read, and written, in a loop, faster than by a call. */
+const fewToRead = 12;
+const fewToWrite = 64;
 
 /** What is unpacked from is kept for the next if it is no larger. */
 const largestScratchBytes = 1 << 16;
@@ -98,7 +99,7 @@ export class Encoder {
         break;
       case Tag.Latin1:
       case Tag.Handle:
-        if (text.length > fewCharacters) {
+        if (text.length > fewToWrite) {
           buffer.write(text, at, 'latin1');
         } else {
           for (let i = 0; i < text.length; i++) bytes[at + i] = text.charCodeAt(i);
@@ -284,7 +285,7 @@ function parseHandle(text: string): AnyHandle {
 }
 
 function readLatin1({ bytes, buffer }: Views, at: number, size: number): string {
-  if (size > fewCharacters) return buffer.toString('latin1', at, at + size);
+  if (size > fewToRead) return buffer.toString('latin1', at, at + size);
   let text = '';
   for (let i = 0; i < size; i++) text += String.fromCharCode(bytes[at + i] ?? 0);
   return text;

@@ -53,7 +53,7 @@ export class GrowingMemory implements Views {
     this.#at = at;
     this.#offset = offset;
     this.#commit = commit;
-    this.#look();
+    if (this.#look() === 0) throw new CorruptError('its memory ends nowhere');
   }
 
   /** That of an object, which is shown to nobody else. */
@@ -93,7 +93,9 @@ export class GrowingMemory implements Views {
   grow(words: number): boolean {
     if (words <= this.#there || words <= this.#look()) return true;
     if (words > this.ints.length) return false;
-    const from = this.#pages() * pageBytes;
+    // Not from where the word says, which somebody may have overwritten: to reserve what is reserved is
+    // harmless.
+    const from = Math.floor((this.#offset + 4 * this.#there) / pageBytes) * pageBytes;
     const least = this.#offset + 4 * words;
     const size = this.#offset + this.bytes.length;
     const piece = Math.min(Math.max(from / 8, leastPieceBytes), mostPieceBytes);
@@ -116,12 +118,11 @@ export class GrowingMemory implements Views {
     return true;
   }
 
+  /** What the word says, or 0 when that cannot be. */
   #pages(): number {
     const pages = this.ints[this.#at] ?? 0;
-    if (pages < 1 || (pages - 1) * pageBytes >= this.#offset + this.bytes.length) {
-      throw new CorruptError('it has no such size');
-    }
-    return pages;
+    const most = Math.ceil((this.#offset + this.bytes.length) / pageBytes);
+    return pages >= 1 && pages <= most ? pages : 0;
   }
 
   #look(): number {

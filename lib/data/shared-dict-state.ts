@@ -66,7 +66,8 @@ let serials = 0;
  * shared memory. Invariants, by number:
  *
  * - D1  All is changed under the lock and through the undo log, except a number that becomes another
- *       number: that is one store, which readers see or not.
+ *       number, and true, false, null or undefined that becomes another of them: that is one store,
+ *       which readers see or not.
  * - D2  Whatever a reader of a stripe (the keys whose hashes have the same low 6 bits) may come by is
  *       changed, freed memory included, only while the stripe's sequence is odd. So what was read is
  *       of one piece if the sequence was even before, and the same afterwards.
@@ -165,8 +166,7 @@ export class DictState extends StructureState {
         this.leave();
         return false;
       }
-      if (ttl === 0 && at !== none && encoder.tag === Tag.Number && this.#isPlainNumber(at)) {
-        this.#floats[(at + entryWords.body) / 2] = encoder.number;
+      if (ttl === 0 && at !== none && this.#overwrite(at, encoder)) {
         if (this.#usesAt !== 0) this.#use(hash);
       } else {
         this.#put(key, hash, at, encoder, expiryOf(ttl));
@@ -239,9 +239,7 @@ export class DictState extends StructureState {
         ttl === undefined && at !== none && this.#isVisible(at)
           ? this.#expiryAt(at)
           : expiryOf(ttl ?? initialTtl);
-      if (expiry === 0 && at !== none && encoder.tag === Tag.Number && this.#isPlainNumber(at)) {
-        this.#floats[(at + entryWords.body) / 2] = encoder.number;
-      } else {
+      if (expiry !== 0 || at === none || !this.#overwrite(at, encoder)) {
         this.#put(key, hash, at, encoder, expiry);
       }
       return after;
@@ -565,9 +563,21 @@ export class DictState extends StructureState {
     return this.#tagOf(at) !== Tag.Pending && !this.#isExpired(at);
   }
 
-  /** A number whose time is not limited, so that another takes its place by one store. */
-  #isPlainNumber(at: number): boolean {
-    return ((this.#ints[at + entryWords.meta] ?? 0) & (meta.tag | meta.expires)) === plainNumber;
+  /**
+   * Gives an entry whose time is not limited another value by one store, where that is enough: a number
+   * for a number, a word for a word.
+   */
+  #overwrite(at: number, { tag, number }: Encoder): boolean {
+    const what = this.#ints[at + entryWords.meta] ?? 0;
+    if ((what & meta.expires) !== 0) return false;
+    const before = tagIn(what);
+    if (tag === Tag.Number && before === Tag.Number) {
+      this.#floats[(at + entryWords.body) / 2] = number;
+      return true;
+    }
+    if (!isWord(tag) || !isWord(before)) return false;
+    this.#ints[at + entryWords.meta] = (what & ~meta.tag) | tag;
+    return true;
   }
 
   #isClaimedBy(at: number, { token, serial }: Claim): boolean {
@@ -908,6 +918,9 @@ const nonsenseValue = Symbol('nonsense');
 
 /** Any number reads as a tag, if as none. */
 const tagIn: (what: number) => Tag = (what) => what & meta.tag;
+
+/** A value that its tag says all of. */
+const isWord = (tag: Tag): boolean => tag >= Tag.Undefined && tag <= Tag.True;
 
 /** The greatest power of two that is not greater. */
 function levelOf(buckets: number): number {

@@ -33,9 +33,7 @@ describe.runIf(process.platform === 'linux')('a dict whose bytes are overwritten
         const at = dataAt + Math.floor((from + ((to - from) * random(1e6)) / 1e6) * 100_000);
         const length = random(2) === 0 ? 1 : 4;
         word.writeUInt32LE(random(3) === 0 ? random(2 ** 32) : random(70_000) >>> random(16));
-        // The word that says how far memory reaches promises memory that is not there, and ends
-        // whoever believes it, if the file system is full: that is the system's to do.
-        if (at - dataAt >= 8) writeSync(fd, word, 0, length, length === 4 ? at & ~3 : at);
+        writeSync(fd, word, 0, length, length === 4 ? at & ~3 : at);
         written++;
       }
       await turn();

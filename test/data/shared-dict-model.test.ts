@@ -106,7 +106,7 @@ describe('a dict is a Map', () => {
   });
 
   it('after operations that three processes take turns at', async () => {
-    const dict = SharedDict.create<unknown>({ name: uniqueName('dict') });
+    const dict = SharedDict.create({ name: uniqueName('dict') });
     const peers = Array.from({ length: 2 }, () => start('dict-peer', [dict.name]));
     for (const peer of peers) expect(await peer.hear()).toBe('ready');
     const model = new Map<string, number>();

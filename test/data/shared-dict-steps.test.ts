@@ -1,13 +1,13 @@
 // A dict as it is left by who is killed before any one of the stores of a change, or of the recovery
 // from that: the change is there as a whole or not at all, and everything else is as it was.
 import { describe, expect, it } from 'vitest';
+// The library comes after the typed arrays were replaced that it is going to use.
 import { atEachStore, watched } from '../support/stores';
+import { SharedDict } from 'shmkit';
 import { Image } from '../support/images';
 import { uniqueName } from '../support/names';
 
-// The library comes after its typed arrays were replaced.
-const { SharedDict } = await import('shmkit');
-type Dict = InstanceType<typeof SharedDict<unknown>>;
+type Dict = SharedDict;
 
 const capacity = 1 << 18;
 
@@ -57,15 +57,13 @@ const stateOf = (dict: Dict): State => new Map([...dict].sort(([a], [b]) => (a <
 function outcome(dict: Dict, keys: readonly string[]): State {
   const seen = keys.map((key) => [key, dict.has(key), dict.get(key)] as const);
   const state = stateOf(dict);
-  for (const [key, has, value] of seen) {
-    expect([key, state.has(key), state.get(key)]).toStrictEqual([key, has, value]);
-  }
+  expect(seen).toStrictEqual(keys.map((key) => [key, state.has(key), state.get(key)]));
   expect(dict.size).toBe(state.size);
   dict.set('goes on', { n: 1 });
   expect(dict.get('goes on')).toEqual({ n: 1 });
-  for (const key of [...state.keys(), 'goes on']) expect(dict.delete(key)).toBe(true);
+  expect([...state.keys(), 'goes on'].filter((key) => !dict.delete(key))).toEqual([]);
   // One that is being computed by nobody any more is not there for anyone, but to be deleted.
-  for (const key of keys) expect(dict.delete(key)).toBe(false);
+  expect(keys.filter((key) => dict.delete(key))).toEqual([]);
   expect([dict.size, [...dict]]).toEqual([0, []]);
   // Nothing is lost of the memory.
   expect(dict.bytesUsed).toBe(0);
@@ -136,7 +134,7 @@ describe.runIf(process.platform === 'linux')('who is killed before any store of'
       expect(changed.at(-1)).toBe(true);
       if (before.size !== now.size) expect(changed[0]).toBe(false);
       expect(changed.lastIndexOf(false)).toBeLessThan(
-        changed.indexOf(true) === -1 ? Infinity : images.length,
+        !changed.includes(true) ? Infinity : images.length,
       );
       expect(changed).toEqual([...changed].sort());
     });

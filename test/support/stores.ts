@@ -61,7 +61,7 @@ for (const name of ['Int32Array', 'Float64Array', 'Uint8Array', 'Uint16Array'] a
 }
 
 for (const name of ['store', 'load', 'add', 'exchange', 'compareExchange'] as const) {
-  const original = Atomics[name] as (...args: unknown[]) => unknown;
+  const original = Reflect.get(Atomics, name) as (...args: unknown[]) => unknown;
   Object.assign(Atomics, {
     [name]: (view: object, ...args: unknown[]) => {
       const target = targets.get(view);
