@@ -7,8 +7,10 @@ import { SharedNamespace, type SharedNamespaceHandle } from './data/shared-names
 import { SharedQueue, type SharedQueueHandle } from './data/shared-queue';
 import { SharedArray, type SharedArrayHandle } from './data/shared-array';
 import { SharedDict, type SharedDictHandle } from './data/shared-dict';
+import { SharedList, type SharedListHandle } from './data/shared-list';
 import { SharedValue, type SharedValueHandle } from './data/shared-value';
 import { invalidType, outOfRange } from './errors';
+import { Manager, type ManagerHandle } from './manager/manager';
 import { NamedBarrier, type NamedBarrierHandle } from './sync/barrier';
 import { NamedCondition, type NamedConditionHandle } from './sync/condition';
 import { NamedEvent, type NamedEventHandle } from './sync/event';
@@ -31,6 +33,8 @@ interface Kinds {
   namespace: [SharedNamespaceHandle, SharedNamespace];
   queue: [SharedQueueHandle, SharedQueue];
   dict: [SharedDictHandle, SharedDict];
+  list: [SharedListHandle, SharedList];
+  manager: [ManagerHandle, Manager];
   'shareable-list': [ShareableListHandle, ShareableList];
 }
 
@@ -54,6 +58,8 @@ const attachers: { [K in keyof Kinds]: (handle: Kinds[K][0]) => Kinds[K][1] } = 
   namespace: ({ name }) => SharedNamespace.attach(name),
   queue: ({ name }) => SharedQueue.attach(name),
   dict: ({ name }) => SharedDict.attach(name),
+  list: ({ name }) => SharedList.attach(name),
+  manager: ({ name }) => Manager.attach(name),
   'shareable-list': (handle) => ShareableList.fromHandle(handle),
 };
 
@@ -62,7 +68,8 @@ tellClasses({
     value instanceof NamedObject ||
     value instanceof SharedMemory ||
     value instanceof NamedLock ||
-    value instanceof ShareableList,
+    value instanceof ShareableList ||
+    value instanceof Manager,
   attach: (handle) => attach(handle as Handle),
 });
 

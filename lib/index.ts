@@ -53,14 +53,22 @@ export {
   type TtlOptions,
 } from './data/shared-dict';
 export {
+  SharedList,
+  type SharedListCreateOptions,
+  type SharedListHandle,
+  type SharedListOptions,
+} from './data/shared-list';
+export {
   SharedValue,
   type SharedValueAttachOptions,
   type SharedValueCreateOptions,
   type SharedValueHandle,
   type SharedValueOptions,
 } from './data/shared-value';
+export type { StructureCreateOptions, StructureOptions } from './data/structure';
 export type { ElementOf, ElementType, TypedArrays } from './element-types';
 export { SharedMemoryError, type ErrorCode, type ErrorDetails } from './errors';
+export { Manager, type ManagerCreateOptions, type ManagerHandle } from './manager/manager';
 export type { Kind } from './names';
 export type { TimeoutOptions, WaitOptions } from './options';
 export {

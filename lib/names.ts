@@ -20,6 +20,7 @@ export const prefixes = {
   list: 'shmkit.list.',
   queue: 'shmkit.queue.',
   namespace: 'shmkit.namespace.',
+  manager: 'shmkit.manager.',
 } as const;
 
 /** The kinds of object there are. */
@@ -45,6 +46,7 @@ const words: Record<Kind, string> = {
   list: 'list',
   queue: 'queue',
   namespace: 'namespace',
+  manager: 'manager',
 };
 
 /** How messages speak of an object: `segment 'frames'`. */

@@ -14,6 +14,7 @@ function evaluate(kind: 'module' | 'commonjs', source: string): unknown {
 }
 
 const names = [
+  'Manager',
   'NamedBarrier',
   'NamedCondition',
   'NamedEvent',
@@ -24,6 +25,7 @@ const names = [
   'ShareableList',
   'SharedArray',
   'SharedDict',
+  'SharedList',
   'SharedMemory',
   'SharedMemoryError',
   'SharedNamespace',

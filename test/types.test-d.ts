@@ -1,5 +1,6 @@
 import { assertType, describe, expectTypeOf, it } from 'vitest';
 import {
+  Manager,
   NamedBarrier,
   NamedCondition,
   NamedEvent,
@@ -10,6 +11,7 @@ import {
   ShareableList,
   SharedArray,
   SharedDict,
+  SharedList,
   SharedMemory,
   SharedMemoryError,
   SharedNamespace,
@@ -23,6 +25,7 @@ import {
   type Handle,
   type Lock,
   type LockGuard,
+  type ManagerHandle,
   type NamedBarrierHandle,
   type NamedConditionHandle,
   type NamedEventHandle,
@@ -38,6 +41,7 @@ import {
   type ShareableValue,
   type SharedArrayHandle,
   type SharedDictHandle,
+  type SharedListHandle,
   type SharedMemoryHandle,
   type SharedNamespaceHandle,
   type SharedQueueHandle,
@@ -312,6 +316,26 @@ describe('SharedQueue', () => {
   });
 });
 
+describe('lists', () => {
+  it('have elements of one type', () => {
+    const list = SharedList.open<number>('x', { capacity: 1 << 20 });
+    expectTypeOf(list.at(0)).toEqualTypeOf<number | undefined>();
+    expectTypeOf(list.pop()).toEqualTypeOf<number | undefined>();
+    expectTypeOf(list.push(1, 2)).toEqualTypeOf<number>();
+    expectTypeOf(list.splice(0, 1, 5)).toEqualTypeOf<number[]>();
+    expectTypeOf([...list.entries()]).toEqualTypeOf<[number, number][]>();
+    expectTypeOf(list.update(0, (n) => n + 1)).toEqualTypeOf<number>();
+    expectTypeOf(SharedList.create().at(0)).toEqualTypeOf<unknown>();
+    expectTypeOf<SharedList>().toExtend<Disposable>();
+    // @ts-expect-error an element of another type
+    list.push('a');
+    // @ts-expect-error elements are assigned by set()
+    list[0] = 1;
+    // @ts-expect-error no such option
+    SharedList.create({ size: 5 });
+  });
+});
+
 describe('a dict', () => {
   it("has a Map's types, of one type of values", () => {
     const dict = SharedDict.open<number>('x');
@@ -327,6 +351,22 @@ describe('a dict', () => {
     dict.set(1, 1);
     // @ts-expect-error no such eviction
     SharedDict.create({ eviction: 'fifo' });
+  });
+});
+
+describe('a manager', () => {
+  it('gives each kind as its class', () => {
+    const manager = Manager.create({ name: 'x' });
+    expectTypeOf(manager.dict<number>('d').get('k')).toEqualTypeOf<number | undefined>();
+    expectTypeOf(manager.list<string>()).toEqualTypeOf<SharedList<string>>();
+    expectTypeOf(manager.value('v', { type: 'int64' })).toEqualTypeOf<SharedValue<'int64'>>();
+    expectTypeOf(manager.lock('l')).toEqualTypeOf<NamedLock>();
+    expectTypeOf(manager.env()).toEqualTypeOf<Record<string, string>>();
+    expectTypeOf(Manager.fromEnv()).toExtend<Disposable>();
+    // @ts-expect-error names are strings
+    manager.dict(5);
+    // @ts-expect-error no such option
+    manager.list('x', { size: 1 });
   });
 });
 
@@ -346,6 +386,8 @@ describe('handles', () => {
     expectTypeOf(attach({} as SharedNamespaceHandle)).toEqualTypeOf<SharedNamespace>();
     expectTypeOf(attach({} as SharedQueueHandle)).toEqualTypeOf<SharedQueue>();
     expectTypeOf(attach({} as SharedDictHandle)).toEqualTypeOf<SharedDict>();
+    expectTypeOf(attach({} as SharedListHandle)).toEqualTypeOf<SharedList>();
+    expectTypeOf(attach({} as ManagerHandle)).toEqualTypeOf<Manager>();
     expectTypeOf(attach({} as Handle)).toEqualTypeOf<
       | SharedMemory
       | ShareableList
@@ -354,6 +396,8 @@ describe('handles', () => {
       | SharedNamespace
       | SharedQueue
       | SharedDict
+      | SharedList
+      | Manager
       | NamedLock
       | NamedRLock
       | NamedSemaphore

@@ -1,7 +1,7 @@
 import { Disposition, native } from '../binding';
 import { SharedMemoryError } from '../errors';
 import { explain, isFailure } from '../failures';
-import { called, systemName } from '../names';
+import { called, systemName, type Kind } from '../names';
 import { defaultMode } from '../options';
 import type { ObjectKind } from './layout';
 import type { Lock } from './lock';
@@ -27,7 +27,9 @@ const keepers = new WeakMap<ArrayBuffer, unknown>();
  * Locks are removed so that two owners of one name never meet, and handles to one that was removed
  * move on to its successor. Other objects just lose their name.
  */
-const movesOn = (kind: ObjectKind) => kind === 'lock' || kind === 'rlock';
+export function movesOn(kind: Kind): kind is 'lock' | 'rlock' {
+  return kind === 'lock' || kind === 'rlock';
+}
 
 /**
  * One handle's use of a shared object. Apart from the handle itself, so that it is still there when
@@ -145,6 +147,22 @@ export function unlinkObject(kind: ObjectKind, name: string): void {
   if (!isLitter(seat)) throw refused(seat, kind, name);
   const failure = native.segmentUnlink(full, undefined);
   if (failure) throw explain(failure, kind, name);
+}
+
+/**
+ * Removes the name of a lock at the end of this thread, which may hold it: the name of a lock goes with
+ * its release, and there will be none. Nobody gets the lock by that.
+ */
+export function unlinkAtEnd(kind: ObjectKind, name: string): void {
+  const seat = LockSeat.take(kind, name, defaultMode, Disposition.Attach, noContents);
+  try {
+    removeFrom(seat);
+    if (seat.holder !== null) seat.release();
+    // Which may do so for this thread.
+    native.agentAwaitReturn(seat.index);
+  } finally {
+    seat.leave();
+  }
 }
 
 /** @param only - the object that it must be, if any */

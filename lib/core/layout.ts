@@ -44,6 +44,7 @@ export const kindNumbers: Record<ObjectKind, number> = {
   list: 11,
   queue: 12,
   namespace: 13,
+  manager: 14,
 };
 
 /** The kinds of which an object is address space at first, that memory is given to as it grows. */
@@ -52,6 +53,7 @@ export const growingKinds: ReadonlySet<ObjectKind> = new Set([
   'list',
   'queue',
   'namespace',
+  'manager',
 ]);
 
 /** Bytes, rounded up to where the data may begin. */

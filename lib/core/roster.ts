@@ -2,7 +2,7 @@ import { native } from '../binding';
 import { SharedMemoryError } from '../errors';
 import { isFailure } from '../failures';
 import { called } from '../names';
-import { aligned } from './layout';
+import { aligned, type ObjectKind } from './layout';
 import type { LockSeat } from './lock-seat';
 
 /** How many threads an object has room for, unless its creator says otherwise. */
@@ -110,12 +110,23 @@ export class Roster {
     const at = this.#free() ?? this.#reapFor();
     const { words } = this;
     words.fill(0, at, at + entryLayout.words);
-    words[at + entryLayout.pid] = process.pid;
-    new Float64Array(words.buffer, words.byteOffset + 4 * (at + entryLayout.started), 1)[0] =
-      performance.timeOrigin;
-    words[at + entryLayout.tokenHigh] = Math.floor(token / half) + 1;
-    Atomics.store(words, at + entryLayout.token, (token % half) + 1);
+    writeEntry(words, at, token);
     return (this.#own = at);
+  }
+
+  /** The entry that this thread's creation of the object began with: see {@link Roster.initialWords}. */
+  adopt(): void {
+    this.#own = rosterAt;
+  }
+
+  /** What the words of a new object begin with that its creator takes part in from the beginning. */
+  static initialWords(kind: ObjectKind, name: string): Uint8Array {
+    const token = native.presenceToken();
+    if (isFailure(token)) throw noPresence({ kind, name }, token.code);
+    const words = new Int32Array(rosterAt + entryLayout.words);
+    words[usedAt] = 1;
+    writeEntry(words, rosterAt, token);
+    return new Uint8Array(words.buffer);
   }
 
   /** Frees this thread's entry, with all that it holds; under the lock, if that is anything. */
@@ -209,7 +220,15 @@ export class Roster {
   }
 }
 
-function noPresence(seat: LockSeat, code: string): SharedMemoryError {
+function writeEntry(words: Int32Array, at: number, token: number): void {
+  words[at + entryLayout.pid] = process.pid;
+  new Float64Array(words.buffer, words.byteOffset + 4 * (at + entryLayout.started), 1)[0] =
+    performance.timeOrigin;
+  words[at + entryLayout.tokenHigh] = Math.floor(token / half) + 1;
+  Atomics.store(words, at + entryLayout.token, (token % half) + 1);
+}
+
+function noPresence(seat: Pick<LockSeat, 'kind' | 'name'>, code: string): SharedMemoryError {
   return new SharedMemoryError(
     code,
     `${called(seat.kind, seat.name)}: the system does not let this thread show that it is there (${code})`,

@@ -1,0 +1,172 @@
+import { movesOn, unlinkAtEnd } from '../core/attachment';
+import type { LockSeat } from '../core/lock-seat';
+import type { Contents } from '../core/object-seat';
+import { Roster, rosterBytes } from '../core/roster';
+import { ListState } from '../data/shared-list-state';
+import { listShape } from '../data/shared-list-layout';
+import { structureContents, type StructureShape } from '../data/structure-layout';
+import { hasCode } from '../errors';
+import { classOf, noteOf, parseNote, type ManagedKind } from './manager-kinds';
+
+/** How many threads may take part at a time. */
+const participants = 1024;
+
+/** Address space for the notes of what was made: enough for a hundred thousand and more. */
+const capacity = 1 << 24;
+
+const shape: StructureShape = {
+  wordsBytes: rosterBytes(participants),
+  ownWords: (capacity) => listShape.ownWords(capacity),
+};
+
+/** The manager's own word; its roster follows. */
+const endAt = 0;
+
+/** How far the end of a manager has come. */
+const enum End {
+  Not = 0,
+  /** Nothing is made any more, and what was made is being unlinked. */
+  Begun = 1,
+  /** All is unlinked but the manager itself. */
+  Done = 2,
+}
+
+/** What a new manager is made of: its creator takes part from the beginning. */
+export function managerContents(name: string): Contents {
+  return {
+    ...structureContents(shape, 0, capacity),
+    words: Roster.initialWords('manager', name),
+  };
+}
+
+/**
+ * What the manager's handles of one thread share: a list of notes of all that was made, and a roster of
+ * the threads that take part. Invariants, by number:
+ *
+ * - M1  What is made is noted before, and both is done under the lock. So what is noted may not be
+ *       there, but nothing is there that is not noted.
+ * - M2  A manager lives while it has not ended, and somebody on its roster does. Its creator is on the
+ *       roster when others first see it.
+ * - M3  The end has two steps, and goes from one to the next under the lock. Its name is removed last,
+ *       so that nobody makes a manager of that name while what is noted here is being unlinked, and
+ *       nothing is unlinked after.
+ */
+export class ManagerState extends ListState {
+  readonly #roster: Roster;
+  readonly #words: Int32Array;
+
+  constructor(seat: LockSeat) {
+    super(seat, shape);
+    this.#words = seat.words;
+    this.#roster = new Roster(seat);
+  }
+
+  /** This thread has just made it. */
+  begin(): void {
+    this.#roster.adopt();
+  }
+
+  /**
+   * This thread takes part.
+   *
+   * @throws SharedMemoryError `ENOENT` it is dead, or was shut down; `ERR_CAPACITY`
+   */
+  join(): void {
+    this.mutate(() => {
+      if (this.#end !== End.Not) throw this.error('ENOENT', 'was shut down');
+      if (!this.#isInUse()) {
+        throw this.error(
+          'ENOENT',
+          'is dead: all who took part in it have died; Manager.create() removes what they left',
+        );
+      }
+      this.#roster.join();
+    });
+  }
+
+  /**
+   * Does something that makes an object.
+   *
+   * @param make - is told whether the object was noted before.
+   * @throws SharedMemoryError `ERR_CLOSED` the manager was shut down.
+   */
+  make<T>(kind: ManagedKind, name: string, make: (isNoted: boolean) => T): T {
+    return this.mutate(() => {
+      if (this.#end !== End.Not) throw this.error('ERR_CLOSED', 'was shut down');
+      const note = noteOf(kind, name);
+      const isNoted = this.find(note, 0, false) >= 0;
+      if (!isNoted) this.append(note);
+      return make(isNoted);
+    });
+  }
+
+  /**
+   * Unlinks all that was made, and the manager.
+   *
+   * @param isAtEnd - whether this thread ends, and releases nothing any more.
+   */
+  shutDown(isAtEnd = false): void {
+    this.mutate(() => this.#shutDown(isAtEnd));
+  }
+
+  /**
+   * The same, if it does not live.
+   *
+   * @returns whether it was dead.
+   */
+  bury(): boolean {
+    return this.mutate(() => {
+      if (this.#end === End.Not && this.#isInUse()) return false;
+      this.#shutDown(false);
+      return true;
+    });
+  }
+
+  override close(): void {
+    this.#roster.leave();
+    super.close();
+  }
+
+  get #end(): End {
+    return endIn(this.#words[endAt] ?? 0);
+  }
+
+  /** Whether anybody takes part who lives. */
+  #isInUse(): boolean {
+    this.#roster.reap(() => true);
+    return !this.#roster.entries().next().done;
+  }
+
+  #shutDown(isAtEnd: boolean): void {
+    if (this.#end !== End.Done) {
+      this.#words[endAt] = End.Begun;
+      this.#unlinkAll(isAtEnd);
+      this.#words[endAt] = End.Done;
+    }
+    ignoringAbsent(() => this.seat.removeName());
+  }
+
+  #unlinkAll(isAtEnd: boolean): void {
+    for (const each of this.slice(0, Infinity)) {
+      const note = parseNote(each);
+      if (note === undefined) continue;
+      const { kind, name } = note;
+      try {
+        if (isAtEnd && movesOn(kind)) unlinkAtEnd(kind, name);
+        else classOf(kind).unlink(name);
+      } catch {
+        // It was never made, or somebody has unlinked it; or it may not be unlinked by us.
+      }
+    }
+  }
+}
+
+function ignoringAbsent(act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error;
+  }
+}
+
+const endIn: (word: number) => End = (word) => word;

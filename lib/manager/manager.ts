@@ -1,0 +1,341 @@
+import { Attachment, movesOn, type Request } from '../core/attachment';
+import type { NamedLock, NamedLockOptions } from '../core/named-lock';
+import { toAttach, toCreate, type CreateOptions, type OpenOptions } from '../core/named-object';
+import { mostRounds, type SharedMemory, type SharedMemoryOpenOptions } from '../core/shared-memory';
+import type { SharedArray, SharedArrayOptions } from '../data/shared-array';
+import type { SharedDict, SharedDictOptions } from '../data/shared-dict';
+import type { SharedNamespace, SharedNamespaceOptions } from '../data/shared-namespace';
+import type { SharedQueue, SharedQueueOptions } from '../data/shared-queue';
+import type { SharedList, SharedListOptions } from '../data/shared-list';
+import type { SharedValue, SharedValueOptions } from '../data/shared-value';
+import type { ElementType } from '../element-types';
+import { SharedMemoryError, hasCode, invalidType } from '../errors';
+import { freshName, systemName } from '../names';
+import { checkOptions } from '../options';
+import type { NamedBarrier, NamedBarrierOptions } from '../sync/barrier';
+import type { NamedCondition, NamedConditionOptions } from '../sync/condition';
+import type { NamedEvent, NamedEventOptions } from '../sync/event';
+import type { NamedRLock, NamedRLockOptions } from '../sync/rlock';
+import type { NamedRWLock, NamedRWLockOptions } from '../sync/rw-lock';
+import type { NamedSemaphore, NamedSemaphoreOptions } from '../sync/semaphore';
+import { forgetEnding, shutDownAtEnd } from './endings';
+import { classOf, type Managed, type ManagedKind } from './manager-kinds';
+import { ManagerState, managerContents } from './manager-state';
+
+/** What {@link Manager.create} takes. */
+export type ManagerCreateOptions = CreateOptions;
+
+/** A manager as plain data, to be sent to another process; see {@link Manager.toJSON}. */
+export interface ManagerHandle {
+  readonly shmkit: 'manager';
+  readonly name: string;
+}
+
+/** The environment variable by which a child finds its manager. */
+const variable = 'SHMKIT_MANAGER';
+
+/**
+ * A namespace of shared objects that have one lifetime: Python's `multiprocessing.Manager`, without a
+ * server.
+ *
+ * The process that creates a manager owns it: when that shuts it down or ends, all that anybody made
+ * in it loses its name. That is so when it exits, throws what nobody catches, or gets SIGINT or SIGTERM;
+ * an application that handles these signals itself keeps doing so. Whoever attaches takes part until
+ * it closes the manager or ends, and unlinks nothing by that.
+ *
+ * Nothing of a process runs when it is killed. If any other that takes part lives, the manager does.
+ * If none does, it is dead: {@link attach} says so, and {@link create} removes what was left and starts
+ * anew.
+ *
+ * An object's name for the system is the manager's, a dot, and its own: `app.cache` for
+ * `manager.dict('cache')` of a manager `app`. To ask for one makes it when it is absent, and gives a
+ * handle that is closed by itself. Without a name, a new one is made under a made-up name. Its options are
+ * those of its class's `open`, and count for a new one; where there is one, they can be left out.
+ *
+ * No method blocks, but for moments in which others make or unlink something.
+ */
+export class Manager implements Disposable {
+  readonly #attachment: Attachment;
+  readonly #state: ManagerState;
+  readonly #isCreator: boolean;
+
+  private constructor(request: Request, isCreator: boolean) {
+    systemName('manager', request.name);
+    const attachment = new Attachment(request);
+    this.#attachment = attachment;
+    this.#isCreator = isCreator;
+    const { seat } = attachment;
+    try {
+      this.#state = seat.state(() => new ManagerState(seat));
+      if (isCreator) this.#state.begin();
+      else this.#state.join();
+    } catch (error) {
+      attachment.close();
+      throw error;
+    }
+    attachment.belongTo(this);
+    if (isCreator) shutDownAtEnd(this);
+  }
+
+  /**
+   * Makes a new manager, which this process owns. What is left of one by that name that is dead is
+   * removed first.
+   *
+   * @throws SharedMemoryError `EEXIST` the name is that of a manager that lives; `ENOSPC`; `EINVAL`,
+   * `ENAMETOOLONG` it cannot be a name; `EACCES` what is left is another user's;
+   * `ERR_ZERO_COPY_UNAVAILABLE`.
+   */
+  static create(options: ManagerCreateOptions = {}): Manager {
+    checkOptions(options, ['name', 'mode']);
+    const { name = freshName() } = options;
+    systemName('manager', name);
+    for (let round = 0; ; round++) {
+      try {
+        const contents = managerContents(name);
+        return new Manager(toCreate('manager', { ...options, name }, contents), true);
+      } catch (error) {
+        if (!hasCode(error, 'EEXIST') || round === mostRounds) throw error;
+        if (!Manager.#bury(name)) throw error;
+      }
+    }
+  }
+
+  /**
+   * Takes part in a manager that exists.
+   *
+   * @throws SharedMemoryError `ENOENT` there is none, or it is dead, as the message says; `EACCES`;
+   * `ERR_CAPACITY` 1024 threads take part already; `ERR_CORRUPT`, `ERR_ABI_MISMATCH`,
+   * `ERR_ZERO_COPY_UNAVAILABLE`.
+   */
+  static attach(name: string): Manager {
+    return new Manager(toAttach('manager', name), false);
+  }
+
+  /**
+   * Takes part in a manager, or makes and owns it when there is none that lives. Of any number of
+   * processes that open one name at once, one makes it.
+   *
+   * @throws SharedMemoryError as {@link Manager.create} (but `EEXIST`) and {@link Manager.attach}.
+   */
+  static open(name: string, options: OpenOptions = {}): Manager {
+    checkOptions(options, ['mode']);
+    for (let round = 0; ; round++) {
+      try {
+        return Manager.attach(name);
+      } catch (error) {
+        if (!hasCode(error, 'ENOENT')) throw error;
+      }
+      try {
+        return Manager.create({ ...options, name });
+      } catch (error) {
+        if (!hasCode(error, 'EEXIST') || round === mostRounds) throw error;
+      }
+    }
+  }
+
+  /**
+   * Takes part in the manager that the environment names: see {@link env}.
+   *
+   * @param environment - default that of this process.
+   * @throws SharedMemoryError `ENOENT` it names none; and as {@link attach}.
+   */
+  static fromEnv(environment: Readonly<Record<string, string | undefined>> = process.env): Manager {
+    const name = environment[variable];
+    if (name !== undefined) return Manager.attach(name);
+    throw new SharedMemoryError(
+      'ENOENT',
+      `the environment has no ${variable}; start this process with what manager.env() gives`,
+    );
+  }
+
+  /**
+   * Shuts a manager down, whoever takes part and whether it lives or not.
+   *
+   * @throws SharedMemoryError `ENOENT` there is none; `EACCES`; `ERR_ABI_MISMATCH`.
+   */
+  static unlink(name: string): void {
+    withState(name, (state) => state.shutDown());
+  }
+
+  /** Removes what is left of a manager; false when it lives. */
+  static #bury(name: string): boolean {
+    try {
+      return withState(name, (state) => state.bury());
+    } catch (error) {
+      // Somebody else was faster.
+      if (hasCode(error, 'ENOENT')) return true;
+      throw error;
+    }
+  }
+
+  /** The name that others attach by. */
+  get name(): string {
+    return this.#attachment.name;
+  }
+
+  /** Whether this handle was closed. */
+  get closed(): boolean {
+    return this.#attachment.closed;
+  }
+
+  /** A segment; see {@link SharedMemory.open}. */
+  memory(name?: string, options?: SharedMemoryOpenOptions): SharedMemory {
+    return this.#make('memory', name, options);
+  }
+
+  /** A lock; see {@link NamedLock.open}. */
+  lock(name?: string, options?: NamedLockOptions): NamedLock {
+    return this.#make('lock', name, options);
+  }
+
+  /** A reentrant lock; see {@link NamedRLock.open}. */
+  rlock(name?: string, options?: NamedRLockOptions): NamedRLock {
+    return this.#make('rlock', name, options);
+  }
+
+  /** A semaphore; see {@link NamedSemaphore.open}. */
+  semaphore(name?: string, options?: NamedSemaphoreOptions): NamedSemaphore {
+    return this.#make('semaphore', name, options);
+  }
+
+  /** An event; see {@link NamedEvent.open}. */
+  event(name?: string, options?: NamedEventOptions): NamedEvent {
+    return this.#make('event', name, options);
+  }
+
+  /** A condition; see {@link NamedCondition.open}. */
+  condition(name?: string, options?: NamedConditionOptions): NamedCondition {
+    return this.#make('condition', name, options);
+  }
+
+  /** A barrier; see {@link NamedBarrier.open}. */
+  barrier(name?: string, options?: NamedBarrierOptions): NamedBarrier {
+    return this.#make('barrier', name, options);
+  }
+
+  /** A read-write lock; see {@link NamedRWLock.open}. */
+  rwlock(name?: string, options?: NamedRWLockOptions): NamedRWLock {
+    return this.#make('rwlock', name, options);
+  }
+
+  /** A number; see {@link SharedValue.open}. */
+  value<T extends ElementType>(name?: string, options?: SharedValueOptions<T>): SharedValue<T> {
+    return this.#make('value', name, options) as unknown as SharedValue<T>;
+  }
+
+  /** An array of numbers; see {@link SharedArray.open}. */
+  array<T extends ElementType>(name?: string, options?: SharedArrayOptions<T>): SharedArray<T> {
+    return this.#make('array', name, options) as unknown as SharedArray<T>;
+  }
+
+  /** A queue; see {@link SharedQueue.open}. */
+  queue<V = unknown>(name?: string, options?: SharedQueueOptions): SharedQueue<V> {
+    return this.#make('queue', name, options) as unknown as SharedQueue<V>;
+  }
+
+  /** A namespace; see {@link SharedNamespace.open}. */
+  namespace<T extends object = Record<string, unknown>>(
+    name?: string,
+    options?: SharedNamespaceOptions,
+  ): SharedNamespace<T> {
+    return this.#make('namespace', name, options) as unknown as SharedNamespace<T>;
+  }
+
+  /** A dict; see {@link SharedDict.open}. */
+  dict<V = unknown>(name?: string, options?: SharedDictOptions): SharedDict<V> {
+    return this.#make('dict', name, options) as unknown as SharedDict<V>;
+  }
+
+  /** A list; see {@link SharedList.open}. */
+  list<V = unknown>(name?: string, options?: SharedListOptions): SharedList<V> {
+    return this.#make('list', name, options) as unknown as SharedList<V>;
+  }
+
+  /**
+   * The environment variables by which a child takes part, by {@link fromEnv}:
+   * `fork(path, { env: { ...process.env, ...manager.env() } })`, `cluster.fork(manager.env())`.
+   */
+  env(): Record<string, string> {
+    return { [variable]: this.name };
+  }
+
+  /** A handle to send to another process, which gives it to {@link attach}. */
+  toJSON(): ManagerHandle {
+    return { shmkit: 'manager', name: this.name };
+  }
+
+  /**
+   * Unlinks all that was made in it, and the manager, and closes this handle. Whoever has something of
+   * it keeps that until they close it. Idempotent.
+   */
+  shutdown(): void {
+    if (this.closed) return;
+    this.#state.shutDown();
+    this.close();
+  }
+
+  /** @internal The same when this thread ends. */
+  shutDownAtEnd(): void {
+    if (this.closed) return;
+    this.#state.shutDown(true);
+    this.close();
+  }
+
+  /**
+   * Lets go of the manager: this handle takes part no more. Nothing is unlinked, now or when this process
+   * ends; whoever takes part besides keeps it alive. Idempotent.
+   */
+  close(): void {
+    forgetEnding(this);
+    this.#attachment.close();
+  }
+
+  /** For `using`: the creator's is {@link shutdown}, any other {@link close}. */
+  [Symbol.dispose](): void {
+    if (this.#isCreator) this.shutdown();
+    else this.close();
+  }
+
+  #make<K extends ManagedKind>(kind: K, given: unknown, options: unknown): Managed<K> {
+    this.#attachment.open();
+    if (given !== undefined && typeof given !== 'string')
+      throw invalidType('name', 'a string', given);
+    if (given === '') throw this.#attachment.error('EINVAL', 'cannot make what has an empty name');
+    const name = `${this.name}.${given ?? freshName()}`;
+    systemName(kind, name);
+    return this.#state.make(kind, name, (isNoted) =>
+      open(kind, name, options, isNoted),
+    ) as Managed<K>;
+  }
+}
+
+function open(kind: ManagedKind, name: string, options: unknown, isNoted: boolean): unknown {
+  const type = classOf(kind);
+  if (options === undefined && isNoted) {
+    try {
+      return type.attach(name);
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT')) throw error;
+    }
+  }
+  const opened = type.open(name, options as never);
+  if (!movesOn(kind)) return opened;
+  // A handle that was opened would make its lock anew when somebody has unlinked it.
+  try {
+    return type.attach(name);
+  } finally {
+    opened.close();
+  }
+}
+
+/** Has a look at a manager without taking part. */
+function withState<T>(name: string, act: (state: ManagerState) => T): T {
+  systemName('manager', name);
+  const attachment = new Attachment(toAttach('manager', name));
+  try {
+    const { seat } = attachment;
+    return act(seat.state(() => new ManagerState(seat)));
+  } finally {
+    attachment.close();
+  }
+}

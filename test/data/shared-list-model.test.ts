@@ -1,0 +1,155 @@
+// Random changes of a list, each compared with an array's.
+import fc from 'fast-check';
+import { SharedList } from 'shmkit';
+import { describe, it, expect } from 'vitest';
+import { temporary } from '../conformance/support';
+import { uniqueName } from '../support/names';
+
+interface Model {
+  array: unknown[];
+}
+type Real = readonly SharedList[];
+type Verb = (list: unknown[] | SharedList) => unknown;
+
+/** Something done to one of the handles, and to an array. */
+class Command implements fc.Command<Model, Real> {
+  readonly #what: string;
+  readonly #handle: number;
+  readonly #verb: Verb;
+
+  constructor(what: string, handle: number, verb: Verb) {
+    this.#what = what;
+    this.#handle = handle;
+    this.#verb = verb;
+  }
+
+  check(): boolean {
+    return true;
+  }
+
+  run({ array }: Model, handles: Real): void {
+    const list = handles[this.#handle % handles.length]!;
+    expect(this.#verb(list)).toStrictEqual(this.#verb(array));
+    const other = handles[(this.#handle + 1) % handles.length]!;
+    expect(other.toArray()).toStrictEqual(array);
+  }
+
+  toString(): string {
+    return this.#what;
+  }
+}
+
+const value = fc.oneof(
+  { weight: 4, arbitrary: fc.double() },
+  fc.string(),
+  fc.string({ unit: 'binary', maxLength: 40 }),
+  fc.constantFrom(null, undefined, true, false, -0),
+  fc.bigInt(),
+  fc.jsonValue({ maxDepth: 2 }),
+);
+const values = fc.oneof(
+  { weight: 20, arbitrary: fc.array(value, { maxLength: 6 }) },
+  fc.array(value, { minLength: 60, maxLength: 200, size: 'max' }),
+);
+const index = fc.integer({ min: -70, max: 70 });
+const handle = fc.nat(1);
+
+function command<T>(name: string, args: fc.Arbitrary<T>, verb: (args: T) => Verb) {
+  return fc
+    .tuple(handle, args)
+    .map(([of, some]) => new Command(`${name}(${fc.stringify(some)})`, of, verb(some)));
+}
+
+const isIn = (list: unknown[] | SharedList, i: number) => i < list.length && i >= -list.length;
+
+function set(list: unknown[] | SharedList, i: number, to: unknown): void {
+  if (!isIn(list, i)) return;
+  if (Array.isArray(list)) list[i < 0 ? i + list.length : i] = to;
+  else list.set(i, to);
+}
+
+const primitive = value.filter((one) => typeof one !== 'object' || one === null);
+
+const commands = [
+  command('push', values, (some) => (list) => list.push(...some)),
+  command('unshift', values, (some) => (list) => list.unshift(...some)),
+  command('pop', fc.constant([]), () => (list) => list.pop()),
+  command('shift', fc.constant([]), () => (list) => list.shift()),
+  command('at', index, (i) => (list) => list.at(i)),
+  command(
+    'set',
+    fc.tuple(index, value),
+    ([i, to]) =>
+      (list) =>
+        set(list, i, to),
+  ),
+  command(
+    'slice',
+    fc.tuple(index, index),
+    ([from, to]) =>
+      (list) =>
+        list.slice(from, to),
+  ),
+  command(
+    'splice',
+    fc.tuple(index, fc.integer({ min: -1, max: 90 }), values),
+    ([i, n, some]) =>
+      (list) =>
+        list.splice(i, n, ...some),
+  ),
+  command('splice to the end', index, (i) => (list) => list.splice(i)),
+  command(
+    'indexOf',
+    fc.tuple(primitive, index),
+    ([one, from]) =>
+      (list) =>
+        list.indexOf(one, from),
+  ),
+  command(
+    'lastIndexOf',
+    fc.tuple(primitive, index),
+    ([one, from]) =>
+      (list) =>
+        list.lastIndexOf(one, from),
+  ),
+  command(
+    'includes',
+    fc.tuple(primitive, index),
+    ([one, from]) =>
+      (list) =>
+        list.includes(one, from),
+  ),
+  command('search of what is there', index, (i) => (list) => {
+    const one = list.at(i);
+    if (typeof one === 'object') return [];
+    return [list.indexOf(one), list.lastIndexOf(one), list.includes(one)];
+  }),
+  command('entries', fc.constant([]), () => (list) => [...list.entries(), ...list.keys(), ...list]),
+  command('clear', fc.constant([]), () => (list) => {
+    if (Array.isArray(list)) list.length = 0;
+    else list.clear();
+  }),
+];
+
+describe('a list', () => {
+  it('is what an array is, whatever is done to it', () => {
+    fc.assert(
+      fc.property(
+        fc.commands(commands, { maxCommands: 60, size: 'max' }),
+        fc.nat(500),
+        (all, skipped) => {
+          using list = temporary(SharedList.create({ name: uniqueName('list') }));
+          using other = SharedList.attach(list.name);
+          for (let i = 0; i < skipped; i++) {
+            list.push(i);
+            list.shift();
+          }
+          fc.modelRun(() => ({ model: { array: [] }, real: [list, other] }), all);
+          list.clear();
+          expect(other.bytesUsed).toBe(0);
+        },
+      ),
+      { numRuns: 120 },
+    );
+  });
+});

@@ -1,0 +1,386 @@
+import { fork, spawn } from 'node:child_process';
+import cluster from 'node:cluster';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
+import { Manager, NamedLock, SharedDict, SharedList, SharedMemory, attach } from 'shmkit';
+import { setImmediate as turn } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import { fixturePath, start } from './support/children';
+import { expectCode } from './support/errors';
+import { uniqueName } from './support/names';
+
+/** What there is of a manager, by its system names. */
+function leftOf(name: string): string[] {
+  return readdirSync('/dev/shm')
+    .filter((each) => each.includes(name))
+    .sort();
+}
+
+/** The same, as it is when there is nothing to wait for but the end of a process. */
+const owned = (name: string) =>
+  [
+    `${name}.memory`,
+    `shmkit.dict.${name}.dict`,
+    `shmkit.list.${name}.list`,
+    `shmkit.lock.${name}.lock`,
+    `shmkit.manager.${name}`,
+    `shmkit.value.${name}.value`,
+  ].sort();
+
+// What a manager gives is closed when it was forgotten.
+afterEach(async () => {
+  for (let i = 0; i < 5; i++) {
+    globalThis.gc!();
+    await turn();
+  }
+});
+
+describe('a manager', () => {
+  it('makes every kind by name, and gives what is there', () => {
+    const name = uniqueName('app');
+    using manager = Manager.create({ name });
+    expect([manager.name, manager.closed]).toEqual([name, false]);
+    const made = {
+      memory: manager.memory('m', { size: 64 }),
+      lock: manager.lock('l'),
+      rlock: manager.rlock('l'),
+      semaphore: manager.semaphore('s', { value: 3 }),
+      event: manager.event('e'),
+      condition: manager.condition('c'),
+      barrier: manager.barrier('b', { parties: 2 }),
+      rwlock: manager.rwlock('rw'),
+      value: manager.value('v', { type: 'int64', value: 5n }),
+      array: manager.array('a', { type: 'uint8', length: 3 }),
+      dict: manager.dict<number>('d', { capacity: 1 << 20 }),
+      list: manager.list<string>('x'),
+      queue: manager.queue<number>('q', { maxSize: 3 }),
+      namespace: manager.namespace('n'),
+    };
+    expect(Object.values(made).map((each) => each.name)).toEqual(
+      ['m', 'l', 'l', 's', 'e', 'c', 'b', 'rw', 'v', 'a', 'd', 'x', 'q', 'n'].map(
+        (own) => `${name}.${own}`,
+      ),
+    );
+    expect(leftOf(name)).toHaveLength(15);
+    made.dict.set('one', 1);
+    made.list.push('first');
+    made.queue.putSync(5);
+    made.namespace.values.rate = 7;
+    expect(manager.queue('q').getSync()).toBe(5);
+    expect(manager.namespace<{ rate: number }>('n').values.rate).toBe(7);
+    // Without options, for what is there.
+    expect(manager.dict('d').get('one')).toBe(1);
+    expect([manager.value('v').value, manager.array('a').length]).toEqual([5n, 3]);
+    expect([manager.barrier('b').parties, manager.memory('m').size]).toEqual([2, 64]);
+    expect(SharedDict.attach(`${name}.d`).size).toBe(1);
+    expectCode(() => manager.value('v', { type: 'int8' }), 'ERR_WRONG_KIND', name);
+    const unnamed = [manager.list(), manager.list()];
+    expect(unnamed[0]!.name).not.toBe(unnamed[1]!.name);
+    expect(unnamed.every((each) => each.name.startsWith(`${name}.`))).toBe(true);
+    manager.shutdown();
+    manager.shutdown();
+    expect([manager.closed, leftOf(name)]).toEqual([true, []]);
+    // Whoever has something keeps it.
+    expect(made.list.at(0)).toBe('first');
+    expectCode(() => manager.dict('d'), 'ERR_CLOSED', name);
+  });
+
+  it('refuses bad input, and what was not made is no harm', () => {
+    using manager = Manager.create({ name: uniqueName('app') });
+    for (const name of [5, null, {}] as never[]) {
+      expectCode(() => manager.dict(name), 'ERR_INVALID_ARG_TYPE', 'name');
+    }
+    expectCode(() => manager.dict('a/b'), 'EINVAL', 'a/b');
+    expectCode(() => manager.dict(''), 'EINVAL');
+    expectCode(() => manager.dict('x'.repeat(250)), 'ENAMETOOLONG');
+    expectCode(() => manager.dict('d', { size: 5 } as never), 'ERR_INVALID_ARG_VALUE', 'size');
+    expectCode(() => manager.value('v'), 'ERR_INVALID_ARG_TYPE', 'options');
+    expectCode(() => manager.value('v', { type: 'int' } as never), 'ERR_OUT_OF_RANGE', 'type');
+    expect(manager.value('v', { type: 'int8' }).value).toBe(0);
+    expect(manager.dict('d').size).toBe(0);
+    expectCode(() => Manager.create({ name: 'a/b' }), 'EINVAL', 'a/b');
+    expectCode(() => Manager.create({ nam: 'x' } as never), 'ERR_INVALID_ARG_VALUE', 'nam');
+    expectCode(() => Manager.attach(uniqueName()), 'ENOENT');
+    expectCode(() => Manager.unlink(uniqueName()), 'ENOENT');
+    expectCode(() => Manager.fromEnv({}), 'ENOENT', 'SHMKIT_MANAGER');
+  });
+
+  it('has a name that is taken while it lives, and is attached to by that', () => {
+    const name = uniqueName('app');
+    using manager = Manager.create({ name });
+    manager.list('list').push(1);
+    expectCode(() => Manager.create({ name }), 'EEXIST', name);
+    for (const attached of [
+      Manager.attach(name),
+      Manager.open(name),
+      Manager.fromEnv(manager.env()),
+      attach(JSON.parse(JSON.stringify(manager)) as ReturnType<Manager['toJSON']>),
+    ]) {
+      using member = attached;
+      expect(member).toBeInstanceOf(Manager);
+      expect(member.list('list').toArray()).toEqual([1]);
+      expect(member.list('list')).toBeInstanceOf(SharedList);
+      member.event('by a member').set();
+    }
+    expect(leftOf(name)).toHaveLength(3);
+    const member = Manager.attach(name);
+    manager.dict('dict').set('itself', manager);
+    const found = member.dict('dict').get('itself') as Manager;
+    expect(found.name).toBe(name);
+    found.close();
+    member.shutdown();
+    expect(leftOf(name)).toEqual([]);
+    expectCode(() => manager.dict('dict'), 'ERR_CLOSED', 'shut down');
+    using again = Manager.open(name);
+    expect(again.list('list').length).toBe(0);
+    manager.shutdown();
+    expect(leftOf(name), 'what is another manager of that name has').toHaveLength(2);
+    Manager.unlink(name);
+    expect(leftOf(name)).toEqual([]);
+  });
+
+  it('unlinks what others have unlinked already, or hold', () => {
+    const name = uniqueName('app');
+    const manager = Manager.create({ name });
+    manager.dict('dict').unlink();
+    SharedMemory.create({ name: `${name}.memory`, size: 1 }).close();
+    const lock = manager.lock('lock');
+    const guard = lock.acquireSync();
+    manager.memory('memory', { size: 1 });
+    manager.shutdown();
+    guard.release();
+    expect(leftOf(name)).toEqual([]);
+    expectCode(() => lock.acquireSync(), 'ENOENT');
+    expectCode(() => NamedLock.attach(`${name}.lock`), 'ENOENT');
+  });
+
+  it('that is closed by its creator lives on with others, and dies with the last', () => {
+    const name = uniqueName('app');
+    const manager = Manager.create({ name });
+    manager.list('list').push(1);
+    const worker = Manager.attach(name);
+    manager.close();
+    expectCode(() => Manager.create({ name }), 'EEXIST', name);
+    expect(worker.list('list').length).toBe(1);
+    worker.close();
+    expect(leftOf(name)).toHaveLength(2);
+    expectCode(() => Manager.attach(name), 'ENOENT', 'is dead');
+    using again = Manager.create({ name });
+    expect(again.list('list').length).toBe(0);
+  });
+});
+
+describe('who takes part', () => {
+  interface Report {
+    name: string;
+    isList: boolean;
+    length: number;
+  }
+  type Start = (manager: Manager, dict: SharedDict) => Promise<Report>;
+  const member = fixturePath('manager-member');
+
+  const environment = (manager: Manager) => ({ ...process.env, ...manager.env() });
+
+  const ways: [string, Start][] = [
+    [
+      'fork, by the environment',
+      async (manager) => {
+        const child = fork(member, { env: environment(manager) });
+        const [[report]] = (await Promise.all([once(child, 'message'), once(child, 'exit')])) as [
+          [Report],
+          unknown,
+        ];
+        return report;
+      },
+    ],
+    [
+      'fork, by a message',
+      async (manager, dict) => {
+        const child = fork(member, ['listen']);
+        child.send({ manager: manager.toJSON(), dict: dict.toJSON() });
+        const [[report]] = (await Promise.all([once(child, 'message'), once(child, 'exit')])) as [
+          [Report],
+          unknown,
+        ];
+        return report;
+      },
+    ],
+    [
+      'spawn, by the environment',
+      async (manager) => {
+        const child = spawn(process.execPath, [member], { env: environment(manager) });
+        let said = '';
+        child.stdout.on('data', (text) => (said += String(text)));
+        await once(child, 'close');
+        return JSON.parse(said) as Report;
+      },
+    ],
+    [
+      'cluster',
+      async (manager) => {
+        cluster.setupPrimary({ exec: member });
+        const worker = cluster.fork(manager.env());
+        const [[report]] = (await Promise.all([once(worker, 'message'), once(worker, 'exit')])) as [
+          [Report],
+          unknown,
+        ];
+        return report;
+      },
+    ],
+    [
+      'a worker thread, by its data',
+      async (manager, dict) => {
+        const workerData = { manager: manager.toJSON(), dict: dict.toJSON() };
+        const worker = new Worker(member, { workerData });
+        const [[report]] = (await Promise.all([once(worker, 'message'), once(worker, 'exit')])) as [
+          [Report],
+          unknown,
+        ];
+        return report;
+      },
+    ],
+  ];
+
+  it.each(ways)('shares all of it, and takes nothing away by its end: %s', async (_, begin) => {
+    const name = uniqueName('app');
+    using manager = Manager.create({ name });
+    const dict = manager.dict('dict');
+    const list = manager.list('list');
+    const sum = manager.value('sum', { type: 'int32' });
+    dict.set('list', list);
+    const report = await begin(manager, dict);
+    expect(report).toEqual({ name, isList: true, length: 1 });
+    expect([list.at(0), sum.value]).toEqual(['from a member', 1]);
+    expect((dict.get('mine') as { name: string }).name).toBe(`${name}.made by a member`);
+    expect(leftOf(name)).toHaveLength(5);
+    expect(manager.event('made by a member').isSet).toBe(false);
+    manager.shutdown();
+    expect(leftOf(name)).toEqual([]);
+  });
+});
+
+describe('the owner', () => {
+  it.each<[string, string, NodeJS.Signals | string, number | NodeJS.Signals]>([
+    ['exits', 'stay', 'exit', 5],
+    ['has nothing left to do', 'stay', 'return', 0],
+    ['throws what nobody catches', 'stay', 'throw', 1],
+    ['rejects what nobody catches', 'stay', 'reject', 1],
+    ['gets SIGINT', 'stay', 'SIGINT', 'SIGINT'],
+    ['gets SIGTERM', 'stay', 'SIGTERM', 'SIGTERM'],
+    ['exits by its own handler of SIGINT', 'handles signals', 'SIGINT', 3],
+  ])('that %s leaves nothing', async (_, how, word, expected) => {
+    const name = uniqueName('app');
+    const owner = start('manager-owner', [name, how]);
+    expect(await owner.hear()).toBe('owns');
+    expect(leftOf(name)).toEqual(owned(name));
+    const member = Manager.attach(name);
+    const list = member.list('list');
+    if (word.startsWith('SIG')) owner.process.kill(word as NodeJS.Signals);
+    else owner.tell(word);
+    const { code, signal } = await owner.exit;
+    expect(signal ?? code).toBe(expected);
+    expect(leftOf(name)).toEqual([]);
+    expectCode(() => member.list('list'), 'ERR_CLOSED', 'shut down');
+    expect(list.toArray()).toEqual([1]);
+    member.close();
+  });
+
+  it('that handles a signal itself, and goes on, keeps its manager', async () => {
+    const name = uniqueName('app');
+    const owner = start('manager-owner', [name, 'handles signals']);
+    expect(await owner.hear()).toBe('owns');
+    owner.process.kill('SIGTERM');
+    expect(await owner.hear()).toBe('heard SIGTERM');
+    expect(leftOf(name)).toEqual(owned(name));
+    owner.tell('exit');
+    expect((await owner.exit).code).toBe(5);
+    expect(leftOf(name)).toEqual([]);
+  });
+
+  it('that has shut it down, or left it, ends by signals as any other', async () => {
+    for (const how of ['dispose', 'leave']) {
+      const name = uniqueName('app');
+      const owner = start('manager-owner', [name, how]);
+      expect(await owner.hear()).toBe('owns');
+      expect(await owner.kill('SIGTERM')).toEqual({ code: null, signal: 'SIGTERM' });
+      expect(leftOf(name)).toEqual(how === 'leave' ? owned(name) : []);
+      if (how === 'leave') Manager.unlink(name);
+      expect(leftOf(name)).toEqual([]);
+    }
+  });
+
+  it('adds no listener but while it owns one', () => {
+    const counts = () => ['exit', 'SIGINT', 'SIGTERM'].map((each) => process.listenerCount(each));
+    const before = counts();
+    const managers = [Manager.create(), Manager.create()];
+    expect(counts()).toEqual(before.map((count) => count + 1));
+    Manager.attach(managers[0]!.name).close();
+    for (const manager of managers) manager.shutdown();
+    expect(counts()).toEqual(before);
+  });
+});
+
+describe('who is killed', () => {
+  it('leaves a corpse, which attach() tells of and create() removes', async () => {
+    const name = uniqueName('app');
+    const owner = start('manager-owner', [name, 'stay']);
+    expect(await owner.hear()).toBe('owns');
+    await owner.kill();
+    expect(leftOf(name)).toEqual(owned(name));
+    expectCode(() => Manager.attach(name), 'ENOENT', name, 'is dead');
+    expectCode(() => Manager.attach(name), 'ENOENT', 'is dead');
+    using manager = Manager.create({ name });
+    expect(leftOf(name)).toEqual([`shmkit.manager.${name}`]);
+    expect(manager.dict('dict').size).toBe(0);
+    const guard = manager.lock('lock').tryAcquire();
+    expect(guard).toMatchObject({ abandoned: false });
+    guard!.release();
+  });
+
+  it('was the owner, and a member keeps it alive as long as it takes part', async () => {
+    const name = uniqueName('app');
+    const owner = start('manager-owner', [name, 'stay']);
+    expect(await owner.hear()).toBe('owns');
+    const member = start('manager-member', ['stay'], { env: { SHMKIT_MANAGER: name } });
+    expect(await member.hear()).toBe('takes part');
+    await owner.kill();
+    expectCode(() => Manager.create({ name }), 'EEXIST', name);
+    {
+      using other = Manager.attach(name);
+      expect(other.dict('dict').get('a')).toBe(1);
+      const guard = other.lock('lock').acquireSync();
+      expect(guard.abandoned).toBe(true);
+      guard.release();
+    }
+    await member.kill();
+    expectCode(() => Manager.attach(name), 'ENOENT', 'is dead');
+    Manager.create({ name }).shutdown();
+    expect(leftOf(name)).toEqual([]);
+  });
+
+  it('leaves what one of many that come at once removes, and makes anew', async () => {
+    for (let round = 0; round < 3; round++) {
+      const name = uniqueName('app');
+      if (round > 0) {
+        const owner = start('manager-owner', [name, 'stay']);
+        await owner.hear();
+        await owner.kill();
+      }
+      const racers = Array.from({ length: 6 }, () => start('manager-racer', [name]));
+      for (const racer of racers) expect(await racer.hear()).toBe('ready');
+      for (const racer of racers) racer.tell('go');
+      const all = await Promise.all(
+        racers.map((racer) => racer.hear<{ code: string; seen?: string[] }>()),
+      );
+      expect(all.map(({ code }) => code).sort()).toEqual([
+        ...Array.from({ length: 5 }, () => 'EEXIST'),
+        'fine',
+      ]);
+      expect(all.find(({ code }) => code === 'fine')?.seen).toEqual(['creator']);
+      for (const racer of racers) racer.tell('end');
+      for (const racer of racers) await racer.succeed();
+      expect(leftOf(name)).toEqual([]);
+    }
+  });
+});
