@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { SharedList } from 'shmkit';
 import { describe, it, expect } from 'vitest';
-import { temporary } from '../conformance/support';
+import { temporary } from '../support/temporaries';
 import { uniqueName } from '../support/names';
 
 interface Model {

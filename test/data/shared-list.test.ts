@@ -1,6 +1,6 @@
 import { SharedDict, SharedList, SharedValue, attach, type SharedListHandle } from 'shmkit';
 import { describe, expect, it } from 'vitest';
-import { temporary } from '../conformance/support';
+import { temporary } from '../support/temporaries';
 import { expectCode } from '../support/errors';
 import { uniqueName } from '../support/names';
 import { Peer, beings } from '../support/peers';
