@@ -52,6 +52,15 @@ const examples: Example[] = [
     expected: /^4 runners are ready\n(runner [1-4] started \d+\.\d\d ms after the gun\n){4}$/,
   },
   {
+    name: 'shared-cache',
+    expected: /^5 workers asked 50 times\n10 results were computed 10 times in all\n$/,
+  },
+  { name: 'log-count', expected: /^debug: 6000\ninfo: 8000\nwarn: 4000\nerror: 2000\n$/ },
+  {
+    name: 'rate-limit',
+    expected: /^1000 requests: 100 served, 900 refused\nrendered 1 time\n$/,
+  },
+  {
     name: 'python/main',
     expected: new RegExp(
       '^before: 0.000 … 500000.000 … 1000000.000\n' +
