@@ -8,12 +8,15 @@ export type Name =
   | 'CPython, with'
   | 'CPython, lock=False'
   | 'ems'
+  | 'lmdb'
+  | 'Map'
+  | 'msgpackr'
   | 'ordinary memory'
   | 'child.send'
   | 'empty module';
 
 /** What a contender is run by. */
-export type Tool = 'node' | 'cc' | 'python3' | 'ems';
+export type Tool = 'node' | 'cc' | 'python3' | 'ems' | 'lmdb';
 
 /** A program that does a row's work and prints the nanoseconds that one operation took. */
 export interface Contender {
@@ -56,4 +59,9 @@ export function python(row: string, count: number): Contender {
 /** An operation of the npm package ems, which gets a child of its own. */
 export function ems(operation: string, count: number): Contender {
   return { ...node('ems', packagesDirectory, operation, count), tool: 'ems' };
+}
+
+/** The npm package lmdb, which does what dict.ts has other stores do. */
+export function lmdb(way: string, type: string, keys: number, count: number): Contender {
+  return { ...node('dict', way, type, 'lmdb', keys, count, packagesDirectory), tool: 'lmdb' };
 }

@@ -291,6 +291,94 @@ def list_set(count, prefix):
         items.shm.unlink()
 
 
+def dict_get(count, _prefix):
+    with context.Manager() as manager:
+        entries = manager.dict({f"key {i}": i for i in range(ITEMS)})
+        start = now()
+        for i in range(count):
+            entries[f"key {i % ITEMS}"]
+        return (now() - start) / count
+
+
+def dict_set(count, _prefix):
+    with context.Manager() as manager:
+        entries = manager.dict({f"key {i}": i for i in range(ITEMS)})
+        start = now()
+        for i in range(count):
+            entries[f"key {i % ITEMS}"] = i
+        return (now() - start) / count
+
+
+def manager_list_get(count, _prefix):
+    with context.Manager() as manager:
+        items = manager.list(range(ITEMS))
+        start = now()
+        for i in range(count):
+            items[i % ITEMS]
+        return (now() - start) / count
+
+
+def manager_list_append(count, _prefix):
+    with context.Manager() as manager:
+        items = manager.list()
+        start = now()
+        for i in range(count):
+            items.append(i)
+        end = now()
+        expect("length", len(items), count)
+        return (end - start) / count
+
+
+def queue_one_way(size):
+    def measure(count, _prefix):
+        there, back = context.Queue(1000), context.Queue()
+        message = "x" * size if size < 1000 else bytes(size)
+        uncounted = count // 10 + 1
+
+        def consume():
+            for _ in range(uncounted):
+                there.get()
+            back.put("warm")
+            for _ in range(count):
+                there.get()
+            back.put("done")
+
+        child = context.Process(target=consume, daemon=True)
+        child.start()
+        for _ in range(uncounted):
+            there.put(message)
+        back.get()
+        start = now()
+        for _ in range(count):
+            there.put(message)
+        back.get()
+        end = now()
+        child.join()
+        return (end - start) / count
+
+    return measure
+
+
+def queue_trip(count, _prefix):
+    there, back = context.Queue(), context.Queue()
+    uncounted = count // 10 + 1
+
+    def answer():
+        for _ in range(uncounted + count):
+            back.put(there.get())
+
+    child = context.Process(target=answer, daemon=True)
+    child.start()
+    for i in range(uncounted + count):
+        if i == uncounted:
+            start = now()
+        there.put("x" * 8)
+        back.get()
+    end = now()
+    child.join()
+    return (end - start) / count
+
+
 def create(count, prefix):
     start = now()
     for _ in range(count):
@@ -335,6 +423,13 @@ ROWS = {
     "array-set-unlocked": array_set(False),
     "list-get": list_get,
     "list-set": list_set,
+    "dict-get": dict_get,
+    "dict-set": dict_set,
+    "manager-list-get": manager_list_get,
+    "manager-list-append": manager_list_append,
+    "queue-small": queue_one_way(64),
+    "queue-large": queue_one_way(1 << 20),
+    "queue-trip": queue_trip,
     "create": create,
     "attach": attach,
 }

@@ -30,7 +30,8 @@ export function findTools(): Tools {
     node: { command: process.execPath, version: process.version },
     cc: compileBaseline(),
     python3: findPython(),
-    ems: findEms(),
+    ems: findPackage('ems'),
+    lmdb: findPackage('lmdb'),
   };
 }
 
@@ -70,20 +71,21 @@ function findPython(): Found {
 }
 
 /**
- * It compiles itself when it is installed. So it is none of the package's own devDependencies, which
- * are to be installed where there is nothing to compile with, too.
+ * ems compiles itself when it is installed. So these are none of the package's own devDependencies,
+ * which are to be installed where there is nothing to compile with, too.
  */
-function findEms(): Found {
-  if (process.platform === 'win32') return { missing: 'ems is written for POSIX systems' };
+function findPackage(name: string): Found {
+  if (process.platform === 'win32') return { missing: `${name} is measured on POSIX systems` };
   try {
     const require = createRequire(path.join(packagesDirectory, 'package.json'));
-    require('ems');
-    const { version } = require('ems/package.json') as { version: string };
+    require(name);
+    const manifest = path.join(packagesDirectory, 'node_modules', name, 'package.json');
+    const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string };
     return { command: process.execPath, version };
   } catch (error) {
     const [line] = reason(error).split('\n', 1);
     return {
-      missing: `ems does not load (npm ci --prefix bench/packages installs it): ${line ?? ''}`,
+      missing: `${name} does not load (npm ci --prefix bench/packages installs it): ${line ?? ''}`,
     };
   }
 }

@@ -7,7 +7,11 @@ import {
   NamedRWLock,
   NamedSemaphore,
   SharedArray,
+  SharedDict,
+  SharedList,
   SharedMemory,
+  SharedNamespace,
+  SharedQueue,
   SharedValue,
   type Kind,
 } from 'shmkit';
@@ -24,6 +28,10 @@ const classes: Partial<Record<Kind, { unlink(name: string): void }>> = {
   rwlock: NamedRWLock,
   value: SharedValue,
   array: SharedArray,
+  dict: SharedDict,
+  list: SharedList,
+  queue: SharedQueue,
+  namespace: SharedNamespace,
 };
 
 /** Unlinks whatever contenders have left behind: those that were killed, or failed. */

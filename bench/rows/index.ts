@@ -6,6 +6,7 @@ import { lockRows } from './locks';
 import { roundTripRows } from './round-trips';
 import type { Row } from './row';
 import { segmentRows } from './segments';
+import { structureRows } from './structures';
 import { valueRows } from './values';
 import { waitingRows } from './waiting';
 
@@ -15,6 +16,7 @@ export const rows: readonly Row[] = [
   ...waitingRows,
   ...valueRows,
   ...listRows,
+  ...structureRows,
   ...segmentRows,
   ...fillingRows,
   ...roundTripRows,
