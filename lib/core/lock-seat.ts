@@ -82,6 +82,8 @@ export class LockSeat extends ObjectSeat {
   holder: LockGuard | null = null;
   readonly #queue = new Set<LockWaiter>();
   #handles = 1;
+  /** Between {@link enter} and {@link exit}. */
+  #isInside = false;
   #agentAsked = false;
   #agentHolds = false;
   #handovers = 0;
@@ -158,13 +160,14 @@ export class LockSeat extends ObjectSeat {
   enter(): boolean {
     control[0] = this.index;
     const outcome = nativeLock();
-    if (outcome === undefined) return false;
-    if (outcome === Acquired.Abandoned) return true;
+    this.#isInside = outcome === undefined || outcome === Acquired.Abandoned;
+    if (this.#isInside) return outcome !== undefined;
     if (outcome === Acquired.TooManyHeld) throw this.#fail('ERR_CAPACITY', tooManyHeld);
     throw this.#fail('ERR_CORRUPT', overwritten);
   }
 
   exit(): void {
+    this.#isInside = false;
     control[0] = this.index;
     nativeUnlock();
   }
@@ -289,7 +292,7 @@ export class LockSeat extends ObjectSeat {
     const isOther = only !== undefined && only !== this.id;
     const failure = isOther
       ? nameMovedOn
-      : native.objectRemoveName(this.index, this.holder !== null);
+      : native.objectRemoveName(this.index, this.#isInside || this.holder !== null);
     if (failure) throw explain(failure, this.kind, this.name);
   }
 
