@@ -27,13 +27,4 @@ export function ordinaryArena(bytes: number, mostPages = Infinity) {
   return { memory, log, arena, words, grown, arenaAt, logAt, least: arenaAt };
 }
 
-/** Numbers by xorshift: the same for the same seed. */
-export function randomNumbers(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
-}
+export { randomNumbers } from '../fixtures/random';
