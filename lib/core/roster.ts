@@ -4,6 +4,7 @@ import { isFailure } from '../failures';
 import { called } from '../names';
 import { aligned, type ObjectKind } from './layout';
 import type { LockSeat } from './lock-seat';
+import { loadAfterAtomic } from './ordered';
 
 /** How many threads an object has room for, unless its creator says otherwise. */
 export const defaultParticipants = 192;
@@ -33,13 +34,6 @@ export const entryLayout = {
 
 /** How many entries have ever been used, in the words before the roster. */
 const usedAt = 15;
-
-/**
- * A load that is not made before an earlier atomic operation. Processors of this architecture keep
- * that order by themselves, and engines do not move loads across a call of `Atomics`.
- */
-const load: (words: Int32Array, index: number) => number =
-  process.arch === 'x64' ? (words, index) => words[index] ?? 0 : Atomics.load;
 
 /** A token has 52 bits. */
 const half = 2 ** 26;
@@ -160,9 +154,9 @@ export class Roster {
   held(): number {
     const { words } = this;
     let sum = 0;
-    const used = Math.min(Math.max(load(words, usedAt), 0), this.#capacity);
+    const used = Math.min(Math.max(loadAfterAtomic(words, usedAt), 0), this.#capacity);
     for (let i = 0, at = rosterAt; i < used; i++, at += entryLayout.words) {
-      if (words[at] !== 0) sum += load(words, at + entryLayout.held);
+      if (words[at] !== 0) sum += loadAfterAtomic(words, at + entryLayout.held);
     }
     return sum;
   }

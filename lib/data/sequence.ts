@@ -1,4 +1,4 @@
-import { loadFirst, loadLast, storeFirst, storeLast } from './sequences';
+import { loadFirst, loadLast, storeFirst, storeLast } from '../core/ordered';
 
 /**
  * A word that is odd while something is changed that readers may find, so that they need no lock:

@@ -1,11 +1,12 @@
 import { native } from '../binding';
 import type { LockSeat } from '../core/lock-seat';
+import { loadFirst, loadLast } from '../core/ordered';
 import { Word } from '../core/word';
 import { isFailure } from '../failures';
 import { invalidType } from '../errors';
 import { Encoder, Tag, finish, read, readApart } from './codec';
 import { CorruptError } from './corrupt-error';
-import { Sequences, loadFirst, loadLast } from './sequences';
+import { Sequences } from './sequences';
 import {
   chunkBuckets,
   chunkShift,
