@@ -28,6 +28,9 @@ export const enum Tag {
   Bytes = 11,
 }
 
+/** The tag in the lowest 4 bits of a word; any number reads as one, if as none that there is. */
+export const tagIn: (word: number) => Tag = (word) => word & 15;
+
 /** Strings up to so many characters are read, and written, in a loop, faster than by a call. */
 const fewToRead = 12;
 const fewToWrite = 64;
@@ -305,7 +308,8 @@ function readLatin1({ bytes, buffer }: Views, at: number, size: number): string 
   return text;
 }
 
-function isLatin1(text: string): boolean {
+/** Whether one byte a character is enough. */
+export function isLatin1(text: string): boolean {
   for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0xff) return false;
   return true;
 }

@@ -1,4 +1,4 @@
-import { read, type Encoder, type Tag } from './codec';
+import { read, tagIn, type Encoder } from './codec';
 import { CorruptError } from './corrupt-error';
 import type { GrowingMemory } from './growing-memory';
 import type { UndoLog } from './undo-log';
@@ -32,7 +32,6 @@ const recordUnits = 2;
  * A record's last word: how its value is stored, in 4 bits; whether it was offered before; and who
  * has it, as the place of an entry of the roster, or nobody.
  */
-const tagMask = 15;
 const offeredBefore = 16;
 const ownerShift = 5;
 /** Where no entry can be. */
@@ -163,7 +162,7 @@ export class Ring {
       moves: this.#get(word.moves),
       number: ints[2 * at + record.number] ?? 0,
       isOfferedAgain: (state & offeredBefore) !== 0,
-      read: read(this.#memory, tagOf(state), 8 * (at + recordUnits), size),
+      read: read(this.#memory, tagIn(state), 8 * (at + recordUnits), size),
     };
     if (owner !== undefined) {
       this.#log.write(2 * at + record.state, withOwner(state, owner));
@@ -392,8 +391,6 @@ interface Walk {
   units: number;
   wrapped: boolean;
 }
-
-const tagOf: (state: number) => Tag = (state) => state & tagMask;
 
 function unitsOf(size: number): number {
   return recordUnits + Math.ceil(size / 8);

@@ -4,7 +4,7 @@ import { loadFirst, loadLast } from '../core/ordered';
 import { Word } from '../core/word';
 import { isFailure } from '../failures';
 import { invalidType } from '../errors';
-import { Encoder, Tag, finish, read, readApart } from './codec';
+import { Encoder, Tag, finish, isLatin1, read, readApart, tagIn } from './codec';
 import { CorruptError } from './corrupt-error';
 import { Sequences } from './sequences';
 import {
@@ -917,9 +917,6 @@ const plainNumber: number = Tag.Number;
 /** The value of an entry is none: its bytes were changed, or overwritten. */
 const nonsenseValue = Symbol('nonsense');
 
-/** Any number reads as a tag, if as none. */
-const tagIn: (what: number) => Tag = (what) => what & meta.tag;
-
 /** A value that its tag says all of. */
 const isWord = (tag: Tag): boolean => tag >= Tag.Undefined && tag <= Tag.True;
 
@@ -934,9 +931,4 @@ function expiryOf(ttl: number): number {
 
 function isToken(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0 && value < 2 ** 52;
-}
-
-function isLatin1(text: string): boolean {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0xff) return false;
-  return true;
 }

@@ -1,6 +1,6 @@
 import type { LockSeat } from '../core/lock-seat';
 import { invalidType, outOfRange } from '../errors';
-import { Encoder, Tag, finish, read } from './codec';
+import { Encoder, Tag, finish, read, tagIn } from './codec';
 import { CorruptError } from './corrupt-error';
 import { ListRing } from './list-ring';
 import { Sequence } from './sequence';
@@ -658,5 +658,4 @@ function rangeOf(length: number): string {
   return `an integer from ${-length} to ${length - 1}`;
 }
 
-const tagIn: (what: number) => Tag = (what) => what & 15;
 const turningIn: (word: number) => Turning = (word) => word;
