@@ -7,8 +7,9 @@ import { kindNumbers, layout } from '../../lib/core/layout';
 import { start } from '../support/children';
 import { expectCode, expectRejection } from '../support/errors';
 import { uniqueName } from '../support/names';
+import { onLinux } from '../support/system';
 
-describe.runIf(process.platform === 'linux')('a lock whose file was written by others', () => {
+describe.runIf(onLinux)('a lock whose file was written by others', () => {
   let name: string;
   let path: string;
 

@@ -6,8 +6,8 @@ import { chmodSync, mkdirSync, rmdirSync, symlinkSync, unlinkSync, writeFileSync
 import { fixturePath, start } from '../support/children';
 import { expectCode, expectRejection } from '../support/errors';
 import { uniqueName } from '../support/names';
+import { onLinux } from '../support/system';
 
-const onLinux = process.platform === 'linux';
 const nobody = 65534;
 
 /** It takes a second user who may run node and read the fixtures. */

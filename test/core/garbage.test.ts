@@ -6,6 +6,7 @@ import { NamedLock, SharedMemory } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 import { start } from '../support/children';
 import { uniqueName } from '../support/names';
+import { onLinux } from '../support/system';
 
 function mappings(name: string): number {
   return readFileSync('/proc/self/maps', 'utf8')
@@ -21,7 +22,7 @@ async function collectedUntil(condition: () => boolean): Promise<void> {
   }
 }
 
-describe.runIf(process.platform === 'linux')('garbage collection', () => {
+describe.runIf(onLinux)('garbage collection', () => {
   it('unmaps a segment that nobody closed', async () => {
     const name = uniqueName();
     (() => {

@@ -30,8 +30,7 @@ import { temporary } from '../support/temporaries';
 import { start } from '../support/children';
 import { expectCode, expectRejection } from '../support/errors';
 import { uniqueName } from '../support/names';
-
-const onLinux = process.platform === 'linux';
+import { nameLimitBytes, onLinux } from '../support/system';
 
 interface Shared extends Disposable {
   readonly name: string;
@@ -335,6 +334,7 @@ describe.each(byClass)('%s', (_, { kind: own, class: Class, needs, options, ...h
   it('closes once and for all', async () => {
     const made = Class.create({ ...needs });
     const { name } = made;
+    const kept = Class.attach(name);
     made.close();
     made.close();
     expect(made.closed).toBe(true);
@@ -342,10 +342,10 @@ describe.each(byClass)('%s', (_, { kind: own, class: Class, needs, options, ...h
       await expectRejection(new Promise((resolve) => resolve(use(made))), 'ERR_CLOSED', name);
     }
     expect([made.name, made.toJSON().name], 'what it was').toEqual([name, name]);
-    Class.attach(name).close();
     made.unlink();
     expectCode(() => made.unlink(), 'ENOENT', name);
     expectCode(() => Class.attach(name), 'ENOENT', name);
+    kept.close();
   });
 
   it('closes at the end of a `using` block', () => {
@@ -378,10 +378,11 @@ describe.each(byClass)('%s', (_, { kind: own, class: Class, needs, options, ...h
       expectCode(() => Class.open(name, needs), 'EINVAL');
       expectCode(() => Class.unlink(name), 'EINVAL');
     }
-    const long = 'x'.repeat(255 - 'shmkit..'.length - own.length);
+    const long = 'x'.repeat(nameLimitBytes - 'shmkit..'.length - own.length);
     expectCode(create({ name: `${long}x` }), 'ENAMETOOLONG');
-    create({ name: long })().close();
+    const longest = create({ name: long })();
     Class.unlink(long);
+    longest.close();
     for (const name of [1, null, {}] as never[]) {
       expectCode(create({ name }), 'ERR_INVALID_ARG_TYPE', 'name');
       expectCode(() => Class.attach(name), 'ERR_INVALID_ARG_TYPE', 'name');

@@ -16,6 +16,7 @@ import { start } from '../support/children';
 import { expectCode, expectRejection } from '../support/errors';
 import { uniqueName } from '../support/names';
 import { Peer, beings, ends } from '../support/peers';
+import { onLinux } from '../support/system';
 
 describe('an object with room for one thread', () => {
   it.each(ends)('has room for another when it was %s', async (end) => {
@@ -163,7 +164,7 @@ describe('a process with 5,000 semaphores and as many events', () => {
   });
 });
 
-describe.runIf(process.platform === 'linux')('words that somebody spoils', () => {
+describe.runIf(onLinux)('words that somebody spoils', () => {
   const makers = {
     semaphore: () => NamedSemaphore.create({ value: 2, participants: 8 }),
     event: () => NamedEvent.create(),
@@ -235,7 +236,7 @@ describe.runIf(process.platform === 'linux')('words that somebody spoils', () =>
   );
 });
 
-describe.runIf(process.platform === 'linux')('being present', () => {
+describe.runIf(onLinux)('being present', () => {
   it('takes one descriptor a thread, however many objects it takes part in', () => {
     const before = readdirSync('/proc/self/fd').length;
     const all = Array.from({ length: 50 }, () => NamedSemaphore.create());

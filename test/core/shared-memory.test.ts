@@ -7,8 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { fixturePath, start, type Way } from '../support/children';
 import { expectCode } from '../support/errors';
 import { uniqueName } from '../support/names';
-
-const onLinux = process.platform === 'linux';
+import { onLinux } from '../support/system';
 
 function create(options: Partial<Parameters<typeof SharedMemory.create>[0]> = {}): SharedMemory {
   return SharedMemory.create({ name: uniqueName(), size: 4096, ...options });

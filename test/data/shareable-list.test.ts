@@ -10,8 +10,7 @@ import {
 import { describe, expect, it } from 'vitest';
 import { expectCode } from '../support/errors';
 import { uniqueName } from '../support/names';
-
-const onLinux = process.platform === 'linux';
+import { onLinux } from '../support/system';
 
 /** The list is unlinked and closed when the block is left. */
 function temporary(

@@ -10,6 +10,7 @@ import { allTypes, bigTypes, bytesOf, integers, limitsOf, valueOf } from '../sup
 import { expectCode, expectRejection } from '../support/errors';
 import { uniqueName } from '../support/names';
 import { Peer } from '../support/peers';
+import { onLinux } from '../support/system';
 
 type Elements = TypedArrays[ElementType];
 
@@ -415,7 +416,7 @@ describe('an array', () => {
   });
 });
 
-describe.runIf(process.platform === 'linux')('the memory of an array', () => {
+describe.runIf(onLinux)('the memory of an array', () => {
   function mappings(name: string): number {
     return readFileSync('/proc/self/maps', 'latin1')
       .split('\n')

@@ -4,10 +4,11 @@ import { SharedDict } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 import { uniqueName } from '../support/names';
 import { vandalize } from '../support/vandal';
+import { onLinux } from '../support/system';
 
 const known = ['ERR_CORRUPT', 'ERR_CAPACITY', 'ERR_INVALID_ARG_TYPE'];
 
-describe.runIf(process.platform === 'linux')('a dict whose bytes are overwritten', () => {
+describe.runIf(onLinux)('a dict whose bytes are overwritten', () => {
   it.each([
     ['anywhere', 0, 100_000],
     ['in its own words, table and log', 0, 20_000],

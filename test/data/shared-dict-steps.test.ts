@@ -6,6 +6,7 @@ import { atEachStore, watched } from '../support/stores';
 import { SharedDict } from 'shmkit';
 import { Image } from '../support/images';
 import { uniqueName } from '../support/names';
+import { onLinux } from '../support/system';
 
 type Dict = SharedDict;
 
@@ -109,7 +110,7 @@ function sameAsOneOf(state: State, before: State, now: State): boolean {
   return text(state) === text(before) || text(state) === text(now);
 }
 
-describe.runIf(process.platform === 'linux')('who is killed before any store of', () => {
+describe.runIf(onLinux)('who is killed before any store of', () => {
   let steps = 0;
 
   for (const many of [false, true]) {

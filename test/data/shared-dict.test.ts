@@ -15,6 +15,7 @@ import { describe, expect, it } from 'vitest';
 import { fixturePath, start, type Child } from '../support/children';
 import { expectCode, expectRejection } from '../support/errors';
 import { uniqueName } from '../support/names';
+import { onLinux } from '../support/system';
 
 function temporary<V = unknown>(options: SharedDictOptions = {}): SharedDict<V> {
   const dict = SharedDict.create<V>({ name: uniqueName('dict'), ...options });
@@ -468,18 +469,15 @@ describe('as a shared object', () => {
     expect([dict.get('k'), dict.size, dict.bytesUsed]).toEqual([1, 1, used]);
   });
 
-  it.runIf(process.platform === 'linux')(
-    'takes memory as it grows, by a descriptor of its own',
-    () => {
-      const descriptors = () => readdirSync('/proc/self/fd').length;
-      const before = descriptors();
-      using dict = temporary();
-      using other = SharedDict.attach(dict.name);
-      expect(descriptors()).toBe(before + 1);
-      for (let i = 0; i < 2000; i++) dict.set(`${i}`, 'x'.repeat(1000));
-      expect(other.get('1999')).toBe('x'.repeat(1000));
-    },
-  );
+  it.runIf(onLinux)('takes memory as it grows, by a descriptor of its own', () => {
+    const descriptors = () => readdirSync('/proc/self/fd').length;
+    const before = descriptors();
+    using dict = temporary();
+    using other = SharedDict.attach(dict.name);
+    expect(descriptors()).toBe(before + 1);
+    for (let i = 0; i < 2000; i++) dict.set(`${i}`, 'x'.repeat(1000));
+    expect(other.get('1999')).toBe('x'.repeat(1000));
+  });
 });
 
 describe('among processes', () => {

@@ -4,10 +4,11 @@ import { SharedList } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 import { uniqueName } from '../support/names';
 import { vandalize } from '../support/vandal';
+import { onLinux } from '../support/system';
 
 const known = ['ERR_CORRUPT', 'ERR_CAPACITY', 'ERR_INVALID_ARG_TYPE', 'ERR_OUT_OF_RANGE'];
 
-describe.runIf(process.platform === 'linux')('a list whose bytes are overwritten', () => {
+describe.runIf(onLinux)('a list whose bytes are overwritten', () => {
   it.each([
     ['anywhere', 0, 120_000],
     ['in its own words and log', 8, 10_500],

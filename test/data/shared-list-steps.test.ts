@@ -6,6 +6,7 @@ import { SharedList } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 import { Image } from '../support/images';
 import { uniqueName } from '../support/names';
+import { onLinux } from '../support/system';
 
 type List = SharedList;
 
@@ -118,7 +119,7 @@ function corpse(): { name: string } & Disposable {
   return Object.assign(list, { [Symbol.dispose]: () => list.unlink() });
 }
 
-describe.runIf(process.platform === 'linux')('who is killed before any store of', () => {
+describe.runIf(onLinux)('who is killed before any store of', () => {
   describe.each([
     ['a short list', few, 0],
     ['a list that begins behind its middle', few, 445],

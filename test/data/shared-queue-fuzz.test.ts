@@ -4,6 +4,7 @@ import { SharedQueue } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 import { uniqueName } from '../support/names';
 import { vandalize } from '../support/vandal';
+import { onLinux } from '../support/system';
 
 const known = [
   'ERR_CORRUPT',
@@ -17,7 +18,7 @@ const known = [
   'ERR_INVALID_ARG_VALUE',
 ];
 
-describe.runIf(process.platform === 'linux')('a queue whose bytes are overwritten', () => {
+describe.runIf(onLinux)('a queue whose bytes are overwritten', () => {
   it.each([
     ['anywhere', 0, 40_000],
     ['in its own words', 1800, 2100],

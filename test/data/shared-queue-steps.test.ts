@@ -6,6 +6,7 @@ import { atEachStore, watched } from '../support/stores';
 import { SharedQueue } from 'shmkit';
 import { Image } from '../support/images';
 import { uniqueName } from '../support/names';
+import { onLinux } from '../support/system';
 
 type Queue = SharedQueue;
 
@@ -171,7 +172,7 @@ function run({ before, change }: Case): Buffer[] {
   return images;
 }
 
-describe.runIf(process.platform === 'linux')('who is killed before any store of', () => {
+describe.runIf(onLinux)('who is killed before any store of', () => {
   let steps = 0;
 
   it.each(cases)('$what leaves all of it or nothing', (one) => {

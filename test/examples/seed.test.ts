@@ -6,12 +6,12 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { onLinux } from '../support/system';
 
 const commands = {
   'ts-node': [path.resolve('node_modules', '.bin', 'ts-node')],
   'node -r ts-node/register': [process.execPath, '-r', 'ts-node/register'],
 };
-const onLinux = process.platform === 'linux';
 const hasNumpy = spawnSync('python3', ['-c', 'import numpy']).status === 0;
 
 interface Run {

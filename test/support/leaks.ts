@@ -3,8 +3,7 @@ import { readdirSync, readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect } from 'vitest';
 import { endChildren } from './children';
-
-const onLinux = process.platform === 'linux';
+import { onLinux } from './system';
 
 let objects: string[];
 let descriptors: Map<string, number>;

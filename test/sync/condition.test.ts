@@ -5,6 +5,7 @@ import { temporary, timed, until } from '../support/temporaries';
 import { start } from '../support/children';
 import { expectCode, expectRejection } from '../support/errors';
 import { Peer, beings, forms, goOn, inForm, stop, type Being, type Form } from '../support/peers';
+import { canStop } from '../support/system';
 
 /** A peer that waits. It has released the lock: it is waiting, whatever comes. */
 async function waiter(
@@ -264,7 +265,7 @@ describe('waitFor', () => {
 });
 
 describe('a process that was notified and killed before it went on', () => {
-  it.each(forms)('has its notification passed on to another: %s', async (form) => {
+  it.runIf(canStop).each(forms)('has its notification passed on to another: %s', async (form) => {
     // Whichever of the two the notification is for, in one of the rounds it is for the one killed.
     for (const victim of [0, 1]) {
       using condition = temporary(NamedCondition.create());
@@ -280,7 +281,7 @@ describe('a process that was notified and killed before it went on', () => {
     }
   });
 
-  it('has it passed on to a task of another thread', async () => {
+  it.runIf(canStop)('has it passed on to a task of another thread', async () => {
     using condition = temporary(NamedCondition.create());
     const { peer } = await waiter(condition, 'sync');
     const tasks = [task(condition), task(condition)];
@@ -306,7 +307,7 @@ describe('a process that was notified and killed before it went on', () => {
     }
   });
 
-  it('leaves nothing behind when nobody else waits', async () => {
+  it.runIf(canStop)('leaves nothing behind when nobody else waits', async () => {
     using condition = temporary(NamedCondition.create());
     const { peer } = await waiter(condition);
     await stop(peer);
@@ -330,17 +331,20 @@ describe('a process', () => {
     await own;
   });
 
-  it.each(forms)('that is stopped keeps the notification it got: %s', async (form) => {
-    using condition = temporary(NamedCondition.create());
-    const { peer, outcome } = await waiter(condition, form);
-    await stop(peer);
-    expect(await condition.lock.runExclusive(() => condition.notify())).toBe(1);
-    await condition.lock.acquire();
-    await expectRejection(condition.wait({ timeout: 300 }), 'ERR_TIMEOUT');
-    condition.lock.release();
-    goOn(peer);
-    expect(await outcome).toBe('fine');
-  });
+  it.runIf(canStop).each(forms)(
+    'that is stopped keeps the notification it got: %s',
+    async (form) => {
+      using condition = temporary(NamedCondition.create());
+      const { peer, outcome } = await waiter(condition, form);
+      await stop(peer);
+      expect(await condition.lock.runExclusive(() => condition.notify())).toBe(1);
+      await condition.lock.acquire();
+      await expectRejection(condition.wait({ timeout: 300 }), 'ERR_TIMEOUT');
+      condition.lock.release();
+      goOn(peer);
+      expect(await outcome).toBe('fine');
+    },
+  );
 
   it('that closes the condition waits no more', async () => {
     using condition = temporary(NamedCondition.create());

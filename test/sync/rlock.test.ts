@@ -4,6 +4,7 @@ import { temporary } from '../support/temporaries';
 import { expectCode, expectRejection } from '../support/errors';
 import { uniqueName } from '../support/names';
 import { Peer, beings, ends, forms, goOn, inForm, stop } from '../support/peers';
+import { canStop } from '../support/system';
 
 describe('the thread that holds it', () => {
   it('acquires it again in every way, and releases as often', async () => {
@@ -192,7 +193,7 @@ describe('a process', () => {
     lock.release();
   });
 
-  it('that is stopped keeps the lock', async () => {
+  it.runIf(canStop)('that is stopped keeps the lock', async () => {
     using lock = temporary(NamedRLock.create());
     const peer = await Peer.start(lock);
     await peer.call('acquireSync');

@@ -6,6 +6,7 @@ import { expectCode, expectRejection } from '../support/errors';
 import { uniqueName } from '../support/names';
 import { setWord } from '../support/words';
 import { Peer, beings, ends, forms, goOn, inForm, stop } from '../support/peers';
+import { canStop, onLinux } from '../support/system';
 
 /** Whether a promise has settled by now. */
 async function isPending(promise: Promise<unknown>): Promise<boolean> {
@@ -227,23 +228,26 @@ describe('whoever asks first', () => {
     }
   });
 
-  it('but is stopped when its turn comes, holds up readers for a while only', async () => {
-    using lock = temporary(NamedRWLock.create());
-    const own = lock.acquireReadSync();
-    const writer = await Peer.start(lock);
-    const { outcome } = await writer.begin('acquireWrite');
-    await stop(writer);
-    const reader = await Peer.start(lock);
-    const read = (await reader.begin('acquireRead')).outcome;
-    own.release();
-    expect(await read).toEqual({ held: true, mode: 'read' });
-    goOn(writer);
-    await reader.call('guard.release');
-    expect(await outcome).toEqual({ held: true, mode: 'write' });
-  });
+  it.runIf(canStop)(
+    'but is stopped when its turn comes, holds up readers for a while only',
+    async () => {
+      using lock = temporary(NamedRWLock.create());
+      const own = lock.acquireReadSync();
+      const writer = await Peer.start(lock);
+      const { outcome } = await writer.begin('acquireWrite');
+      await stop(writer);
+      const reader = await Peer.start(lock);
+      const read = (await reader.begin('acquireRead')).outcome;
+      own.release();
+      expect(await read).toEqual({ held: true, mode: 'read' });
+      goOn(writer);
+      await reader.call('guard.release');
+      expect(await outcome).toEqual({ held: true, mode: 'write' });
+    },
+  );
 });
 
-describe.runIf(process.platform === 'linux')('a lock that was waited for 2^31 times', () => {
+describe.runIf(onLinux)('a lock that was waited for 2^31 times', () => {
   it.each([0x7fff_fffe, -2])('is given in order still: %i', async (lastTicket) => {
     using lock = temporary(NamedRWLock.create());
     setWord('rwlock', lock.name, 2, lastTicket);
@@ -325,7 +329,7 @@ describe('a process', () => {
     own.release();
   });
 
-  it.each(['acquireRead', 'acquireWrite'])(
+  it.runIf(canStop).each(['acquireRead', 'acquireWrite'])(
     'that is stopped keeps what it holds: %s',
     async (how) => {
       using lock = temporary(NamedRWLock.create());

@@ -4,6 +4,7 @@ import { temporary, timed } from '../support/temporaries';
 import { expectCode, expectRejection } from '../support/errors';
 import { uniqueName } from '../support/names';
 import { Peer, beings, ends, forms, goOn, inForm, stop } from '../support/peers';
+import { canStop } from '../support/system';
 
 describe('permits', () => {
   it('are as many as it was made with, 1 by default', () => {
@@ -290,7 +291,7 @@ describe('a process', () => {
     expect(semaphore.value).toBe(2);
   });
 
-  it('that is stopped keeps its permit', async () => {
+  it.runIf(canStop)('that is stopped keeps its permit', async () => {
     using semaphore = temporary(NamedSemaphore.create());
     const peer = await Peer.start(semaphore);
     await peer.call('acquireSync');

@@ -1,0 +1,10 @@
+// What the system under the tests can do, and what it calls things.
+
+export const onLinux = process.platform === 'linux';
+export const onWindows = process.platform === 'win32';
+
+/** Windows has no SIGSTOP; and whether all threads stand is read in /proc. */
+export const canStop = onLinux;
+
+/** The bytes a name may have in UTF-8, with the prefix of its kind. */
+export const nameLimitBytes = onWindows ? 220 : process.platform === 'darwin' ? 30 : 255;
