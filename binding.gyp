@@ -28,13 +28,14 @@
         'native/core/shared_object_lock.cc',
         'native/core/watch_thread.cc',
       ],
-      'cflags_cc': ['-std=gnu++17', '-flto=auto', '-fexceptions', '-fvisibility=hidden', '-Wall', '-Wextra'],
-      'cflags_cc!': ['-fno-exceptions', '-std=gnu++20'],
+      'cflags_cc': ['-std=gnu++17', '-flto=auto', '-ffunction-sections', '-fdata-sections', '-fvisibility=hidden', '-Wall', '-Wextra'],
+      'cflags_cc!': ['-std=gnu++20'],
       'conditions': [
         ['OS=="linux"', {
           'sources': [
             'native/os/mapping_posix.cc',
             'native/os/module_posix.cc',
+            'native/os/thread_posix.cc',
             'native/os/segment_linux.cc',
             'native/os/mutex_<(shmkit_mutex).cc',
             'native/os/waiter_futex.cc',
@@ -54,6 +55,7 @@
           'sources': [
             'native/os/mapping_posix.cc',
             'native/os/module_posix.cc',
+            'native/os/thread_posix.cc',
             'native/os/segment_shm_open.cc',
             'native/os/mutex_flock.cc',
             'native/os/presence_flock.cc',
@@ -61,7 +63,6 @@
           ],
           'xcode_settings': {
             'CLANG_CXX_LANGUAGE_STANDARD': 'gnu++17',
-            'GCC_ENABLE_CPP_EXCEPTIONS': 'YES',
             'GCC_SYMBOLS_PRIVATE_EXTERN': 'YES',
             'MACOSX_DEPLOYMENT_TARGET': '11.0',
           },
@@ -70,15 +71,17 @@
           'sources': [
             'native/os/win32.cc',
             'native/os/module_win32.cc',
+            'native/os/names_win32.cc',
             'native/os/sections_win32.cc',
             'native/os/segment_win32.cc',
+            'native/os/thread_win32.cc',
             'native/os/mutex_win32.cc',
             'native/os/presence_win32.cc',
             'native/os/waiter_win32.cc',
           ],
           'defines': ['NOMINMAX', 'WIN32_LEAN_AND_MEAN'],
           'msvs_settings': {
-            'VCCLCompilerTool': {'ExceptionHandling': 1, 'AdditionalOptions': ['/std:c++17']},
+            'VCCLCompilerTool': {'AdditionalOptions': ['/std:c++17']},
           },
         }],
         ['shmkit_no_external_buffers==1', {

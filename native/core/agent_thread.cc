@@ -1,8 +1,8 @@
 #include "agent_thread.h"
 
 #include <chrono>
-#include <system_error>
-#include <thread>
+
+#include "../os/thread.h"
 
 namespace shmkit {
 
@@ -33,9 +33,7 @@ bool AgentThread::Request() {
   if (state_ == State::kIdle) state_ = State::kWanted;
   changed_.notify_all();
   if (running_) return true;
-  try {
-    std::thread([self = shared_from_this()] { self->Run(); }).detach();
-  } catch (const std::system_error&) {
+  if (!os::StartThread([self = shared_from_this()] { self->Run(); })) {
     state_ = State::kIdle;
     return false;
   }

@@ -1,8 +1,8 @@
 #include "watch_thread.h"
 
 #include <chrono>
-#include <system_error>
-#include <thread>
+
+#include "../os/thread.h"
 
 namespace shmkit {
 
@@ -29,9 +29,7 @@ bool WatchThread::Watch(uint32_t seen, const os::Deadline& until) {
   state_ = State::kWatching;
   changed_.notify_all();
   if (running_) return true;
-  try {
-    std::thread([self = shared_from_this()] { self->Run(); }).detach();
-  } catch (const std::system_error&) {
+  if (!os::StartThread([self = shared_from_this()] { self->Run(); })) {
     state_ = State::kIdle;
     return false;
   }

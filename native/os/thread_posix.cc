@@ -1,0 +1,29 @@
+#include <pthread.h>
+
+#include <memory>
+
+#include "thread.h"
+
+namespace shmkit::os {
+
+namespace {
+
+void* Run(void* argument) {
+  const std::unique_ptr<std::function<void()>> body(static_cast<std::function<void()>*>(argument));
+  (*body)();
+  return nullptr;
+}
+
+}  // namespace
+
+bool StartThread(std::function<void()> body) {
+  auto argument = std::make_unique<std::function<void()>>(std::move(body));
+  pthread_t thread;
+  if (pthread_create(&thread, nullptr, Run, argument.get()) != 0) return false;
+  // The thread's, from here on.
+  (void)argument.release();
+  pthread_detach(thread);
+  return true;
+}
+
+}  // namespace shmkit::os

@@ -1,0 +1,31 @@
+#include <process.h>
+#include <windows.h>
+
+#include <memory>
+
+#include "thread.h"
+
+namespace shmkit::os {
+
+namespace {
+
+unsigned __stdcall Run(void* argument) {
+  const std::unique_ptr<std::function<void()>> body(static_cast<std::function<void()>*>(argument));
+  (*body)();
+  return 0;
+}
+
+}  // namespace
+
+bool StartThread(std::function<void()> body) {
+  auto argument = std::make_unique<std::function<void()>>(std::move(body));
+  // Not CreateThread: the C library is used in it.
+  const uintptr_t thread = _beginthreadex(nullptr, 0, Run, argument.get(), 0, nullptr);
+  if (thread == 0) return false;
+  // The thread's, from here on.
+  (void)argument.release();
+  CloseHandle(reinterpret_cast<HANDLE>(thread));
+  return true;
+}
+
+}  // namespace shmkit::os
