@@ -166,6 +166,8 @@ interface Native {
   agentAwaitReturn(seat: number): void;
 
   readonly nameLimitBytes: number;
+  /** False on Windows, where an object and its name go with the last handle. */
+  readonly namesOutliveHandles: boolean;
   readonly layout: Readonly<Record<string, number>>;
   /** The enumerations above as the other side has them; a test compares the two. */
   readonly numbers: Readonly<Record<string, number>>;

@@ -1,5 +1,5 @@
 import { Disposition, native } from '../binding';
-import { SharedMemoryError } from '../errors';
+import { SharedMemoryError, hasCode } from '../errors';
 import { explain, isFailure } from '../failures';
 import { called, systemName, type Kind } from '../names';
 import { defaultMode } from '../options';
@@ -49,6 +49,7 @@ export class Attachment {
   readonly #buffers: WeakRef<ArrayBuffer>[] = [];
   /** Which object it was when the handle was closed. */
   #closedId: string | undefined;
+  #unlinked = false;
 
   /** @throws what opening throws, as SharedMemoryError. */
   constructor({ kind, name, mode, disposition, contents }: Request) {
@@ -105,13 +106,25 @@ export class Attachment {
 
   /** Removes the name while it leads to this object; also after {@link close}. */
   unlink(): void {
-    const { kind, name } = this;
     if (!this.closed) {
       removeFrom(this.seat);
+      this.#unlinked = true;
       return;
     }
-    const seat = LockSeat.take(kind, name, defaultMode, Disposition.Attach, noContents);
-    removeAndLeave(seat, this.#closedId);
+    const seat = this.#takeAgain();
+    if (seat !== undefined) removeAndLeave(seat, this.#closedId);
+    this.#unlinked = true;
+  }
+
+  /** Nothing when the name went with the last handle, where it does, as it was to go. */
+  #takeAgain(): LockSeat | undefined {
+    try {
+      return LockSeat.take(this.kind, this.name, defaultMode, Disposition.Attach, noContents);
+    } catch (error) {
+      const wentByItself = !native.namesOutliveHandles && !this.#unlinked;
+      if (wentByItself && hasCode(error, 'ENOENT')) return undefined;
+      throw error;
+    }
   }
 
   /** Sits down at the object that has the name now, since the old one was unlinked. */

@@ -80,7 +80,10 @@ export const mostRounds = 10_000;
 export class SharedMemory {
   /** The name that others attach by. */
   readonly name: string;
-  /** Bytes. Windows and macOS round it up to whole pages. */
+  /**
+   * Bytes. macOS rounds them up to whole pages, and so does Windows where another program than one
+   * with this library made the segment.
+   */
   readonly size: number;
   /** Whether writes stay private to this process. */
   readonly readOnly: boolean;
@@ -88,6 +91,7 @@ export class SharedMemory {
   #handle: SegmentHandle;
   #buffer: ArrayBuffer | undefined;
   #closed = false;
+  #unlinked = false;
 
   private constructor(name: string, readOnly: boolean, handle: SegmentHandle) {
     this.name = name;
@@ -164,7 +168,6 @@ export class SharedMemory {
 
   /**
    * Removes a name. Whoever is attached keeps the memory until they close.
-   * On Windows a name goes with its last handle, and this only checks that there is one.
    *
    * @throws SharedMemoryError `ENOENT` there is none; `EACCES` or `EPERM` it is somebody else's.
    */
@@ -307,13 +310,17 @@ export class SharedMemory {
   }
 
   /**
-   * Removes the name, while it still leads to this very segment; also after {@link close}.
+   * Removes the name, while it still leads to this very segment; also after {@link close}. On
+   * Windows, where a name goes with its last handle, it is no error then that it has.
    *
    * @throws SharedMemoryError `ENOENT` the name is gone, or another segment's by now.
    */
   unlink(): void {
     const failure = native.segmentUnlink(prefixes.memory + this.name, this.#handle);
-    if (failure) throw explain(failure, 'memory', this.name);
+    const wentByItself =
+      this.#closed && !this.#unlinked && !native.namesOutliveHandles && failure?.code === 'ENOENT';
+    if (failure && !wentByItself) throw explain(failure, 'memory', this.name);
+    this.#unlinked = true;
   }
 
   /** The same as {@link close}, for `using`. */

@@ -140,6 +140,7 @@ void ExportSegments(Napi::Env env, Napi::Object exports) {
   exports["segmentUnlink"] = Napi::Function::New<Unlink>(env, "segmentUnlink");
   exports["segmentList"] = Napi::Function::New<List>(env, "segmentList");
   exports["nameLimitBytes"] = static_cast<double>(os::kNameLimitBytes);
+  exports["namesOutliveHandles"] = os::kNamesOutliveHandles;
 }
 
 }  // namespace shmkit

@@ -86,7 +86,6 @@ os::Status SharedObject::Clear() {
 }
 
 os::Status SharedObject::Unlink(bool held_by_this_thread) {
-  if (!os::kNamesOutliveHandles) return os::Unlink(name_);
   uint32_t state = kLive;
   header_->state.compare_exchange_strong(state, kDoomed);
   if (state == kDead) return os::Failure{ENOENT, "unlink"};

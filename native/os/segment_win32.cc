@@ -1,9 +1,10 @@
 // Segments on Windows: sections backed by the paging file, named in the session's own namespace
-// ("Local\", since "Global\" needs a privilege). A section's name goes with its last handle, so the
-// handle is kept as long as the mapping; there is nothing for Unlink to remove.
-// Semantics: CreateFileMappingW, OpenFileMappingW and MapViewOfFile in Microsoft's documentation.
+// ("Local\\", since "Global\\" needs a privilege), by way of their names' entries (names_win32.h).
+// A section goes with its last handle, so the handle is kept as long as the mapping. Semantics:
+// CreateFileMappingW, OpenFileMappingW and MapViewOfFile in Microsoft's documentation.
 #include <windows.h>
 
+#include "names_win32.h"
 #include "sections_win32.h"
 #include "segment.h"
 #include "win32.h"
@@ -12,12 +13,23 @@ namespace shmkit::os {
 
 namespace {
 
-// The section of a name is one object for as long as anybody holds a handle to it, and we hold
-// one: within a process the name itself identifies it.
-Identity IdentityOf(const std::string& name) {
+// What keeps a mapped segment: its section, and the entry of its name (N2).
+struct Holding {
+  HANDLE section;
+  HANDLE entry;
+};
+
+// The bearer of a name is one object for as long as anybody holds it, and we do: within a process
+// the two together identify it.
+Identity IdentityOf(const std::string& name, Bearer bearer) {
   uint64_t hash = 14695981039346656037u;  // FNV-1a
   for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
-  return Identity{name.size(), hash};
+  return Identity{bearer, hash};
+}
+
+// The same in one number, for all processes alike.
+uint64_t NumberOf(const Identity& identity) {
+  return identity.object ^ (identity.device * 0x9e3779b97f4a7c15u);
 }
 
 // Of a view, whatever part of it is committed.
@@ -31,7 +43,15 @@ size_t SizeOfView(const void* address) {
   return size;
 }
 
-Result<Segment> MapSection(HANDLE section, const std::string& name, Access access) {
+// Whether a size that was written down can be that of a view, which is whole pages.
+bool IsSizeOf(uint64_t size, size_t view_bytes) {
+  SYSTEM_INFO system;
+  GetSystemInfo(&system);
+  return size <= view_bytes && view_bytes - size < system.dwPageSize && size > 0;
+}
+
+// Takes the section's handle.
+Result<Segment> MapSection(HANDLE section, const Identity& identity, uint64_t size, Access access) {
   // FILE_MAP_COPY: the reader sees live bytes, its own writes go to private page copies (S7).
   const DWORD wanted = access == Access::kReadOnly ? FILE_MAP_COPY : FILE_MAP_WRITE;
   void* address = MapViewOfFile(section, wanted, 0, 0, 0);
@@ -40,66 +60,67 @@ Result<Segment> MapSection(HANDLE section, const std::string& name, Access acces
     CloseHandle(section);
     return failure;
   }
-  const size_t size = SizeOfView(address);
-  const Identity identity = IdentityOf(name);
-  RememberSection(address, size, identity.object);
-  return Segment{address, size, identity, section};
+  const size_t view_bytes = SizeOfView(address);
+  RememberSection(address, view_bytes, NumberOf(identity));
+  const size_t bytes = IsSizeOf(size, view_bytes) ? static_cast<size_t>(size) : view_bytes;
+  return Segment{address, bytes, identity, new Holding{section, nullptr}};
 }
 
-// The part of a section that must be there before anybody looks at it.
-constexpr size_t kFirstLookBytes = 4096;
+void KeepEntry(const Segment& segment, const NameEntry& entry) {
+  static_cast<Holding*>(segment.keep_alive)->entry = entry.Keep();
+}
+
+// Gives a new segment what is in it when others first see it.
+Status Furnish(const Segment& segment, const CreateOptions& options,
+               const Initializer* initializer) {
+  if (options.first_bytes > 0) {
+    Status there = Commit(segment, 0, options.first_bytes);
+    if (!there.ok()) return there;
+  }
+  return initializer ? initializer->fill(segment.address, initializer->context) : Status(Nothing{});
+}
 
 }  // namespace
 
 const bool kNamesOutliveHandles = false;
-const bool kPublishesWhole = false;
-const size_t kNameLimitBytes = 240;
+const bool kPublishesWhole = true;
+const size_t kNameLimitBytes = 220;
 
 Result<Segment> Create(const std::string& name, const CreateOptions& options,
                        const Initializer* initializer) {
+  Result<NameEntry> entered = NameEntry::Enter(name);
+  if (!entered.ok()) return entered.failure();
+  NameEntry& entry = entered.value();
   // Committed whole, sparse or not: a reserved page faults until somebody commits it, and nothing
   // here sees a first touch. Windows charges a commitment but fills no page before it is used.
   // A segment that grows is reserved only (S8): whoever commits a page does so for all views.
-  const auto size = static_cast<uint64_t>(options.size);
-  const DWORD kind = options.first_bytes > 0 ? SEC_RESERVE : SEC_COMMIT;
-  HANDLE section = CreateFileMappingW(
-      INVALID_HANDLE_VALUE, nullptr, PAGE_READWRITE | kind, static_cast<DWORD>(size >> 32),
-      static_cast<DWORD>(size & 0xffffffffu), LocalName(name).c_str());
-  if (!section) return LastFailure("CreateFileMappingW");
-  if (GetLastError() == ERROR_ALREADY_EXISTS) {
-    CloseHandle(section);
-    return Failure{EEXIST, "CreateFileMappingW"};
-  }
-  Result<Segment> mapped = MapSection(section, name, Access::kReadWrite);
+  const Result<HANDLE> section =
+      entry.Make(options.size, options.first_bytes > 0 ? SEC_RESERVE : SEC_COMMIT);
+  if (!section.ok()) return section.failure();
+  Result<Segment> mapped =
+      MapSection(section.value(), IdentityOf(name, entry.made()), options.size, Access::kReadWrite);
   if (!mapped.ok()) return mapped;
-  if (options.first_bytes > 0) {
-    const Status there = Commit(mapped.value(), 0, options.first_bytes);
-    if (!there.ok()) {
-      Unmap(mapped.value());
-      return there.failure();
-    }
+  const Status ready = Furnish(mapped.value(), options, initializer);
+  if (!ready.ok()) {
+    Unmap(mapped.value());
+    return ready.failure();
   }
-  if (initializer) {
-    const Status filled = initializer->fill(mapped.value().address, initializer->context);
-    if (!filled.ok()) {
-      Unmap(mapped.value());
-      return filled.failure();
-    }
-  }
+  KeepEntry(mapped.value(), entry);
+  entry.Publish(options.size);
   return mapped;
 }
 
 Result<Segment> Attach(const std::string& name, Access access) {
+  Result<NameEntry> entered = NameEntry::Enter(name);
+  if (!entered.ok()) return entered.failure();
+  NameEntry& entry = entered.value();
   const DWORD wanted = access == Access::kReadOnly ? FILE_MAP_COPY : FILE_MAP_ALL_ACCESS;
-  HANDLE section = OpenFileMappingW(wanted, FALSE, LocalName(name).c_str());
-  if (!section) return LastFailure("OpenFileMappingW");
-  Result<Segment> mapped = MapSection(section, name, access);
-  if (!mapped.ok() || access != Access::kGrowing) return mapped;
-  // Its creator may not have come so far.
-  const Status there = Commit(mapped.value(), 0, kFirstLookBytes);
-  if (there.ok()) return mapped;
-  Unmap(mapped.value());
-  return there.failure();
+  const Result<HANDLE> section = entry.Open(wanted);
+  if (!section.ok()) return section.failure();
+  Result<Segment> mapped =
+      MapSection(section.value(), IdentityOf(name, entry.live()), entry.size(), access);
+  if (mapped.ok()) KeepEntry(mapped.value(), entry);
+  return mapped;
 }
 
 Status Commit(const Segment& segment, size_t offset, size_t bytes) {
@@ -108,11 +129,10 @@ Status Commit(const Segment& segment, size_t offset, size_t bytes) {
   return Nothing{};
 }
 
-Status Unlink(const std::string& name, const Identity*) {
-  HANDLE section = OpenFileMappingW(FILE_MAP_READ, FALSE, LocalName(name).c_str());
-  if (!section) return LastFailure("OpenFileMappingW");
-  CloseHandle(section);
-  return Nothing{};
+Status Unlink(const std::string& name, const Identity* only_if) {
+  Result<NameEntry> entered = NameEntry::Enter(name);
+  if (!entered.ok()) return entered.failure();
+  return entered.value().Remove(only_if ? only_if->device : 0);
 }
 
 Result<std::vector<Listing>> List() { return Failure{ENOTSUP, "OpenFileMappingW"}; }
@@ -120,7 +140,10 @@ Result<std::vector<Listing>> List() { return Failure{ENOTSUP, "OpenFileMappingW"
 void Unmap(const Segment& segment) {
   ForgetSection(segment.address);
   UnmapViewOfFile(segment.address);
-  CloseHandle(static_cast<HANDLE>(segment.keep_alive));
+  auto* holding = static_cast<Holding*>(segment.keep_alive);
+  CloseHandle(holding->section);
+  if (holding->entry) CloseHandle(holding->entry);
+  delete holding;
 }
 
 void Bury(const Segment& segment) {
