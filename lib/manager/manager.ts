@@ -1,3 +1,4 @@
+import { native } from '../binding';
 import { Attachment, movesOn, type Request } from '../core/attachment';
 import type { NamedLock, NamedLockOptions } from '../core/named-lock';
 import { toAttach, toCreate, type CreateOptions, type OpenOptions } from '../core/named-object';
@@ -19,7 +20,7 @@ import type { NamedRLock, NamedRLockOptions } from '../sync/rlock';
 import type { NamedRWLock, NamedRWLockOptions } from '../sync/rw-lock';
 import type { NamedSemaphore, NamedSemaphoreOptions } from '../sync/semaphore';
 import { forgetEnding, shutDownAtEnd } from './endings';
-import { classOf, type Managed, type ManagedKind } from './manager-kinds';
+import { classOf, noteOf, type Managed, type ManagedKind } from './manager-kinds';
 import { ManagerState, managerContents } from './manager-state';
 
 /** What {@link Manager.create} takes. */
@@ -52,12 +53,17 @@ const variable = 'SHMKIT_MANAGER';
  * handle that is closed by itself. Without a name, a new one is made under a made-up name. Its options are
  * those of its class's `open`, and count for a new one; where there is one, they can be left out.
  *
+ * On Windows an object lives as long as somebody has it: here, until all have closed the manager, or
+ * ended, who asked it for that object.
+ *
  * No method blocks, but for moments in which others make or unlink something.
  */
 export class Manager implements Disposable {
   readonly #attachment: Attachment;
   readonly #state: ManagerState;
   readonly #isCreator: boolean;
+  /** What keeps objects where they go with their last handle, by their notes. */
+  readonly #kept = new Map<string, { close(): void }>();
 
   private constructor(request: Request, isCreator: boolean) {
     systemName('manager', request.name);
@@ -287,6 +293,8 @@ export class Manager implements Disposable {
    */
   close(): void {
     forgetEnding(this);
+    for (const kept of this.#kept.values()) kept.close();
+    this.#kept.clear();
     this.#attachment.close();
   }
 
@@ -303,9 +311,16 @@ export class Manager implements Disposable {
     if (given === '') throw this.#attachment.error('EINVAL', 'cannot make what has an empty name');
     const name = `${this.name}.${given ?? freshName()}`;
     systemName(kind, name);
-    return this.#state.make(kind, name, (isNoted) =>
-      open(kind, name, options, isNoted),
-    ) as Managed<K>;
+    const made = this.#state.make(kind, name, (isNoted) => open(kind, name, options, isNoted));
+    if (!native.namesOutliveHandles) this.#keep(kind, name);
+    return made as Managed<K>;
+  }
+
+  #keep(kind: ManagedKind, name: string): void {
+    const note = noteOf(kind, name);
+    // Perhaps one that was unlinked since.
+    this.#kept.get(note)?.close();
+    this.#kept.set(note, classOf(kind).attach(name));
   }
 }
 
