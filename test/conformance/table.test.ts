@@ -12,7 +12,9 @@ function tested(): string[] {
     .flatMap((file) => {
       const source = readFileSync(path.join(here, file), 'utf8');
       const [, suite] = /^describe\('(\w+)'/m.exec(source)!;
-      return [...source.matchAll(/^ {2}it\('(\w+): /gm)].map(([, name]) => `${suite}.${name}`);
+      return [...source.matchAll(/^ {2}it(?:\.skipIf\(\w+\))?\(\s*'(\w+): /gm)].map(
+        ([, name]) => `${suite}.${name}`,
+      );
     });
 }
 

@@ -3,7 +3,7 @@ import { randomInt } from 'node:crypto';
 import { ShareableList, type ShareableValue } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 import { isWhole, mostBytes } from '../fixtures/shareable-values';
-import { start } from '../support/children';
+import { start, killedItself } from '../support/children';
 import { uniqueName } from '../support/names';
 
 /** The stores of a change, as the fixture counts them. A kill comes right before one. */
@@ -43,8 +43,8 @@ function temporary(from: ShareableValue[]): ShareableList {
 }
 
 async function die(list: ShareableList, step: number, what: object | null): Promise<void> {
-  const { signal } = await start('shareable-list-step', [list.name, step, what]).exit;
-  expect(signal).toBe('SIGKILL');
+  const exit = await start('shareable-list-step', [list.name, step, what]).exit;
+  expect(exit).toEqual(killedItself);
 }
 
 describe('a writer that is killed', () => {

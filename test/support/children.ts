@@ -4,6 +4,7 @@ import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { onWindows } from './system';
 
 const fixtures = path.resolve('out', 'fixtures');
 
@@ -13,6 +14,11 @@ export interface Exit {
   code: number | null;
   signal: NodeJS.Signals | null;
 }
+
+/** How a process ends that kills itself, which on Windows is to exit with 1. */
+export const killedItself: Exit = onWindows
+  ? { code: 1, signal: null }
+  : { code: null, signal: 'SIGKILL' };
 
 interface StartOptions {
   way?: Way;
