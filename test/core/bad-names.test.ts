@@ -1,6 +1,7 @@
 import { NamedLock, SharedMemory } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 import { expectCode } from '../support/errors';
+import { nameLimitBytes } from '../support/system';
 
 const users = [
   ['SharedMemory.create', (name: never) => SharedMemory.create({ name, size: 1 })],
@@ -44,17 +45,24 @@ describe('names', () => {
   });
 
   it('may be as long as the system allows, and in any script', () => {
-    for (const name of ['n'.repeat(255), '漢'.repeat(85), 'a b\n\t"\'\\', '🦀', '…']) {
+    for (const name of [
+      'n'.repeat(nameLimitBytes),
+      '漢'.repeat(Math.floor(nameLimitBytes / 3)),
+      'a b\n\t"\'\\',
+      '🦀',
+      '…',
+    ]) {
       using memory = SharedMemory.create({ name, size: 1 });
       using again = SharedMemory.attach(name);
       expect(again.name).toBe(name);
       memory.unlink();
     }
-    for (const name of ['n'.repeat(243), '🔒']) {
+    const most = nameLimitBytes - 'shmkit.lock.'.length;
+    for (const name of ['n'.repeat(most), '🔒']) {
       using lock = NamedLock.create({ name });
       lock.acquireSync().release();
       lock.unlink();
     }
-    expectCode(() => NamedLock.create({ name: 'n'.repeat(244) }), 'ENAMETOOLONG', '243');
+    expectCode(() => NamedLock.create({ name: 'n'.repeat(most + 1) }), 'ENAMETOOLONG', `${most}`);
   });
 });
