@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-interface Named extends Disposable {
+export interface Named extends Disposable {
   close(): void;
   unlink(): void;
 }

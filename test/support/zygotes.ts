@@ -1,0 +1,71 @@
+// Starts zygotes (test/fixtures/zygote.ts), and has them spend lives on objects that are made here.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import type { Account, Batch, KindName } from '../fixtures/zygote';
+import type { DictRules } from '../fixtures/zygote-dict';
+import { start, type Child } from './children';
+
+const headers = path.resolve('node_modules', 'node-api-headers', 'include');
+const compiler = process.env.CC ?? 'cc';
+
+/** Why there can be no zygotes here, if that is so. */
+export const whyNoZygotes = ((): string | undefined => {
+  if (process.platform !== 'linux') return 'needs Linux: a process that forks';
+  if (spawnSync(compiler, ['--version']).status !== 0) return `needs a C compiler: ${compiler}`;
+  return undefined;
+})();
+
+/** Compiles the addon by which a zygote forks. */
+export function compileForking(): string {
+  const addon = path.resolve('out', 'forking.node');
+  mkdirSync(path.dirname(addon), { recursive: true });
+  const { status, stderr } = spawnSync(
+    compiler,
+    [
+      ...['-std=c11', '-O2', '-Wall', '-Wextra', '-Werror', '-shared', '-fPIC'],
+      ...['-I', headers, '-o', addon, 'test/native/fork.c'],
+    ],
+    { encoding: 'utf8' },
+  );
+  if (status !== 0) throw new Error(`${compiler} failed\n${stderr}`);
+  return addon;
+}
+
+/** What no kind but dicts has a use for. */
+const noRules: DictRules = { evicts: false, expires: false, isNamespace: false };
+
+export class Zygotes {
+  readonly #all: readonly Child[];
+
+  private constructor(all: readonly Child[]) {
+    this.#all = all;
+  }
+
+  /** Resolves when they are loaded and warm. */
+  static async start(
+    addon: string,
+    count: number,
+    kind: KindName,
+    rules: Partial<DictRules>,
+  ): Promise<Zygotes> {
+    // The engine may have no threads besides its main one: a fork's child has no others.
+    const execArgv = ['--single-threaded', '--v8-pool-size=0', '--expose-gc'];
+    const all = Array.from({ length: count }, (_, who) =>
+      start('zygote', [addon, kind, who, { ...noRules, ...rules }], { execArgv }),
+    );
+    for (const child of all) await child.hear();
+    return new Zygotes(all);
+  }
+
+  /** All spend a batch of lives at the same time. */
+  async spend(batchOf: (who: number) => Batch): Promise<Account[]> {
+    for (const [who, child] of this.#all.entries()) child.tell(batchOf(who));
+    return Promise.all(this.#all.map((child) => child.hear<Account>()));
+  }
+
+  async end(): Promise<void> {
+    for (const child of this.#all) child.process.stdin!.end();
+    for (const child of this.#all) await child.succeed();
+  }
+}
