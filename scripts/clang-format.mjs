@@ -1,4 +1,4 @@
-// Formats the C++ files, or with --check says which are not formatted. The formatter comes from the
+// Formats the C and C++ files, or with --check says which are not formatted. The formatter comes from the
 // npm registry, so that everyone has the same one.
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -6,9 +6,11 @@ import { format } from '@wasm-fmt/clang-format';
 
 const check = process.argv.includes('--check');
 const style = readFileSync('.clang-format', 'utf8');
-const files = readdirSync('native', { recursive: true })
-  .map((file) => path.join('native', file))
-  .filter((file) => /\.(cc|h)$/.test(file));
+const files = ['native', path.join('test', 'native')]
+  .flatMap((folder) =>
+    readdirSync(folder, { recursive: true }).map((file) => path.join(folder, file)),
+  )
+  .filter((file) => /\.(c|cc|h)$/.test(file));
 let unformatted = 0;
 for (const file of files) {
   const source = readFileSync(file, 'utf8');
@@ -19,6 +21,6 @@ for (const file of files) {
   else writeFileSync(file, formatted);
 }
 console.log(
-  `${files.length} C++ files, ${unformatted} ${check ? 'not formatted' : 'formatted anew'}`,
+  `${files.length} C and C++ files, ${unformatted} ${check ? 'not formatted' : 'formatted anew'}`,
 );
 if (check && unformatted > 0) process.exit(1);
