@@ -15,7 +15,7 @@ it(
     const name = uniqueName('storm');
     using barrier = NamedBarrier.create({ name, parties, participants });
     using mending = NamedLock.create({ name });
-    await storm({ fixture: 'storm-barrier', name, fighters: parties, kills: 60 }, (toll) => {
+    await storm({ fixture: 'storm-barrier', name, fighters: parties, kills: 100 }, (toll) => {
       expect(toll.inside, 'some kills hit a waiter').toBeGreaterThan(0);
       expect(toll.arena.tallied, 'some were told that it is broken').toBeGreaterThan(0);
       barrier.reset();

@@ -10,7 +10,7 @@ it(
   async () => {
     const name = uniqueName('storm');
     using event = NamedEvent.create({ name });
-    await storm({ fixture: 'storm-event', name, fighters: 5, kills: 60 }, async (toll) => {
+    await storm({ fixture: 'storm-event', name, fighters: 5, kills: 100 }, async (toll) => {
       expect(toll.inside, 'some kills hit a setter').toBeGreaterThan(0);
       expect(toll.waiting, 'some kills hit a waiter').toBeGreaterThan(0);
       event.set();

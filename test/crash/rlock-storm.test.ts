@@ -9,7 +9,7 @@ it(
   async () => {
     const name = uniqueName('storm');
     using lock = NamedRLock.create({ name });
-    await storm({ fixture: 'storm-rlock', name, fighters: 5, kills: 60 }, (toll) => {
+    await storm({ fixture: 'storm-rlock', name, fighters: 5, kills: 100 }, (toll) => {
       expect(toll.inside, 'some kills hit an owner').toBeGreaterThan(0);
       expect(toll.waiting, 'some kills hit a waiter').toBeGreaterThan(0);
       expect(toll.arena.abandoned, 'the next owner is told').toBeGreaterThan(0);

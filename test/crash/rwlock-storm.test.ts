@@ -9,7 +9,7 @@ const participants = 6;
 it('a lock of readers and writers outlives both', { timeout: 300_000 }, async () => {
   const name = uniqueName('storm');
   using lock = NamedRWLock.create({ name, participants });
-  await storm({ fixture: 'storm-rwlock', name, fighters: 5, kills: 80 }, (toll) => {
+  await storm({ fixture: 'storm-rwlock', name, fighters: 5, kills: 100 }, (toll) => {
     expect(toll.inside, 'some kills hit an owner').toBeGreaterThan(0);
     expect(toll.waiting, 'some kills hit a waiter').toBeGreaterThan(0);
     expect(toll.arena.abandoned, 'the next writer is told').toBeGreaterThan(0);

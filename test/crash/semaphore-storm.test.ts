@@ -15,7 +15,7 @@ it('a semaphore gets all permits of the killed back', { timeout: 300_000 }, asyn
     max: permits,
     participants,
   });
-  await storm({ fixture: 'storm-semaphore', name, fighters: 5, kills: 80 }, async (toll) => {
+  await storm({ fixture: 'storm-semaphore', name, fighters: 5, kills: 100 }, async (toll) => {
     expect(toll.inside, 'some kills hit an owner').toBeGreaterThan(0);
     expect(toll.waiting, 'some kills hit a waiter').toBeGreaterThan(0);
     const guards = [semaphore.acquireSync(), await semaphore.acquire()];

@@ -6,7 +6,7 @@ import { storm } from './storm';
 it('a value is updated by each of the killed once more at most', { timeout: 300_000 }, async () => {
   const name = uniqueName('storm');
   using value = SharedValue.create({ name, type: 'uint64', value: 0n });
-  await storm({ fixture: 'storm-value', name, fighters: 5, kills: 60 }, (toll) => {
+  await storm({ fixture: 'storm-value', name, fighters: 5, kills: 100 }, (toll) => {
     expect(toll.inside, 'some kills hit an update').toBeGreaterThan(0);
     expect(toll.waiting, 'some kills hit a waiter').toBeGreaterThan(0);
     const [high, low] = [value.value >> 32n, value.value & 0xffff_ffffn].map(Number);
