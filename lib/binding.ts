@@ -1,5 +1,4 @@
-import path from 'node:path';
-import loadAddon from 'node-gyp-build';
+import { loadAddon } from './addon';
 
 /** A system call that failed. */
 export interface NativeFailure {
@@ -173,4 +172,4 @@ interface Native {
   readonly numbers: Readonly<Record<string, number>>;
 }
 
-export const native = loadAddon(path.join(__dirname, '..')) as Native;
+export const native = loadAddon() as Native;

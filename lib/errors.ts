@@ -20,6 +20,7 @@ export type ErrorCode =
   | 'ERR_CLOSED'
   | 'ERR_CORRUPT'
   | 'ERR_DEADLOCK'
+  | 'ERR_NO_ADDON'
   | 'ERR_NOT_HELD'
   | 'ERR_SHUTDOWN'
   | 'ERR_TIMEOUT'

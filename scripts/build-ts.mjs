@@ -31,6 +31,7 @@ const common = { platform: 'node', target: 'node20', logLevel: 'warning' };
 const library = { ...common, entryPoints: ['lib/index.ts'], bundle: true, packages: 'external' };
 await build({ ...library, outfile: 'dist/library.js', format: 'cjs' });
 writeFileSync('dist/library.js', withOwnNames(readFileSync('dist/library.js', 'utf8')));
+await build({ ...library, entryPoints: ['lib/addon.ts'], outfile: 'dist/addon.js', format: 'cjs' });
 await build({
   ...common,
   entryPoints: ['lib/index.mts'],
@@ -46,7 +47,7 @@ writeFileSync(
   `'use strict';
 // Module caches can be cleared and doubled (Jest does both); a thread and the locks it holds cannot.
 // So the library is evaluated once in a thread, and kept with the addon, which is loaded once.
-const addon = require('node-gyp-build')(require('node:path').join(__dirname, '..'));
+const addon = require('./addon.js').loadAddon();
 module.exports = addon.library ??= require('./library.js');
 // Never evaluated: by this, import knows the names.
 0 && (module.exports = { ${names.join(', ')} });

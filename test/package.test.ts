@@ -1,4 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { SharedMemoryError } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 
@@ -34,6 +37,36 @@ const names = [
   'attach',
 ];
 
+/** What loading says in a project whose shmkit has these files for an addon. */
+function loadedWith(addons: Record<string, string>): string[] {
+  const project = mkdtempSync(path.join(tmpdir(), 'shmkit-'));
+  try {
+    const modules = path.join(project, 'node_modules');
+    const installed = path.join(modules, 'shmkit');
+    cpSync('dist', path.join(installed, 'dist'), { recursive: true });
+    cpSync('package.json', path.join(installed, 'package.json'));
+    cpSync('node_modules/node-gyp-build', path.join(modules, 'node-gyp-build'), {
+      recursive: true,
+    });
+    for (const [file, content] of Object.entries(addons)) {
+      mkdirSync(path.join(installed, path.dirname(file)), { recursive: true });
+      writeFileSync(path.join(installed, file), content);
+    }
+    const source = `
+      try { require('shmkit'); } catch (error) {
+        console.log(JSON.stringify([error.name, error.code, error.message]));
+      }`;
+    const program = spawnSync(process.execPath, ['--eval', source], {
+      cwd: project,
+      encoding: 'utf8',
+    });
+    expect(program.stderr).toBe('');
+    return JSON.parse(program.stdout) as string[];
+  } finally {
+    rmSync(project, { recursive: true });
+  }
+}
+
 describe('the package', () => {
   it('has the same names for import and require', () => {
     const show = 'console.log(JSON.stringify(Object.keys(all).sort()))';
@@ -67,6 +100,23 @@ describe('the package', () => {
       lock.release();
       console.log(JSON.stringify([again.NamedLock === NamedLock, code]));`;
     expect(evaluate('commonjs', source)).toEqual([true, 'ERR_DEADLOCK']);
+  });
+
+  it('says what is missing where it has no addon, and what builds it', () => {
+    const [name, code, message] = loadedWith({ 'prebuilds/sunos-x64/shmkit.node': '' });
+    expect([name, code]).toEqual(['SharedMemoryError', 'ERR_NO_ADDON']);
+    expect(message).toContain(`prebuilds for ${process.platform}-${process.arch}`);
+    expect(message).toContain('there are: sunos-x64;');
+    const folder = path.join('node_modules', 'shmkit');
+    expect(message).toContain(`npx node-gyp rebuild --directory ${folder}`);
+  });
+
+  it('says why where its addon cannot be loaded', () => {
+    const file = `prebuilds/${process.platform}-${process.arch}/shmkit.node`;
+    const [, code, message] = loadedWith({ [file]: 'no addon' });
+    expect(code).toBe('ERR_NO_ADDON');
+    expect(message).toContain('cannot be loaded here');
+    expect(message).toContain('shmkit.node');
   });
 
   it('has errors that say what they are', () => {

