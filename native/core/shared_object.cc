@@ -290,6 +290,12 @@ void SharedObject::Pin() {
   pinned_ = true;
 }
 
+// The caller has the lock, so whoever the object was pinned for has it no more.
+void SharedObject::Unpin() {
+  const std::lock_guard<std::mutex> guard(TheRegistry().guard);
+  pinned_ = false;
+}
+
 os::WaitWord* SharedObject::WordAt(size_t offset) const {
   const bool inside = offset >= kHeaderBytes && offset <= shape_.size &&
                       shape_.size - offset >= sizeof(os::WaitWord) && offset % 8 == 0;

@@ -17,8 +17,9 @@
 //       make a new object between them, that may lose its name.
 //   L4  News of a dead owner reaches somebody who keeps the lock. Whoever acquires it only to give
 //       it back leaves the news in the header.
-//   L5  A mapping under a lock that may be held by a thread of this process stays for good: the
-//       kernel walks that thread's list of locks when it ends.
+//   L5  A mapping under a lock that may be held by a thread of this process stays: the kernel walks
+//       that thread's list of locks when it ends. It has ended when its lock comes to somebody here
+//       as a dead owner's; if it comes to another process, the mapping stays for good.
 #pragma once
 
 #include <cstring>
@@ -94,7 +95,7 @@ class SharedObject {
                             const Contents& contents, OpenFailure* why);
   void AddReference();
   void DropReference();
-  // L5: from now on the last reference does not unmap it.
+  // L5: from now on the last reference does not unmap it, while the lock is its owner's.
   void Pin();
 
   const Shape& shape() const { return shape_; }
@@ -148,6 +149,7 @@ class SharedObject {
     return SettleUncommon(grant);
   }
   Acquired SettleUncommon(os::Grant grant);
+  void Unpin();
   os::Status Finish();
   os::Status Clear();
 

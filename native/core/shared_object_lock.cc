@@ -26,7 +26,10 @@ Acquired SharedObject::SettleUncommon(os::Grant grant) {
   const uint32_t state = header_->state.load(std::memory_order_relaxed);
   // A dead object may have lost what its mutex kept outside of it.
   if (grant == os::Grant::kBroken) return state == kDead ? Acquired::kGone : Acquired::kBroken;
-  if (grant == os::Grant::kOwnerDied) header_->news.store(kOwnerDied, std::memory_order_relaxed);
+  if (grant == os::Grant::kOwnerDied) {
+    header_->news.store(kOwnerDied, std::memory_order_relaxed);
+    Unpin();
+  }
 
   switch (state) {
     case kLive:

@@ -862,7 +862,9 @@ TEST_CASE("L5: what was shown of a pinned object stays in its place") {
   CHECK(*bytes.at(kHeaderBytes) == 4);
 }
 
-TEST_CASE("L5: a pinned mapping stays after its last reference, and serves the next one") {
+TEST_CASE(
+    "L5: a pinned mapping stays after its last reference, and serves the next one that gets the "
+    "lock") {
   const Name name;
   SharedObject* object = Open(name, Disposition::kCreate);
   REQUIRE(object != nullptr);
@@ -872,10 +874,12 @@ TEST_CASE("L5: a pinned mapping stays after its last reference, and serves the n
     object->DropReference();
   }).join();
   CHECK(MappingsOf(name) == 1);
-  const Handle again(name, Disposition::kAttach);
+  Handle again(name, Disposition::kAttach);
   CHECK(again.get() == object);
   CHECK(again->LockUntil(os::Deadline::Never()) == Acquired::kAbandoned);
   again->Unlock();
+  again.Drop();
+  CHECK(MappingsOf(name) == 0);
 }
 
 TEST_SUITE_END();
