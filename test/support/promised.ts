@@ -1,0 +1,63 @@
+// What an engine that answers by promises would serve in place of a class of this library: the same
+// verbs, which mean the same under `await`. docs/architecture.md says how what is not a verb maps.
+import type { SharedNamespace } from 'shmkit';
+
+/** Known of a handle, whatever its object is: nobody has to be asked. */
+export type OfHandle = 'name' | 'closed' | 'toJSON';
+
+/** A verb that blocks its thread. The one without `Sync` does the same under `await`. */
+export type Blocking = `${string}Sync`;
+
+/** The same verbs and properties, each of which is asked for. */
+type Verbs<T, K extends keyof T> = { readonly [P in K]: Verb<T[P], T> };
+
+type Verb<M, T> = M extends (...args: infer A) => infer R
+  ? (...args: A) => Answered<R, T>
+  : () => Promise<M>;
+
+type Answered<R, T> = [R] extends [Generator<infer X, unknown, never>]
+  ? AsyncIterableIterator<X>
+  : [R] extends [AsyncGenerator<infer X, unknown, never>]
+    ? AsyncIterableIterator<X>
+    : Promise<Answer<Awaited<R>, T>>;
+
+/** Data are what they are; the object itself, and what it gave away, are asked in their turn. */
+type Answer<R, T> = R extends T ? Promised<T> : R extends Given ? Token<R> : R;
+
+/** An item to acknowledge, a guard to release. */
+type Given = Disposable & ({ ack(): void } | { release(): void; close?: never });
+
+/** It has its data with it, and is asked for the rest. */
+export type Token<T> = {
+  readonly [K in Exclude<keyof T, symbol>]: T[K] extends (...args: never[]) => unknown
+    ? Verb<T[K], T>
+    : T[K];
+} & AsyncDisposable;
+
+/** No property can be read or assigned under `await`: properties of namespaces have verbs. */
+export interface Properties<P extends object> {
+  get<K extends keyof P>(name: K): Promise<P[K]>;
+  set<K extends keyof P>(name: K, value: P[K]): Promise<void>;
+  has(name: string): Promise<boolean>;
+  delete(name: keyof P): Promise<boolean>;
+  keys(): Promise<string[]>;
+  /** `{ ...values }` */
+  all(): Promise<P>;
+}
+
+type Values<T> = T extends SharedNamespace<infer P> ? { readonly values: Properties<P> } : unknown;
+
+type Iterated<T> = T extends Iterable<infer X> | AsyncIterable<infer X>
+  ? AsyncIterable<X>
+  : unknown;
+
+type Asked<T> = Exclude<keyof T, symbol | (T extends SharedNamespace<infer _> ? 'values' : never)>;
+
+type Common<T> = AsyncDisposable & Iterated<T> & Values<T>;
+
+export type Promised<T> = Pick<T, keyof T & OfHandle> &
+  Verbs<T, Exclude<Asked<T>, OfHandle | Blocking>> &
+  Common<T>;
+
+/** An object elsewhere: what is promised, what blocks there, and what its handle there knows. */
+export type Remote<T> = Verbs<T, Asked<T>> & Common<T>;
