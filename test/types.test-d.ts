@@ -47,6 +47,7 @@ import {
   type SharedQueueHandle,
   type SharedValueHandle,
 } from 'shmkit';
+import type { Blocking, OfHandle, Promised, Properties } from './support/promised';
 
 describe('SharedMemory', () => {
   it('gives the typed array of each element type', () => {
@@ -367,6 +368,115 @@ describe('a manager', () => {
     manager.dict(5);
     // @ts-expect-error no such option
     manager.list('x', { size: 1 });
+  });
+});
+
+type Method = (...args: never[]) => unknown;
+type KeysOf<T> = Exclude<keyof T, symbol>;
+type Result<M> = M extends (...args: never[]) => infer R ? Awaited<R> : never;
+
+/** Verbs whose promise is not of what they give here, but of something with verbs in its turn. */
+type Turned<T> = {
+  [K in KeysOf<T> & keyof Promised<T>]: T[K] extends Method
+    ? [Result<T[K]>, Result<Promised<T>[K]>] extends [Result<Promised<T>[K]>, Result<T[K]>]
+      ? never
+      : K
+    : never;
+}[KeysOf<T> & keyof Promised<T>];
+
+/** Properties that are not the handle's own, and have not become methods. */
+type Stuck<T> = {
+  [K in Exclude<KeysOf<T> & keyof Promised<T>, OfHandle>]: Promised<T>[K] extends Method
+    ? never
+    : K;
+}[Exclude<KeysOf<T> & keyof Promised<T>, OfHandle>];
+
+/** Verbs that block and have no twin that does the same under `await`. */
+type Lone<T> = {
+  [K in KeysOf<T> & Blocking]: K extends `${infer Twin}Sync`
+    ? Twin extends keyof T
+      ? [Result<T[Twin]>, Result<T[K]>] extends [Result<T[K]>, Result<T[Twin]>]
+        ? never
+        : K
+      : K
+    : never;
+}[KeysOf<T> & Blocking];
+
+type IsMemory<X> = X extends ArrayBufferLike | ArrayBufferView ? true : never;
+type Involved<M> = M extends (...args: infer A) => infer R ? A[number] | Awaited<R> : M;
+
+/** Members by which memory itself goes in or out, and not data. */
+type Leaking<T> = {
+  [K in KeysOf<T>]: true extends IsMemory<Involved<T[K]>> ? K : never;
+}[KeysOf<T>];
+
+/** All that another engine could serve; the properties of namespaces are a case of their own. */
+interface Kinds {
+  dict: SharedDict;
+  list: SharedList;
+  queue: SharedQueue;
+  value: SharedValue;
+  lock: NamedLock;
+  rlock: NamedRLock;
+  rwlock: NamedRWLock;
+  semaphore: NamedSemaphore;
+  event: NamedEvent;
+  condition: NamedCondition;
+  barrier: NamedBarrier;
+  manager: Manager;
+}
+
+describe('the classes of a manager, by promises,', () => {
+  it('give what they give here, themselves, what is iterated and what is to be let go', () => {
+    expectTypeOf<Turned<SharedDict<number>>>().toEqualTypeOf<
+      'set' | 'keys' | 'values' | 'entries'
+    >();
+    expectTypeOf<Turned<SharedList<number>>>().toEqualTypeOf<'keys' | 'values' | 'entries'>();
+    expectTypeOf<Turned<SharedQueue<number>>>().toEqualTypeOf<'take' | 'tryTake' | 'items'>();
+    expectTypeOf<Turned<SharedNamespace>>().toBeNever();
+    expectTypeOf<Turned<SharedValue<'int32'>>>().toBeNever();
+    expectTypeOf<Turned<NamedLock>>().toEqualTypeOf<'acquire' | 'tryAcquire'>();
+    expectTypeOf<Turned<NamedRLock>>().toEqualTypeOf<'acquire' | 'tryAcquire'>();
+    expectTypeOf<Turned<NamedSemaphore>>().toEqualTypeOf<'acquire' | 'tryAcquire'>();
+    expectTypeOf<Turned<NamedRWLock>>().toEqualTypeOf<
+      'acquireRead' | 'acquireWrite' | 'tryAcquireRead' | 'tryAcquireWrite'
+    >();
+    expectTypeOf<Turned<NamedEvent>>().toBeNever();
+    expectTypeOf<Turned<NamedCondition>>().toBeNever();
+    expectTypeOf<Turned<NamedBarrier>>().toBeNever();
+    expectTypeOf<Turned<Manager>>().toBeNever();
+  });
+
+  it('have methods for their properties, and async protocols for the others', () => {
+    type Dict = Promised<SharedDict<number>>;
+    type Queue = Promised<SharedQueue<number>>;
+    expectTypeOf<Dict['size']>().toEqualTypeOf<() => Promise<number>>();
+    expectTypeOf<Dict['name']>().toEqualTypeOf<string>();
+    expectTypeOf<Dict>().toExtend<AsyncIterable<[string, number]> & AsyncDisposable>();
+    expectTypeOf<ReturnType<Dict['keys']>>().toExtend<AsyncIterable<string>>();
+    expectTypeOf<Queue>().toExtend<AsyncIterable<number>>();
+    expectTypeOf<Result<Queue['take']>['value']>().toEqualTypeOf<number>();
+    expectTypeOf<ReturnType<Result<Queue['take']>['ack']>>().toEqualTypeOf<Promise<void>>();
+    expectTypeOf<Result<Promised<NamedLock>['acquire']>['abandoned']>().toEqualTypeOf<boolean>();
+    expectTypeOf<Promised<SharedNamespace<{ rate: number }>>['values']>().toEqualTypeOf<
+      Properties<{ rate: number }>
+    >();
+    expectTypeOf<{ [K in keyof Kinds]: Stuck<Kinds[K]> }[keyof Kinds]>().toBeNever();
+    // @ts-expect-error what blocks is not promised
+    assertType<keyof Queue>('getSync');
+  });
+
+  it('have a twin of every verb that blocks', () => {
+    expectTypeOf<{ [K in keyof Kinds]: Lone<Kinds[K]> }[keyof Kinds]>().toBeNever();
+    expectTypeOf<Lone<SharedNamespace>>().toBeNever();
+    expectTypeOf<Lone<{ getSync(): number; get(): Promise<string> }>>().toEqualTypeOf<'getSync'>();
+  });
+
+  it('take and give data and functions, and memory only where they say so', () => {
+    expectTypeOf<{ [K in keyof Kinds]: Leaking<Kinds[K]> }[keyof Kinds]>().toBeNever();
+    expectTypeOf<Leaking<SharedNamespace>>().toBeNever();
+    expectTypeOf<Leaking<SharedArray>>().toEqualTypeOf<'array' | 'slice'>();
+    expectTypeOf<Leaking<SharedMemory>>().toEqualTypeOf<'buffer' | 'array' | 'read' | 'write'>();
   });
 });
 
