@@ -12,7 +12,7 @@ import {
   type SharedDictOptions,
 } from 'shmkit';
 import { describe, expect, it } from 'vitest';
-import { fixturePath, start, type Child, killedItself } from '../support/children';
+import { fixturePath, start, type Child } from '../support/children';
 import { expectCode, expectRejection } from '../support/errors';
 import { uniqueName } from '../support/names';
 import { onLinux } from '../support/system';
@@ -481,25 +481,6 @@ describe('as a shared object', () => {
 });
 
 describe('among processes', () => {
-  it('shows each what others set', async () => {
-    using dict = temporary();
-    const peer = await peerOf(dict);
-    dict.set('a', 1).set('żółw', { x: 1 });
-    expect(await peer('get', 'a')).toBe(1);
-    expect(await peer('get', 'żółw')).toEqual({ x: 1 });
-    expect(await peer('set', 'b', 2)).toBe('set');
-    expect(await peer('setIfAbsent', 'a', 2)).toBe(false);
-    expect(await peer('add', 'a', 5)).toBe(1);
-    expect(await peer('size')).toBe(3);
-    expect([dict.get('a'), dict.get('b')]).toEqual([6, 2]);
-    expect(await peer('delete', 'b')).toBe(true);
-    expect(dict.has('b')).toBe(false);
-    for (let i = 0; i < 5000; i++) dict.set(`${i}`, i);
-    expect(((await peer('entries')) as unknown[]).length).toBe(5002);
-    expect(await peer('clear')).toBe('cleared');
-    expect([...dict]).toEqual([]);
-  });
-
   it('loses no addition and no update of any', async () => {
     using dict = temporary<number>();
     const peers = await Promise.all(Array.from({ length: 3 }, () => peerOf(dict)));
@@ -532,19 +513,6 @@ describe('among processes', () => {
     const got = await here;
     expect([2, 3]).toContain(got);
     expect(dict.get('dead')).toBe(got);
-  });
-
-  it('goes on when one dies that holds its lock', async () => {
-    using dict = temporary<number>();
-    dict.set('k', 1);
-    for (let i = 0; i < 3; i++) {
-      const child = start('dict-peer', [dict.name]);
-      expect(await child.hear()).toBe('ready');
-      child.tell(['die', 'k']);
-      expect(await child.exit).toEqual(killedItself);
-      expect(dict.get('k')).toBe(i + 1);
-      expect(dict.add('k', 1)).toBe(i + 1);
-    }
   });
 
   it('is shared by threads of one process', async () => {

@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import { temporary } from '../support/temporaries';
 import { expectCode } from '../support/errors';
 import { uniqueName } from '../support/names';
-import { Peer, beings } from '../support/peers';
 import { start } from '../support/children';
 
 function create(...elements: unknown[]): SharedList & Disposable {
@@ -354,30 +353,6 @@ describe('a list', () => {
       expectCode(act, 'ERR_CLOSED', name);
     }
     expect(same.toArray()).toEqual([1, 2]);
-  });
-});
-
-describe.each(beings)('another %s', (being) => {
-  it('sees and makes every change', async () => {
-    using list = create();
-    const peer = await Peer.start(list, being);
-    expect(await peer.call('push', 1, 'zwei', { three: 3 })).toBe(3);
-    expect(list.toArray()).toEqual([1, 'zwei', { three: 3 }]);
-    list.unshift('x'.repeat(5000));
-    expect(await peer.call('at', 0)).toBe('x'.repeat(5000));
-    expect(await peer.call('shift')).toBe('x'.repeat(5000));
-    expect(await peer.call('splice', 1, 1, 'a', 'b')).toEqual(['zwei']);
-    expect(await peer.call('add', 0, 5)).toBe(1);
-    expect(await peer.call('compareAndSet', 1, 'a', null)).toBe(true);
-    expect(await peer.call('toArray')).toEqual(list.toArray());
-    expect(list.toArray()).toEqual([6, null, 'b', { three: 3 }]);
-    const many = Array.from({ length: 3000 }, (_, i) => `the ${i}th`);
-    list.push(...many);
-    expect(await peer.call('length')).toBe(3004);
-    expect(await peer.call('indexOf', 'the 2999th')).toBe(3003);
-    expect(await peer.call('clear')).toBe('fine');
-    expect([list.length, list.bytesUsed]).toEqual([0, 0]);
-    expect(await peer.call('set', 5, 1)).toBe('ERR_OUT_OF_RANGE');
   });
 });
 

@@ -2,7 +2,6 @@ import { SharedNamespace, SharedValue } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 import { expectCode } from '../support/errors';
 import { uniqueName } from '../support/names';
-import { Peer, beings } from '../support/peers';
 import { temporary } from '../support/temporaries';
 
 interface Config {
@@ -34,16 +33,6 @@ describe('properties', () => {
     // A copy: what is done to it stays here.
     values.nested.list.push(3);
     expect(values.nested.list).toEqual([1, 2]);
-  });
-
-  it.each(beings)('are the same everywhere: %s', async (being) => {
-    using namespace = temporary(SharedNamespace.create({ capacity: 1 << 16 }));
-    const peer = await Peer.start(namespace, being);
-    namespace.values.a = { b: 1 };
-    expect(await peer.call('values.a')).toEqual({ b: 1 });
-    using other = SharedNamespace.attach(namespace.name);
-    other.values.c = 'x';
-    expect(await peer.call('values.c')).toBe('x');
   });
 
   it('may be named as anything an object has', () => {

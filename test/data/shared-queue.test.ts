@@ -2,7 +2,7 @@ import { SharedQueue, SharedValue, attach, type QueueItem } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 import { expectCode, expectRejection } from '../support/errors';
 import { uniqueName } from '../support/names';
-import { Peer, beings, ends, forms, inForm } from '../support/peers';
+import { Peer, ends, forms, inForm } from '../support/peers';
 import { temporary, timed, until } from '../support/temporaries';
 
 describe('items', () => {
@@ -77,26 +77,6 @@ describe('items', () => {
     expect(other).toBeInstanceOf(SharedQueue);
   });
 
-  it.each(beings)('go to and fro between here and another thread: %s', async (being) => {
-    using queue = temporary(SharedQueue.create());
-    const peer = await Peer.start(queue, being);
-    queue.putSync({ n: 1 });
-    expect(await peer.call('getSync')).toEqual({ n: 1 });
-    await peer.call('put', 'from there');
-    expect(await queue.get()).toBe('from there');
-    const waiting = queue.get();
-    await peer.call('putSync', [1, 2]);
-    expect(await waiting).toEqual([1, 2]);
-  });
-
-  it('outlive who put them', async () => {
-    using queue = temporary(SharedQueue.create());
-    const peer = await Peer.start(queue);
-    await peer.call('put', 'a will');
-    await peer.end();
-    expect(queue.tryGet()).toBe('a will');
-  });
-
   it('of many producers reach many consumers once each, and those of one in their order', async () => {
     const each = 400;
     using queue = temporary(SharedQueue.create<[number, number]>({ maxSize: 10 }));
@@ -121,29 +101,6 @@ describe('items', () => {
 });
 
 describe.each(forms)('waiting, %s,', (form) => {
-  it('for an item lasts until one is put', async () => {
-    using queue = temporary(SharedQueue.create<string>());
-    const peer = await Peer.start(queue);
-    for (const method of ['get', 'take']) {
-      const { outcome } = await peer.begin(inForm(form, method));
-      queue.putSync('it');
-      expect(await outcome).toEqual(method === 'get' ? 'it' : { item: 'it' });
-    }
-  });
-
-  it('for room lasts until an item is taken', async () => {
-    using queue = temporary(SharedQueue.create<string>({ maxSize: 2 }));
-    const peer = await Peer.start(queue);
-    queue.putSync('1');
-    queue.putSync('2');
-    expect(queue.tryPut('3')).toBe(false);
-    const { outcome } = await peer.begin(inForm(form, 'put'), '3');
-    expect(queue.size).toBe(2);
-    expect(queue.getSync()).toBe('1');
-    expect(await outcome).toBe('fine');
-    expect([queue.getSync(), queue.getSync(), queue.size]).toEqual(['2', '3', 0]);
-  });
-
   it('for room lasts until a capacity has some', async () => {
     using queue = temporary(SharedQueue.create<string>({ capacity: 1 << 16 }));
     const peer = await Peer.start(queue);
