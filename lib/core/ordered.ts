@@ -40,5 +40,13 @@ export const storeLast: (words: Int32Array, index: number, value: number) => voi
       Atomics.store(words, index, value);
     };
 
+/** Loads before it are made before loads after it, and stores before it before stores after it. */
+export const order: () => void = isOrdered
+  ? () => undefined
+  : () => {
+      Atomics.store(scratch, 0, 0);
+      Atomics.load(scratch, 0);
+    };
+
 /** A load that is not made before an earlier atomic operation. */
 export const loadAfterAtomic: (words: Int32Array, index: number) => number = loadFirst;

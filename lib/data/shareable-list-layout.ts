@@ -1,3 +1,5 @@
+import { order } from '../core/ordered';
+
 /**
  * The bytes of a `ShareableList`, as CPython 3.9 and later lays them out: the one place that knows
  * where things are and how one element is written. docs/memory-layout.md shows them.
@@ -25,7 +27,8 @@
  * - E1  Slots never move or change their size: they are checked once, and kept in private memory.
  * - E2  A change within one type that fits a word is one aligned store: seen whole or not at all.
  * - E3  Any other change sets the code to 3 first and to its value last. In between the pair is not
- *       valid, or the element is None: nobody takes the bytes of one type for another's.
+ *       valid, or the element is None: nobody takes the bytes of one type for another's. Stores and
+ *       loads are kept in that order where processors may change it.
  */
 
 /** What an element of a `ShareableList` can be. */
@@ -127,7 +130,8 @@ export class Shape {
   static read(buffer: ArrayBuffer): Shape | string {
     if (buffer.byteLength < emptyListBytes) return `${buffer.byteLength} bytes are no list`;
     const words = wordsOf(buffer);
-    const length = Number(words[0]);
+    // It is the last that a creator writes: the rest is not read before.
+    const length = Number(Atomics.load(words, 0));
     const most = Math.floor((buffer.byteLength - emptyListBytes) / leastElementBytes);
     if (length === 0 && !canBeEmpty(buffer.byteLength)) {
       return `its length is 0, and it has ${buffer.byteLength} bytes: its creator has not finished it`;
@@ -198,7 +202,9 @@ export class Elements {
       const low = ints[formatAt];
       const high = ints[formatAt + 1];
       const code = bytes[codeAt];
+      order();
       const value = this.#decode(i, low, high, code);
+      order();
       // E3: the same before and after means that it was not changing, but for a change back.
       if (ints[formatAt] !== low || ints[formatAt + 1] !== high || bytes[codeAt] !== code) continue;
       if (value !== undefined || this.gone || this.isValid(i, low, high, code)) return value;
@@ -291,6 +297,7 @@ export class Elements {
     const begin = wordBytes * slot;
     const codeAt = this.#codesAt + i;
     Atomics.store(bytes, codeAt, Code.None);
+    order(); // to be atomic keeps back what comes before a store, but not what comes after it
     bytes.set(payload, begin);
     bytes.fill(0, begin + payload.length, begin + size);
     words[this.#formatsAt / 2 + i] = format;
