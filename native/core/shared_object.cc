@@ -125,11 +125,15 @@ std::optional<Refusal> Inspect(const os::Segment& segment, uint16_t kind, Header
   const auto bytes = static_cast<uint32_t>(std::min<uint64_t>(segment.size, UINT32_MAX));
   *found = bytes;
   if (segment.size < kHeaderBytes) return Refusal::kTruncated;
+  // Before the rest, which is there as a whole for whoever has seen that it is: in the other order
+  // a creator that finishes in between would vouch for what was read half written.
+  uint32_t state = shared.state.load(std::memory_order_acquire);
   ReadOnce(segment, copy);
   // What is here of the rest of the header may be half written until the state is.
   const bool may_be_unfinished = copy->magic == 0 || copy->magic == kMagic;
   if (may_be_unfinished && !os::kPublishesWhole) {
     AwaitCreator(shared, segment.size);
+    state = shared.state.load(std::memory_order_acquire);
     ReadOnce(segment, copy);
   }
   *found = copy->magic;
@@ -141,8 +145,8 @@ std::optional<Refusal> Inspect(const os::Segment& segment, uint16_t kind, Header
   if (copy->abi != os::Mutex::AbiWord()) return Refusal::kAbi;
   *found = copy->kind;
   if (copy->kind != kind) return Refusal::kKind;
-  *found = shared.state.load(std::memory_order_acquire);
-  if (*found == kMaking || *found > kDead) return Refusal::kUnfinished;
+  *found = state;
+  if (state == kMaking || state > kDead) return Refusal::kUnfinished;
   // Some systems round a segment's size up to whole pages, none down.
   const bool whole = copy->size <= segment.size && copy->data_at <= copy->size &&
                      copy->data_at >= kHeaderBytes && copy->data_at % kDataAlignment == 0;
