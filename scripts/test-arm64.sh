@@ -41,9 +41,9 @@ else
   )
 fi
 
-# For hangs only, as are the limits within: of a test with its hooks, which is no more than
-# test/support/watchdog.ts takes for silence.
-limit=${SHMKIT_ARM64_LIMIT:-40m}
+# For hangs only, and ample on a busy machine. So are the limits within: of a test with its hooks,
+# which together are no more than test/support/watchdog.ts takes for silence.
+limit=${SHMKIT_ARM64_LIMIT:-90m}
 out=$PWD/out/arm64
 prebuilt=prebuilds/linux-arm64/shmkit.glibc.node
 mkdir -p "$out"
