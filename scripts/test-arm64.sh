@@ -135,7 +135,9 @@ uname -a
 echo "Node $(node --version), $(node -p process.arch), up for $(cut -d ' ' -f 1 /proc/uptime) s"
 node node_modules/vitest/vitest.mjs run --typecheck.enabled=false --testTimeout=300000 \
   --hookTimeout=60000 $(cat /files) < /dev/null
-echo "RC=$?"
+status=$?
+echo # for vitest leaves codes for terminals on its last line
+echo "RC=$status"
 echo "left in /dev/shm: $(ls -A /dev/shm | wc -l)"
 poweroff -f
 INIT
