@@ -9,6 +9,9 @@ export type Name =
   | 'CPython, lock=False'
   | 'ems'
   | 'lmdb'
+  | 'redis'
+  | 'shmkit, 1000 keys'
+  | 'shmkit, no writer'
   | 'Map'
   | 'msgpackr'
   | 'ordinary memory'
@@ -16,7 +19,7 @@ export type Name =
   | 'empty module';
 
 /** What a contender is run by. */
-export type Tool = 'node' | 'cc' | 'python3' | 'ems' | 'lmdb';
+export type Tool = 'node' | 'cc' | 'python3' | 'ems' | 'lmdb' | 'redis';
 
 /** A program that does a row's work and prints the nanoseconds that one operation took. */
 export interface Contender {
@@ -61,7 +64,19 @@ export function ems(operation: string, count: number): Contender {
   return { ...node('ems', packagesDirectory, operation, count), tool: 'ems' };
 }
 
-/** The npm package lmdb, which does what dict.ts has other stores do. */
-export function lmdb(way: string, type: string, keys: number, count: number): Contender {
-  return { ...node('dict', way, type, 'lmdb', keys, count, packagesDirectory), tool: 'lmdb' };
+/** A store of a package beside, which does what dict.ts has other stores do. */
+export function store(
+  tool: 'lmdb' | 'ems' | 'redis',
+  way: string,
+  type: string,
+  keys: number,
+  count: number,
+): Contender {
+  return { ...node('dict', way, type, tool, keys, count, packagesDirectory), tool };
+}
+
+/** lmdb while another process writes; see dict-beside.ts. */
+export function lmdbBeside(keys: number, count: number): Contender {
+  const args = ['lmdb', keys, count, 'written', packagesDirectory];
+  return { ...node('dict-beside', ...args), tool: 'lmdb' };
 }

@@ -32,6 +32,7 @@ export function findTools(): Tools {
     python3: findPython(),
     ems: findPackage('ems'),
     lmdb: findPackage('lmdb'),
+    redis: findRedis(),
   };
 }
 
@@ -87,6 +88,17 @@ function findPackage(name: string): Found {
     return {
       missing: `${name} does not load (npm ci --prefix bench/packages installs it): ${line ?? ''}`,
     };
+  }
+}
+
+/** The server is Debian's redis-server or whatever else there is of that name. */
+function findRedis(): Found {
+  const client = findPackage('redis');
+  if ('missing' in client) return client;
+  try {
+    return { ...client, version: `${client.version}, ${firstLine('redis-server')}` };
+  } catch (error) {
+    return { missing: `redis-server does not run: ${reason(error)}` };
   }
 }
 

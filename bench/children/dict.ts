@@ -1,81 +1,20 @@
-// dict <get | set> <number | object> <shmkit | Map | lmdb | codec> <keys> <count> [packages]: entries
-// of a SharedDict, of JavaScript's own Map, or of the npm package lmdb, that nobody else touches; or
-// only what a value costs to pack and unpack.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { Packr } from 'msgpackr';
-import { SharedDict } from 'shmkit';
-import { expect, nameOf, perOperation, report } from './support';
-
-interface Store {
-  get(key: string): unknown;
-  set(key: string, value: unknown): void;
-  end(): void;
-}
-
-/** As much of lmdb as is used here. */
-interface Lmdb {
-  open: (options: object) => {
-    get(key: string): unknown;
-    putSync(key: string, value: unknown): boolean;
-    transactionSync(act: () => void): void;
-    close(): Promise<void>;
-  };
-}
-
-const packr = new Packr({ structuredClone: true, moreTypes: true });
-
-function codec(): Store {
-  const packed = new Map<string, Uint8Array>();
-  return {
-    get: (key) => packr.unpack(packed.get(key)!) as unknown,
-    set: (key, value) => packed.set(key, packr.pack(value)),
-    end: () => undefined,
-  };
-}
-
-function lmdb(packages: string): Store {
-  const { open } = createRequire(path.join(packages, 'package.json'))('lmdb') as Lmdb;
-  const directory = mkdtempSync(path.join(tmpdir(), nameOf('lmdb')));
-  const database = open({ path: directory, noSync: true });
-  return {
-    get: (key) => database.get(key),
-    set: (key, value) => database.putSync(key, value),
-    end: () => void database.close().then(() => rmSync(directory, { recursive: true })),
-  };
-}
-
-function shared(keys: number): Store {
-  const capacity = Math.max(2 ** 26, keys * 160);
-  const dict = SharedDict.create({ name: nameOf('dict'), capacity });
-  dict.unlink();
-  return {
-    get: (key) => dict.get(key),
-    set: (key, value) => dict.set(key, value),
-    end: () => dict.close(),
-  };
-}
-
-function native(): Store {
-  const map = new Map<string, unknown>();
-  return {
-    get: (key) => map.get(key),
-    set: (key, value) => map.set(key, value),
-    end: () => undefined,
-  };
-}
+// dict <get | set> <number | text | object> <shmkit | Map | lmdb | ems | redis | codec> <keys> <count>
+// [packages]: entries of a SharedDict, of JavaScript's own Map, of the npm packages lmdb and ems, or of
+// a Redis server, that nobody else touches; or only what a value costs to pack and unpack.
+import { codec, ems, lmdb, lmdbDirectory, native, redis, shared, type Store } from './stores';
+import { expect, perOperation, perOperationAsync, report } from './support';
 
 const stores: Record<string, (keys: number, packages: string) => Store> = {
   shmkit: shared,
   Map: native,
   codec,
-  lmdb: (_, packages) => lmdb(packages),
+  lmdb: (_, packages) => lmdb(packages, lmdbDirectory()),
+  ems: (keys, packages) => ems(packages, keys),
 };
 
 function valueOf(type: string, n: number): unknown {
   if (type === 'number') return n;
+  if (type === 'text') return `a text of ${String(n).padStart(10, '0')}`;
   return { id: n, name: 'somebody', active: true, score: n / 3, tags: ['a', 'b'] };
 }
 
@@ -108,4 +47,25 @@ function measure([what, type = '', store = '', many, count, packages = '']: stri
   return nanoseconds;
 }
 
-report(measure(process.argv.slice(2)));
+/** The same, where each answer is waited for: numbers go as text. */
+async function measureRedis([what, , , many, count, packages = '']: string[]): Promise<number> {
+  const { client, end } = await redis(packages);
+  const length = Number(many);
+  for (let i = 0; i < length; i++) await client.set(`key ${i}`, String(i));
+  let at = 0;
+  const nanoseconds = await perOperationAsync(Number(count), async (times) => {
+    for (let i = 0; i < times; i++) {
+      at = (at + 7919) % length;
+      if (what === 'set') await client.set(`key ${at}`, String(at));
+      else expect('value', Number(await client.get(`key ${at}`)), at);
+    }
+  });
+  end();
+  return nanoseconds;
+}
+
+async function main(args: string[]): Promise<void> {
+  report(args[2] === 'redis' ? await measureRedis(args) : measure(args));
+}
+
+void main(process.argv.slice(2));

@@ -1,40 +1,18 @@
 // ems <directory of packages> <add-int | add-float | at | set> <count>: the npm package ems, one
 // element after another of an array that nobody else touches.
-import { rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import path from 'node:path';
-import { expect, nameOf, perElement, perOperation, report } from './support';
-
-/** As much of ems as is used here; it comes without types. */
-type Initialize = (processes: number, pin: boolean, model: string, name: string) => Ems;
-interface Ems {
-  new: (options: object) => EmsArray;
-}
-interface EmsArray {
-  faa(index: number, delta: number): number;
-  read(index: number): number;
-  write(index: number, value: number): void;
-}
+import { initializeEms, type EmsArray } from './ems-domain';
+import { expect, perElement, perOperation, report } from './support';
 
 const length = 1000;
 
 function makeArray(packages: string, dataFill: number): EmsArray {
-  const initialize = createRequire(path.join(packages, 'package.json'))('ems') as Initialize;
-  const names = { domain: nameOf('ems-domain'), array: nameOf('ems-array') };
-  const array = initialize(1, false, 'user', names.domain).new({
+  return initializeEms(packages, {
     dimensions: [length],
     heapSize: 0,
-    useExisting: false,
-    persist: false,
-    filename: names.array,
-    doSetFEtags: true,
     setFEtags: 'full',
     doDataFill: true,
     dataFill,
   });
-  // It leaves its objects behind. They are mapped by now.
-  for (const name of Object.values(names)) rmSync(path.join('/dev/shm', name), { force: true });
-  return array;
 }
 
 /** The element keeps the type that it has: an integer, or a double when that was no integer. */
@@ -55,7 +33,7 @@ function measureReading(packages: string, count: number): number {
   let done = 0;
   const nanoseconds = perElement(count, length, () => {
     let ofPass = 0;
-    for (let i = 0; i < length; i++) ofPass += array.read(i);
+    for (let i = 0; i < length; i++) ofPass += array.read(i) as number;
     sum += ofPass;
     done += length;
   });

@@ -9,13 +9,16 @@ async function main([way = '', total, uncounted]: string[]): Promise<void> {
   for (let i = 1; i <= Number(total); i++) {
     if (way === 'trip-async') {
       await back.put(await there.get());
+    } else if (way === 'one-way-async') {
+      await there.get();
+      if (i === Number(uncounted)) await back.put('warm');
     } else {
       const message = there.getSync();
       if (way === 'trip') back.putSync(message);
       else if (i === Number(uncounted)) back.putSync('warm');
     }
   }
-  if (way === 'one-way') back.putSync('done');
+  if (way.startsWith('one-way')) back.putSync('done');
   process.disconnect();
 }
 

@@ -1,4 +1,4 @@
-// queue <one-way | trip | trip-async> <bytes> <count>: messages through a SharedQueue to another
+// queue <one-way | one-way-async | trip | trip-async> <bytes> <count>: messages through a SharedQueue to another
 // process, which is queue-other.ts, and back. Prints the time of one. The bytes are a text if they are
 // few, else a Uint8Array.
 import { SharedQueue } from 'shmkit';
@@ -21,6 +21,12 @@ async function main([way = '', bytes, times]: string[]): Promise<void> {
       start = now();
       for (let i = 0; i < count; i++) there.putSync(message);
       expect('answer', back.getSync(), 'done');
+    } else if (way === 'one-way-async') {
+      for (let i = 0; i < uncounted; i++) await there.put(message);
+      expect('answer', await back.get(), 'warm');
+      start = now();
+      for (let i = 0; i < count; i++) await there.put(message);
+      expect('answer', await back.get(), 'done');
     } else {
       for (let i = 0; i < uncounted + count; i++) {
         if (i === uncounted) start = now();

@@ -1,27 +1,47 @@
-import { c, lmdb, node, python, type Contender, type Contenders } from '../contenders';
-import { atMostTimes, timesAsFastAs, told, type Goal } from '../goals';
+import { c, lmdbBeside, node, python, store, type Contender, type Contenders } from '../contenders';
+import { aheadOf, atMostTimes, timesAsFastAs, told, type Goal } from '../goals';
 import type { Row } from './row';
 
 const hot = 1000;
 const many = 500_000;
 
+type Rival = 'shmkit' | 'Map' | 'lmdb' | 'ems' | 'redis' | 'CPython' | 'msgpackr';
+
 function dict(
   id: string,
   title: string,
   [way, type, keys]: [way: string, type: string, keys: number],
-  counts: Partial<Record<'shmkit' | 'Map' | 'lmdb' | 'CPython' | 'msgpackr', number>>,
+  counts: Partial<Record<Rival, number>>,
   goals: readonly Goal[],
+  others: Contenders = {},
 ): Row {
-  const at = (store: string, count: number): Contender =>
-    node('dict', way, type, store, keys, count);
+  const at = (name: string, count: number): Contender => node('dict', way, type, name, keys, count);
+  const beside = (['lmdb', 'ems', 'redis'] as const).flatMap((tool) => {
+    const count = counts[tool];
+    return count === undefined ? [] : [[tool, store(tool, way, type, keys, count)] as const];
+  });
   const contenders: Contenders = {
     shmkit: at('shmkit', counts.shmkit ?? 1_000_000),
     Map: at('Map', counts.Map ?? 10_000_000),
     ...(counts.msgpackr !== undefined && { msgpackr: at('codec', counts.msgpackr) }),
-    ...(counts.lmdb !== undefined && { lmdb: lmdb(way, type, keys, counts.lmdb) }),
+    ...Object.fromEntries(beside),
     ...(counts.CPython !== undefined && { CPython: python(`dict-${way}`, counts.CPython) }),
+    ...others,
   };
   return { id, title, contenders, goals };
+}
+
+/** Of ever more entries, against the same with a thousand. */
+function growth(way: 'get' | 'set', keys: number, counts: Partial<Record<Rival, number>>): Row {
+  const name = keys.toLocaleString('en');
+  return dict(
+    `dict-${way}-${keys}`,
+    `SharedDict ${way}(), number, ${name} keys`,
+    [way, 'number', keys],
+    { shmkit: 1_000_000, Map: 1_000_000, ...counts },
+    [atMostTimes(4, 'shmkit, 1000 keys'), told('Map')],
+    { 'shmkit, 1000 keys': node('dict', way, 'number', 'shmkit', hot, 3_000_000) },
+  );
 }
 
 /** Structures that nobody else touches, and messages between two processes. */
@@ -30,8 +50,8 @@ export const structureRows: Row[] = [
     'dict-get',
     'SharedDict get(), number, 1000 keys',
     ['get', 'number', hot],
-    { shmkit: 3_000_000, lmdb: 500_000, CPython: 5000 },
-    [timesAsFastAs(3, 'lmdb'), timesAsFastAs(200, 'CPython'), told('Map')],
+    { shmkit: 3_000_000, lmdb: 500_000, ems: 1_000_000, redis: 20_000, CPython: 5000 },
+    [timesAsFastAs(3, 'lmdb'), aheadOf('ems'), timesAsFastAs(200, 'CPython'), told('Map')],
   ),
   dict(
     'dict-get-many',
@@ -44,8 +64,22 @@ export const structureRows: Row[] = [
     'dict-set',
     'SharedDict set(), number, 1000 keys',
     ['set', 'number', hot],
-    { lmdb: 20_000, CPython: 5000 },
-    [timesAsFastAs(20, 'lmdb'), timesAsFastAs(150, 'CPython'), told('Map')],
+    { lmdb: 20_000, ems: 1_000_000, redis: 20_000, CPython: 5000 },
+    [timesAsFastAs(20, 'lmdb'), aheadOf('ems'), timesAsFastAs(150, 'CPython'), told('Map')],
+  ),
+  dict(
+    'dict-get-text',
+    'SharedDict get(), a text of 20 characters, 1000 keys',
+    ['get', 'text', hot],
+    { lmdb: 500_000, ems: 500_000 },
+    [told('lmdb'), told('ems')],
+  ),
+  dict(
+    'dict-set-text',
+    'SharedDict set(), a text of 20 characters, 1000 keys',
+    ['set', 'text', hot],
+    { lmdb: 20_000 },
+    [told('lmdb')],
   ),
   dict(
     'dict-get-object',
@@ -61,6 +95,22 @@ export const structureRows: Row[] = [
     { shmkit: 300_000, lmdb: 20_000, msgpackr: 1_000_000 },
     [told('msgpackr'), told('lmdb')],
   ),
+  growth('get', 10_000, { shmkit: 3_000_000 }),
+  growth('get', 100_000, {}),
+  growth('get', 1_000_000, {}),
+  growth('get', 10_000_000, {}),
+  growth('set', 1_000_000, {}),
+  growth('set', 10_000_000, {}),
+  {
+    id: 'dict-get-written',
+    title: 'SharedDict get(), number, 1000 keys, while another process sets them',
+    contenders: {
+      shmkit: node('dict-beside', 'shmkit', hot, 3_000_000, 'written'),
+      'shmkit, no writer': node('dict-beside', 'shmkit', hot, 3_000_000, 'idle'),
+      lmdb: lmdbBeside(hot, 500_000),
+    },
+    goals: [told('shmkit, no writer'), timesAsFastAs(3, 'lmdb')],
+  },
   {
     id: 'shared-list-at',
     title: 'SharedList at(), number',
@@ -84,18 +134,29 @@ export const structureRows: Row[] = [
     title: 'SharedQueue, a text of 64 bytes, one way',
     contenders: {
       shmkit: node('queue', 'one-way', 64, 300_000),
+      'child.send': node('messages', 'one-way', 64, 50_000),
       CPython: python('queue-small', 50_000),
     },
-    goals: [timesAsFastAs(10, 'CPython')],
+    goals: [timesAsFastAs(10, 'CPython'), told('child.send')],
   },
   {
     id: 'queue-large',
     title: 'SharedQueue, 1 MiB, one way',
     contenders: {
       shmkit: node('queue', 'one-way', 2 ** 20, 2000),
+      'child.send': node('messages', 'one-way', 2 ** 20, 300),
       CPython: python('queue-large', 300),
     },
-    goals: [timesAsFastAs(5, 'CPython')],
+    goals: [timesAsFastAs(5, 'CPython'), told('child.send')],
+  },
+  {
+    id: 'queue-async',
+    title: 'SharedQueue, a text of 64 bytes, one way, async',
+    contenders: {
+      shmkit: node('queue', 'one-way-async', 64, 100_000),
+      'child.send': node('messages', 'one-way', 64, 50_000),
+    },
+    goals: [told('child.send')],
   },
   {
     id: 'queue-trip',
@@ -113,7 +174,8 @@ export const structureRows: Row[] = [
     contenders: {
       shmkit: node('queue', 'trip-async', 8, 10_000),
       C: c('ping-pong', 10_000),
+      'child.send': node('messages', 'trip', 8, 10_000),
     },
-    goals: [atMostTimes(5, 'C')],
+    goals: [atMostTimes(5, 'C'), told('child.send')],
   },
 ];
