@@ -10,8 +10,9 @@ let written = 0;
 let isOver = false;
 
 function write(): void {
+  if (isOver) return;
   for (let i = 0; i < 1000; i++) entries.set(keys[written++ % length]!, written);
-  if (!isOver) setImmediate(write);
+  setImmediate(write);
 }
 
 process.on('message', (message) => {
