@@ -78,7 +78,6 @@ export class NamedLock extends Lock {
    * Removes a lock's name, at once when the lock is free, else at the moment its owner releases it
    * (or dies), so that two owners of one name never meet. Handles made by {@link NamedLock.open}
    * make the lock anew when they are next used; those made by `create` or `attach` throw `ENOENT`.
-   * On Windows a name goes with its last handle, and this only checks that there is one.
    *
    * Does not block, but for some milliseconds while an owner is about to release, and up to a second
    * should another process be stopped in the middle of unlinking it.

@@ -55,7 +55,6 @@ export abstract class NamedObject {
   /**
    * Removes the name, while it still leads to this very object; also after {@link close}. Whoever is
    * attached keeps the object until they close.
-   * On Windows a name goes with its last handle, and this only checks that there is one.
    *
    * @throws SharedMemoryError `ENOENT` the name is gone, or another object's by now.
    */

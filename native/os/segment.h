@@ -8,8 +8,8 @@
 //   S1  Create is exclusive: of any number of processes creating one name, one succeeds and the
 //       others get EEXIST.
 //   S2  Nobody attaches to a half-made segment. Where the platform can publish a finished object
-//       under a name (Linux), a creator killed at any moment leaves nothing behind. Elsewhere an
-//       attacher waits a bounded time for the creator, then clears what it left.
+//       under a name (Linux, Windows), a creator killed at any moment leaves nothing behind.
+//       Elsewhere an attacher waits a bounded time for the creator, then clears what it left.
 //   S3  Unless `sparse`, every page is reserved at creation: a lack of memory is ENOSPC from
 //       Create, never SIGBUS at a later touch. (macOS offers no such reservation.)
 //   S4  Unlink with an identity removes the name only while it still leads to that very object, as
@@ -50,10 +50,10 @@ struct Identity {
 
 struct Segment {
   void* address;
-  size_t size;  // exact on Linux; Windows and macOS round up to pages
+  size_t size;  // rounded up to pages on macOS; on Windows, when others made it
   Identity identity;
-  // Windows: the section handle, without which the name would go. Elsewhere, of a segment that
-  // grows: its descriptor, plus 1. Else null.
+  // Windows: the handles without which the segment and its name would go. Elsewhere, of a segment
+  // that grows: its descriptor, plus 1. Else null.
   void* keep_alive;
 };
 
