@@ -130,7 +130,9 @@ function zig() {
 }
 
 function run(command, first, rest) {
-  const { status, error, stderr } = spawnSync(command, [...first, ...rest], { encoding: 'utf8' });
+  // zig's warnings on its first look at its own library are many.
+  const options = { encoding: 'utf8', maxBuffer: 2 ** 28 };
+  const { status, error, stderr } = spawnSync(command, [...first, ...rest], options);
   if (status !== 0) fail(`${command}: ${error ?? stderr}`);
 }
 
