@@ -2,8 +2,10 @@ import { unlinkObject, type Request } from '../core/attachment';
 import { toAttach, toCreate, toOpen } from '../core/named-object';
 import { invalidType, outOfRange } from '../errors';
 import { checkOptions, timeoutOf, waitOf, type TimeoutOptions, type WaitOptions } from '../options';
+import type { Claim } from './dict-claims';
+import { pending } from './dict-entries';
 import { dictContents, evicting, longestKey } from './shared-dict-layout';
-import { DictState, When, pending, type Claim } from './shared-dict-state';
+import { DictState, When } from './shared-dict-state';
 import { Structure, type StructureCreateOptions, type StructureOptions } from './structure';
 import { checkCapacity } from './structure-layout';
 
@@ -246,7 +248,7 @@ export class SharedDict<V = unknown> extends Structure<DictState> {
     const { timeout, signal } = waitOf(waitOnly(options));
     const there = state.get(checkKey(key));
     if (typeof there !== 'symbol') return there as V;
-    const claim = await state.computed.wait<{ value: unknown } | Claim>({
+    const claim = await state.claims.computed.wait<{ value: unknown } | Claim>({
       handle: this,
       attempt: (look) => this.#attempt(key, look),
       timeout,
@@ -270,10 +272,10 @@ export class SharedDict<V = unknown> extends Structure<DictState> {
     const timeout = timeoutOf(waitOnly(options));
     const there = state.get(checkKey(key));
     if (typeof there !== 'symbol') return there as V;
-    if (there === pending && state.isOwn(key)) {
+    if (there === pending && state.claims.isOwn(key)) {
       throw this.attachment.error('ERR_DEADLOCK', `: this thread computes '${key}' already`);
     }
-    const claim = state.computed.waitSync<{ value: unknown } | Claim>({
+    const claim = state.claims.computed.waitSync<{ value: unknown } | Claim>({
       handle: this,
       attempt: (look) => this.#attempt(key, look),
       timeout,
@@ -284,9 +286,9 @@ export class SharedDict<V = unknown> extends Structure<DictState> {
     let value: V;
     try {
       value = fn(key);
-      this.#settle(claim, () => state.fulfil(claim, value, ttl));
+      this.#settle(claim, () => state.claims.fulfil(claim, value, ttl));
     } catch (error) {
-      this.#settle(claim, () => state.renounce(claim));
+      this.#settle(claim, () => state.claims.renounce(claim));
       throw error;
     }
     return value;
@@ -330,19 +332,19 @@ export class SharedDict<V = unknown> extends Structure<DictState> {
   protected override letGo(): void {
     const { attachment, state } = this;
     if (!state.inside) {
-      state.computed.giveUp(this, attachment.closedMeanwhile());
-      for (const claim of this.#claims) state.renounce(claim);
+      state.claims.computed.giveUp(this, attachment.closedMeanwhile());
+      for (const claim of this.#claims) state.claims.renounce(claim);
       this.#claims.clear();
     }
     super.letGo();
   }
 
   *#pairs(withValues: boolean): Generator<[string, unknown], undefined, undefined> {
-    const entries = this.open().entries();
-    while (this.open().next(entries)) {
-      const { found } = entries;
+    const cursor = this.open().scan.begin();
+    while (this.open().scan.next(cursor)) {
+      const { found } = cursor;
       for (let i = 0; i < found.length; i += 2) {
-        yield [found[i] as string, withValues ? this.open().valueIn(found[i + 1]) : undefined];
+        yield [found[i] as string, withValues ? this.open().finish(found[i + 1]) : undefined];
       }
     }
     return undefined;
@@ -358,10 +360,10 @@ export class SharedDict<V = unknown> extends Structure<DictState> {
     this.#claims.add(claim);
     try {
       const value = await compute();
-      this.#settle(claim, () => state.fulfil(claim, value, ttl));
+      this.#settle(claim, () => state.claims.fulfil(claim, value, ttl));
       return value;
     } catch (error) {
-      this.#settle(claim, () => state.renounce(claim));
+      this.#settle(claim, () => state.claims.renounce(claim));
       throw error;
     }
   }

@@ -116,11 +116,11 @@ class Properties<T extends object> implements ProxyHandler<T> {
   }
 
   ownKeys(): string[] {
-    const state = this.#open();
-    const entries = state.entries();
+    const { scan } = this.#open();
+    const cursor = scan.begin();
     const keys: string[] = [];
-    while (state.next(entries)) {
-      for (let i = 0; i < entries.found.length; i += 2) keys.push(entries.found[i] as string);
+    while (scan.next(cursor)) {
+      for (let i = 0; i < cursor.found.length; i += 2) keys.push(cursor.found[i] as string);
     }
     return keys;
   }

@@ -1,0 +1,126 @@
+import { native } from '../binding';
+import type { LockSeat } from '../core/lock-seat';
+import { Word } from '../core/word';
+import { isFailure } from '../failures';
+import { Encoder, Tag, finish } from './codec';
+import { pending, type DictEntries } from './dict-entries';
+import type { DictEviction } from './dict-eviction';
+import { expiryOf } from './dict-expiry';
+import { none, type DictTable } from './dict-table';
+import type { DictWriter } from './dict-writer';
+import { computedAt } from './shared-dict-layout';
+import type { StructureState } from './structure-state';
+
+/** Who computes a value: a thread, and which of its computations. */
+export interface Claim {
+  readonly key: string;
+  readonly token: number;
+  readonly serial: number;
+}
+
+let serials = 0;
+
+/**
+ * Values that are computed by one thread while others wait for them. An entry that is pending says who
+ * computes it; when they are no longer there, whoever comes next takes it over.
+ */
+export class DictClaims {
+  /** Changes whenever somebody has computed something, or has given it up. */
+  readonly computed: Word;
+  readonly #structure: StructureState;
+  readonly #floats: Float64Array<ArrayBuffer>;
+  readonly #entries: DictEntries;
+  readonly #table: DictTable;
+  readonly #writer: DictWriter;
+  readonly #eviction: DictEviction | undefined;
+  readonly #encoder = new Encoder();
+
+  constructor(
+    seat: LockSeat,
+    structure: StructureState,
+    entries: DictEntries,
+    table: DictTable,
+    writer: DictWriter,
+    eviction: DictEviction | undefined,
+  ) {
+    this.computed = new Word(seat, computedAt, false);
+    this.#structure = structure;
+    this.#floats = structure.memory.floats;
+    this.#entries = entries;
+    this.#table = table;
+    this.#writer = writer;
+    this.#eviction = eviction;
+  }
+
+  /**
+   * What there is of a key: its value; or who is to compute it, which is this thread from now on; or
+   * `pending`, when somebody else does who is still there.
+   */
+  claim(key: string): { value: unknown } | Claim | typeof pending {
+    const token = native.presenceToken();
+    if (isFailure(token)) {
+      const { code } = token;
+      throw this.#structure.error(code, `cannot show that this thread is there (${code})`);
+    }
+    const hash = this.#table.hash(key);
+    return this.#structure.change(() => {
+      const at = this.#table.locate(key, hash);
+      if (at !== none && this.#entries.isVisible(at)) {
+        const value = this.#entries.readLocked(at);
+        this.#eviction?.use(hash);
+        return { value: finish(value) };
+      }
+      if (at !== none && this.#entries.tagOf(at) === Tag.Pending) {
+        const whose = this.#floats[this.#entries.bodyOf(at) / 2] ?? NaN;
+        if (isToken(whose) && native.isPresent(whose)) return pending;
+      }
+      const serial = ++serials;
+      this.#writer.put(key, hash, at, this.#encoder.promise(token, serial), 0);
+      return { key, token, serial };
+    });
+  }
+
+  /** Whether this very thread computes it. */
+  isOwn(key: string): boolean {
+    const token = native.presenceToken();
+    const hash = this.#table.hash(key);
+    return this.#structure.look(() => {
+      const at = this.#table.locate(key, hash);
+      if (at === none || this.#entries.tagOf(at) !== Tag.Pending) return false;
+      return this.#floats[this.#entries.bodyOf(at) / 2] === token;
+    });
+  }
+
+  /** A value was computed. One that was set meanwhile stays, one that was deleted stays away. */
+  fulfil(claim: Claim, value: unknown, ttl: number): void {
+    const encoder = this.#encoder.encode('what fn returns', value);
+    const hash = this.#table.hash(claim.key);
+    this.#structure.change(() => {
+      const at = this.#table.locate(claim.key, hash);
+      if (at !== none && this.#isClaimedBy(at, claim)) {
+        this.#writer.put(claim.key, hash, at, encoder, expiryOf(ttl));
+      }
+    });
+    this.computed.announce();
+  }
+
+  /** A value was not computed: others may. */
+  renounce(claim: Claim): void {
+    const hash = this.#table.hash(claim.key);
+    this.#structure.change(() => {
+      const at = this.#table.locate(claim.key, hash);
+      if (at !== none && this.#isClaimedBy(at, claim)) this.#table.remove(at, this.#table.link);
+    });
+    this.computed.announce();
+  }
+
+  #isClaimedBy(at: number, { token, serial }: Claim): boolean {
+    if (this.#entries.tagOf(at) !== Tag.Pending) return false;
+    const body = this.#entries.bodyOf(at) / 2;
+    return this.#floats[body] === token && this.#floats[body + 1] === serial;
+  }
+}
+
+function isToken(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0 && value < 2 ** 52;
+}

@@ -1,0 +1,102 @@
+import { Tag } from './codec';
+import type { DictEntries } from './dict-entries';
+import { mostSteps, none, nonsense, type DictTable } from './dict-table';
+import type { GrowingMemory } from './growing-memory';
+import { dictWords, entryWords, usesAt, usesOf } from './shared-dict-layout';
+
+/** How many entries are looked at for the one that was used least lately. */
+const samples = 8;
+
+/**
+ * Which entry goes when a dict is full: of a few at random, the one that was used least lately
+ * (approximated LRU by sampling). Time is the clock that counts the entries that were made. When an
+ * entry was used last stands in a word that its hash leads to, which others may share; readers write
+ * it without the lock, since nothing but the choice depends on it.
+ */
+export class DictEviction {
+  readonly #memory: GrowingMemory;
+  readonly #ints: Int32Array<ArrayBuffer>;
+  readonly #entries: DictEntries;
+  readonly #table: DictTable;
+  readonly #usesAt: number;
+  readonly #usesMask: number;
+  #random: number;
+
+  /** @param capacity - of the dict, in bytes. */
+  constructor(memory: GrowingMemory, entries: DictEntries, table: DictTable, capacity: number) {
+    this.#memory = memory;
+    this.#ints = memory.ints;
+    this.#entries = entries;
+    this.#table = table;
+    this.#usesAt = usesAt(capacity);
+    this.#usesMask = usesOf(capacity) - 1;
+    this.#random = ((memory.ints[dictWords.seed] ?? 0) ^ process.pid) | 1;
+  }
+
+  /** The entry of a hash is used. */
+  use(hash: number): void {
+    const at = this.#useOf(hash);
+    const clock = this.#ints[dictWords.clock] ?? 0;
+    // So that those who only read a key that is read a lot do not contend for the word.
+    if (this.#ints[at] !== clock) this.#ints[at] = clock;
+  }
+
+  /** An entry of a hash was made. */
+  useAnew(hash: number): void {
+    this.#ints[dictWords.clock] = (this.#ints[dictWords.clock] ?? 0) + 1;
+    this.use(hash);
+  }
+
+  /** Removes the one of a few entries that was used least lately; false when there is none. Under the lock. */
+  makeRoom(): boolean {
+    const ints = this.#ints;
+    const table = this.#table;
+    const count = table.buckets;
+    const clock = ints[dictWords.clock] ?? 0;
+    let oldest = -1;
+    let victim = none;
+    let victimLink = 0;
+    let seen = 0;
+    let bucket = this.#nextRandom() % count;
+    for (let tries = 0; tries < count && seen < samples; tries++) {
+      let link = table.headAt(bucket);
+      if (link === nonsense) return false;
+      const before = seen;
+      for (let steps = 0; steps < mostSteps && seen < samples; steps++) {
+        const pointer = ints[link] ?? 0;
+        if (pointer === 0) break;
+        const at = 2 * pointer;
+        if (pointer < 0 || !this.#memory.reaches(at + entryWords.body)) return false;
+        if (this.#entries.tagOf(at) !== Tag.Pending) {
+          seen++;
+          const used = ints[this.#useOf(this.#entries.hashOf(at))] ?? 0;
+          const age = (clock - used) >>> 0;
+          if (age > oldest) {
+            oldest = age;
+            victim = at;
+            victimLink = link;
+          }
+        }
+        link = at;
+      }
+      // From anywhere, but past empty buckets one after the other, so that it ends.
+      bucket = seen > before ? this.#nextRandom() % count : (bucket + 1) % count;
+    }
+    if (victim === none) return false;
+    table.remove(victim, victimLink);
+    return true;
+  }
+
+  #useOf(hash: number): number {
+    return this.#usesAt + ((hash >>> 6) & this.#usesMask);
+  }
+
+  #nextRandom(): number {
+    let random = this.#random;
+    random ^= random << 13;
+    random ^= random >>> 17;
+    random ^= random << 5;
+    this.#random = random;
+    return random >>> 0;
+  }
+}

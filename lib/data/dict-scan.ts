@@ -1,0 +1,107 @@
+import { loadFirst, loadLast } from '../core/ordered';
+import { CorruptError } from './corrupt-error';
+import { absent, nonsenseValue, pending, type DictEntries } from './dict-entries';
+import {
+  bucketOf,
+  levelOf,
+  mostSteps,
+  mostTries,
+  noTable,
+  nonsense,
+  type DictTable,
+} from './dict-table';
+import { Sequences } from './sequences';
+import { dictWords, entryWords } from './shared-dict-layout';
+import type { StructureState } from './structure-state';
+
+/** How far an iteration has come. */
+export interface Cursor {
+  /** Of the table, when it began. */
+  readonly buckets: number;
+  bucket: number;
+  /** Keys, and what is read of their values, to be finished. */
+  readonly found: unknown[];
+}
+
+/**
+ * The entries by groups, each of one moment. Whatever is there throughout is in one group exactly,
+ * however the table grows: a group is what the hashes of a bucket have in common, as the table was when
+ * it began.
+ */
+export class DictScan {
+  readonly #structure: StructureState;
+  readonly #ints: Int32Array<ArrayBuffer>;
+  readonly #entries: DictEntries;
+  readonly #table: DictTable;
+
+  constructor(structure: StructureState, entries: DictEntries, table: DictTable) {
+    this.#structure = structure;
+    this.#ints = structure.memory.ints;
+    this.#entries = entries;
+    this.#table = table;
+  }
+
+  /** Begins: {@link next} until it says that there are no more. */
+  begin(): Cursor {
+    return { buckets: this.#table.buckets, bucket: 0, found: [] };
+  }
+
+  /** @returns whether there was another group. */
+  next(cursor: Cursor): boolean {
+    const { buckets, bucket } = cursor;
+    if (bucket >= buckets) return false;
+    cursor.bucket++;
+    // The keys of one bucket, as it was in the beginning: by so many bits of their hashes.
+    const level = levelOf(buckets);
+    const isSplit = bucket >= level || bucket + level < buckets;
+    const period = isSplit ? 2 * level : level;
+    const sequence = dictWords.sequences + (bucket & (Sequences.count - 1));
+    for (let tries = 0; tries < mostTries; tries++) {
+      const before = loadFirst(this.#ints, sequence);
+      if ((before & 1) !== 0) continue;
+      if (this.#collect(cursor, bucket, period) && loadLast(this.#ints, sequence) === before) {
+        return true;
+      }
+    }
+    this.#collectSlowly(cursor, bucket, period);
+    return true;
+  }
+
+  #collectSlowly(cursor: Cursor, bucket: number, period: number): void {
+    this.#structure.look(() => {
+      this.#table.evenOut();
+      if (!this.#collect(cursor, bucket, period)) throw new CorruptError(noTable);
+    });
+  }
+
+  /** The entries of a group; false when that makes no sense, now. */
+  #collect(cursor: Cursor, bucket: number, period: number): boolean {
+    cursor.found.length = 0;
+    const ints = this.#ints;
+    const table = this.#table;
+    const entries = this.#entries;
+    const { memory } = this.#structure;
+    const buckets = table.checkedBuckets;
+    if (buckets === nonsense) return false;
+    let steps = 0;
+    for (let from = bucketOf(bucket, buckets); from < buckets; from += period) {
+      let link = table.headAt(from);
+      if (link === nonsense) return false;
+      for (;;) {
+        const pointer = ints[link] ?? 0;
+        if (pointer === 0) break;
+        link = 2 * pointer;
+        if (++steps > mostSteps || pointer < 0 || !memory.reaches(link + entryWords.body + 2)) {
+          return false;
+        }
+        if ((entries.hashOf(link) & (period - 1)) !== bucket) continue;
+        const value = entries.readApart(link);
+        if (value === absent || value === pending) continue;
+        const key = entries.keyOf(link);
+        if (key === undefined || value === nonsenseValue) return false;
+        cursor.found.push(key, value);
+      }
+    }
+    return true;
+  }
+}
