@@ -3,7 +3,7 @@ import type { LockSeat } from '../core/lock-seat';
 import { Word } from '../core/word';
 import { isFailure } from '../failures';
 import { Encoder, Tag, finish } from './codec';
-import { pending, type DictEntries } from './dict-entries';
+import { absent, pending, type DictEntries } from './dict-entries';
 import type { DictEviction } from './dict-eviction';
 import { expiryOf } from './dict-expiry';
 import { none, type DictTable } from './dict-table';
@@ -65,8 +65,9 @@ export class DictClaims {
     const hash = this.#table.hash(key);
     return this.#structure.change(() => {
       const at = this.#table.locate(key, hash);
-      if (at !== none && this.#entries.isVisible(at)) {
-        const value = this.#entries.readLocked(at);
+      // One look at the time, which the value may be over in between two.
+      const value = at === none ? absent : this.#entries.readLocked(at);
+      if (value !== absent && value !== pending) {
         this.#eviction?.use(hash);
         return { value: finish(value) };
       }
