@@ -13,7 +13,7 @@ import {
 import type { UndoLog } from './undo-log';
 
 /**
- * The slots of a list: a ring of chunks, reached by a directory of pointers to them, so that an
+ * The slots of a list, and which of them it has: a ring of chunks, reached by a directory of pointers to them, so that an
  * element is found by two steps, and either end grows and shrinks chunk by chunk. A directory that
  * is too small is replaced by one of twice the size.
  *
@@ -52,6 +52,43 @@ export class ListRing {
     if (chunks === 0) return 0;
     this.#checked();
     return chunks << chunkShift;
+  }
+
+  /** How many elements there are: from the head on. */
+  get length(): number {
+    const length = this.#ints[this.#at + listWords.length] ?? 0;
+    // Most lists that anybody has are much shorter than what there is room for.
+    if (length < 0 || (length > chunkSlots && length > this.slots)) {
+      throw new CorruptError('it has no such length');
+    }
+    return length;
+  }
+
+  /** The position of the first element. */
+  get head(): number {
+    return this.#ints[this.#at + listWords.head] ?? 0;
+  }
+
+  setLength(length: number): void {
+    this.#log.write(this.#at + listWords.length, length);
+  }
+
+  /** The same, if that is what makes a change: without the log if there is nothing else in it. */
+  commitLength(length: number): void {
+    if (this.#log.pending) {
+      this.setLength(length);
+    } else {
+      this.#ints[this.#at + listWords.length] = length;
+    }
+  }
+
+  setHead(position: number): void {
+    this.#log.write(this.#at + listWords.head, this.around(position));
+  }
+
+  /** A position, within the ring. */
+  around(position: number): number {
+    return position & (this.slots - 1);
   }
 
   /**
@@ -96,7 +133,7 @@ export class ListRing {
     const pointer = after << chunkShift < needed ? 0 : this.#arena.allocate(bytes);
     if (pointer === 0) return bytes;
     const old = ints[at + listWords.directory] ?? 0;
-    const head = ints[at + listWords.head] ?? 0;
+    const { head } = this;
     const first = (head & (slots - 1)) >>> chunkShift;
     ints.fill(0, 2 * pointer, 2 * pointer + after);
     for (let i = 0; i < before; i++) {

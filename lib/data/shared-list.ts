@@ -2,8 +2,9 @@ import { unlinkObject, type Request } from '../core/attachment';
 import { toAttach, toCreate, toOpen } from '../core/named-object';
 import { invalidType } from '../errors';
 import { checkInteger, checkOptions } from '../options';
+import { absent } from './list-reader';
 import { listShape } from './shared-list-layout';
-import { ListState, absent } from './shared-list-state';
+import { ListState } from './shared-list-state';
 import { Structure, type StructureCreateOptions, type StructureOptions } from './structure';
 import { checkCapacity, structureContents } from './structure-layout';
 

@@ -1,0 +1,159 @@
+import type { LockSeat } from '../core/lock-seat';
+import { Encoder, Tag, finish } from './codec';
+import { ListRing } from './list-ring';
+import { ListSlots } from './list-slots';
+import { Sequence } from './sequence';
+import { listWords } from './shared-list-layout';
+import { blocksAt, structureLayout, type StructureShape } from './structure-layout';
+import { StructureState } from './structure-state';
+
+/** How often a reader that finds things changing looks again before it takes the lock. */
+const mostTries = 64;
+/** The same of one that reads many elements. */
+const mostLongTries = 4;
+
+/** There is no such element. */
+export const absent = Symbol('absent');
+
+/**
+ * A list as it is read: without the lock, as long as its sequence says that nobody changed it
+ * meanwhile. Where others keep changing it, under the lock, as a change that changes nothing.
+ */
+export abstract class ListReader extends StructureState {
+  protected readonly ring: ListRing;
+  protected readonly slots: ListSlots;
+  protected readonly sequence: Sequence;
+  /** Of what is searched for or expected. */
+  protected readonly wanted = new Encoder();
+
+  constructor(seat: LockSeat, shape: StructureShape) {
+    super(seat, shape);
+    const { memory, log, arena } = this;
+    const { own } = structureLayout;
+    this.ring = new ListRing(memory, log, arena, own, blocksAt(shape, seat.length));
+    this.sequence = new Sequence(memory.ints, own + listWords.sequence);
+    this.slots = new ListSlots(this, this.ring, this.sequence);
+  }
+
+  get length(): number {
+    return this.#read(mostTries, () => this.ring.length);
+  }
+
+  /** An element, or {@link absent}. */
+  get(index: number): unknown {
+    const sequence = this.sequence;
+    for (let tries = 0; tries < mostTries && !this.inside; tries++) {
+      const before = sequence.before;
+      if ((before & 1) !== 0) continue;
+      let value: unknown;
+      try {
+        value = this.#peek(index);
+      } catch (error) {
+        if (sequence.after !== before) continue;
+        throw this.explain(error);
+      }
+      if (sequence.after === before) return this.#finished(value);
+    }
+    return this.#look(() => finish(this.#peek(index)));
+  }
+
+  /** The elements from `start` to before `end`, as of one moment. */
+  slice(start: number, end: number): unknown[] {
+    return this.#read(mostLongTries, (isSteady) => {
+      const { length } = this.ring;
+      const values: unknown[] = [];
+      const last = clamp(end, length);
+      for (let i = clamp(start, length); i < last; i++) {
+        const value = this.#peek(i);
+        // What it takes to make a value of bytes is not spent on half of one and half of another.
+        if (typeof value === 'object' && value !== null && !isSteady()) return values;
+        values.push(finish(value));
+      }
+      return values;
+    });
+  }
+
+  /**
+   * Where a value is first found, or -1.
+   *
+   * @param findsNaN - whether NaN is equal to itself.
+   */
+  find(value: unknown, from: number, findsNaN: boolean): number {
+    return this.#search(value, (length, matches) => {
+      for (let i = clamp(from, length); i < length; i++) if (matches(i, findsNaN)) return i;
+      return -1;
+    });
+  }
+
+  findLast(value: unknown, from: number): number {
+    return this.#search(value, (length, matches) => {
+      const last = from < 0 ? length + from : Math.min(from, length - 1);
+      for (let i = last; i >= 0; i--) if (matches(i, false)) return i;
+      return -1;
+    });
+  }
+
+  /** A change, after what somebody may have left. */
+  protected abstract mutate<T>(act: () => T): T;
+
+  /** Has a look under the lock; goes ahead within a change. */
+  #look<T>(act: () => T): T {
+    return this.inside ? act() : this.mutate(act);
+  }
+
+  /** Reads without the lock as often as that may work, then with it. */
+  #read<T>(mostTries: number, act: (isSteady: () => boolean) => T): T {
+    const sequence = this.sequence;
+    for (let tries = 0; tries < mostTries && !this.inside; tries++) {
+      const before = sequence.before;
+      if ((before & 1) !== 0) continue;
+      let result: T;
+      try {
+        result = act(() => sequence.after === before);
+      } catch (error) {
+        if (sequence.after !== before) continue;
+        throw this.explain(error);
+      }
+      if (sequence.after === before) return result;
+    }
+    return this.#look(() => act(() => true));
+  }
+
+  #finished(value: unknown): unknown {
+    try {
+      return finish(value);
+    } catch (error) {
+      throw this.explain(error);
+    }
+  }
+
+  #search(
+    value: unknown,
+    act: (length: number, matches: (index: number, findsNaN: boolean) => boolean) => number,
+  ): number {
+    const encoder = this.wanted.encode('value', value);
+    const { tag, number } = encoder;
+    const { ring, slots } = this;
+    const matches = (index: number, findsNaN: boolean): boolean => {
+      const slot = ring.slot(ring.head + index);
+      if (slots.tag(slot) !== tag) return false;
+      if (tag !== Tag.Number) return slots.matches(slot, encoder);
+      const there = slots.number(slot);
+      return there === number || (findsNaN && Number.isNaN(there) && Number.isNaN(number));
+    };
+    return this.#read(mostLongTries, () => act(this.ring.length, matches));
+  }
+
+  /** What is read of an element, to be finished, or {@link absent}. */
+  #peek(index: number): unknown {
+    const { ring } = this;
+    const { length } = ring;
+    const i = index < 0 ? index + length : index;
+    return i >= 0 && i < length ? this.slots.read(ring.slot(ring.head + i)) : absent;
+  }
+}
+
+/** An index as arrays take them where a range begins or ends. */
+export function clamp(index: number, length: number): number {
+  return index < 0 ? Math.max(length + index, 0) : Math.min(index, length);
+}

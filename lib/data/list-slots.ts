@@ -1,0 +1,128 @@
+import { Encoder, Tag, read, tagIn } from './codec';
+import type { GrowingMemory } from './growing-memory';
+import type { ListRing } from './list-ring';
+import type { Sequence } from './sequence';
+import { inlineBytes, mostValueBytes, slotLayout } from './shared-list-layout';
+import type { StructureState } from './structure-state';
+
+/**
+ * What is in the slots of a list: values, in the slot itself or in a block that its pointer leads to.
+ * A slot is spoken of by where it begins, in words.
+ *
+ * What is to be written is encoded first, so that a value that cannot be has changed nothing.
+ */
+export class ListSlots {
+  /** Of what is to be written. */
+  readonly encoder = new Encoder();
+  readonly #state: StructureState;
+  readonly #ring: ListRing;
+  readonly #sequence: Sequence;
+  readonly #memory: GrowingMemory;
+  readonly #ints: Int32Array<ArrayBuffer>;
+  readonly #floats: Float64Array<ArrayBuffer>;
+
+  constructor(state: StructureState, ring: ListRing, sequence: Sequence) {
+    this.#state = state;
+    this.#ring = ring;
+    this.#sequence = sequence;
+    this.#memory = state.memory;
+    this.#ints = state.memory.ints;
+    this.#floats = state.memory.floats;
+  }
+
+  tag(slot: number): Tag {
+    return tagIn(this.#ints[slot + slotLayout.what] ?? 0);
+  }
+
+  /** What is in a slot whose tag says that it is a number. */
+  number(slot: number): number {
+    return this.#floats[slot / 2 + 1] ?? NaN;
+  }
+
+  /** What is read of a value, to be finished. */
+  read(slot: number): unknown {
+    if (this.tag(slot) === Tag.Number) return this.#floats[slot / 2 + 1];
+    const { at, tag, size } = this.#place(slot);
+    return read(this.#memory, tag, at, size);
+  }
+
+  /** Whether the value is one that was encoded. */
+  matches(slot: number, wanted: Encoder): boolean {
+    const { at, tag, size } = this.#place(slot);
+    return wanted.matches(this.#memory, tag, at, size);
+  }
+
+  /** A number takes the place of another. */
+  setNumber(slot: number, value: number): void {
+    this.#floats[slot / 2 + 1] = value;
+    this.#sequence.step();
+  }
+
+  /** The encoded value takes the place of another. */
+  assign(slot: number): void {
+    const { encoder } = this;
+    if (encoder.tag === Tag.Number && this.tag(slot) === Tag.Number) {
+      this.setNumber(slot, encoder.number);
+      return;
+    }
+    const { log } = this.#state;
+    this.#sequence.open();
+    const pointer = this.#store();
+    this.free(slot);
+    for (let i = 0; i < 4; i++) log.keep(slot + i);
+    this.#describe(slot, pointer);
+  }
+
+  /** The encoded value comes to where no element is. */
+  fill(position: number): void {
+    this.#orFull(this.#ring.occupy(position));
+    const pointer = this.#store();
+    this.#describe(this.#ring.slot(position), pointer);
+  }
+
+  /** Makes room for more positions. Nothing is put aside. */
+  widen(length: number, count: number): void {
+    this.#memory.failure = undefined;
+    this.#orFull(this.#ring.widen(length, count));
+    // What is written next, without the log, may come to where the old directory was.
+    this.#state.log.commit();
+  }
+
+  /** Frees the block of a slot's value, if it has one. */
+  free(slot: number): void {
+    if ((this.#ints[slot + slotLayout.what] ?? 0) >>> 4 <= inlineBytes) return;
+    this.#state.arena.free(this.#ints[slot + slotLayout.pointer] ?? 0);
+  }
+
+  /** Where the value of a slot is, in bytes. */
+  #place(slot: number): { at: number; tag: Tag; size: number } {
+    const what = this.#ints[slot + slotLayout.what] ?? 0;
+    const tag = tagIn(what);
+    const size = what >>> 4;
+    if (size <= inlineBytes) return { at: 4 * (slot + slotLayout.value), tag, size };
+    const pointer = this.#ints[slot + slotLayout.pointer] ?? 0;
+    this.#ring.reach(pointer, Math.ceil(size / 4));
+    return { at: 8 * pointer, tag, size };
+  }
+
+  /** A block with the encoded value, or 0 where it needs none. */
+  #store(): number {
+    const { size } = this.encoder;
+    if (size <= inlineBytes) return 0;
+    const pointer = size > mostValueBytes ? 0 : this.#state.allocate(size);
+    if (pointer === 0) throw this.#state.full(size);
+    this.encoder.write(this.#memory, 8 * pointer);
+    return pointer;
+  }
+
+  #describe(slot: number, pointer: number): void {
+    const { tag, size } = this.encoder;
+    this.#ints[slot + slotLayout.what] = (size << 4) | tag;
+    this.#ints[slot + slotLayout.pointer] = pointer;
+    if (size <= inlineBytes) this.encoder.write(this.#memory, 4 * (slot + slotLayout.value));
+  }
+
+  #orFull(missing: number): void {
+    if (missing !== 0) throw this.#state.full(missing);
+  }
+}
