@@ -2,11 +2,11 @@
 // from that: the change is there as a whole or not at all, and everything else is as it was.
 import { describe, expect, it } from 'vitest';
 // The library comes after the typed arrays were replaced that it is going to use.
-import { atEachStore, watched } from '../support/stores';
-import { SharedDict } from 'shmkit';
-import { Image } from '../support/images';
-import { uniqueName } from '../support/names';
+import { watched } from '../support/stores';
+import { SharedDict, type SharedDictCreateOptions } from 'shmkit';
+import { Corpse, imagesOf } from '../support/corpses';
 import { onLinux } from '../support/system';
+import { temporary } from '../support/temporaries';
 
 type Dict = SharedDict;
 
@@ -42,14 +42,8 @@ const changes: [string, (dict: Dict) => unknown][] = [
   ['clear', (dict) => dict.clear()],
 ];
 
-function temporary(make: (name: string) => Dict): Dict & Disposable {
-  const dict = make(uniqueName('dict'));
-  return Object.assign(dict, {
-    [Symbol.dispose]() {
-      dict.unlink();
-      dict.close();
-    },
-  });
+function created(options: SharedDictCreateOptions = { capacity }): Dict {
+  return watched(() => SharedDict.create(options));
 }
 
 const stateOf = (dict: Dict): State => new Map([...dict].sort(([a], [b]) => (a < b ? -1 : 1)));
@@ -71,38 +65,8 @@ function outcome(dict: Dict, keys: readonly string[]): State {
   return state;
 }
 
-/** The images that a kill before each store of something leaves. */
-function imagesOf(dict: Dict, act: () => unknown): Buffer[] {
-  using image = new Image('dict', dict.name);
-  const images: Buffer[] = [];
-  atEachStore(() => images.push(image.take()), act);
-  images.push(image.take());
-  return images;
-}
-
-/** Does something to a dict that is as an image says, and that was just attached. */
-function after<T>(corpse: Dict, image: Buffer, look: (dict: Dict) => T): T {
-  {
-    using bytes = new Image('dict', corpse.name);
-    bytes.put(image);
-  }
-  const dict = watched(() => SharedDict.attach(corpse.name));
-  try {
-    return look(dict);
-  } finally {
-    dict.close();
-  }
-}
-
-/** A dict to put images into, that nobody here is attached to in between. */
-function corpseOf(dict: Dict): Dict & Disposable {
-  const corpse = SharedDict.create({
-    name: uniqueName('dict'),
-    capacity,
-    ...(dict.eviction && { eviction: dict.eviction }),
-  });
-  corpse.close();
-  return Object.assign(corpse, { [Symbol.dispose]: () => corpse.unlink() });
+function corpse(options: SharedDictCreateOptions = { capacity }): Corpse<Dict> {
+  return new Corpse(SharedDict.create(options), (name) => watched(() => SharedDict.attach(name)));
 }
 
 function sameAsOneOf(state: State, before: State, now: State): boolean {
@@ -116,17 +80,17 @@ describe.runIf(onLinux)('who is killed before any store of', () => {
   for (const many of [false, true]) {
     const where = many ? 'a dict whose table grows' : 'a small dict';
     it.each(changes)(`%s, in ${where}, leaves all of it or nothing`, (_, change) => {
-      using dict = temporary((name) => watched(() => SharedDict.create({ name, capacity })));
+      using dict = temporary(created());
       for (const [key, value] of initial) dict.set(key, value);
       // One entry more, and a bucket is split.
       if (many) for (const key of manyKeys.slice(0, 64 - initial.length)) dict.set(key, key);
       const before = stateOf(dict);
       const images = imagesOf(dict, () => change(dict));
       const now = stateOf(dict);
-      using corpse = corpseOf(dict);
+      using left = corpse();
       const keys = [...new Set([...before.keys(), ...now.keys(), 'computed'])];
       const changed = images.map((image) => {
-        const state = after(corpse, image, (left) => outcome(left, keys));
+        const state = left.after(image, (dict) => outcome(dict, keys));
         expect(sameAsOneOf(state, before, now)).toBe(true);
         return JSON.stringify([...state]) === JSON.stringify([...now]);
       });
@@ -142,22 +106,22 @@ describe.runIf(onLinux)('who is killed before any store of', () => {
   }
 
   it.each(changes)('the recovery from a half %s leaves the same', (_, change) => {
-    using dict = temporary((name) => watched(() => SharedDict.create({ name, capacity })));
+    using dict = temporary(created());
     for (const [key, value] of initial) dict.set(key, value);
     for (const key of manyKeys.slice(0, 64 - initial.length)) dict.set(key, key);
     const before = stateOf(dict);
     const images = imagesOf(dict, () => change(dict));
     const now = stateOf(dict);
-    using corpse = corpseOf(dict);
+    using left = corpse();
     const keys = [...new Set([...before.keys(), ...now.keys(), 'computed'])];
     for (let i = 0; i < images.length; i += Math.ceil(images.length / 6)) {
-      const halfway = after(corpse, images[i]!, (left) =>
-        imagesOf(left, () => left.delete('nothing')),
+      const halfway = left.after(images[i]!, (half) =>
+        imagesOf(half, () => half.delete('nothing')),
       );
       for (const image of halfway) {
         expect(
           sameAsOneOf(
-            after(corpse, image, (left) => outcome(left, keys)),
+            left.after(image, (dict) => outcome(dict, keys)),
             before,
             now,
           ),
@@ -168,25 +132,21 @@ describe.runIf(onLinux)('who is killed before any store of', () => {
   });
 
   it('an eviction has removed entries one by one, and harmed no other', () => {
-    const full = 1 << 16;
-    using dict = temporary((name) =>
-      watched(() => SharedDict.create({ name, capacity: full, eviction: 'lru' })),
-    );
+    const options = { capacity: 1 << 16, eviction: 'lru' } as const;
+    using dict = temporary(created(options));
     const text = 'x'.repeat(500);
     for (let i = 0; i < 200; i++) dict.set(`key ${i}`, text);
     const images = imagesOf(dict, () => dict.set('large', 'y'.repeat(1500)));
-    const corpse = SharedDict.create({ capacity: full, eviction: 'lru' });
-    corpse.close();
+    using left = corpse(options);
     let last = Infinity;
     const keys = [...dict.keys(), 'large'];
     // Every third, which is another one of the stores of each eviction.
     for (let i = 0; i < images.length; i += 3) {
-      const state = after(corpse, images[i]!, (left) => outcome(left, keys));
+      const state = left.after(images[i]!, (dict) => outcome(dict, keys));
       for (const [key, value] of state) if (key !== 'large') expect(value).toBe(text);
       expect(state.size).toBeLessThanOrEqual(last + 1);
       last = state.size;
     }
-    corpse.unlink();
     steps += images.length;
     expect(images.length).toBeGreaterThan(50);
   });

@@ -4,9 +4,9 @@
 import { atEachStore, watched } from '../support/stores';
 import { SharedList } from 'shmkit';
 import { describe, expect, it } from 'vitest';
-import { Image } from '../support/images';
-import { uniqueName } from '../support/names';
+import { Corpse, imageOf, imagesBefore } from '../support/corpses';
 import { onLinux } from '../support/system';
+import { temporary } from '../support/temporaries';
 
 type List = SharedList;
 
@@ -45,15 +45,8 @@ const changes: [string, (list: List) => unknown][] = [
   ['clear', (list) => list.clear()],
 ];
 
-function temporary(): List & Disposable {
-  const name = uniqueName('list');
-  const list = watched(() => SharedList.create({ name, capacity }));
-  return Object.assign(list, {
-    [Symbol.dispose]() {
-      list.unlink();
-      list.close();
-    },
-  });
+function created(): List {
+  return watched(() => SharedList.create({ capacity }));
 }
 
 /** Looks at what is left as readers do, then goes on using it, to the end. */
@@ -78,7 +71,7 @@ function outcome(list: List): string {
 
 /** The images that a kill before each store of something leaves; of very many, some. */
 function imagesOf(list: List, act: () => unknown, most = 700): Buffer[] {
-  using image = new Image('list', list.name);
+  using image = imageOf(list);
   let stores = 0;
   const begin = image.take();
   atEachStore(() => stores++, act);
@@ -88,35 +81,14 @@ function imagesOf(list: List, act: () => unknown, most = 700): Buffer[] {
   begin.set(end.subarray(0, 4));
   image.put(begin);
   const every = Math.ceil(stores / most);
-  const images: Buffer[] = [];
-  let n = 0;
-  atEachStore(() => {
-    if (n++ % every === 0) images.push(image.take());
-  }, act);
+  const images = imagesBefore(list, act, (n) => n % every === 0);
   expect(list.toArray(), 'the same again').toEqual(once);
   images.push(end);
   return images;
 }
 
-/** Does something to a list that is as an image says, and that was just attached. */
-function after<T>(
-  name: string,
-  bytes: Buffer,
-  look: (list: List) => T,
-  attach = (name: string): List => SharedList.attach(name),
-): T {
-  {
-    using image = new Image('list', name);
-    image.put(bytes);
-  }
-  using list = attach(name);
-  return look(list);
-}
-
-function corpse(): { name: string } & Disposable {
-  const list = SharedList.create({ name: uniqueName('list'), capacity });
-  list.close();
-  return Object.assign(list, { [Symbol.dispose]: () => list.unlink() });
+function corpse(attach = (name: string): List => SharedList.attach(name)): Corpse<List> {
+  return new Corpse(SharedList.create({ capacity }), attach);
 }
 
 describe.runIf(onLinux)('who is killed before any store of', () => {
@@ -126,7 +98,7 @@ describe.runIf(onLinux)('who is killed before any store of', () => {
     ['a list that is full as it is', [...few, ...many.slice(2 * few.length), ...few], 0],
   ])('a change of %s', (_, elements, skipped) => {
     it.each(changes)('%s, leaves all of it or nothing', (_, change) => {
-      using list = temporary();
+      using list = temporary(created());
       for (let i = 0; i < skipped; i++) {
         list.push(i);
         list.shift();
@@ -137,7 +109,7 @@ describe.runIf(onLinux)('who is killed before any store of', () => {
       const now = JSON.stringify(list.toArray());
       using left = corpse();
       const changed = images.map((bytes) => {
-        const state = after(left.name, bytes, outcome);
+        const state = left.after(bytes, outcome);
         if (state !== before && state !== now) expect(state).toBe('as before or as now');
         return state === now;
       });
@@ -150,30 +122,21 @@ describe.runIf(onLinux)('who is killed before any store of', () => {
   it.each(changes.filter(([what]) => what.startsWith('splice') || what.includes('many')))(
     'the recovery from a half %s, leaves the same',
     (_, change) => {
-      using list = temporary();
+      using list = temporary(created());
       list.push(...few);
       const before = JSON.stringify(list.toArray());
       const images = imagesOf(list, () => change(list), 12);
       const now = JSON.stringify(list.toArray());
-      using left = corpse();
+      using left = corpse((name) => watched(() => SharedList.attach(name)));
       using twice = corpse();
+      const isTaken = (n: number) => (n < 40 ? n % 7 === 0 : n % 97 === 0);
       for (const bytes of images) {
-        const recover = (half: List): [string, Buffer[]] => {
-          using image = new Image('list', left.name);
-          const images: Buffer[] = [];
-          let n = 0;
-          const take = () => {
-            const isTaken = n < 40 ? n % 7 === 0 : n % 97 === 0;
-            if (isTaken) images.push(image.take());
-            n++;
-          };
-          atEachStore(take, () => half.at(0));
-          return [JSON.stringify(half.toArray()), images];
-        };
-        const attach = (name: string) => watched(() => SharedList.attach(name));
-        const [state, again] = after(left.name, bytes, recover, attach);
+        const [state, again] = left.after(bytes, (half) => {
+          const images = imagesBefore(half, () => half.at(0), isTaken);
+          return [JSON.stringify(half.toArray()), images] as const;
+        });
         expect([before, now]).toContain(state);
-        for (const half of again) expect(after(twice.name, half, outcome)).toBe(state);
+        for (const half of again) expect(twice.after(half, outcome)).toBe(state);
       }
     },
   );

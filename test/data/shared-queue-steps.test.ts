@@ -2,9 +2,9 @@
 // from that: the change is there as a whole or not at all, and everything else is as it was.
 import { describe, expect, it } from 'vitest';
 // The library comes after the typed arrays were replaced that it is going to use.
-import { atEachStore, watched } from '../support/stores';
+import { watched } from '../support/stores';
 import { SharedQueue } from 'shmkit';
-import { Image } from '../support/images';
+import { Corpse, imagesOf } from '../support/corpses';
 import { uniqueName } from '../support/names';
 import { onLinux } from '../support/system';
 
@@ -133,32 +133,10 @@ function drained(queue: Queue): State {
   return [items, unfinished];
 }
 
-function imagesOf(queue: Queue, act: () => unknown): Buffer[] {
-  using image = new Image('queue', queue.name);
-  const images: Buffer[] = [];
-  atEachStore(() => images.push(image.take()), act);
-  images.push(image.take());
-  return images;
-}
-
-/** Looks at a queue that is as an image says, and that was just attached. */
-function after<T>(corpse: Queue, image: Buffer, look: (queue: Queue) => T): T {
-  {
-    using bytes = new Image('queue', corpse.name);
-    bytes.put(image);
-  }
-  const queue = watched(() => SharedQueue.attach(corpse.name));
-  try {
-    return look(queue);
-  } finally {
-    queue.close();
-  }
-}
-
-function corpse(): Queue & Disposable {
-  const queue = SharedQueue.create({ name: uniqueName('queue'), capacity });
-  queue.close();
-  return Object.assign(queue, { [Symbol.dispose]: () => queue.unlink() });
+function corpse(): Corpse<Queue> {
+  return new Corpse(SharedQueue.create({ capacity }), (name) =>
+    watched(() => SharedQueue.attach(name)),
+  );
 }
 
 /** A queue in the state of a case, and what its change does to it, image by image. */
@@ -178,7 +156,7 @@ describe.runIf(onLinux)('who is killed before any store of', () => {
   it.each(cases)('$what leaves all of it or nothing', (one) => {
     const images = run(one);
     using left = corpse();
-    const states = images.map((image) => text(after(left, image, drained)));
+    const states = images.map((image) => text(left.after(image, drained)));
     const [first, last] = [states[0], states.at(-1)];
     const changed = states.map((state) => state !== first);
     for (const state of states) expect(state).toBeOneOf([first, last]);
@@ -193,13 +171,13 @@ describe.runIf(onLinux)('who is killed before any store of', () => {
     const images = run(one);
     using left = corpse();
     const [first, last] = [images[0]!, images.at(-1)!].map((image) =>
-      text(after(left, image, drained)),
+      text(left.after(image, drained)),
     );
     for (const image of images) {
-      const halfway = after(left, image, (queue) => imagesOf(queue, () => queue.clear()));
+      const halfway = left.after(image, (queue) => imagesOf(queue, () => queue.clear()));
       for (const each of halfway.slice(0, 12)) {
         // Clearing has begun then, so what is left is a rest.
-        const [items] = after(left, each, drained);
+        const [items] = left.after(each, drained);
         const whole = [first!, last!].map((state) => (JSON.parse(state) as State)[0]);
         expect(whole.some((all) => endsWith(all, items))).toBe(true);
       }
