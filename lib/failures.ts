@@ -1,10 +1,18 @@
-import type { NativeFailure } from './binding';
+import { native, type NativeFailure } from './binding';
 import { SharedMemoryError } from './errors';
 import { called, type Kind } from './names';
 
 /** Whether a native call's result is a failure. */
 export function isFailure(result: unknown): result is NativeFailure {
   return typeof result === 'object' && result !== null && 'errno' in result;
+}
+
+/**
+ * Whether the failure to find an object that was closed here is how it has to be: where it went with
+ * its last handle, there is no name left to remove.
+ */
+export function wentWithLastHandle(code: string | undefined): boolean {
+  return code === 'ENOENT' && !native.namesOutliveHandles;
 }
 
 /** What people are told of a system call that failed on the object of that name. */

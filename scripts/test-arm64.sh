@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The test suite on a real arm64 kernel, in a machine that QEMU emulates: emulation of a program
-# alone (qemu-user) knows nothing of robust futexes, on which locks rest. Runs on any Linux machine
-# with the packages that .ci/run installs for its step arm64.
+# alone (qemu-user) knows nothing of robust futexes, on which locks rest. Installs what it takes of
+# Debian's packages.
 #
 #   npm run test:arm64                      the default files, below
 #   npm run test:arm64 -- test/data         others, as vitest takes them
@@ -49,19 +49,6 @@ prebuilt=prebuilds/linux-arm64/shmkit.glibc.node
 mkdir -p "$out"
 
 say() { printf '\n== %s\n' "$*"; }
-
-build_addon() {
-  [ -f "$prebuilt" ] && return
-  mkdir -p "$out/addon"
-  aarch64-linux-gnu-g++ -std=gnu++17 -O2 -fPIC -shared -fno-exceptions -fno-rtti \
-    -fvisibility=hidden -ffunction-sections -Wall -Wextra \
-    -DNAPI_VERSION=8 -DNODE_ADDON_API_DISABLE_CPP_EXCEPTIONS -DBUILDING_NODE_EXTENSION \
-    -DNODE_GYP_MODULE_NAME=shmkit \
-    -isystem node_modules/node-addon-api -isystem node_modules/node-api-headers/include \
-    $(find native/binding native/core -name '*.cc' ! -name '*_win32.cc') \
-    native/os/{mapping_posix,module_posix,thread_posix,segment_linux,mutex_pthread,presence_ofd,waiter_futex}.cc \
-    -Wl,--gc-sections -s -static-libstdc++ -static-libgcc -o "$out/addon/shmkit.glibc.node"
-}
 
 # Debian's kernel and C library. Nothing of it is run here, so that nothing has to emulate it here.
 get_system() {
@@ -111,11 +98,7 @@ pack() {
     "$root/app/"
   mkdir -p "$root/app/out" "$root/app/prebuilds/linux-arm64"
   cp -a out/fixtures "$root/app/out/"
-  if [ -f "$prebuilt" ]; then
-    cp "$prebuilt" "$root/app/prebuilds/linux-arm64/"
-  else
-    cp "$out/addon/shmkit.glibc.node" "$root/app/prebuilds/linux-arm64/"
-  fi
+  cp "$prebuilt" "$root/app/prebuilds/linux-arm64/"
   printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n' > "$root/etc/passwd"
   printf '127.0.0.1 localhost\n' > "$root/etc/hosts"
   printf '%s\n' "${files[@]}" > "$root/files"
@@ -154,7 +137,8 @@ boot() {
 }
 
 say 'The addon, cross-compiled; a system, Node and npm packages for arm64'
-build_addon
+scripts/apt-install.sh qemu-system-arm mmdebstrap cpio
+node scripts/prebuild-all.mjs linux-arm64-glibc
 get_system
 get_node
 get_packages

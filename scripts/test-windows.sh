@@ -14,16 +14,6 @@ for word in "$@"; do
   if [[ $word =~ ^[0-9]+$ ]]; then majors+=("$word"); else tests+=("$word"); fi
 done
 
-install_missing() {
-  local missing=() package
-  for package in g++-mingw-w64-x86-64-posix wine wine64; do
-    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
-  done
-  [ ${#missing[@]} -eq 0 ] && return
-  apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" > /dev/null
-}
-
 # A Windows of our own, of the version that Node asks for.
 make_prefix() {
   export PATH="/usr/lib/wine:$PATH" WINEPREFIX="$work/prefix" WINEARCH=win64 WINEDEBUG=-all DISPLAY=
@@ -76,8 +66,7 @@ run() {
   if [ "$status" -ne 0 ] && [ "$(number failed "$line")" -eq 0 ]; then failed=$((failed + 1)); fi
 }
 
-install_missing
-[ -e dist/index.js ] || npm run --silent build:ts
+scripts/apt-install.sh g++-mingw-w64-x86-64-posix wine wine64
 node scripts/prebuild-all.mjs win32-x64
 make_prefix
 make_app

@@ -1,6 +1,6 @@
 import { Disposition, native } from '../binding';
-import { SharedMemoryError, hasCode } from '../errors';
-import { explain, isFailure } from '../failures';
+import { SharedMemoryError } from '../errors';
+import { explain, isFailure, wentWithLastHandle } from '../failures';
 import { called, systemName, type Kind } from '../names';
 import { defaultMode } from '../options';
 import type { ObjectKind } from './layout';
@@ -121,8 +121,8 @@ export class Attachment {
     try {
       return LockSeat.take(this.kind, this.name, defaultMode, Disposition.Attach, noContents);
     } catch (error) {
-      const wentByItself = !native.namesOutliveHandles && !this.#unlinked;
-      if (wentByItself && hasCode(error, 'ENOENT')) return undefined;
+      const { code } = error as NodeJS.ErrnoException;
+      if (!this.#unlinked && wentWithLastHandle(code)) return undefined;
       throw error;
     }
   }

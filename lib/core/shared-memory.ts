@@ -2,7 +2,7 @@ import { constants } from 'node:buffer';
 import { native, type SegmentHandle } from '../binding';
 import { constructorOf, type ElementType, type TypedArrays } from '../element-types';
 import { SharedMemoryError, hasCode, invalidType, outOfRange } from '../errors';
-import { explain, isFailure } from '../failures';
+import { explain, isFailure, wentWithLastHandle } from '../failures';
 import { called, freshName, parseSystemName, prefixes, systemName, type Kind } from '../names';
 import { checkBoolean, checkInteger, checkMode, checkOptions } from '../options';
 
@@ -317,8 +317,7 @@ export class SharedMemory {
    */
   unlink(): void {
     const failure = native.segmentUnlink(prefixes.memory + this.name, this.#handle);
-    const wentByItself =
-      this.#closed && !this.#unlinked && !native.namesOutliveHandles && failure?.code === 'ENOENT';
+    const wentByItself = this.#closed && !this.#unlinked && wentWithLastHandle(failure?.code);
     if (failure && !wentByItself) throw explain(failure, 'memory', this.name);
     this.#unlinked = true;
   }

@@ -4,6 +4,7 @@ import { temporary } from '../support/temporaries';
 import { expectCode } from '../support/errors';
 import { uniqueName } from '../support/names';
 import { start } from '../support/children';
+import { values } from '../suites/values';
 
 function create(...elements: unknown[]): SharedList & Disposable {
   const list = temporary(SharedList.create({ name: uniqueName('list') }));
@@ -14,32 +15,6 @@ function create(...elements: unknown[]): SharedList & Disposable {
 function createNumbers(...elements: number[]): SharedList<number> & Disposable {
   return create(...elements) as SharedList<number> & Disposable;
 }
-
-const values: unknown[] = [
-  undefined,
-  null,
-  true,
-  false,
-  0,
-  -0,
-  1.5,
-  NaN,
-  -Infinity,
-  2 ** 53,
-  10n ** 30n,
-  '',
-  'latin é',
-  'żółw 🐢',
-  'x'.repeat(100_000),
-  { a: { b: [1, { c: 'd' }] } },
-  // eslint-disable-next-line no-sparse-arrays -- a hole is a value, too
-  [1, , 3],
-  new Map([[{ k: 1 }, new Set([1])]]),
-  new Date(5),
-  /x/gi,
-  new Uint16Array([1, 2, 3]),
-  new RangeError('no'),
-];
 
 describe('a list', () => {
   it('is an array by its verbs', () => {
