@@ -162,7 +162,7 @@ export const structureRows: Row[] = [
     id: 'queue-trip',
     title: 'SharedQueue, a round trip, sync; C: futex',
     contenders: {
-      shmkit: node('queue', 'trip', 8, 10_000),
+      shmkit: node('queue', 'trip', 64, 10_000),
       C: c('ping-pong', 10_000),
       CPython: python('queue-trip', 5000),
     },
@@ -172,10 +172,22 @@ export const structureRows: Row[] = [
     id: 'queue-trip-async',
     title: 'SharedQueue, a round trip, async; C: futex',
     contenders: {
-      shmkit: node('queue', 'trip-async', 8, 10_000),
+      shmkit: node('queue', 'trip-async', 64, 10_000),
       C: c('ping-pong', 10_000),
-      'child.send': node('messages', 'trip', 8, 10_000),
+      'child.send': node('messages', 'trip', 64, 10_000),
     },
     goals: [atMostTimes(5, 'C'), told('child.send')],
   },
+  ...(['one-way-async', 'trip', 'trip-async'] as const).map((way): Row => {
+    const back = way === 'one-way-async' ? 'one-way' : 'trip';
+    return {
+      id: `queue-large-${way}`,
+      title: `SharedQueue, 1 MiB, ${way}`,
+      contenders: {
+        shmkit: node('queue', way, 2 ** 20, 1000),
+        'child.send': node('messages', back, 2 ** 20, 300),
+      },
+      goals: [told('child.send')],
+    };
+  }),
 ];
