@@ -1,7 +1,8 @@
 // Random changes of a list, each compared with an array's.
 import fc from 'fast-check';
 import { SharedList } from 'shmkit';
-import { describe, it, expect } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Place } from '../support/places';
 import { temporary } from '../support/temporaries';
 import { uniqueName } from '../support/names';
 
@@ -150,6 +151,51 @@ describe('a list', () => {
         },
       ),
       { numRuns: 120 },
+    );
+  });
+});
+
+/** A verb that arrays have too, and its arguments. */
+type Call = readonly [verb: string, args: readonly unknown[]];
+type Verbs = Record<string, (...args: unknown[]) => unknown>;
+
+const calls: fc.Arbitrary<Call> = fc.oneof(
+  fc.tuple(fc.constantFrom('push', 'unshift'), values),
+  fc.tuple(fc.constantFrom('pop', 'shift'), fc.constant([])),
+  fc.tuple(fc.constant('at'), fc.tuple(index)),
+  fc.tuple(fc.constant('slice'), fc.tuple(index, index)),
+  fc.tuple(fc.constantFrom('indexOf', 'lastIndexOf', 'includes'), fc.tuple(primitive, index)),
+  fc
+    .tuple(index, fc.integer({ min: -1, max: 90 }), values)
+    .map(([i, n, some]): Call => ['splice', [i, n, ...some]]),
+);
+
+describe('a list of three processes', () => {
+  const place = new Place('a forked child');
+  const further = new Place('a forked child');
+  beforeAll(() => Promise.all([place.start(), further.start()]));
+  afterAll(() => Promise.all([place.end(), further.end()]));
+
+  it('is what an array is, whichever of them does what', async () => {
+    const step = fc.record({ who: fc.nat(2), call: calls });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 30, size: 'max' }), async (steps) => {
+        const { here, there } = await place.share<SharedList>('SharedList');
+        const third = await further.attach<SharedList>('SharedList', here);
+        const lists = [here, there, third];
+        const array: unknown[] = [];
+        for (const { who, call } of steps) {
+          const [verb, args] = call;
+          const done = await (lists[who] as unknown as Verbs)[verb]!(...args);
+          expect(done).toStrictEqual((array as unknown as Verbs)[verb]!(...args));
+          expect(await lists[(who + 1) % 3]!.toArray()).toStrictEqual(array);
+        }
+        await there.clear();
+        expect(await third.bytesUsed()).toBe(0);
+        await third[Symbol.asyncDispose]();
+        await place.clear();
+      }),
+      { numRuns: 60 },
     );
   });
 });
