@@ -16,6 +16,7 @@ import type { Kind } from '../fixtures/storm-waiter';
 import { start, type Child, killedItself } from '../support/children';
 import { expectCode, expectRejection } from '../support/errors';
 import { uniqueName } from '../support/names';
+import { stopAtRest } from '../support/stops';
 import { canStop, onLinux } from '../support/system';
 
 const rounds = 2;
@@ -112,7 +113,7 @@ describe.each(ways)('waiters (%s) that are killed', (way) => {
           await waiter('condition', condition.name, way),
         ];
         // Whichever of the two is notified cannot go on.
-        for (const child of all) child.process.kill('SIGSTOP');
+        for (const child of all) await stopAtRest(child.process.pid!);
         condition.lock.runExclusiveSync(() => expect(condition.notify()).toBe(1));
         await all[round % 2]!.kill();
         const survivor = all[1 - (round % 2)]!;

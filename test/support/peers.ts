@@ -1,10 +1,9 @@
 // Another process, or another thread of this one, that uses the objects of a test as it is told. Its
 // program is test/fixtures/sync-peer.ts.
-import { readFileSync, readdirSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import type { Handle } from 'shmkit';
 import { afterEach } from 'vitest';
-import { until } from './temporaries';
+import { stopAtRest } from './stops';
 import type { Report } from '../fixtures/sync-peer';
 import { fixturePath, start, type Child } from './children';
 
@@ -185,16 +184,9 @@ class WorkerPeer extends Peer {
   }
 }
 
-/** A peer that is a process, stopped: not dead, but doing nothing. Resolves when all of it stands. */
-export async function stop(peer: Peer): Promise<void> {
-  const pid = pidOf(peer);
-  process.kill(pid, 'SIGSTOP');
-  const states = () =>
-    readdirSync(`/proc/${pid}/task`).map((thread) => {
-      const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'latin1');
-      return stat.slice(stat.lastIndexOf(')') + 2)[0];
-    });
-  await until(() => states().every((state) => state === 'T'));
+/** Stops a peer that is a process; resolves when all of it stands. */
+export function stop(peer: Peer): Promise<void> {
+  return stopAtRest(pidOf(peer));
 }
 
 /** Lets a stopped peer go on. */
