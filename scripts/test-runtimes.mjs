@@ -102,7 +102,7 @@ function prepare() {
     cpSync(path.join(from, 'prebuilds'), path.resolve(prebuilds, '..'), { recursive: true });
   }
   if (!existsSync(prebuilds)) {
-    throw new Error('prebuilds/linux-x64 is missing: npm run prebuild makes it');
+    throw new Error('prebuilds/linux-x64 is missing: npm run prebuild:all makes it');
   }
   const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
   output(process.execPath, [tsc, '-p', 'test/runtimes']);
