@@ -99,6 +99,7 @@ pack() {
   mkdir -p "$root/app/out" "$root/app/prebuilds/linux-arm64"
   cp -a out/fixtures "$root/app/out/"
   cp "$prebuilt" "$root/app/prebuilds/linux-arm64/"
+  cp -a "$out/packed" "$root/packed"
   printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n' > "$root/etc/passwd"
   printf '127.0.0.1 localhost\n' > "$root/etc/hosts"
   printf '%s\n' "${files[@]}" > "$root/files"
@@ -116,6 +117,8 @@ ip link set lo up
 cd /app
 uname -a
 echo "Node $(node --version), $(node -p process.arch), up for $(cut -d ' ' -f 1 /proc/uptime) s"
+# What users install works.
+for program in require.cjs import.mjs; do node "/packed/$program"; done
 node node_modules/vitest/vitest.mjs run --typecheck.enabled=false --testTimeout=300000 \
   --hookTimeout=60000 $(cat /files) < /dev/null
 status=$?
@@ -142,6 +145,7 @@ node scripts/prebuild-all.mjs linux-arm64-glibc
 get_system
 get_node
 get_packages
+scripts/packed-project.sh "$out/packed" --os=linux --cpu=arm64 --libc=glibc
 pack
 say "Node $major on an emulated arm64 machine: ${files[*]}"
 [ -z "$notRun" ] || printf '%s\n' "$notRun"
@@ -154,12 +158,15 @@ count() {
     grep -oE "[0-9]+ $1" | grep -oE '[0-9]+' || echo 0
 }
 
-n_passed=$(count passed) n_failed=$(count failed) n_skipped=$(count skipped)
+# Of the two programs that use the packed package.
+n_used=$(grep -acE '^linux-arm64, Node .*: ok$' "$out/log" || true)
+n_passed=$(($(count passed) + n_used)) n_failed=$(count failed) n_skipped=$(count skipped)
 trouble=
 [ "$status" -eq 0 ] || trouble="the machine ended with $status (124: not in time)"
 grep -aqx 'RC=0' "$out/log" || trouble=${trouble:-'vitest did not end with 0'}
 grep -aqx 'left in /dev/shm: 0' "$out/log" || trouble=${trouble:-'something is left in /dev/shm'}
-[ "$((n_passed + n_failed))" -gt 0 ] || trouble=${trouble:-'no test was run'}
+[ "$n_used" -eq 2 ] || trouble=${trouble:-'the packed package does not work'}
+[ "$((n_passed + n_failed))" -gt 2 ] || trouble=${trouble:-'no test was run'}
 if [ -n "$trouble" ]; then
   printf '\nFAILED: %s\n' "$trouble"
   # What is not a test's failure counts as one.

