@@ -72,6 +72,7 @@
             'native/os/win32.cc',
             'native/os/module_win32.cc',
             'native/os/names_win32.cc',
+            'native/os/replacement_win32.cc',
             'native/os/sections_win32.cc',
             'native/os/segment_win32.cc',
             'native/os/thread_win32.cc',

@@ -7,8 +7,8 @@ const root = path.join(__dirname, '..');
 
 /** Builds the addon where the package is installed. It takes a C++ compiler, make and Python. */
 const building =
-  'npm install --no-save node-addon-api node-gyp && ' +
-  `npx node-gyp rebuild --directory ${path.relative(process.cwd(), root) || '.'}`;
+  `cd "${path.relative(process.cwd(), root) || '.'}" && ` +
+  'npm install --no-save --omit=dev node-addon-api node-gyp && npx node-gyp rebuild';
 
 /**
  * The addon, as it was built here or comes with the package.
@@ -27,17 +27,15 @@ export function loadAddon(): unknown {
 
 function why(error: unknown): string {
   const here = `${process.platform}-${process.arch}`;
-  if (isOf(error, 'ERR_DLOPEN_FAILED')) {
-    return `the addon for ${here} cannot be loaded here (${(error as Error).message})`;
+  // What the system's loader says has a code of its own in some runtimes only.
+  const message = error instanceof Error ? error.message : String(error);
+  if (!message.startsWith('No native build was found')) {
+    return `the addon for ${here} cannot be loaded here (${message})`;
   }
   const there = prebuilt();
   const tried = `tried ${path.join(root, 'build', 'Release')} and prebuilds for ${here}`;
   const others = there.length > 0 ? `there are: ${there.join(', ')}` : 'there are none';
   return `there is no addon for this system: ${tried}; ${others}`;
-}
-
-function isOf(error: unknown, code: string): boolean {
-  return error instanceof Error && (error as NodeJS.ErrnoException).code === code;
 }
 
 /** The systems that the package has an addon for, with the C library where there is one of each. */

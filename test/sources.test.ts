@@ -21,8 +21,7 @@ function found(): string[] {
   return [...new Set(JSON.parse(String(json)) as string[])].sort();
 }
 
-// Packed and copied projects have no sources.
-describe.runIf(existsSync('scripts/sources.mjs'))('the addon', () => {
+describe.runIf(existsSync('scripts/sources.mjs'))('the addon, where its sources are', () => {
   // node-gyp has a hook of its own for programs that are not called node.exe.
   const ours = () => found().filter((file) => file !== 'native/binding/host_win32.cc');
 

@@ -1,14 +1,14 @@
 #include "shared_object.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <map>
 #include <mutex>
 #include <new>
 #include <random>
-#include <thread>
 #include <tuple>
+
+#include "../os/thread.h"
 
 namespace shmkit {
 
@@ -104,7 +104,7 @@ void AwaitCreator(const Header& header, size_t size) {
   const double at_most = kCreatorGraceMs + static_cast<double>(size) / kCreatorBytesPerMs;
   const os::Deadline grace = os::Deadline::After(at_most);
   while (header.state.load(std::memory_order_acquire) == kMaking && !grace.passed()) {
-    std::this_thread::sleep_for(std::chrono::microseconds(500));
+    os::SleepFor(1);
   }
 }
 

@@ -13,8 +13,7 @@
 // Guarantees, by number:
 //
 //   N1  An entry is used under its mutex alone. Who is killed then leaves it as it was before, or
-//   as
-//       it is after: `live` is written last, and says everything.
+//       as it is after: `live` is written last, and says everything.
 //   N2  An entry is there as long as anybody has one of its sections through this library.
 #pragma once
 

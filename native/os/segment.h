@@ -19,10 +19,9 @@
 //       a late write through a stale pointer neither crashes nor reaches the segment.
 //   S7  A read-only attach reads what others write; a write through it stays private to the page
 //       copy it makes, and never faults.
-//   S8  Of a segment that grows, the first part is reserved at creation, and more by Commit: a lack
-//   of
-//       memory is ENOSPC from these. The rest is address space, which nobody may touch. Such a
-//       mapping keeps what it takes to grow: a descriptor, closed on exec.
+//   S8  Of a segment that grows, the first part is reserved at creation, and more by Commit: a
+//       lack of memory is ENOSPC from these. The rest is address space, which nobody may touch.
+//       Such a mapping keeps what it takes to grow: a descriptor, closed on exec.
 //
 // Mechanisms: segment_linux.cc publishes O_TMPFILE files in /dev/shm; segment_shm_open.cc is
 // portable POSIX and macOS; both map with mapping_posix.cc. segment_win32.cc is Windows. The build
@@ -103,7 +102,7 @@ void Drain(const Segment& buried);
 // Gives a buried range back.
 void Exhume(const Segment& buried);
 
-// False where a name goes by itself with its last handle, and Unlink removes nothing (Windows).
+// False where a name goes by itself with its last handle, if nothing unlinked it before (Windows).
 extern const bool kNamesOutliveHandles;
 // True where an object appears under its name finished, or not at all (S2).
 extern const bool kPublishesWhole;

@@ -5,6 +5,7 @@
 #include <windows.h>
 
 #include "names_win32.h"
+#include "replacement_win32.h"
 #include "sections_win32.h"
 #include "segment.h"
 #include "win32.h"
@@ -32,12 +33,13 @@ uint64_t NumberOf(const Identity& identity) {
   return identity.object ^ (identity.device * 0x9e3779b97f4a7c15u);
 }
 
-// Of a view, whatever part of it is committed.
-size_t SizeOfView(const void* address) {
+// Of a view's beginning, as far as it is in one of these states.
+size_t SizeOfView(const void* address, DWORD states) {
   const auto* at = static_cast<const char*>(address);
   MEMORY_BASIC_INFORMATION part;
   size_t size = 0;
-  while (VirtualQuery(at + size, &part, sizeof part) != 0 && part.AllocationBase == address) {
+  while (VirtualQuery(at + size, &part, sizeof part) != 0 && part.AllocationBase == address &&
+         (part.State & states) != 0) {
     size += part.RegionSize;
   }
   return size;
@@ -50,6 +52,13 @@ bool IsSizeOf(uint64_t size, size_t view_bytes) {
   return size <= view_bytes && view_bytes - size < system.dwPageSize && size > 0;
 }
 
+void Release(const Segment& segment) {
+  auto* holding = static_cast<Holding*>(segment.keep_alive);
+  CloseHandle(holding->section);
+  if (holding->entry) CloseHandle(holding->entry);
+  delete holding;
+}
+
 // Takes the section's handle.
 Result<Segment> MapSection(HANDLE section, const Identity& identity, uint64_t size, Access access) {
   // FILE_MAP_COPY: the reader sees live bytes, its own writes go to private page copies (S7).
@@ -60,7 +69,7 @@ Result<Segment> MapSection(HANDLE section, const Identity& identity, uint64_t si
     CloseHandle(section);
     return failure;
   }
-  const size_t view_bytes = SizeOfView(address);
+  const size_t view_bytes = SizeOfView(address, MEM_COMMIT | MEM_RESERVE);
   RememberSection(address, view_bytes, NumberOf(identity));
   const size_t bytes = IsSizeOf(size, view_bytes) ? static_cast<size_t>(size) : view_bytes;
   return Segment{address, bytes, identity, new Holding{section, nullptr}};
@@ -140,21 +149,22 @@ Result<std::vector<Listing>> List() { return Failure{ENOTSUP, "OpenFileMappingW"
 void Unmap(const Segment& segment) {
   ForgetSection(segment.address);
   UnmapViewOfFile(segment.address);
-  auto* holding = static_cast<Holding*>(segment.keep_alive);
-  CloseHandle(holding->section);
-  if (holding->entry) CloseHandle(holding->entry);
-  delete holding;
+  Release(segment);
 }
 
 void Bury(const Segment& segment) {
-  // Windows replaces a view in two steps. In between, another thread's allocation may take the
-  // range; then it is that thread's, and there is nothing left to bury.
+  ForgetSection(segment.address);
   // Of a segment that grows nobody has a pointer to more than its committed beginning.
-  MEMORY_BASIC_INFORMATION committed;
-  VirtualQuery(segment.address, &committed, sizeof committed);
-  Unmap(segment);
-  VirtualAlloc(segment.address, segment.size, MEM_RESERVE, PAGE_READWRITE);
-  VirtualAlloc(segment.address, committed.RegionSize, MEM_COMMIT, PAGE_READWRITE);
+  const size_t committed = SizeOfView(segment.address, MEM_COMMIT);
+  {
+    const Replacement replacement;
+    UnmapViewOfFile(segment.address);
+    // Another thread's allocation may have taken the range; then it is that thread's, and there is
+    // nothing left to bury.
+    VirtualAlloc(segment.address, segment.size, MEM_RESERVE, PAGE_READWRITE);
+    VirtualAlloc(segment.address, committed, MEM_COMMIT, PAGE_READWRITE);
+  }
+  Release(segment);
 }
 
 void Drain(const Segment& buried) {

@@ -1,4 +1,5 @@
 #include <pthread.h>
+#include <time.h>
 
 #include <memory>
 
@@ -24,6 +25,12 @@ bool StartThread(std::function<void()> body) {
   (void)argument.release();
   pthread_detach(thread);
   return true;
+}
+
+void SleepFor(uint32_t milliseconds) {
+  const timespec span{static_cast<time_t>(milliseconds / 1000),
+                      static_cast<long>(milliseconds % 1000) * 1'000'000};
+  (void)nanosleep(&span, nullptr);
 }
 
 }  // namespace shmkit::os

@@ -28,4 +28,6 @@ bool StartThread(std::function<void()> body) {
   return true;
 }
 
+void SleepFor(uint32_t milliseconds) { Sleep(milliseconds); }
+
 }  // namespace shmkit::os

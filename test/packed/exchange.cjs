@@ -12,13 +12,14 @@ module.exports = async function exchange({ Manager, NamedLock, SharedMemory }, p
     const manager = Manager.attach(names[2]);
     const guard = await lock.acquire();
     memory.array('uint8')[0] += 1;
-    await manager.dict('told').add('children', 1);
+    manager.dict('told').add('children', 1);
     guard.release();
     return;
   }
   const memory = SharedMemory.create({ size: 8 });
   const lock = NamedLock.create();
   const manager = Manager.create();
+  const dict = manager.dict('told');
   memory.array('uint8')[0] = 41;
   const guard = lock.acquireSync();
   const child = fork(program, [memory.name, lock.name, manager.name]);
@@ -26,7 +27,7 @@ module.exports = async function exchange({ Manager, NamedLock, SharedMemory }, p
   guard.release();
   assert.deepEqual(await ended, [0, null]);
   assert.equal(memory.array('uint8')[0], 42);
-  assert.equal(manager.dict('told').get('children'), 1);
+  assert.equal(dict.get('children'), 1);
   manager.shutdown();
   for (const each of [memory, lock]) {
     each.unlink();
