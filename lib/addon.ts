@@ -5,10 +5,14 @@ import { SharedMemoryError } from './errors';
 
 const root = path.join(__dirname, '..');
 
+/** Where `node_modules` is that the package is in. */
+const project = path.join(root, '..', '..');
+
 /** Builds the addon where the package is installed. It takes a C++ compiler, make and Python. */
 const building =
-  `cd "${path.relative(process.cwd(), root) || '.'}" && ` +
-  'npm install --no-save --omit=dev node-addon-api node-gyp && npx node-gyp rebuild';
+  `cd "${path.relative(process.cwd(), project) || '.'}" && ` +
+  'npm install --no-save node-addon-api node-gyp && ' +
+  `npx node-gyp rebuild --directory "${path.relative(project, root)}"`;
 
 /**
  * The addon, as it was built here or comes with the package.

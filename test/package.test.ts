@@ -89,7 +89,8 @@ describe('the package', () => {
     expect(message).toContain(`prebuilds for ${process.platform}-${process.arch}`);
     expect(message).toContain('there are: sunos-x64;');
     const folder = path.join('node_modules', 'shmkit');
-    expect(message).toContain(`to build one: cd "${folder}" && npm install`);
+    expect(message).toContain(`to build one: cd "." && npm install`);
+    expect(message).toContain(`node-gyp rebuild --directory "${folder}"`);
   });
 
   it('says why where its addon cannot be loaded', () => {
