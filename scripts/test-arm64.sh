@@ -22,7 +22,7 @@ for argument in "$@"; do
   esac
 done
 
-# To start a process takes seconds under emulation, so by default only what shows locks, waits, memory,
+# To start a process takes seconds under emulation, so by default only what shows locks, memory,
 # structures and kills at work, in a few minutes. `notRun` is for the log.
 notRun='Not run unless asked for: the other tests, which take long here and go through the same code;
 interop, for which there is no Python on the machine.'
@@ -30,8 +30,8 @@ if [ ${#files[@]} -gt 0 ]; then
   notRun=
 else
   files=(
-    test/core/named-lock.test.ts test/core/word.test.ts test/data/cells.test.ts
-    test/data/shared-dict.test.ts test/data/shared-queue.test.ts test/crash/lock-storm.test.ts
+    test/core/named-lock.test.ts test/data/cells.test.ts test/data/shared-dict.test.ts
+    test/data/shared-queue.test.ts test/crash/lock-storm.test.ts
   )
 fi
 
