@@ -9,7 +9,12 @@
     {
       'target_name': 'shmkit',
       'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
-      'defines': ['NAPI_VERSION=8', 'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS'],
+      'defines': [
+        'NAPI_VERSION=8',
+        'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS',
+        # A worker that is being terminated takes no exception: there, to throw one ends no process.
+        'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
+      ],
       'sources': [
         'native/binding/buffers.cc',
         'native/binding/environment.cc',

@@ -21,7 +21,12 @@ const includes = [
   require('node-addon-api').include_dir,
   require('node-api-headers').include_dir,
 ].flatMap((directory) => ['-isystem', directory]);
-const flags = ['-std=gnu++17', '-DNAPI_VERSION=8', '-DNODE_ADDON_API_DISABLE_CPP_EXCEPTIONS'];
+const flags = [
+  '-std=gnu++17',
+  '-DNAPI_VERSION=8',
+  '-DNODE_ADDON_API_DISABLE_CPP_EXCEPTIONS',
+  '-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
+];
 const lint = (file) =>
   new Promise((resolve) => {
     const args = ['--quiet', file, '--', ...flags, ...includes];

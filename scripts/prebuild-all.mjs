@@ -52,6 +52,7 @@ function flags() {
   const definitions = [
     'NAPI_VERSION=8',
     'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS',
+    'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
     'BUILDING_NODE_EXTENSION',
     'NODE_GYP_MODULE_NAME=shmkit',
     'NDEBUG',

@@ -28,26 +28,48 @@ Bytes BytesOf(const Napi::Value& value) {
   return {view.Data(), view.ByteLength()};
 }
 
+// The properties of a plain object. None can be read once the environment is being terminated.
+class Properties {
+ public:
+  explicit Properties(const Napi::Value& object) : object_(object) {}
+
+  Napi::Value operator[](const char* name) {
+    napi_value value = nullptr;
+    if (napi_get_named_property(object_.Env(), object_, name, &value) == napi_ok) {
+      return Napi::Value(object_.Env(), value);
+    }
+    complete_ = false;
+    return object_.Env().Undefined();
+  }
+  // Whether all that were asked for could be read.
+  bool complete() const { return complete_; }
+
+ private:
+  const Napi::Value object_;
+  bool complete_ = true;
+};
+
 // (name, mode, disposition, contents: { kind, type, length, wordsBytes, dataBytes, words?, data? },
 //  found: Float64Array) -> seat, or a failure, or a refusal
 Napi::Value Open(const Napi::CallbackInfo& info) {
   const std::string name = info[0].As<Napi::String>();
   const uint32_t mode = info[1].As<Napi::Number>();
   const uint32_t disposition = info[2].As<Napi::Number>();
-  const auto given = info[3].As<Napi::Object>();
+  Properties given(info[3]);
   Contents contents{};
-  contents.kind = static_cast<uint16_t>(given.Get("kind").As<Napi::Number>().Uint32Value());
-  contents.type = given.Get("type").As<Napi::Number>();
-  contents.length = SizeOf(given.Get("length"));
-  contents.words_bytes = SizeOf(given.Get("wordsBytes"));
-  contents.data_bytes = SizeOf(given.Get("dataBytes"));
-  const Bytes words = BytesOf(given.Get("words"));
+  contents.kind = static_cast<uint16_t>(given["kind"].As<Napi::Number>().Uint32Value());
+  contents.type = given["type"].As<Napi::Number>();
+  contents.length = SizeOf(given["length"]);
+  contents.words_bytes = SizeOf(given["wordsBytes"]);
+  contents.data_bytes = SizeOf(given["dataBytes"]);
+  const Bytes words = BytesOf(given["words"]);
   contents.words = words.data;
   contents.initial_words = words.length;
-  const Bytes data = BytesOf(given.Get("data"));
+  const Bytes data = BytesOf(given["data"]);
   contents.data = data.data;
   contents.initial_data = data.length;
-  contents.first_bytes = SizeOf(given.Get("firstBytes"));
+  contents.first_bytes = SizeOf(given["firstBytes"]);
+  if (!given.complete()) return info.Env().Undefined();
 
   OpenFailure why{};
   SharedObject* object =

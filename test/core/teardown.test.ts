@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { NamedLock, SharedMemory } from 'shmkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -35,6 +36,18 @@ describe('a worker terminated', () => {
   function work(...states: string[]): Worker {
     return new Worker(fixturePath('teardown-worker'), { workerData: { name, states } });
   }
+
+  it('in the midst of calls to the addon ends nothing but itself', async () => {
+    const lock = lockOf('busy');
+    for (let round = 0; round < 40; round++) {
+      const worker = new Worker(fixturePath('busy-worker'), { workerData: lock.name });
+      await once(worker, 'message');
+      // At another moment each time.
+      await delay((round % 10) / 3);
+      await worker.terminate();
+    }
+    lock.acquireSync().release();
+  });
 
   it('with open handles harms nobody', async () => {
     const lock = lockOf('open');
