@@ -2,9 +2,8 @@
 // clang-tidy; the npm registry has none that is kept up.)
 import { spawn, spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { availableParallelism } from 'node:os';
 import path from 'node:path';
+import { dialect, inParallel } from './compilation.mjs';
 
 if (spawnSync('clang-tidy', ['--version']).error) {
   console.log('SKIPPED C++ lint: clang-tidy is not installed');
@@ -16,29 +15,16 @@ const files = ['os', 'core', 'binding']
     readdirSync(path.join('native', floor)).map((file) => path.join('native', floor, file)),
   )
   .filter((file) => file.endsWith('.cc') && !others.test(file));
-const require = createRequire(import.meta.url);
-const includes = [
-  require('node-addon-api').include_dir,
-  require('node-api-headers').include_dir,
-].flatMap((directory) => ['-isystem', directory]);
-const flags = [
-  '-std=gnu++17',
-  '-DNAPI_VERSION=8',
-  '-DNODE_ADDON_API_DISABLE_CPP_EXCEPTIONS',
-  '-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
-];
 const lint = (file) =>
   new Promise((resolve) => {
-    const args = ['--quiet', file, '--', ...flags, ...includes];
+    const args = ['--quiet', file, '--', ...dialect];
     const child = spawn('clang-tidy', args, { stdio: ['ignore', 'inherit', 'ignore'] });
     child.on('exit', (status) => resolve(status === 0));
   });
 
 let failed = 0;
-const work = async () => {
-  for (let file; (file = files.pop());) if (!(await lint(file))) failed++;
-};
-const { length } = files;
-await Promise.all(Array.from({ length: availableParallelism() }, work));
-console.log(`${length} C++ files linted, ${failed} with findings`);
+await inParallel(files, async (file) => {
+  if (!(await lint(file))) failed++;
+});
+console.log(`${files.length} C++ files linted, ${failed} with findings`);
 process.exit(failed === 0 ? 0 : 1);

@@ -1,8 +1,31 @@
-// Runs compilers, as many at a time as there are processors.
+// How the addon's sources are compiled, by whichever compiler, as many at a time as there are
+// processors.
 import { spawn } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
+
+const require = createRequire(import.meta.url);
+
+/** Of each source: the language, the headers of Node-API, and what these are told. */
+export const dialect = [
+  '-std=gnu++17',
+  ...[require('node-addon-api').include_dir, require('node-api-headers').include_dir].flatMap(
+    (directory) => ['-isystem', directory],
+  ),
+  ...['NAPI_VERSION=8', 'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS'].map((each) => `-D${each}`),
+  '-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
+];
+
+/** Does something with each, with as many at a time as there are processors. */
+export async function inParallel(items, work) {
+  const left = items.values();
+  const worker = async () => {
+    for (const item of left) await work(item);
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+}
 
 /** Runs a command to its end; throws what it said when that is not a good one. */
 export function run(command, args) {
@@ -22,11 +45,9 @@ export function run(command, args) {
 export async function compileAll([command, ...first], sources, folder) {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  const objects = sources.map((_, i) => path.join(folder, `${i}.o`));
-  const left = sources.entries();
-  const work = async () => {
-    for (const [i, args] of left) await run(command, [...first, '-c', ...args, '-o', objects[i]]);
-  };
-  await Promise.all(Array.from({ length: availableParallelism() }, work));
-  return objects;
+  const units = sources.map((args, i) => ({ args, object: path.join(folder, `${i}.o`) }));
+  await inParallel(units, ({ args, object }) =>
+    run(command, [...first, '-c', ...args, '-o', object]),
+  );
+  return units.map(({ object }) => object);
 }

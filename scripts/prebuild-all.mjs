@@ -11,7 +11,7 @@ import { mkdirSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { compileAll, run } from './compilation.mjs';
+import { compileAll, dialect, run } from './compilation.mjs';
 import { sourcesOf } from './sources.mjs';
 import { buildByZig } from './zig.mjs';
 
@@ -45,29 +45,15 @@ for (const name of asked.length > 0 ? asked : Object.keys(targets)) {
 
 /** How its sources are compiled, by each compiler. */
 function flags() {
-  const includes = [
-    require('node-addon-api').include_dir,
-    require('node-api-headers').include_dir,
-  ].flatMap((directory) => ['-isystem', directory]);
-  const definitions = [
-    'NAPI_VERSION=8',
-    'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS',
-    'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
-    'BUILDING_NODE_EXTENSION',
-    'NODE_GYP_MODULE_NAME=shmkit',
-    'NDEBUG',
-  ].map((definition) => `-D${definition}`);
   return [
-    '-std=gnu++17',
-    '-O2',
+    ...dialect,
+    ...['-DBUILDING_NODE_EXTENSION', '-DNODE_GYP_MODULE_NAME=shmkit', '-DNDEBUG', '-O2'],
     '-fno-exceptions',
     '-fno-rtti',
     '-fvisibility=hidden',
     '-ffunction-sections',
     '-fdata-sections',
     `-ffile-prefix-map=${root}=.`,
-    ...definitions,
-    ...includes,
   ];
 }
 

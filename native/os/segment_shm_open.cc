@@ -10,13 +10,13 @@
 #include "deadline.h"
 #include "mapping_posix.h"
 #include "segment.h"
+#include "thread.h"
 
 namespace shmkit::os {
 
 namespace {
 
 constexpr double kCreatorGraceMs = 1000;
-constexpr useconds_t kNapMicroseconds = 500;
 
 std::string PathOf(const std::string& name) { return '/' + name; }
 
@@ -67,7 +67,7 @@ bool WaitForSize(int fd) {
   struct stat status;
   while (fstat(fd, &status) == 0 && status.st_size == 0) {
     if (grace.passed()) return false;
-    usleep(kNapMicroseconds);
+    SleepFor(1);
   }
   return true;
 }

@@ -1,0 +1,20 @@
+// In a project whose shmkit has no addon: does what loading says then, and tries whether that helped.
+//
+//   node scripts/build-as-told.mjs PROJECT    one that scripts/packed-project.sh made
+import { execFileSync } from 'node:child_process';
+import process from 'node:process';
+import { headersEnvironment } from './node-headers.mjs';
+
+const [, , cwd] = process.argv;
+const options = { cwd, stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8' };
+const load = 'try { require("shmkit"); } catch (error) { console.log(error.message); }';
+const told = execFileSync(process.execPath, ['-e', load], options);
+console.log(told);
+const [, command] = told.split('to build one: ');
+if (!command) throw new Error('it does not say what builds one');
+execFileSync(command, {
+  ...options,
+  shell: true,
+  env: { ...process.env, ...headersEnvironment() },
+});
+console.log(execFileSync(process.execPath, ['require.cjs'], options));
