@@ -1,7 +1,7 @@
 // How the addon's sources are compiled, by whichever compiler, as many at a time as there are
 // processors.
 import { spawn } from 'node:child_process';
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
@@ -39,6 +39,16 @@ export function run(command, args) {
       else reject(new Error(`${command} ${args.join(' ')}: ${said}`));
     });
   });
+}
+
+/**
+ * Writes a source that is all of these, so that what they include is read once, and the compiler
+ * sees the whole; its path. They are looked for as the compiler is told by -I.
+ */
+export function together(sources, file) {
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(file, sources.map((source) => `#include "${source}"\n`).join(''));
+  return file;
 }
 
 /** Compiles each of the sources, as its arguments say, into a folder of its own; the objects. */

@@ -11,7 +11,7 @@ import { mkdirSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { compileAll, dialect, run } from './compilation.mjs';
+import { compileAll, dialect, run, together } from './compilation.mjs';
 import { sourcesOf } from './sources.mjs';
 import { buildByZig } from './zig.mjs';
 
@@ -79,14 +79,14 @@ async function buildForWindows(name, file) {
   if (spawnSync(compiler, ['--version']).error) {
     fail(`${compiler} is missing; Debian has it as g++-mingw-w64-x86-64-posix`);
   }
-  const common = [
+  const folder = path.join('out/prebuilds', name);
+  const source = [
     ...flags(),
     // It inlines its C++ library, by which the addon would be larger by a third.
     ...['-Os', '-DNOMINMAX', '-DWIN32_LEAN_AND_MEAN'],
+    ...['-I', '.', together(sourcesOf('win32'), `${folder}.cc`)],
   ];
-  const sources = sourcesOf('win32').map((source) => [...common, source]);
-  const folder = path.join('out/prebuilds', name);
-  const objects = await compileAll([compiler], sources, folder);
+  const objects = await compileAll([compiler], [source], folder);
   // Node-API's functions are in the program that loads the addon; see native/binding/host_win32.cc.
   const library = path.join(folder, 'libnode_api.a');
   await run('x86_64-w64-mingw32-dlltool', [

@@ -6,7 +6,7 @@
 // the addon, and takes minutes for each target.
 import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { compileAll, run } from './compilation.mjs';
+import { compileAll, run, together } from './compilation.mjs';
 
 const version = '0.16.0';
 
@@ -26,15 +26,11 @@ async function install() {
 const libcxx = [
   'chrono',
   'condition_variable',
-  'condition_variable_destructor',
-  'error_category',
   'exception',
   'functional',
   'future',
   'hash',
-  'memory',
   'mutex',
-  'mutex_destructor',
   'new',
   'new_handler',
   'new_helpers',
@@ -46,6 +42,9 @@ const libcxx = [
   'verbose_abort',
 ];
 const libcxxabi = ['abort_message', 'cxa_guard', 'cxa_virtual'];
+
+/** In libcxx/src, each of which has the headers say something else. */
+const apart = ['condition_variable_destructor', 'error_category', 'memory', 'mutex_destructor'];
 
 /**
  * Makes `file` of the sources for a target triple, with `flags` for compiling and `linking` ones;
@@ -62,17 +61,23 @@ export async function buildByZig({ triple, sources, flags, linking, objects, fil
     `-ffile-prefix-map=${library}=zig`,
     ...flags,
   ];
-  const ours = sources.map((source) => [...common, source]);
+  const ours = [...common, '-I', '.', together(sources, `${objects}.cc`)];
   const theirs = [
-    ...libcxx.map((name) => `libcxx/src/${name}.cpp`),
-    ...libcxxabi.map((name) => `libcxxabi/src/${name}.cpp`),
+    together(
+      [
+        ...libcxx.map((name) => `libcxx/src/${name}.cpp`),
+        ...libcxxabi.map((name) => `libcxxabi/src/${name}.cpp`),
+      ],
+      `${objects}-libcxx.cc`,
+    ),
+    ...apart.map((name) => path.join(library, `libcxx/src/${name}.cpp`)),
   ].map((source) => [
     ...common,
-    ...['-std=c++23', '-w', '-D_LIBCPP_BUILDING_LIBRARY'],
+    ...['-std=c++23', '-w', '-D_LIBCPP_BUILDING_LIBRARY', '-I', library],
     ...['-I', path.join(library, 'libcxx/src'), '-I', path.join(library, 'libcxxabi/include')],
-    path.join(library, source),
+    source,
   ]);
-  const all = await compileAll([zig, 'c++'], [...ours, ...theirs], objects);
+  const all = await compileAll([zig, 'c++'], [ours, ...theirs], objects);
   // As C, so that its C++ library is left out.
   await run(zig, ['cc', '-target', triple, ...linking, ...all, '-o', file]);
 }

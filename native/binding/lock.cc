@@ -12,14 +12,14 @@ namespace {
 
 // How soon a blocked thread sees that its environment is being ended (process.exit in another
 // thread, worker.terminate): that cannot interrupt native code.
-constexpr double kSliceMs = 100;
+constexpr double kInterruptibleMs = 100;
 
 // Waits until the deadline in slices, for as long as the environment lives. When it does not, what
 // is returned is of no consequence: no JavaScript runs there any more.
 template <class Wait>
 Acquired WaitInSlices(Environment& here, const os::Deadline& deadline, Wait wait) {
   for (;;) {
-    const Acquired outcome = wait(deadline.Within(kSliceMs));
+    const Acquired outcome = wait(deadline.Within(kInterruptibleMs));
     if (outcome != Acquired::kTimeout || deadline.passed() || !here.Alive()) return outcome;
   }
 }

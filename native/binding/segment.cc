@@ -35,14 +35,14 @@ struct FirstBytes {
   size_t length;
 };
 
-os::Status Fill(void* memory, void* context) {
+os::Status CopyFirstBytes(void* memory, void* context) {
   const auto* contents = static_cast<const FirstBytes*>(context);
   memcpy(memory, contents->data, contents->length);
   return os::Nothing{};
 }
 
 // (name, size, mode, sparse, sizeMade, contents or undefined) -> handle or a failure
-Napi::Value Create(const Napi::CallbackInfo& info) {
+Napi::Value SegmentCreate(const Napi::CallbackInfo& info) {
   const std::string name = info[0].As<Napi::String>();
   const auto size = static_cast<size_t>(info[1].As<Napi::Number>().DoubleValue());
   const uint32_t mode = info[2].As<Napi::Number>();
@@ -51,12 +51,12 @@ Napi::Value Create(const Napi::CallbackInfo& info) {
   if (!info[5].IsTypedArray()) return Hand(info.Env(), os::Create(name, options), info[4]);
   const auto given = info[5].As<Napi::Uint8Array>();
   FirstBytes contents{given.Data(), given.ByteLength()};
-  const os::Initializer initializer{Fill, &contents};
+  const os::Initializer initializer{CopyFirstBytes, &contents};
   return Hand(info.Env(), os::Create(name, options, &initializer), info[4]);
 }
 
 // (name, readOnly, sizeFound) -> handle or a failure
-Napi::Value Attach(const Napi::CallbackInfo& info) {
+Napi::Value SegmentAttach(const Napi::CallbackInfo& info) {
   const std::string name = info[0].As<Napi::String>();
   const bool read_only = info[1].As<Napi::Boolean>();
   return Hand(info.Env(),
@@ -65,13 +65,13 @@ Napi::Value Attach(const Napi::CallbackInfo& info) {
 }
 
 // (handle) -> a new ArrayBuffer, or undefined where the runtime refuses external memory
-Napi::Value Buffer(const Napi::CallbackInfo& info) {
+Napi::Value SegmentBuffer(const Napi::CallbackInfo& info) {
   Mapping* mapping = MappingOf(info[0]);
   return Show(info.Env(), mapping, 0, mapping->segment().size);
 }
 
 // (handle, its latest ArrayBuffer if there is one)
-Napi::Value Close(const Napi::CallbackInfo& info) {
+Napi::Value SegmentClose(const Napi::CallbackInfo& info) {
   if (info[1].IsArrayBuffer()) {
     // Refused when it was transferred away meanwhile: then it is empty already.
     napi_detach_arraybuffer(info.Env(), info[1]);
@@ -81,7 +81,7 @@ Napi::Value Close(const Napi::CallbackInfo& info) {
 }
 
 // (handle, offset, target): fills the target from the segment. The caller checks the bounds.
-Napi::Value CopyOut(const Napi::CallbackInfo& info) {
+Napi::Value SegmentCopyOut(const Napi::CallbackInfo& info) {
   Mapping* mapping = MappingOf(info[0]);
   const auto offset = static_cast<size_t>(info[1].As<Napi::Number>().DoubleValue());
   auto target = info[2].As<Napi::Uint8Array>();
@@ -93,7 +93,7 @@ Napi::Value CopyOut(const Napi::CallbackInfo& info) {
 
 // (handle, offset, source): the other way. The two may overlap, as the source may be a view of the
 // segment itself.
-Napi::Value CopyIn(const Napi::CallbackInfo& info) {
+Napi::Value SegmentCopyIn(const Napi::CallbackInfo& info) {
   Mapping* mapping = MappingOf(info[0]);
   const auto offset = static_cast<size_t>(info[1].As<Napi::Number>().DoubleValue());
   const auto source = info[2].As<Napi::Uint8Array>();
@@ -104,14 +104,14 @@ Napi::Value CopyIn(const Napi::CallbackInfo& info) {
 }
 
 // (name, handle or undefined): with a handle, only while the name leads to its segment
-Napi::Value Unlink(const Napi::CallbackInfo& info) {
+Napi::Value SegmentUnlink(const Napi::CallbackInfo& info) {
   const std::string name = info[0].As<Napi::String>();
   if (info[1].IsUndefined()) return ToValue(info.Env(), os::Unlink(name));
   return ToValue(info.Env(), os::Unlink(name, &MappingOf(info[1])->segment().identity));
 }
 
 // () -> [{ name, size, mode, uid }] or a failure
-Napi::Value List(const Napi::CallbackInfo& info) {
+Napi::Value SegmentList(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const auto result = os::List();
   if (!result.ok()) return ToValue(env, result.failure());
@@ -131,14 +131,14 @@ Napi::Value List(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void ExportSegments(Napi::Env env, Napi::Object exports) {
-  exports["segmentCreate"] = Napi::Function::New<Create>(env, "segmentCreate");
-  exports["segmentAttach"] = Napi::Function::New<Attach>(env, "segmentAttach");
-  exports["segmentBuffer"] = Napi::Function::New<Buffer>(env, "segmentBuffer");
-  exports["segmentClose"] = Napi::Function::New<Close>(env, "segmentClose");
-  exports["segmentCopyOut"] = Napi::Function::New<CopyOut>(env, "segmentCopyOut");
-  exports["segmentCopyIn"] = Napi::Function::New<CopyIn>(env, "segmentCopyIn");
-  exports["segmentUnlink"] = Napi::Function::New<Unlink>(env, "segmentUnlink");
-  exports["segmentList"] = Napi::Function::New<List>(env, "segmentList");
+  exports["segmentCreate"] = Napi::Function::New<SegmentCreate>(env, "segmentCreate");
+  exports["segmentAttach"] = Napi::Function::New<SegmentAttach>(env, "segmentAttach");
+  exports["segmentBuffer"] = Napi::Function::New<SegmentBuffer>(env, "segmentBuffer");
+  exports["segmentClose"] = Napi::Function::New<SegmentClose>(env, "segmentClose");
+  exports["segmentCopyOut"] = Napi::Function::New<SegmentCopyOut>(env, "segmentCopyOut");
+  exports["segmentCopyIn"] = Napi::Function::New<SegmentCopyIn>(env, "segmentCopyIn");
+  exports["segmentUnlink"] = Napi::Function::New<SegmentUnlink>(env, "segmentUnlink");
+  exports["segmentList"] = Napi::Function::New<SegmentList>(env, "segmentList");
   exports["nameLimitBytes"] = static_cast<double>(os::kNameLimitBytes);
   exports["namesOutliveHandles"] = os::kNamesOutliveHandles;
 }

@@ -3,15 +3,11 @@
 #include <chrono>
 
 #include "../os/thread.h"
+#include "thread_timing.h"
 
 namespace shmkit {
 
 namespace {
-
-// How soon a thread asleep in a lock sees that it is not wanted any more (A4).
-constexpr double kSliceMs = 250;
-
-constexpr std::chrono::seconds kIdleLinger{2};
 
 constexpr std::chrono::milliseconds kReturnGrace{100};
 

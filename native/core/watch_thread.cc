@@ -1,19 +1,9 @@
 #include "watch_thread.h"
 
-#include <chrono>
-
 #include "../os/thread.h"
+#include "thread_timing.h"
 
 namespace shmkit {
-
-namespace {
-
-// How soon a thread asleep at a word sees that it is not wanted any more (V2).
-constexpr double kSliceMs = 250;
-
-constexpr std::chrono::seconds kIdleLinger{2};
-
-}  // namespace
 
 WatchThread::WatchThread(SharedObject* object, os::WaitWord* word, std::function<void()> notify)
     : object_(object), word_(word), notify_(std::move(notify)) {

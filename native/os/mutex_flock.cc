@@ -10,7 +10,6 @@
 //   kFree   nobody owns the mutex, or its owner has just taken the flock and not yet said so
 //   kOwned  somebody does; seen by one who gets the flock, it means that this owner died
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -20,6 +19,7 @@
 #include <unordered_map>
 
 #include "abi.h"
+#include "flock.h"
 #include "mutex.h"
 #include "waiter.h"
 
@@ -77,13 +77,6 @@ class Holdings {
 thread_local Holdings holdings;
 
 int OpenFile(const ObjectId& id) { return open(PathOf(id).c_str(), O_RDWR | O_CLOEXEC); }
-
-int Flock(int fd, int operation) {
-  int result;
-  do result = flock(fd, operation);
-  while (result != 0 && errno == EINTR);
-  return result;
-}
 
 // Having the flock through `fd`.
 Grant Settle(Storage* storage, int fd) {

@@ -15,13 +15,13 @@
 //
 // Something that cleans the directory of old files makes the living look dead.
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <string>
 
+#include "flock.h"
 #include "mapping_posix.h"
 #include "presence_token.h"
 
@@ -37,13 +37,6 @@ std::string PathOf(uint64_t token) {
   snprintf(path, sizeof path, "/tmp/shmkit-presence-%013llx.lock",
            static_cast<unsigned long long>(token));
   return path;
-}
-
-int Flock(int fd, int operation) {
-  int result;
-  do result = flock(fd, operation);
-  while (result != 0 && errno == EINTR);
-  return result;
 }
 
 bool LeadsTo(const std::string& path, int fd) {

@@ -19,7 +19,7 @@ namespace shmkit::os {
 namespace {
 
 // The one directory that all who share segments have in common.
-constexpr char kDirectory[] = "/dev/shm";
+constexpr char kCommonDirectory[] = "/dev/shm";
 
 static_assert(sizeof(off_t) == 8, "a token is an offset");
 
@@ -52,7 +52,7 @@ Failure CloseAfter(int fd, Failure failure) {
 }  // namespace
 
 Result<Presence> Presence::Enter() {
-  const int fd = open(kDirectory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int fd = open(kCommonDirectory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return Failure{errno, "open"};
   for (int draw = 0; draw < kMostDraws; ++draw) {
     const uint64_t token = DrawToken();
