@@ -5,8 +5,9 @@ import { NamedLock, SharedMemory } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 import { start, type Child } from '../support/children';
 import { uniqueName } from '../support/names';
+import { isEmulated } from '../support/system';
 
-const kills = 200;
+const kills = isEmulated ? 40 : 200;
 const fighters = 4;
 
 describe(`${kills} kills among ${fighters} fighters`, () => {
@@ -23,7 +24,8 @@ describe(`${kills} kills among ${fighters} fighters`, () => {
     };
     const all = await Promise.all(Array.from({ length: fighters }, enlist));
 
-    for (let kill = 0; kill < kills; kill++) {
+    // And until one was an owner.
+    for (let kill = 0; kill < kills || words[3] === 0; kill++) {
       const completed = Atomics.load(words, 2);
       // A random moment, after they have gone on since the kill before.
       while (Atomics.load(words, 2) < completed + 10) await delay(1);
@@ -42,7 +44,6 @@ describe(`${kills} kills among ${fighters} fighters`, () => {
     lock.release();
     console.log(`${rounds} rounds, ${abandoned} owners died holding, ${timeouts} timeouts`);
     expect(violations).toBe(0);
-    expect(abandoned, 'some kills hit an owner').toBeGreaterThan(0);
     lock.unlink();
     memory.unlink();
   });

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { isWhole, mostBytes } from '../fixtures/shareable-values';
 import { start, killedItself } from '../support/children';
 import { uniqueName } from '../support/names';
+import { isEmulated } from '../support/system';
 
 /** The stores of a change, as the fixture counts them. A kill comes right before one. */
 const steps = [
@@ -69,7 +70,7 @@ describe('a writer that is killed', () => {
     expect(list.toArray()).toEqual([2.5, 'neighbour']);
   });
 
-  const kills = 300;
+  const kills = isEmulated ? 30 : 300;
   it(`at ${kills} random moments leaves no half change`, { timeout: 400_000 }, async () => {
     const first = 'the first';
     const last = 'the last';
@@ -81,7 +82,8 @@ describe('a writer that is killed', () => {
     for (let i = 1; i <= 4; i++) list.set(i, null);
     let abandoned = 0;
     const writers = 2;
-    for (let kill = 0; kill < kills; kill += writers) {
+    // And until one hit a change.
+    for (let kill = 0; kill < kills || abandoned === 0; kill += writers) {
       const all = Array.from({ length: writers }, (_, i) =>
         start('shareable-list-storm', [list.name, kill + i]),
       );
@@ -99,6 +101,5 @@ describe('a writer that is killed', () => {
       }
     }
     console.log(`${kills} kills, ${abandoned} of them held the lock`);
-    expect(abandoned, 'some kills hit a change').toBeGreaterThan(0);
   });
 });
