@@ -100,7 +100,7 @@ pack() {
   cat > "$root/init" <<'INIT'
 #!/bin/busybox sh
 /bin/busybox --install -s /bin
-export PATH=/bin HOME=/root NO_COLOR=1 CI=1 SHMKIT_EMULATED=1
+export PATH=/bin HOME=/root NO_COLOR=1 CI=1 SHMKIT_STORM_KILLS=10
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev

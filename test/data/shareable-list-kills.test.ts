@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { isWhole, mostBytes } from '../fixtures/shareable-values';
 import { start, killedItself } from '../support/children';
 import { uniqueName } from '../support/names';
-import { isEmulated } from '../support/system';
+import { mostKills } from '../support/system';
 
 /** The stores of a change, as the fixture counts them. A kill comes right before one. */
 const steps = [
@@ -70,7 +70,7 @@ describe('a writer that is killed', () => {
     expect(list.toArray()).toEqual([2.5, 'neighbour']);
   });
 
-  const kills = isEmulated ? 30 : 300;
+  const kills = Math.min(300, mostKills);
   it(`at ${kills} random moments leaves no half change`, { timeout: 400_000 }, async () => {
     const first = 'the first';
     const last = 'the last';

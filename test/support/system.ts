@@ -3,8 +3,8 @@
 export const onLinux = process.platform === 'linux';
 export const onWindows = process.platform === 'win32';
 
-/** On an emulated system a process takes a second to start, or two. */
-export const isEmulated = process.env.SHMKIT_EMULATED === '1';
+/** Of a storm's kills. Fewer are wanted where a process takes a second to start, or two. */
+export const mostKills = Number(process.env.SHMKIT_STORM_KILLS ?? 10_000);
 
 /** Windows has no SIGSTOP; and whether all threads stand is read in /proc. */
 export const canStop = onLinux;
