@@ -14,6 +14,8 @@ const building =
   'npm install --no-save node-addon-api node-gyp && ' +
   `npx node-gyp rebuild --directory "${path.relative(project, root)}"`;
 
+let addon: unknown;
+
 /**
  * The addon, as it was built here or comes with the package.
  *
@@ -21,7 +23,7 @@ const building =
  */
 export function loadAddon(): unknown {
   try {
-    return nodeGypBuild(root);
+    return (addon ??= nodeGypBuild(root));
   } catch (error) {
     throw new SharedMemoryError('ERR_NO_ADDON', `${why(error)}; to build one: ${building}`, {
       cause: error,

@@ -1,9 +1,10 @@
-// Builds dist/: the types by tsc, the code by esbuild in one file, because each file of its own costs
+// Builds dist/: the types by tsc, the code by esbuild in few files, because each file of its own costs
 // a third of a millisecond at every start. Then the test fixtures.
 import { spawnSync } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { build } from 'esbuild';
+import path from 'node:path';
+import { build, transformSync } from 'esbuild';
 
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
 
@@ -24,33 +25,80 @@ function withOwnNames(code) {
   );
 }
 
+/**
+ * One part of the library. What it takes of another is looked up once, not at each use, and by
+ * `part`, not by `require`; see lib/parts.ts.
+ */
+function toCommonJS(code) {
+  const linked = code.replaceAll(
+    /^import \{([^}]*)\} from "\.\/(\w+)\.js";$/gm,
+    (_, names, from) =>
+      from === 'loader'
+        ? `const {${names}} = require("./loader.js");`
+        : `const {${names.replaceAll(' as ', ': ')}} = require("./loader.js").part("${from}");`,
+  );
+  if (/^import .*"\.\//m.test(linked))
+    throw new Error('an import between parts was not understood');
+  return transformSync(linked, { format: 'cjs', platform: 'node', target: 'node20' }).code;
+}
+
 rmSync('dist', { recursive: true, force: true });
 compile('-p', 'tsconfig.json');
 
-const common = { platform: 'node', target: 'node20', logLevel: 'warning' };
-const library = { ...common, entryPoints: ['lib/index.ts'], bundle: true, packages: 'external' };
-await build({ ...library, outfile: 'dist/library.js', format: 'cjs' });
-writeFileSync('dist/library.js', withOwnNames(readFileSync('dist/library.js', 'utf8')));
-await build({ ...library, entryPoints: ['lib/addon.ts'], outfile: 'dist/addon.js', format: 'cjs' });
+const common = {
+  platform: 'node',
+  target: 'node20',
+  logLevel: 'warning',
+  bundle: true,
+  packages: 'external',
+};
+/** The loader of the addon is a file of its own, which all of the others ask. */
+const loader = {
+  name: 'loader',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\/addon$/ }, () => ({ path: './loader.js', external: true }));
+  },
+};
+await build({ ...common, entryPoints: { loader: 'lib/loader.ts' }, outdir: 'dist', format: 'cjs' });
+const { outputFiles, metafile } = await build({
+  ...common,
+  // The basics are all in what both have in common, for there are structures that hold any of them;
+  // esbuild makes a chunk of it, of ES modules only.
+  entryPoints: { structures: 'lib/structures.ts', 'basics-alone': 'lib/basics.ts' },
+  chunkNames: 'basics',
+  outdir: 'dist',
+  format: 'esm',
+  splitting: true,
+  plugins: [loader],
+  write: false,
+  metafile: true,
+});
+const parts = ['basics', 'structures'];
+for (const { path: file, text } of outputFiles) {
+  if (parts.includes(path.parse(file).name)) writeFileSync(file, toCommonJS(withOwnNames(text)));
+}
 await build({
   ...common,
+  bundle: false,
   entryPoints: ['lib/index.mts'],
   outfile: 'dist/index.mjs',
   format: 'esm',
 });
 
-// esbuild tells what names a module exports of an ES module only.
-const { metafile } = await build({ ...library, format: 'esm', write: false, metafile: true });
-const names = Object.values(metafile.outputs).flatMap((output) => output.exports);
+const exportsOf = (output) => metafile.outputs[`dist/${output}.js`].exports;
+const names = { basics: exportsOf('basics-alone'), structures: exportsOf('structures') };
+const missing = names.basics.filter((name) => !exportsOf('basics').includes(name));
+if (missing.length > 0) throw new Error(`not in common: ${missing.join(', ')}`);
+const loaders = parts.map((name) => `${name}: () => require('./${name}.js')`);
 writeFileSync(
   'dist/index.js',
   `'use strict';
-// Module caches can be cleared and doubled (Jest does both); a thread and the locks it holds cannot.
-// So the library is evaluated once in a thread, and kept with the addon, which is loaded once.
-const addon = require('./addon.js').loadAddon();
-module.exports = addon.library ??= require('./library.js');
+module.exports = require('./loader.js').library(
+  ${JSON.stringify(names)},
+  { ${loaders.join(', ')} },
+);
 // Never evaluated: by this, import knows the names.
-0 && (module.exports = { ${names.join(', ')} });
+0 && (module.exports = { ${Object.values(names).flat().join(', ')} });
 `,
 );
 

@@ -83,6 +83,38 @@ describe('the package', () => {
     expect(evaluate('commonjs', source)).toEqual([true, 'ERR_DEADLOCK']);
   });
 
+  it('evaluates of itself what is wanted', () => {
+    const source = `
+      const parts = () => Object.keys(require.cache).map((file) => require('node:path').basename(file))
+        .filter((name) => /^(basics|structures)/.test(name));
+      const all = require('shmkit');
+      const seen = [parts()];
+      for (const name of ['NamedLock', 'SharedDict']) {
+        if (typeof all[name] === 'function') seen.push(parts());
+      }
+      console.log(JSON.stringify(seen));`;
+    expect(evaluate('commonjs', source)).toEqual([
+      [],
+      ['basics.js'],
+      ['basics.js', 'structures.js'],
+    ]);
+  });
+
+  it('has parts that know of each other, whenever and by whom they are evaluated', () => {
+    const source = `
+      const first = require('shmkit');
+      const { NamedLock } = first;
+      for (const path of Object.keys(require.cache)) {
+        if (!path.endsWith('.node')) delete require.cache[path];
+      }
+      const again = require('shmkit');
+      const manager = again.Manager.create();
+      const lock = manager.lock('lock');
+      console.log(JSON.stringify([lock instanceof NamedLock, first.Manager === again.Manager]));
+      manager.shutdown();`;
+    expect(evaluate('commonjs', source)).toEqual([true, true]);
+  });
+
   it('says what is missing where it has no addon, and what builds it', () => {
     const [name, code, message] = loadedWith({ 'prebuilds/sunos-x64/shmkit.node': '' });
     expect([name, code]).toEqual(['SharedMemoryError', 'ERR_NO_ADDON']);

@@ -1,0 +1,40 @@
+// What is made of many entries, and what knows all kinds. See parts.ts.
+export { attach, type Attached, type Handle } from './attach';
+export {
+  ShareableList,
+  type ShareableListAttachOptions,
+  type ShareableListCreateOptions,
+  type ShareableListHandle,
+  type ShareableListOpenOptions,
+  type ShareableValue,
+} from './data/shareable-list';
+export {
+  SharedNamespace,
+  type SharedNamespaceCreateOptions,
+  type SharedNamespaceHandle,
+  type SharedNamespaceOptions,
+} from './data/shared-namespace';
+export type { QueueItem } from './data/queue-item';
+export {
+  SharedQueue,
+  type SharedQueueCreateOptions,
+  type SharedQueueHandle,
+  type SharedQueueOptions,
+} from './data/shared-queue';
+export {
+  SharedDict,
+  type GetOrSetOptions,
+  type GetOrSetSyncOptions,
+  type SharedDictCreateOptions,
+  type SharedDictHandle,
+  type SharedDictOptions,
+  type TtlOptions,
+} from './data/shared-dict';
+export {
+  SharedList,
+  type SharedListCreateOptions,
+  type SharedListHandle,
+  type SharedListOptions,
+} from './data/shared-list';
+export type { StructureCreateOptions, StructureOptions } from './data/structure';
+export { Manager, type ManagerCreateOptions, type ManagerHandle } from './manager/manager';
