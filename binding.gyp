@@ -18,6 +18,7 @@
       'sources': [
         'native/binding/buffers.cc',
         'native/binding/environment.cc',
+        'native/binding/exports.cc',
         'native/binding/lock.cc',
         'native/binding/mailbox.cc',
         'native/binding/module.cc',

@@ -4,6 +4,7 @@
 #include "lock.h"
 
 #include "environment.h"
+#include "exports.h"
 #include "values.h"
 
 namespace shmkit {
@@ -153,29 +154,25 @@ Napi::Value AgentAwaitReturn(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-void ExportHot(napi_env env, napi_value exports, const char* name, napi_callback function) {
-  napi_value value = nullptr;
-  napi_create_function(env, name, NAPI_AUTO_LENGTH, function, nullptr, &value);
-  napi_set_named_property(env, exports, name, value);
-}
-
 }  // namespace
 
 void ExportLocks(Napi::Env env, Napi::Object exports) {
-  ExportHot(env, exports, "lock", Lock);
-  ExportHot(env, exports, "tryLock", TryLock);
-  ExportHot(env, exports, "unlock", Unlock);
-  exports["lockWithin"] = Napi::Function::New<LockTimed>(env, "lockWithin");
-  exports["lockPutBack"] = Napi::Function::New<PutBack>(env, "lockPutBack");
-  exports["lockIsLocked"] = Napi::Function::New<IsLocked>(env, "lockIsLocked");
-  exports["lockUnlink"] = Napi::Function::New<Unlink>(env, "lockUnlink");
-  exports["agentRequest"] = Napi::Function::New<AgentRequest>(env, "agentRequest");
-  exports["agentCancel"] = Napi::Function::New<AgentCancel>(env, "agentCancel");
-  exports["agentCollect"] = Napi::Function::New<AgentCollect>(env, "agentCollect");
-  exports["agentCollectWithin"] =
-      Napi::Function::New<AgentCollectWithin>(env, "agentCollectWithin");
-  exports["agentAwaitReturn"] = Napi::Function::New<AgentAwaitReturn>(env, "agentAwaitReturn");
-  exports["agentRelease"] = Napi::Function::New<AgentRelease>(env, "agentRelease");
+  ExportAll(env, exports,
+            {
+                {"lock", Lock},
+                {"tryLock", TryLock},
+                {"unlock", Unlock},
+                {"lockWithin", LockTimed},
+                {"lockPutBack", PutBack},
+                {"lockIsLocked", IsLocked},
+                {"lockUnlink", Unlink},
+                {"agentRequest", AgentRequest},
+                {"agentCancel", AgentCancel},
+                {"agentCollect", AgentCollect},
+                {"agentCollectWithin", AgentCollectWithin},
+                {"agentAwaitReturn", AgentAwaitReturn},
+                {"agentRelease", AgentRelease},
+            });
 }
 
 }  // namespace shmkit

@@ -7,6 +7,7 @@
 #include "../core/layout.h"
 #include "buffers.h"
 #include "environment.h"
+#include "exports.h"
 #include "values.h"
 
 namespace shmkit {
@@ -284,26 +285,27 @@ Napi::Object Layout(Napi::Env env) {
 }  // namespace
 
 void ExportObjects(Napi::Env env, Napi::Object exports) {
-  exports["initialize"] = Napi::Function::New<Initialize>(env, "initialize");
-  exports["objectOpen"] = Napi::Function::New<Open>(env, "objectOpen");
-  exports["objectClose"] = Napi::Function::New<Close>(env, "objectClose");
-  exports["objectId"] = Napi::Function::New<Id>(env, "objectId");
-  exports["objectRemoveName"] = Napi::Function::New<RemoveName>(env, "objectRemoveName");
-  exports["objectBuffer"] = Napi::Function::New<Buffer>(env, "objectBuffer");
-  exports["objectCommit"] = Napi::Function::New<Commit>(env, "objectCommit");
-  exports["bufferDetach"] = Napi::Function::New<Detach>(env, "bufferDetach");
-  exports["wordWait"] = Napi::Function::New<WordWait>(env, "wordWait");
-  exports["wordWake"] = Napi::Function::New<WordWake>(env, "wordWake");
-  exports["watchOpen"] = Napi::Function::New<WatchOpen>(env, "watchOpen");
-  exports["watchWait"] = Napi::Function::New<WatchWait>(env, "watchWait");
-  exports["watchSettle"] = Napi::Function::New<WatchSettle>(env, "watchSettle");
-  exports["watchCancel"] = Napi::Function::New<WatchCancel>(env, "watchCancel");
-  exports["watchClose"] = Napi::Function::New<WatchClose>(env, "watchClose");
-  napi_value add = nullptr;
-  napi_create_function(env, "addFloat64", NAPI_AUTO_LENGTH, AddFloat64, nullptr, &add);
-  exports["addFloat64"] = Napi::Value(env, add);
-  exports["presenceToken"] = Napi::Function::New<PresenceToken>(env, "presenceToken");
-  exports["isPresent"] = Napi::Function::New<IsPresent>(env, "isPresent");
+  ExportAll(env, exports,
+            {
+                {"initialize", Initialize},
+                {"objectOpen", Open},
+                {"objectClose", Close},
+                {"objectId", Id},
+                {"objectRemoveName", RemoveName},
+                {"objectBuffer", Buffer},
+                {"objectCommit", Commit},
+                {"bufferDetach", Detach},
+                {"wordWait", WordWait},
+                {"wordWake", WordWake},
+                {"watchOpen", WatchOpen},
+                {"watchWait", WatchWait},
+                {"watchSettle", WatchSettle},
+                {"watchCancel", WatchCancel},
+                {"watchClose", WatchClose},
+                {"addFloat64", AddFloat64},
+                {"presenceToken", PresenceToken},
+                {"isPresent", IsPresent},
+            });
   exports["layout"] = Layout(env);
   exports["numbers"] = Numbers(env);
 }

@@ -6,6 +6,7 @@
 #include "../core/mapping.h"
 #include "../os/segment.h"
 #include "buffers.h"
+#include "exports.h"
 #include "values.h"
 
 namespace shmkit {
@@ -131,14 +132,17 @@ Napi::Value SegmentList(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void ExportSegments(Napi::Env env, Napi::Object exports) {
-  exports["segmentCreate"] = Napi::Function::New<SegmentCreate>(env, "segmentCreate");
-  exports["segmentAttach"] = Napi::Function::New<SegmentAttach>(env, "segmentAttach");
-  exports["segmentBuffer"] = Napi::Function::New<SegmentBuffer>(env, "segmentBuffer");
-  exports["segmentClose"] = Napi::Function::New<SegmentClose>(env, "segmentClose");
-  exports["segmentCopyOut"] = Napi::Function::New<SegmentCopyOut>(env, "segmentCopyOut");
-  exports["segmentCopyIn"] = Napi::Function::New<SegmentCopyIn>(env, "segmentCopyIn");
-  exports["segmentUnlink"] = Napi::Function::New<SegmentUnlink>(env, "segmentUnlink");
-  exports["segmentList"] = Napi::Function::New<SegmentList>(env, "segmentList");
+  ExportAll(env, exports,
+            {
+                {"segmentCreate", SegmentCreate},
+                {"segmentAttach", SegmentAttach},
+                {"segmentBuffer", SegmentBuffer},
+                {"segmentClose", SegmentClose},
+                {"segmentCopyOut", SegmentCopyOut},
+                {"segmentCopyIn", SegmentCopyIn},
+                {"segmentUnlink", SegmentUnlink},
+                {"segmentList", SegmentList},
+            });
   exports["nameLimitBytes"] = static_cast<double>(os::kNameLimitBytes);
   exports["namesOutliveHandles"] = os::kNamesOutliveHandles;
 }

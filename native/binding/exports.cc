@@ -1,0 +1,25 @@
+#include "exports.h"
+
+namespace shmkit {
+
+namespace {
+
+Napi::Value Call(const Napi::CallbackInfo& info) {
+  return reinterpret_cast<Function>(info.Data())(info);
+}
+
+}  // namespace
+
+void ExportAll(Napi::Env env, Napi::Object exports, std::initializer_list<Export> functions) {
+  for (const Export& each : functions) {
+    napi_value value = nullptr;
+    if (each.hot) {
+      napi_create_function(env, each.name, NAPI_AUTO_LENGTH, each.hot, nullptr, &value);
+    } else {
+      value = Napi::Function::New<Call>(env, each.name, reinterpret_cast<void*>(each.cold));
+    }
+    napi_set_named_property(env, exports, each.name, value);
+  }
+}
+
+}  // namespace shmkit
