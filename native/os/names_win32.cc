@@ -123,10 +123,12 @@ Status NameEntry::Remove(Bearer only) {
   return Nothing{};
 }
 
-HANDLE NameEntry::Keep() const {
+Result<HANDLE> NameEntry::Keep() const {
   HANDLE kept = nullptr;
   const HANDLE self = GetCurrentProcess();
-  DuplicateHandle(self, section_, self, &kept, 0, FALSE, DUPLICATE_SAME_ACCESS);
+  if (!DuplicateHandle(self, section_, self, &kept, 0, FALSE, DUPLICATE_SAME_ACCESS)) {
+    return LastFailure("DuplicateHandle");
+  }
   return kept;
 }
 

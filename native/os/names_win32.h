@@ -55,7 +55,7 @@ class NameEntry {
   Status Remove(Bearer only);
 
   // A handle that keeps the entry (N2), for the caller to close.
-  HANDLE Keep() const;
+  Result<HANDLE> Keep() const;
 
  private:
   struct Words {

@@ -75,8 +75,15 @@ Result<Segment> MapSection(HANDLE section, const Identity& identity, uint64_t si
   return Segment{address, bytes, identity, new Holding{section, nullptr}};
 }
 
-void KeepEntry(const Segment& segment, const NameEntry& entry) {
-  static_cast<Holding*>(segment.keep_alive)->entry = entry.Keep();
+// Without its entry a segment could not be told from another of its name: it is let go.
+Status KeepEntry(const Segment& segment, const NameEntry& entry) {
+  const Result<HANDLE> kept = entry.Keep();
+  if (kept.ok()) {
+    static_cast<Holding*>(segment.keep_alive)->entry = kept.value();
+    return Nothing{};
+  }
+  Unmap(segment);
+  return kept.failure();
 }
 
 // Gives a new segment what is in it when others first see it.
@@ -114,7 +121,8 @@ Result<Segment> Create(const std::string& name, const CreateOptions& options,
     Unmap(mapped.value());
     return ready.failure();
   }
-  KeepEntry(mapped.value(), entry);
+  const Status kept = KeepEntry(mapped.value(), entry);
+  if (!kept.ok()) return kept.failure();
   entry.Publish(options.size);
   return mapped;
 }
@@ -128,7 +136,9 @@ Result<Segment> Attach(const std::string& name, Access access) {
   if (!section.ok()) return section.failure();
   Result<Segment> mapped =
       MapSection(section.value(), IdentityOf(name, entry.live()), entry.size(), access);
-  if (mapped.ok()) KeepEntry(mapped.value(), entry);
+  if (!mapped.ok()) return mapped;
+  const Status kept = KeepEntry(mapped.value(), entry);
+  if (!kept.ok()) return kept.failure();
   return mapped;
 }
 
