@@ -146,15 +146,10 @@ say "Node $major on an emulated arm64 machine: ${files[*]}"
 status=0
 boot || status=$?
 
-# count WHAT: out of vitest's own "Tests  1 failed | 2 passed | 3 skipped (6)" line
-count() {
-  sed 's/\x1b\[[0-9;]*m//g' "$out/log" | grep -aE '^ +Tests +' | tail -n 1 |
-    grep -oE "[0-9]+ $1" | grep -oE '[0-9]+' || echo 0
-}
-
 # Of the two programs that use the packed package.
 n_used=$(grep -acE '^linux-arm64, Node .*: ok$' "$out/log" || true)
-n_passed=$(($(count passed) + n_used)) n_failed=$(count failed) n_skipped=$(count skipped)
+read -r n_passed n_failed n_skipped < <(scripts/vitest-counts.sh "$out/log")
+n_passed=$((n_passed + n_used))
 trouble=
 [ "$status" -eq 0 ] || trouble="the machine ended with $status (124: not in time)"
 grep -aqx 'RC=0' "$out/log" || trouble=${trouble:-'vitest did not end with 0'}

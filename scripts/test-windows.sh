@@ -71,8 +71,6 @@ try() {
   fi
 }
 
-number() { grep -oE "[0-9]+ $1" <<< "$2" | grep -oE '[0-9]+' || echo 0; }
-
 # run MAJOR TEST...: all of them when there is none
 run() {
   local major=$1; shift
@@ -86,10 +84,10 @@ run() {
   (cd "$work/app" && NO_COLOR=1 SHMKIT_STORM_KILLS=${SHMKIT_STORM_KILLS:-30} in_windows "$node" node_modules/vitest/vitest.mjs run \
     --typecheck.enabled=false --testTimeout=300000 --hookTimeout=60000 "$@") > "$log" || status=$?
   cat "$log"
-  local line; line=$(grep -aE '^ +Tests +' "$log" | tail -n 1 || true)
-  passed=$((passed + $(number passed "$line"))) failed=$((failed + $(number failed "$line")))
-  skipped=$((skipped + $(number skipped "$line")))
-  if [ "$status" -ne 0 ] && [ "$(number failed "$line")" -eq 0 ]; then failed=$((failed + 1)); fi
+  local n_passed n_failed n_skipped
+  read -r n_passed n_failed n_skipped < <(scripts/vitest-counts.sh "$log")
+  passed=$((passed + n_passed)) failed=$((failed + n_failed)) skipped=$((skipped + n_skipped))
+  if [ "$status" -ne 0 ] && [ "$n_failed" -eq 0 ]; then failed=$((failed + 1)); fi
 }
 
 scripts/apt-install.sh g++-mingw-w64-x86-64-posix wine wine64
