@@ -5,6 +5,7 @@ import { expectRejection } from '../support/errors';
 import { uniqueName } from '../support/names';
 import type { Place, Remote } from '../support/places';
 import type { Structure, Structures } from '../support/remote';
+import { onWindows } from '../support/system';
 
 /** The least that tells whether two handles lead to one structure. */
 interface Use<T> {
@@ -88,7 +89,16 @@ export function describeHandles<K extends keyof Structures>(
       expect(await found(again)).toEqual(['from here', 'from there']);
     });
 
-    it.runIf(place.canEnd)('outlives the place that made it', async () => {
+    it.runIf(place.canEnd && onWindows)('goes with the place that made it', async () => {
+      const name = uniqueName();
+      const other = await place.another();
+      const made = await other.classOf<keyof Structures>(kind).create({ name });
+      await put(made, 'no will');
+      await other.end();
+      await expectRejection(ofHere().attach(name), 'ENOENT', name);
+    });
+
+    it.runIf(place.canEnd && !onWindows)('outlives the place that made it', async () => {
       const name = uniqueName();
       const other = await place.another();
       const made = await other.classOf<keyof Structures>(kind).create({ name });
