@@ -30,7 +30,7 @@ const floors = ['os', 'core', 'binding'].flatMap((floor) => {
 });
 
 /** Not by #include: clang's analyzer leaves out what is included. */
-function together({ folder, files }, number) {
+function joined({ folder, files }, number) {
   const file = path.join(scratch, `${path.basename(folder)}-${number}.cc`);
   writeFileSync(file, files.map((each) => readFileSync(each, 'utf8')).join('\n'));
   return file;
@@ -47,7 +47,7 @@ const lint = (file, include, stdout) =>
 const count = floors.flatMap(({ files }) => files).length;
 const suspects = [];
 await inParallel([...floors.entries()], async ([number, floor]) => {
-  const clean = await lint(together(floor, number), floor.folder, 'ignore');
+  const clean = await lint(joined(floor, number), floor.folder, 'ignore');
   if (!clean) suspects.push(floor);
 });
 let failed = 0;

@@ -1,6 +1,5 @@
-// load <module> [name]: how long it takes to require it, and to have what it exports by that name. Loads
-// nothing else: what both need, one must not
-// have got for nothing. (`node -e` would not do: it comes with many of Node's modules loaded.)
+// load <module> [name]: how long it takes to require it, and to have what it exports by that name.
+// Loads nothing else: what both need, one must not have got for nothing. (`node -e` would not do: it comes with many of Node's modules loaded.)
 import { createRequire } from 'node:module';
 
 const [name = '', exported = ''] = process.argv.slice(2);

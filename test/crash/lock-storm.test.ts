@@ -7,7 +7,8 @@ import { start, type Child } from '../support/children';
 import { uniqueName } from '../support/names';
 import { mostKills } from '../support/system';
 
-const kills = Math.min(200, mostKills);
+const atMost = 200;
+const kills = Math.min(atMost, mostKills);
 const fighters = 4;
 
 describe(`${kills} kills among ${fighters} fighters`, () => {
@@ -25,8 +26,8 @@ describe(`${kills} kills among ${fighters} fighters`, () => {
     };
     const all = await Promise.all(Array.from({ length: fighters }, enlist));
 
-    // And until one was an owner.
-    for (let kill = 0; kill < kills || words[3] === 0; kill++) {
+    // A few kills may miss every owner; many do not.
+    for (let kill = 0; kill < kills || (words[3] === 0 && kill < atMost); kill++) {
       const completed = Atomics.load(words, 2);
       // A random moment, after they have gone on since the kill before.
       while (Atomics.load(words, 2) < completed + 10) await delay(1);
@@ -48,6 +49,7 @@ describe(`${kills} kills among ${fighters} fighters`, () => {
     lock.release();
     console.log(`${rounds} rounds, ${abandoned} owners died holding, ${timeouts} timeouts`);
     expect(violations).toBe(0);
+    expect(abandoned, 'some kills hit an owner').toBeGreaterThan(0);
     lock.unlink();
     memory.unlink();
   });

@@ -70,7 +70,8 @@ describe('a writer that is killed', () => {
     expect(list.toArray()).toEqual([2.5, 'neighbour']);
   });
 
-  const kills = Math.min(300, mostKills);
+  const atMost = 300;
+  const kills = Math.min(atMost, mostKills);
   it(`at ${kills} random moments leaves no half change`, { timeout: 400_000 }, async () => {
     const first = 'the first';
     const last = 'the last';
@@ -82,8 +83,8 @@ describe('a writer that is killed', () => {
     for (let i = 1; i <= 4; i++) list.set(i, null);
     let abandoned = 0;
     const writers = 2;
-    // And until one hit a change.
-    for (let kill = 0; kill < kills || abandoned === 0; kill += writers) {
+    // A few kills may miss every change; many do not.
+    for (let kill = 0; kill < kills || (abandoned === 0 && kill < atMost); kill += writers) {
       const all = Array.from({ length: writers }, (_, i) =>
         start('shareable-list-storm', [list.name, kill + i]),
       );
@@ -101,5 +102,6 @@ describe('a writer that is killed', () => {
       }
     }
     console.log(`${kills} kills, ${abandoned} of them held the lock`);
+    expect(abandoned, 'some kills hit a change').toBeGreaterThan(0);
   });
 });
