@@ -126,11 +126,15 @@ export class BarrierState implements SeatState {
   /** How it stands with an arrival of this thread. */
   outcome({ generation }: Arrival, look: boolean): Outcome {
     if (look) this.#seat.exclusively(() => this.#breakForTheDead());
-    const { own } = this.#roster;
-    const isMarked = this.#word(own + at.broken) === markOf(generation);
-    if (this.#generation !== generation) return isMarked ? 'broken' : 'passed';
-    if (isMarked) this.break(generation);
-    return this.#status === Status.Broken ? 'broken' : undefined;
+    // Once, and before the mark: a turn that went on says that the mark is there if ever (B2).
+    const turn = this.turn.value;
+    const isMarked = this.#word(this.#roster.own + at.broken) === markOf(generation);
+    if (isMarked) {
+      this.break(generation);
+      return 'broken';
+    }
+    if (generationOf(turn) !== generation) return 'passed';
+    return statusOf(turn) === Status.Broken ? 'broken' : undefined;
   }
 
   /** Breaks a generation, unless it has lost its turn. */
@@ -186,11 +190,11 @@ export class BarrierState implements SeatState {
   }
 
   get #generation(): number {
-    return this.turn.value >> 2;
+    return generationOf(this.turn.value);
   }
 
   get #status(): Status {
-    return statuses[this.turn.value & 3] ?? Status.Broken;
+    return statusOf(this.turn.value);
   }
 
   #turnTo(generation: number, status: Status): void {
@@ -205,6 +209,14 @@ export class BarrierState implements SeatState {
   #set(index: number, value: number): void {
     Atomics.store(this.#words, index, value);
   }
+}
+
+function generationOf(turn: number): number {
+  return turn >> 2;
+}
+
+function statusOf(turn: number): Status {
+  return statuses[turn & 3] ?? Status.Broken;
 }
 
 /** Generations begin anew after 2^30. */

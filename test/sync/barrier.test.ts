@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { NamedBarrier } from 'shmkit';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { temporary, timed, until } from '../support/temporaries';
 import { start } from '../support/children';
 import { expectCode, expectRejection } from '../support/errors';
@@ -12,6 +12,28 @@ import { canStop, onLinux } from '../support/system';
 /** Waits as a task of this thread; what it came to is asked for later. */
 function party(barrier: NamedBarrier): Promise<number | string> {
   return barrier.wait().catch((error: unknown) => String((error as NodeJS.ErrnoException).code));
+}
+
+/**
+ * Does something right before the n-th time that a party that waits looks at the barrier's words,
+ * while it does not hold the lock: all that others can do meanwhile happens at one of those moments.
+ */
+function beforeLook(n: number, act: () => void): Disposable {
+  const load = Atomics.load.bind(Atomics);
+  let looks = 0;
+  const spy = vi.spyOn(Atomics, 'load').mockImplementation((words, index) => {
+    const stack = new Error().stack ?? '';
+    const isLook = stack.includes('.outcome ') && !stack.includes('.exclusively ');
+    if (isLook && ++looks === n) act();
+    return load(words, index);
+  });
+  return {
+    [Symbol.dispose]: () => {
+      spy.mockRestore();
+      // What was to be shown was shown.
+      expect(looks).toBeGreaterThanOrEqual(n);
+    },
+  };
 }
 
 describe('parties', () => {
@@ -250,6 +272,18 @@ describe('abort', () => {
   });
 });
 
+describe('a party that waits', () => {
+  it.each([1, 2, 3, 4, 5, 6])('has passed what is broken afterwards, right before look %i', (n) => {
+    using barrier = temporary(NamedBarrier.create({ parties: 2 }));
+    using _ = beforeLook(n, () => {
+      expect(barrier.waitSync()).toBe(1);
+      barrier.abort();
+    });
+    expect(barrier.waitSync()).toBe(0);
+    expect(barrier.broken).toBe(true);
+  });
+});
+
 describe('reset', () => {
   it('breaks it for those who wait, and lets others come at once', async () => {
     using barrier = temporary(NamedBarrier.create({ parties: 3 }));
@@ -262,6 +296,13 @@ describe('reset', () => {
     expect(await outcome).toBe('ERR_BROKEN_BARRIER');
     expect(await peer.call('wait')).toBe(2);
     expect(await Promise.all(own)).toEqual(['ERR_BROKEN_BARRIER', 0, 1]);
+  });
+
+  it.each([1, 2, 3, 4, 5, 6])('right before look %i of one that waits breaks it', (n) => {
+    using barrier = temporary(NamedBarrier.create({ parties: 2 }));
+    using _ = beforeLook(n, () => barrier.reset());
+    expectCode(() => barrier.waitSync(), 'ERR_BROKEN_BARRIER');
+    expect(barrier.broken).toBe(false);
   });
 
   it('of one that nobody waits for changes nothing', async () => {
