@@ -62,7 +62,7 @@ async function buildForUnix(name, triple, file) {
   const linking =
     system === 'darwin'
       ? // Node-API's functions are looked up in the program that loads the addon.
-        ['-Wl,-undefined,dynamic_lookup', '-Wl,-dead_strip']
+        ['-Wl,-undefined,dynamic_lookup', '-Wl,-dead_strip', '-Wl,-x']
       : ['-Wl,--gc-sections'];
   await buildByZig({
     triple,
