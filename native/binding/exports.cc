@@ -22,4 +22,10 @@ void ExportAll(Napi::Env env, Napi::Object exports, std::initializer_list<Export
   }
 }
 
+Napi::Object ToObject(Napi::Env env, std::initializer_list<Number> numbers) {
+  auto object = Napi::Object::New(env);
+  for (const Number& each : numbers) object.Set(each.name, each.value);
+  return object;
+}
+
 }  // namespace shmkit

@@ -1,8 +1,10 @@
-// Functions for JavaScript, by tables: the code that makes one, and calls one, is there once.
+// What JavaScript is given, by tables: the code that makes a function or a number, and calls a
+// function, is there once.
 #pragma once
 
 #include <napi.h>
 
+#include <cstdint>
 #include <initializer_list>
 
 namespace shmkit {
@@ -20,5 +22,15 @@ struct Export {
 };
 
 void ExportAll(Napi::Env env, Napi::Object exports, std::initializer_list<Export> functions);
+
+struct Number {
+  template <typename Value>
+  Number(const char* called, Value number) : name(called), value(static_cast<uint32_t>(number)) {}
+
+  const char* name;
+  uint32_t value;
+};
+
+Napi::Object ToObject(Napi::Env env, std::initializer_list<Number> numbers);
 
 }  // namespace shmkit

@@ -238,48 +238,45 @@ Napi::Value Initialize(const Napi::CallbackInfo& info) {
 
 // The numbers by which the two sides tell each other things.
 Napi::Object Numbers(Napi::Env env) {
-  auto numbers = Napi::Object::New(env);
-  const auto set = [&numbers](const char* name, auto value) {
-    numbers[name] = static_cast<uint32_t>(value);
-  };
-  set("Disposition.Create", Disposition::kCreate);
-  set("Disposition.Attach", Disposition::kAttach);
-  set("Disposition.Open", Disposition::kOpen);
-  set("Refusal.Truncated", Refusal::kTruncated);
-  set("Refusal.Foreign", Refusal::kForeign);
-  set("Refusal.Version", Refusal::kVersion);
-  set("Refusal.Abi", Refusal::kAbi);
-  set("Refusal.Kind", Refusal::kKind);
-  set("Refusal.Unfinished", Refusal::kUnfinished);
-  set("Acquired.Yes", Acquired::kYes);
-  set("Acquired.Abandoned", Acquired::kAbandoned);
-  set("Acquired.Timeout", Acquired::kTimeout);
-  set("Acquired.Gone", Acquired::kGone);
-  set("Acquired.Broken", Acquired::kBroken);
-  set("Acquired.TooManyHeld", Acquired::kTooManyHeld);
-  return numbers;
+  return ToObject(env, {
+                           {"Disposition.Create", Disposition::kCreate},
+                           {"Disposition.Attach", Disposition::kAttach},
+                           {"Disposition.Open", Disposition::kOpen},
+                           {"Refusal.Truncated", Refusal::kTruncated},
+                           {"Refusal.Foreign", Refusal::kForeign},
+                           {"Refusal.Version", Refusal::kVersion},
+                           {"Refusal.Abi", Refusal::kAbi},
+                           {"Refusal.Kind", Refusal::kKind},
+                           {"Refusal.Unfinished", Refusal::kUnfinished},
+                           {"Acquired.Yes", Acquired::kYes},
+                           {"Acquired.Abandoned", Acquired::kAbandoned},
+                           {"Acquired.Timeout", Acquired::kTimeout},
+                           {"Acquired.Gone", Acquired::kGone},
+                           {"Acquired.Broken", Acquired::kBroken},
+                           {"Acquired.TooManyHeld", Acquired::kTooManyHeld},
+                       });
 }
 
 Napi::Object Layout(Napi::Env env) {
-  auto layout = Napi::Object::New(env);
-  layout["magic"] = kMagic;
-  layout["version"] = static_cast<uint32_t>(kLayoutVersion);
-  layout["headerBytes"] = static_cast<uint32_t>(kHeaderBytes);
-  layout["dataAlignment"] = static_cast<uint32_t>(kDataAlignment);
-  layout["abi"] = os::Mutex::AbiWord();
-  layout["magicAt"] = static_cast<uint32_t>(offsetof(Header, magic));
-  layout["versionAt"] = static_cast<uint32_t>(offsetof(Header, version));
-  layout["kindAt"] = static_cast<uint32_t>(offsetof(Header, kind));
-  layout["abiAt"] = static_cast<uint32_t>(offsetof(Header, abi));
-  layout["dataAtAt"] = static_cast<uint32_t>(offsetof(Header, data_at));
-  layout["idAt"] = static_cast<uint32_t>(offsetof(Header, id));
-  layout["sizeAt"] = static_cast<uint32_t>(offsetof(Header, size));
-  layout["typeAt"] = static_cast<uint32_t>(offsetof(Header, type));
-  layout["lengthAt"] = static_cast<uint32_t>(offsetof(Header, length));
-  layout["stateAt"] = static_cast<uint32_t>(offsetof(Header, state));
-  layout["newsAt"] = static_cast<uint32_t>(offsetof(Header, news));
-  layout["mutexAt"] = static_cast<uint32_t>(offsetof(Header, mutex));
-  return layout;
+  return ToObject(env, {
+                           {"magic", kMagic},
+                           {"version", kLayoutVersion},
+                           {"headerBytes", kHeaderBytes},
+                           {"dataAlignment", kDataAlignment},
+                           {"abi", os::Mutex::AbiWord()},
+                           {"magicAt", offsetof(Header, magic)},
+                           {"versionAt", offsetof(Header, version)},
+                           {"kindAt", offsetof(Header, kind)},
+                           {"abiAt", offsetof(Header, abi)},
+                           {"dataAtAt", offsetof(Header, data_at)},
+                           {"idAt", offsetof(Header, id)},
+                           {"sizeAt", offsetof(Header, size)},
+                           {"typeAt", offsetof(Header, type)},
+                           {"lengthAt", offsetof(Header, length)},
+                           {"stateAt", offsetof(Header, state)},
+                           {"newsAt", offsetof(Header, news)},
+                           {"mutexAt", offsetof(Header, mutex)},
+                       });
 }
 
 }  // namespace

@@ -8,8 +8,8 @@
 
 #include <napi.h>
 
+#include <map>
 #include <memory>
-#include <unordered_map>
 #include <vector>
 
 #include "../core/agent_thread.h"
@@ -65,7 +65,7 @@ class Seats {
   napi_ref on_grant_ = nullptr;
   std::vector<std::unique_ptr<Seat>> seats_;
   std::vector<uint32_t> vacant_;
-  std::unordered_map<SharedObject*, uint32_t> by_object_;
+  std::map<SharedObject*, uint32_t> by_object_;
   unsigned held_ = 0;
   std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();
 };

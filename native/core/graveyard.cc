@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <deque>
+#include <list>
 #include <mutex>
 
 namespace shmkit {
@@ -19,7 +19,7 @@ class Grave {
 
 namespace {
 
-using Graves = std::deque<std::shared_ptr<Grave>>;
+using Graves = std::list<std::shared_ptr<Grave>>;
 
 // Half of what Linux allows a process in mappings by default, were none of the ranges neighbours.
 constexpr size_t kMostRanges = 32768;

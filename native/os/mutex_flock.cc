@@ -14,9 +14,9 @@
 
 #include <atomic>
 #include <cstring>
+#include <map>
 #include <new>
 #include <string>
-#include <unordered_map>
 
 #include "abi.h"
 #include "flock.h"
@@ -71,7 +71,7 @@ class Holdings {
   }
 
  private:
-  std::unordered_map<const void*, int> descriptors_;
+  std::map<const void*, int> descriptors_;
 };
 
 thread_local Holdings holdings;
