@@ -32,7 +32,8 @@ export class QueueItem<V> {
    * Is done with it: it is nobody's any more, and counts as done ({@link SharedQueue.join}). Does not
    * block.
    *
-   * @throws SharedMemoryError `ERR_NOT_HELD` it was acknowledged or given back before.
+   * @throws SharedMemoryError `ERR_NOT_HELD` it was acknowledged or given back before, or a queue
+   * whose bytes made no sense was cleared meanwhile; `ERR_CLOSED`; `ERR_CORRUPT`.
    */
   ack(): void {
     this.#settle('ack');
@@ -41,7 +42,7 @@ export class QueueItem<V> {
   /**
    * Offers it again, in its place among the others. Does not block.
    *
-   * @throws SharedMemoryError `ERR_NOT_HELD` it was acknowledged or given back before.
+   * @throws SharedMemoryError as {@link ack}
    */
   giveBack(): void {
     this.#settle('giveBack');
@@ -60,7 +61,7 @@ export class QueueItem<V> {
     const { name } = this.#keeper;
     throw new SharedMemoryError(
       'ERR_NOT_HELD',
-      `${called('queue', name)}: this item was acknowledged or given back before`,
+      `${called('queue', name)}: this item was acknowledged or given back before, or cleared away`,
       { resource: name },
     );
   }

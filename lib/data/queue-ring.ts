@@ -199,6 +199,33 @@ export class Ring {
     this.#set(word.moves, (this.#get(word.moves) + 1) | 0);
   }
 
+  /**
+   * After all have been taken that nobody has: makes sure that the others, from head to tail, are as
+   * many as it says, and that the next to be put will be found. Throws where they are not.
+   */
+  settle(): void {
+    if (this.#get(word.there) === 0 && this.taken === 0) {
+      this.#rewind();
+      return;
+    }
+    const head = this.#placeIn(word.head);
+    const tail = this.#placeIn(word.tail);
+    if (tail < head) this.#wrapBehind(head);
+    let [taken, ready] = [0, 0];
+    const walk = this.#from(word.head);
+    for (;;) {
+      const owner = ownerOf(this.#stateAt(walk.at));
+      if (owner === nobody) ready++;
+      else if (owner !== done) taken++;
+      if (walk.at + walk.units === tail) break;
+      this.#step(walk);
+    }
+    if (taken !== this.taken || ready !== 0 || this.ready !== 0) {
+      throw new CorruptError('its ring has not what it says');
+    }
+    this.#set(word.next, head);
+  }
+
   /** Who has records. */
   owners(): Set<number> {
     const owners = new Set<number>();
@@ -241,8 +268,7 @@ export class Ring {
   /** Moves the records at the beginning to behind those before them, and more room behind that. */
   #unwrap(head: number, tail: number, units: number): number {
     const begin = this.#begin;
-    const wrap = this.#placeIn(word.wrap);
-    if (wrap < head) throw new CorruptError('its ring is none');
+    const wrap = this.#wrapBehind(head);
     const moved = wrap - begin;
     if (!this.#memory.grow(2 * (tail + moved + units + 1))) return 0;
     this.#log.keep(2 * wrap + record.units);
@@ -375,6 +401,12 @@ export class Ring {
       throw new CorruptError('its ring leads astray');
     }
     return place;
+  }
+
+  #wrapBehind(head: number): number {
+    const wrap = this.#placeIn(word.wrap);
+    if (wrap < head) throw new CorruptError('its ring is none');
+    return wrap;
   }
 
   #get(which: number): number {

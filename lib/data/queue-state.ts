@@ -164,7 +164,7 @@ export class QueueState extends StructureState {
     return excess;
   }
 
-  /** Drops all items that nobody has; returns how many there were. */
+  /** Drops all items that nobody has, or all where they make no sense; returns how many there were. */
   clear(): number {
     let dropped = 0;
     this.changeAnew(() => {
@@ -174,6 +174,7 @@ export class QueueState extends StructureState {
           // One by one: a change has no room for all.
           this.log.commit();
         }
+        this.#ring.settle();
       } catch (error) {
         if (!(error instanceof CorruptError)) throw error;
         this.log.rollBack(structureLayout.arena);

@@ -2,9 +2,11 @@
 // ERR_CORRUPT or a wrong value at worst.
 import { SharedQueue } from 'shmkit';
 import { describe, expect, it } from 'vitest';
+import { structureLayout } from '../../lib/data/structure-layout';
 import { uniqueName } from '../support/names';
-import { vandalize } from '../support/vandal';
 import { onLinux } from '../support/system';
+import { vandalize } from '../support/vandal';
+import { setDataWord } from '../support/words';
 
 const known = [
   'ERR_CORRUPT',
@@ -17,6 +19,9 @@ const known = [
   'ERR_INVALID_ARG_TYPE',
   'ERR_INVALID_ARG_VALUE',
 ];
+
+/** As lib/data/queue-ring.ts has them. */
+const ringWords = ['head', 'tail', 'next', 'there', 'taken', 'wrap', 'last', 'moves'];
 
 describe.runIf(onLinux)('a queue whose bytes are overwritten', () => {
   it.each([
@@ -35,5 +40,31 @@ describe.runIf(onLinux)('a queue whose bytes are overwritten', () => {
     }
     queue.unlink();
     queue.close();
+  });
+
+  it.each(ringWords)('is of use again when it was cleared, whatever its %s said', (word) => {
+    const at = ringWords.indexOf(word);
+    for (const value of [-1, 0, 1, 2, 3, 4, 70_000, 2 ** 30]) {
+      for (const had of [0, 2]) {
+        using queue = SharedQueue.create<string>({ name: uniqueName('queue'), capacity: 1 << 17 });
+        for (const item of ['a', 'b', 'c']) queue.putSync(item);
+        const items = Array.from({ length: had }, () => queue.takeSync());
+        setDataWord('queue', queue.name, structureLayout.own + at, value);
+        queue.clear();
+        queue.putSync('again');
+        queue.putSync('and again');
+        expect([queue.getSync(), queue.getSync()]).toEqual(['again', 'and again']);
+        expect(queue.size).toBe(0);
+        for (const item of items) {
+          try {
+            item.ack();
+          } catch (error) {
+            // Where the ring was forgotten, nobody has it any more.
+            expect(error).toMatchObject({ code: 'ERR_NOT_HELD' });
+          }
+        }
+        queue.unlink();
+      }
+    }
   });
 });

@@ -1,9 +1,10 @@
 // Overwrites bytes and words of a live structure while others use it, and hears what came of that.
-import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { randomNumbers } from '../fixtures/random';
 import { start } from './children';
+import { dataAt } from './words';
 
 export interface Attack {
   readonly kind: 'dict' | 'list' | 'queue';
@@ -28,14 +29,13 @@ export async function vandalize({ kind, name, from, to, milliseconds, known }: A
   for (const user of users) expect(await user.hear()).toBe('ready');
   const fd = openSync(`/dev/shm/shmkit.${kind}.${name}`, 'r+');
   const word = Buffer.alloc(4);
-  readSync(fd, word, 0, 4, 12);
   // Not the header: the C library's mutex is in it.
-  const dataAt = word.readUInt32LE(0);
+  const begin = dataAt(fd);
   const random = randomNumbers(42);
   const end = performance.now() + milliseconds;
   while (performance.now() < end) {
     for (let i = 0; i < 5; i++) {
-      const at = dataAt + from + random(to - from);
+      const at = begin + from + random(to - from);
       const length = random(2) === 0 ? 1 : 4;
       word.writeUInt32LE(random(3) === 0 ? random(2 ** 32) : random(70_000) >>> random(16));
       writeSync(fd, word, 0, length, length === 4 ? at & ~3 : at);
@@ -48,7 +48,7 @@ export async function vandalize({ kind, name, from, to, milliseconds, known }: A
     console.log(account);
     const isKnown = (code: string) => known.includes(code.replace(/^anew: /, ''));
     expect(Object.keys(account.codes).filter((code) => !isKnown(code))).toEqual([]);
-    expect(account.turns).toBeGreaterThan(100);
+    expect(account.turns).toBeGreaterThanOrEqual(100);
     await user.succeed();
   }
 }

@@ -1,4 +1,4 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { layout, type ObjectKind } from '../../lib/core/layout';
 
 /** Writes into one of the words of an object, as years of use would have. */
@@ -6,4 +6,18 @@ export function setWord(kind: ObjectKind, name: string, index: number, value: nu
   const file = openSync(`/dev/shm/shmkit.${kind}.${name}`, 'r+');
   writeSync(file, Buffer.from(Int32Array.of(value).buffer), 0, 4, layout.headerBytes + 4 * index);
   closeSync(file);
+}
+
+/** Writes into one of the words of a structure's data. */
+export function setDataWord(kind: ObjectKind, name: string, index: number, value: number): void {
+  const file = openSync(`/dev/shm/shmkit.${kind}.${name}`, 'r+');
+  writeSync(file, Buffer.from(Int32Array.of(value).buffer), 0, 4, dataAt(file) + 4 * index);
+  closeSync(file);
+}
+
+/** Where the data begin in an object, as its header says. */
+export function dataAt(file: number): number {
+  const word = Buffer.alloc(4);
+  readSync(file, word, 0, 4, 12);
+  return word.readUInt32LE(0);
 }
