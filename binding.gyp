@@ -81,7 +81,6 @@
             'native/os/replacement_win32.cc',
             'native/os/sections_win32.cc',
             'native/os/segment_win32.cc',
-            'native/os/terminate_win32.cc',
             'native/os/thread_win32.cc',
             'native/os/mutex_win32.cc',
             'native/os/presence_win32.cc',

@@ -28,9 +28,12 @@ export async function inParallel(items, work) {
 }
 
 /** Runs a command to its end; throws what it said when that is not a good one. */
-export function run(command, args) {
+export function run(command, args, env = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(command, args, {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, ...env },
+    });
     let said = '';
     child.stderr.setEncoding('utf8').on('data', (text) => (said += text));
     child.on('error', reject);

@@ -90,7 +90,7 @@ run() {
   if [ "$status" -ne 0 ] && [ "$n_failed" -eq 0 ]; then failed=$((failed + 1)); fi
 }
 
-scripts/apt-install.sh g++-mingw-w64-x86-64-posix wine wine64
+scripts/apt-install.sh gcc-mingw-w64-x86-64-posix mingw-w64-x86-64-dev wine wine64
 node scripts/prebuild-all.mjs win32-x64
 make_prefix
 make_app

@@ -4,7 +4,7 @@
 // Of zig's C++ library only those files are linked that the addon needs, compiled as the addon is,
 // without exceptions: the whole of it would bring an unwinder and a demangler along, two thirds of
 // the addon, and takes minutes for each target.
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { compileAll, run, together } from './compilation.mjs';
 
@@ -22,6 +22,15 @@ async function install() {
   return home;
 }
 
+function compilerIn(home) {
+  return path.join(home, `${process.platform}-${process.arch}`, 'bin/zig');
+}
+
+/** Runs one of zig's commands, such as `cc`. */
+export async function runZig(args, env) {
+  await run(compilerIn(await install()), args, env);
+}
+
 /** In libcxx/src, by what the addon calls; and in libcxxabi/src. */
 const libcxx = [
   'chrono',
@@ -36,23 +45,41 @@ const libcxx = [
   'new_helpers',
   'random',
   'stdexcept',
-  'string',
   'system_error',
   'thread',
   'verbose_abort',
 ];
 const libcxxabi = ['abort_message', 'cxa_guard', 'cxa_virtual'];
 
+/**
+ * In place of libcxx/src/string, which has the conversions of numbers as well, and for these asks for
+ * much of a C library: what the addon calls of strings.
+ */
+const strings = `
+#include <string>
+_LIBCPP_BEGIN_NAMESPACE_STD
+template class basic_string<char>;
+template class basic_string<wchar_t>;
+template string operator+<char, char_traits<char>, allocator<char>>(const char*, const string&);
+_LIBCPP_END_NAMESPACE_STD
+`;
+
+/** The same of Windows alone, where the C library has no threads, and what the first of it asks for. */
+const libcxxForWindows = ['support/win32/support', 'support/win32/thread_win32'];
+const flagsForWindows = ['-D_CRT_RAND_S', '-D_LIBCPP_DISABLE_VISIBILITY_ANNOTATIONS'];
+
 /** In libcxx/src, each of which has the headers say something else. */
 const apart = ['condition_variable_destructor', 'error_category', 'memory', 'mutex_destructor'];
 
 /**
- * Makes `file` of the sources for a target triple, with `flags` for compiling and `linking` ones;
- * its objects go to `objects`, a folder.
+ * Compiles the sources and what they need of the C++ library for a target triple, into a folder.
+ *
+ * Returns the objects. They are to be linked as C, so that zig's whole C++ library is left out.
  */
-export async function buildByZig({ triple, sources, flags, linking, objects, file }) {
+export async function compileByZig({ triple, sources, flags, folder }) {
   const home = await install();
-  const zig = path.join(home, `${process.platform}-${process.arch}`, 'bin/zig');
+  const zig = compilerIn(home);
+  const isForWindows = triple.includes('windows');
   const library = path.join(home, 'lib');
   const common = [
     ...['-target', triple],
@@ -61,23 +88,28 @@ export async function buildByZig({ triple, sources, flags, linking, objects, fil
     `-ffile-prefix-map=${library}=zig`,
     ...flags,
   ];
-  const ours = [...common, '-I', '.', together(sources, `${objects}.cc`)];
+  const ours = [...common, '-I', '.', together(sources, `${folder}.cc`)];
+  const stringsFile = path.resolve(`${folder}-strings.cc`);
+  mkdirSync(path.dirname(stringsFile), { recursive: true });
+  writeFileSync(stringsFile, strings);
   const theirs = [
     together(
       [
-        ...libcxx.map((name) => `libcxx/src/${name}.cpp`),
+        stringsFile,
+        ...[...libcxx, ...(isForWindows ? libcxxForWindows : [])].map(
+          (name) => `libcxx/src/${name}.cpp`,
+        ),
         ...libcxxabi.map((name) => `libcxxabi/src/${name}.cpp`),
       ],
-      `${objects}-libcxx.cc`,
+      `${folder}-libcxx.cc`,
     ),
     ...apart.map((name) => path.join(library, `libcxx/src/${name}.cpp`)),
   ].map((source) => [
     ...common,
+    ...(isForWindows ? flagsForWindows : []),
     ...['-std=c++23', '-w', '-D_LIBCPP_BUILDING_LIBRARY', '-I', library],
     ...['-I', path.join(library, 'libcxx/src'), '-I', path.join(library, 'libcxxabi/include')],
     source,
   ]);
-  const all = await compileAll([zig, 'c++'], [ours, ...theirs], objects);
-  // As C, so that its C++ library is left out.
-  await run(zig, ['cc', '-target', triple, ...linking, ...all, '-o', file]);
+  return compileAll([zig, 'c++'], [ours, ...theirs], folder);
 }
