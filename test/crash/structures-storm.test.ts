@@ -10,6 +10,7 @@ import type { Item } from '../fixtures/queue-storm';
 import { Known, groupsIn } from '../fixtures/zygote-groups';
 import { ItemLedger, Put, Taken, mostItems } from '../fixtures/zygote-items';
 import { ownKeys, type DictRules } from '../fixtures/zygote-dict';
+import { mostKills, slowness } from '../support/system';
 import { Temporaries, watchdog, type Named } from '../support/temporaries';
 import { whyNoZygotes, compileForking, Zygotes } from '../support/zygotes';
 
@@ -72,7 +73,8 @@ describe.skipIf(whyNoZygotes !== undefined)(
     });
 
     async function storm<T extends Structure>(options: Storm<T>): Promise<void> {
-      const { kind, rules = {}, lives, isOwn = false, isVague = false, create, check } = options;
+      const { kind, rules = {}, isOwn = false, isVague = false, create, check } = options;
+      const lives = Math.min(options.lives, mostKills);
       const { mostMicroseconds = usualMicroseconds } = options;
       const crew = await Zygotes.start(addon, zygotes, kind, rules);
       const all: Account[] = [];
@@ -88,7 +90,7 @@ describe.skipIf(whyNoZygotes !== undefined)(
           ledger: ledger.name,
           seed: randomInt(1, 2 ** 31),
           kills: lives,
-          mostMicroseconds,
+          mostMicroseconds: slowness * mostMicroseconds,
         }));
         for (const object of objects) check(object, accounts, ledger);
         expect(objects.map(({ bytesUsed }) => bytesUsed)).toEqual(before);

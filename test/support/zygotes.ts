@@ -9,15 +9,20 @@ import { start, type Child } from './children';
 const headers = path.resolve('node_modules', 'node-api-headers', 'include');
 const compiler = process.env.CC ?? 'cc';
 
+/** The addon by which a zygote forks, where that was compiled elsewhere. */
+const compiled = process.env.SHMKIT_FORKING;
+
 /** Why there can be no zygotes here, if that is so. */
 export const whyNoZygotes = ((): string | undefined => {
   if (process.platform !== 'linux') return 'needs Linux: a process that forks';
+  if (compiled !== undefined) return undefined;
   if (spawnSync(compiler, ['--version']).status !== 0) return `needs a C compiler: ${compiler}`;
   return undefined;
 })();
 
-/** Compiles the addon by which a zygote forks. */
+/** The addon by which a zygote forks: compiled here, unless it was elsewhere. */
 export function compileForking(): string {
+  if (compiled !== undefined) return compiled;
   const addon = path.resolve('out', 'forking.node');
   mkdirSync(path.dirname(addon), { recursive: true });
   const { status, stderr } = spawnSync(
