@@ -1,7 +1,5 @@
 {
   'variables': {
-    # Which mechanism serves Linux and other POSIX systems; see native/os/mutex.h.
-    'shmkit_mutex%': 'pthread',
     # 1 builds an addon that behaves as under runtimes which refuse external memory (Electron).
     'shmkit_no_external_buffers%': 0,
   },
@@ -43,16 +41,9 @@
             'native/os/module_posix.cc',
             'native/os/thread_posix.cc',
             'native/os/segment_linux.cc',
-            'native/os/mutex_<(shmkit_mutex).cc',
+            'native/os/mutex_pthread.cc',
+            'native/os/presence_ofd.cc',
             'native/os/waiter_futex.cc',
-          ],
-          # Where locks are files, so is presence, as on macOS, which has neither of the others.
-          'conditions': [
-            ['shmkit_mutex=="flock"', {
-              'sources': ['native/os/presence_flock.cc'],
-            }, {
-              'sources': ['native/os/presence_ofd.cc'],
-            }],
           ],
           'ldflags': ['-flto=auto', '-O3', '-Wl,--gc-sections'],
           'libraries': ['-ldl', '-lpthread'],

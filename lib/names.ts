@@ -5,7 +5,7 @@ import { SharedMemoryError, invalidType } from './errors';
  * Each kind of object has a namespace of its own: a prefix to the name that the system sees. Plain
  * segments have none, because Python attaches to them by the very name.
  */
-export const prefixes = {
+const prefixes = {
   memory: '',
   lock: 'shmkit.lock.',
   rlock: 'shmkit.rlock.',
@@ -59,10 +59,28 @@ export function aKind(kind: Kind): string {
   return `${/^[aeiou]/.test(words[kind]) ? 'an' : 'a'} ${words[kind]}`;
 }
 
+/**
+ * Bytes that an object's name may have with its prefix where the system takes too few for people's
+ * names and gets a digest of a longer one (macOS takes 30). A plain segment's name is as it is.
+ */
+const digestedBytes = 255;
+const tooFewBytes = 64;
+
 /** The name under which the system knows an object; throws when it cannot be one. */
 export function systemName(kind: Kind, name: unknown): string {
   checkName(kind, name);
-  return prefixes[kind] + name;
+  return checkedSystemName(kind, name);
+}
+
+/** The same of a name that was checked. */
+export function checkedSystemName(kind: Kind, name: string): string {
+  const full = prefixes[kind] + name;
+  const most = native.nameLimitBytes;
+  if (most >= tooFewBytes || Buffer.byteLength(full) <= most) return full;
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  const { createHash } = require('node:crypto') as typeof import('node:crypto');
+  const digest = createHash('sha256').update(full).digest('hex');
+  return reserved + digest.slice(0, most - reserved.length);
 }
 
 /** What the system's name says of an object. */
@@ -102,7 +120,9 @@ function checkName(kind: Kind, name: unknown): asserts name is string {
   if (kind === 'memory' && name.startsWith(reserved)) {
     refuse('EINVAL', `names that begin with '${reserved}' are the library's own`);
   }
-  const limit = native.nameLimitBytes - prefixes[kind].length;
+  const isDigested = kind !== 'memory' && native.nameLimitBytes < tooFewBytes;
+  const most = isDigested ? digestedBytes : native.nameLimitBytes;
+  const limit = most - prefixes[kind].length;
   const length = Buffer.byteLength(name);
   if (length > limit) {
     refuse('ENAMETOOLONG', `it takes ${length} bytes in UTF-8, and ${limit} is the most`);

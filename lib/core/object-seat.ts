@@ -1,6 +1,6 @@
 import { native, type Disposition, type NativeFailure, type NativeRefusal } from '../binding';
 import { SharedMemoryError } from '../errors';
-import { called, prefixes } from '../names';
+import { called, checkedSystemName } from '../names';
 import { growingKinds, kindNumbers, layout, type ObjectKind } from './layout';
 
 /** What a new object is to be like, and what one that is there is found to be. */
@@ -47,7 +47,7 @@ export function openObject(
 ): Found | NativeFailure | NativeRefusal {
   const firstBytes = growingKinds.has(kind) ? 1 : 0;
   const plan = { kind: kindNumbers[kind], firstBytes, ...contents };
-  const index = native.objectOpen(prefixes[kind] + name, mode, disposition, plan, found);
+  const index = native.objectOpen(checkedSystemName(kind, name), mode, disposition, plan, found);
   if (typeof index !== 'number') return index;
   const [type = 0, length = 0, dataAt = 0, size = 0] = found;
   return { index, type, length, dataAt, size };

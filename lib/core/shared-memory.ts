@@ -3,7 +3,7 @@ import { native, type SegmentHandle } from '../binding';
 import { constructorOf, type ElementType, type TypedArrays } from '../element-types';
 import { SharedMemoryError, hasCode, invalidType, outOfRange } from '../errors';
 import { explain, isFailure, wentWithLastHandle } from '../failures';
-import { called, freshName, parseSystemName, prefixes, systemName, type Kind } from '../names';
+import { called, freshName, parseSystemName, systemName, type Kind } from '../names';
 import { checkBoolean, checkInteger, checkMode, checkOptions } from '../options';
 
 /** What {@link SharedMemory.create} takes. */
@@ -316,7 +316,7 @@ export class SharedMemory {
    * @throws SharedMemoryError `ENOENT` the name is gone, or another segment's by now.
    */
   unlink(): void {
-    const failure = native.segmentUnlink(prefixes.memory + this.name, this.#handle);
+    const failure = native.segmentUnlink(this.name, this.#handle);
     const wentByItself = this.#closed && !this.#unlinked && wentWithLastHandle(failure?.code);
     if (failure && !wentByItself) throw explain(failure, 'memory', this.name);
     this.#unlinked = true;

@@ -1,7 +1,7 @@
 import { NamedLock, SharedMemory } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 import { expectCode } from '../support/errors';
-import { nameLimitBytes, onWindows } from '../support/system';
+import { nameLimitBytes, onWindows, segmentNameBytes } from '../support/system';
 
 const users = [
   ['SharedMemory.create', (name: never) => SharedMemory.create({ name, size: 1 })],
@@ -44,11 +44,22 @@ describe('names', () => {
     expectCode(() => SharedMemory.unlink(name), 'EINVAL', name);
   });
 
+  it('that differ at their end only are of different objects, however long', () => {
+    const long = 'n'.repeat(nameLimitBytes - 'shmkit.lock.'.length - 1);
+    using one = NamedLock.create({ name: `${long}1` });
+    using other = NamedLock.create({ name: `${long}2` });
+    one.acquireSync();
+    expect(other.locked).toBe(false);
+    expect(NamedLock.attach(`${long}1`).locked).toBe(true);
+    one.release();
+    for (const lock of [one, other]) lock.unlink();
+  });
+
   it('may be as long as the system allows, and in any script', () => {
     const odd = onWindows ? 'a b\n\t"\'' : 'a b\n\t"\'\\';
     for (const name of [
-      'n'.repeat(nameLimitBytes),
-      '漢'.repeat(Math.floor(nameLimitBytes / 3)),
+      'n'.repeat(segmentNameBytes),
+      '漢'.repeat(Math.floor(segmentNameBytes / 3)),
       odd,
       '🦀',
       '…',

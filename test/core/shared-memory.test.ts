@@ -124,7 +124,10 @@ describe('attaching', () => {
   });
 });
 
-describe('attaching read-only', () => {
+/** Of a shared memory object macOS makes no private copies of pages, as it is told (EPERM). */
+const isMacos = process.platform === 'darwin';
+
+describe.skipIf(isMacos)(`attaching read-only${isMacos ? ' (not on macOS)' : ''}`, () => {
   it('sees what others write', () => {
     using memory = temporary();
     using reader = SharedMemory.attach(memory.name, { readOnly: true });
@@ -377,6 +380,7 @@ describe('handles', () => {
     using copy = attach(JSON.parse(JSON.stringify(memory)) as ReturnType<SharedMemory['toJSON']>);
     expect(copy).toBeInstanceOf(SharedMemory);
     expect(copy.array('uint8')[0]).toBe(77);
+    if (isMacos) return;
     using reader = SharedMemory.attach(memory.name, { readOnly: true });
     using readerCopy = attach(reader.toJSON());
     expect(readerCopy.readOnly).toBe(true);
