@@ -72,8 +72,9 @@ void ExhumeOldest(Graveyard& yard, Graves& graves) {
 }  // namespace
 
 std::shared_ptr<Grave> Inter(const os::Segment& segment) {
-  os::Bury(segment);
+  const bool is_kept = os::Bury(segment);
   auto grave = std::make_shared<Grave>(segment);
+  if (!is_kept) return grave;
   Graveyard& yard = TheGraveyard();
   const std::lock_guard<std::mutex> guard(yard.guard);
   DrainOld(yard);

@@ -65,12 +65,13 @@ void Unmap(const Segment& segment) {
   munmap(segment.address, segment.size);
 }
 
-void Bury(const Segment& segment) {
+bool Bury(const Segment& segment) {
   CloseGrowth(segment);
   // One call swaps the mapping: at no moment is the range free for another thread's mmap (S6).
   const int flags = MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
   // Should the system refuse, the segment itself stays mapped, which is as safe.
   (void)mmap(segment.address, segment.size, PROT_READ | PROT_WRITE, flags, -1, 0);
+  return true;
 }
 
 void Drain(const Segment& buried) { madvise(buried.address, buried.size, MADV_DONTNEED); }

@@ -95,8 +95,9 @@ Result<std::vector<Listing>> List();
 
 // Gives memory, address range and name handle back.
 void Unmap(const Segment& segment);
-// Gives the memory and the name handle back but keeps the range (S6), until Exhume.
-void Bury(const Segment& segment);
+// Gives the memory and the name handle back but keeps the range (S6), until Exhume. False where
+// somebody else has the range by now (Windows): there is nothing of it to drain or exhume then.
+bool Bury(const Segment& segment);
 // Drops what late writers may have put into a buried range.
 void Drain(const Segment& buried);
 // Gives a buried range back.

@@ -75,7 +75,7 @@ bool WaitForSize(int fd) {
 }  // namespace
 
 const bool kPublishesWhole = false;
-#if defined(__APPLE__)
+#if defined(__APPLE__) || defined(SHMKIT_AS_ON_MACOS)
 const size_t kNameLimitBytes = 30;  // PSHMNAMLEN less the slash
 #else
 const size_t kNameLimitBytes = 254;

@@ -162,23 +162,25 @@ void Unmap(const Segment& segment) {
   Release(segment);
 }
 
-void Bury(const Segment& segment) {
+bool Bury(const Segment& segment) {
   ForgetSection(segment.address);
   // Of a segment that grows nobody has a pointer to more than its committed beginning.
   const size_t committed = SizeOfView(segment.address, MEM_COMMIT);
+  bool is_kept;
   {
     const Replacement replacement;
     UnmapViewOfFile(segment.address);
-    // Another thread's allocation may have taken the range; then it is that thread's, and there is
-    // nothing left to bury.
-    VirtualAlloc(segment.address, segment.size, MEM_RESERVE, PAGE_READWRITE);
-    VirtualAlloc(segment.address, committed, MEM_COMMIT, PAGE_READWRITE);
+    // Refused when another thread's allocation has taken of the range meanwhile.
+    is_kept = VirtualAlloc(segment.address, segment.size, MEM_RESERVE, PAGE_READWRITE) != nullptr;
+    if (is_kept) VirtualAlloc(segment.address, committed, MEM_COMMIT, PAGE_READWRITE);
   }
   Release(segment);
+  return is_kept;
 }
 
 void Drain(const Segment& buried) {
-  VirtualAlloc(buried.address, buried.size, MEM_RESET, PAGE_READWRITE);
+  const size_t committed = SizeOfView(buried.address, MEM_COMMIT);
+  VirtualAlloc(buried.address, committed, MEM_RESET, PAGE_READWRITE);
 }
 
 void Exhume(const Segment& buried) { VirtualFree(buried.address, 0, MEM_RELEASE); }

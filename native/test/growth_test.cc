@@ -70,7 +70,7 @@ TEST_CASE("S8: growth goes on after the name is gone, and its descriptor goes wi
   CHECK(DescriptorCount() == before);
   const os::Result<os::Segment> made = os::Create(name, Growing(kMiB, kPage));
   REQUIRE(made.ok());
-  os::Bury(made.value());
+  CHECK(os::Bury(made.value()));
   CHECK(DescriptorCount() == before);
   os::Drain(made.value());
   os::Exhume(made.value());

@@ -381,7 +381,7 @@ TEST_CASE("S6: writes to a buried range neither crash nor reach the segment") {
   const MappedSegment other(os::Attach(name, os::Access::kReadWrite));
   made[0] = 1;
   const os::Segment buried = made.Surrender();
-  os::Bury(buried);
+  CHECK(os::Bury(buried));
   memset(buried.address, 7, buried.size);
   CHECK(other[0] == 1);
   CHECK(other[2 * kPage - 1] == 0);
@@ -411,7 +411,7 @@ TEST_CASE("S6: a thread that writes while the segment is buried neither crashes 
       while (!stop) word->store(++writes, std::memory_order_relaxed);
     });
     while (writes < 1000) Yield();
-    os::Bury(segment);
+    CHECK(os::Bury(segment));
     const uint32_t last = other.As<std::atomic<uint32_t>>();
     const uint32_t since = writes;
     while (writes < since + 1000) Yield();
@@ -428,7 +428,7 @@ TEST_CASE("S6: a read-only attach is buried like any other") {
   MappedSegment reader(os::Attach(name, os::Access::kReadOnly));
   made[0] = 3;
   const os::Segment buried = reader.Surrender();
-  os::Bury(buried);
+  CHECK(os::Bury(buried));
   static_cast<uint8_t*>(buried.address)[0] = 4;
   CHECK(made[0] == 3);
   os::Exhume(buried);
