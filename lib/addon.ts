@@ -5,14 +5,18 @@ import { SharedMemoryError } from './errors';
 
 const root = path.join(__dirname, '..');
 
-/** Where `node_modules` is that the package is in. */
-const project = path.join(root, '..', '..');
-
-/** Builds the addon where the package is installed. It takes a C++ compiler, make and Python. */
-const building =
-  `cd "${path.relative(process.cwd(), project) || '.'}" && ` +
-  'npm install --no-save node-addon-api node-gyp && ' +
-  `npx node-gyp rebuild --directory "${path.relative(project, root)}"`;
+/** What builds the addon where the package is: installed, or checked out. */
+function building(): string {
+  const enter = (directory: string) => `cd "${path.relative(process.cwd(), directory) || '.'}"`;
+  if (path.basename(path.dirname(root)) !== 'node_modules') {
+    return `${enter(root)} && npm ci && npm run build:native`;
+  }
+  const project = path.join(root, '..', '..');
+  return (
+    `${enter(project)} && npm install --no-save node-addon-api node-gyp && ` +
+    `npx node-gyp rebuild --directory "${path.relative(project, root)}"`
+  );
+}
 
 let addon: unknown;
 
@@ -25,19 +29,23 @@ export function loadAddon(): unknown {
   try {
     return (addon ??= nodeGypBuild(root));
   } catch (error) {
-    throw new SharedMemoryError('ERR_NO_ADDON', `${why(error)}; to build one: ${building}`, {
-      cause: error,
-    });
+    const needs = 'with a C++ compiler, make and Python';
+    const message = `${why(error)}; to build one, ${needs}: ${building()}`;
+    throw new SharedMemoryError('ERR_NO_ADDON', message, { cause: error });
   }
 }
 
 function why(error: unknown): string {
-  const here = `${process.platform}-${process.arch}`;
+  const system = `${process.platform}-${process.arch}`;
   // What the system's loader says has a code of its own in some runtimes only.
   const message = error instanceof Error ? error.message : String(error);
   if (!message.startsWith('No native build was found')) {
-    return `the addon for ${here} cannot be loaded here (${message})`;
+    const isOfGlibc = /ld-linux|libc\.so\.6|GLIBC/.test(message);
+    const hint = isOfGlibc ? '; on musl, where that is not Alpine, set LIBC=musl' : '';
+    return `the addon for ${system} cannot be loaded here (${message})${hint}`;
   }
+  const [, libc] = /\blibc=(\w+)/.exec(message) ?? [];
+  const here = process.platform === 'linux' && libc !== undefined ? `${system} ${libc}` : system;
   const there = prebuilt();
   const tried = `tried ${path.join(root, 'build', 'Release')} and prebuilds for ${here}`;
   const others = there.length > 0 ? `there are: ${there.join(', ')}` : 'there are none';

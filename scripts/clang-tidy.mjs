@@ -1,5 +1,5 @@
-// Lints the C++ files of this platform with clang-tidy, where it is installed. (Debian has it as
-// clang-tidy; the npm registry has none that is kept up.)
+// Lints the C++ files of this platform with clang-tidy, which is to be installed: Debian has it under
+// that name, and the npm registry has none that is kept up.
 //
 // Those of a floor are looked at as one, which takes half the time, because what they include is read
 // once. Where that finds something, each is looked at by itself, for the places.
@@ -9,8 +9,8 @@ import path from 'node:path';
 import { dialect, inParallel } from './compilation.mjs';
 
 if (spawnSync('clang-tidy', ['--version']).error) {
-  console.log('SKIPPED C++ lint: clang-tidy is not installed');
-  process.exit(0);
+  console.error('clang-tidy is missing; Debian has it under that name');
+  process.exit(1);
 }
 const others = process.platform === 'linux' ? /darwin|win32/ : /linux|futex|pthread|ofd|win32/;
 const scratch = 'out/clang-tidy';

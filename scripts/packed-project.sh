@@ -5,8 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 project=$1; shift
 rm -rf "$project" && mkdir -p "$project"
-npm pack --silent --pack-destination "$project" > /dev/null
+npm pack --loglevel=error --pack-destination "$project" > /dev/null
 cp test/packed/* "$project"
 cd "$project"
 npm init -y > /dev/null
-npm install --silent --ignore-scripts --no-audit --no-fund "$@" ./shmkit-*.tgz > /dev/null
+npm install --loglevel=error --ignore-scripts --no-audit --no-fund "$@" ./shmkit-*.tgz > /dev/null

