@@ -1,7 +1,6 @@
-// Compiles and links the addon by zig, from the npm registry, for a system with whose C library and
-// headers it comes.
+// Compiles the addon by zig, from the npm registry, for a system with whose headers it comes.
 //
-// Of zig's C++ library only those files are linked that the addon needs, compiled as the addon is,
+// Of zig's C++ library only those files are compiled that the addon needs, compiled as the addon is,
 // without exceptions: the whole of it would bring an unwinder and a demangler along, two thirds of
 // the addon, and takes minutes for each target.
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -99,20 +98,8 @@ export async function compileByZig({ triple, sources, flags, folder }) {
     ...flags,
   ];
   const ours = [...common, ...warnings, '-I', '.', together(sources, `${folder}.cc`)];
-  const stringsFile = path.resolve(`${folder}-strings.cc`);
-  mkdirSync(path.dirname(stringsFile), { recursive: true });
-  writeFileSync(stringsFile, strings);
   const theirs = [
-    together(
-      [
-        stringsFile,
-        ...[...libcxx, ...(isForWindows ? libcxxForWindows : [])].map(
-          (name) => `libcxx/src/${name}.cpp`,
-        ),
-        ...libcxxabi.map((name) => `libcxxabi/src/${name}.cpp`),
-      ],
-      `${folder}-libcxx.cc`,
-    ),
+    together(librarySources(folder, isForWindows), `${folder}-libcxx.cc`),
     ...apart.map((name) => path.join(library, `libcxx/src/${name}.cpp`)),
   ].map((source) => [
     ...common,
@@ -122,4 +109,17 @@ export async function compileByZig({ triple, sources, flags, folder }) {
     source,
   ]);
   return compileAll([zig, 'c++'], [ours, ...theirs], folder);
+}
+
+/** What can be one source of the C++ library, as paths for #include. */
+function librarySources(folder, isForWindows) {
+  const stringsFile = path.resolve(`${folder}-strings.cc`);
+  mkdirSync(path.dirname(stringsFile), { recursive: true });
+  writeFileSync(stringsFile, strings);
+  const names = isForWindows ? [...libcxx, ...libcxxForWindows] : libcxx;
+  return [
+    stringsFile,
+    ...names.map((name) => `libcxx/src/${name}.cpp`),
+    ...libcxxabi.map((name) => `libcxxabi/src/${name}.cpp`),
+  ];
 }
