@@ -16,7 +16,7 @@ import { whyNoZygotes, compileForking, Zygotes } from '../support/zygotes';
 
 const zygotes = 3;
 /** Each on new objects, so that there are kills while they grow. */
-const batches = 5;
+const batches = Math.min(5, Math.max(2, Math.ceil(mostKills / 20)));
 /** Processor time that most lives have at most from when they have attached, unless a storm says else. */
 const usualMicroseconds = 3000;
 const timeout = 300_000;
