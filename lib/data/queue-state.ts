@@ -90,7 +90,7 @@ export class QueueState extends StructureState {
   /** How many items nobody has. */
   get size(): number {
     return Math.max(
-      this.#settled(() => this.#ring.ready),
+      this.settled(() => this.#ring.ready),
       0,
     );
   }
@@ -102,7 +102,7 @@ export class QueueState extends StructureState {
 
   /** How many were put and are not done. */
   get unfinished(): number {
-    return this.#settled(() => this.memory.ints[this.#own + own.unfinished] ?? 0);
+    return this.settled(() => this.memory.ints[this.#own + own.unfinished] ?? 0);
   }
 
   get isShut(): boolean {
@@ -277,11 +277,6 @@ export class QueueState extends StructureState {
     for (const entry of owners) if (!this.#roster.has(entry)) gone += this.#giveAllBack(entry);
     if (gone > 0) this.put.announce();
     return gone;
-  }
-
-  /** What is so when no change is under way, be it of somebody who died. */
-  #settled(look: () => number): number {
-    return this.log.pending ? this.look(look) : look();
   }
 
   /** Each by itself: a change has no room for all. */

@@ -51,7 +51,7 @@ export class StructureState implements SeatState {
 
   /** Bytes that the contents take, with what is kept of each. */
   get bytesUsed(): number {
-    return this.arena.used;
+    return this.settled(() => this.arena.used);
   }
 
   /** Bytes that they may take. */
@@ -132,6 +132,11 @@ export class StructureState implements SeatState {
   /** Has a look under the lock; goes ahead within a change. */
   look<T>(act: () => T): T {
     return this.#inside ? act() : this.change(act);
+  }
+
+  /** What is so when no change is under way, be it of somebody who died. */
+  protected settled<T>(look: () => T): T {
+    return this.log.pending ? this.look(look) : look();
   }
 
   /**
