@@ -105,6 +105,20 @@ describe.runIf(onLinux)('who is killed before any store of', () => {
     });
   }
 
+  it('the first set has no bytes used before it is there', () => {
+    using dict = temporary(created());
+    const images = imagesOf(dict, () => dict.set('key', 'a value that takes some bytes'));
+    using left = corpse();
+    const seen = images.map((image) =>
+      left.after(image, (dict) => [dict.bytesUsed > 0, dict.has('key')]),
+    );
+    expect(seen.filter(([isUsed, isThere]) => isUsed !== isThere)).toEqual([]);
+    expect([seen[0], seen.at(-1)]).toEqual([
+      [false, false],
+      [true, true],
+    ]);
+  });
+
   it.each(changes)('the recovery from a half %s leaves the same', (_, change) => {
     using dict = temporary(created());
     for (const [key, value] of initial) dict.set(key, value);
