@@ -77,6 +77,7 @@ export function checkedSystemName(kind: Kind, name: string): string {
   const full = prefixes[kind] + name;
   const most = native.nameLimitBytes;
   if (most >= tooFewBytes || Buffer.byteLength(full) <= most) return full;
+  // Loaded where it is needed, which is not on most systems: it takes 5 ms.
   // eslint-disable-next-line @typescript-eslint/no-require-imports
   const { createHash } = require('node:crypto') as typeof import('node:crypto');
   const digest = createHash('sha256').update(full).digest('hex');

@@ -50,7 +50,8 @@ describe('names', () => {
     using other = NamedLock.create({ name: `${long}2` });
     one.acquireSync();
     expect(other.locked).toBe(false);
-    expect(NamedLock.attach(`${long}1`).locked).toBe(true);
+    using again = NamedLock.attach(`${long}1`);
+    expect(again.locked).toBe(true);
     one.release();
     for (const lock of [one, other]) lock.unlink();
   });
