@@ -70,7 +70,7 @@ export class DictTable {
     this.#mostBuckets = mostChunks(capacity) * chunkBuckets;
   }
 
-  /** How many entries there are, but for those that somebody computes. */
+  /** How many entries are counted: of no change, or of one that is under way. */
   get size(): number {
     return Math.max(this.#ints[dictWords.size] ?? 0, 0);
   }

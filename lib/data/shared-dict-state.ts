@@ -71,8 +71,9 @@ export class DictState extends StructureState {
     this.scan = new DictScan(this, entries, table);
   }
 
+  /** How many entries there are, but for those that somebody computes. */
   get size(): number {
-    return this.#table.size;
+    return this.settled(() => this.#table.size);
   }
 
   /** The value, or `absent`, or `pending`. */

@@ -114,9 +114,9 @@ export class SharedDict<V = unknown> extends Structure<DictState> {
   }
 
   /**
-   * How many entries there are.
+   * How many entries there are. Blocks this thread for the moment that somebody else's change takes.
    *
-   * @throws SharedMemoryError `ERR_CLOSED`
+   * @throws SharedMemoryError `ERR_CLOSED`, `ERR_CORRUPT`.
    */
   get size(): number {
     return this.open().size;

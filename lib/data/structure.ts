@@ -34,9 +34,10 @@ export abstract class Structure<S extends StructureState> extends NamedObject {
   }
 
   /**
-   * Bytes that its contents take, with what is kept of each.
+   * Bytes that its contents take, with what is kept of each. Blocks this thread for the moment that
+   * somebody else's change takes.
    *
-   * @throws SharedMemoryError `ERR_CLOSED`
+   * @throws SharedMemoryError `ERR_CLOSED`, `ERR_CORRUPT`.
    */
   get bytesUsed(): number {
     return this.open().bytesUsed;
