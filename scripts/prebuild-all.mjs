@@ -12,7 +12,6 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { dialect } from './compilation.mjs';
-import { sourcesOf } from './sources.mjs';
 import { compileByZig, runZig } from './zig.mjs';
 
 /** By the names that node-gyp-build looks for. glibc 2.17 is of 2012; macOS 11 is Node 20's least. */
@@ -30,7 +29,8 @@ const require = createRequire(import.meta.url);
 const root = path.resolve(import.meta.dirname, '..');
 process.chdir(root);
 
-/** How its sources are compiled, for each target. */
+/** The addon, and how it is compiled for each target. */
+const source = 'native/addon.cc';
 const flags = [
   ...dialect,
   ...['-DBUILDING_NODE_EXTENSION', '-DNODE_GYP_MODULE_NAME=shmkit', '-DNDEBUG', '-O2'],
@@ -70,19 +70,20 @@ for (const name of asked.length > 0 ? asked : Object.keys(targets)) {
 }
 
 async function buildForUnix(name, triple, file) {
-  const system = name.startsWith('darwin') ? 'darwin' : 'linux';
-  const linking =
-    system === 'darwin'
-      ? // Node-API's functions are looked up in the program that loads the addon.
-        ['-Wl,-undefined,dynamic_lookup', '-Wl,-dead_strip', '-Wl,-x']
-      : ['-Wl,--gc-sections'];
+  const linking = name.startsWith('darwin')
+    ? // Node-API's functions are looked up in the program that loads the addon.
+      ['-Wl,-undefined,dynamic_lookup', '-Wl,-dead_strip', '-Wl,-x']
+    : ['-Wl,--gc-sections'];
   const objects = await compileByZig({
     triple,
-    sources: sourcesOf(system),
+    source,
     flags: [...flags, '-fPIC'],
     folder: path.join('out/prebuilds', name),
   });
-  await runZig(['cc', '-target', triple, '-shared', '-s', ...linking, ...objects, '-o', file]);
+  // Nothing is wanted of zig's own library, which would be compiled for each target.
+  const libraries = ['-nostdlib', '-lc'];
+  const made = ['-target', triple, '-shared', '-s', '-o', file];
+  await runZig(['cc', ...made, ...libraries, ...linking, ...objects]);
 }
 
 async function buildForWindows(name, triple, file) {
@@ -92,7 +93,7 @@ async function buildForWindows(name, triple, file) {
   const folder = path.join('out/prebuilds', name);
   const objects = await compileByZig({
     triple,
-    sources: sourcesOf('win32'),
+    source,
     flags: [...flags, '-DNOMINMAX', '-DWIN32_LEAN_AND_MEAN'],
     folder,
   });

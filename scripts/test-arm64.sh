@@ -76,7 +76,7 @@ compile_forking() {
     const [, addon] = process.argv;
     await runZig([
       ...["cc", "-target", "aarch64-linux-gnu.2.17", "-std=c11", "-O2", "-shared", "-fPIC"],
-      ...["-I", headers, "-o", addon, "test/native/fork.c"],
+      ...["-nostdlib", "-lc", "-I", headers, "-o", addon, "test/native/fork.c"],
     ]);
   ' "$out/forking.node"
 }

@@ -77,15 +77,15 @@ const flagsForWindows = ['-D_CRT_RAND_S', '-D_LIBCPP_DISABLE_VISIBILITY_ANNOTATI
 /** In libcxx/src, each of which has the headers say something else. */
 const apart = ['condition_variable_destructor', 'error_category', 'memory', 'mutex_destructor'];
 
-/** Of our own sources. A contract's class has what any of its mechanisms needs. */
+/** Of our own source. A contract's class has what any of its mechanisms needs. */
 const warnings = ['-Wall', '-Wextra', '-Werror', '-Wno-unused-private-field'];
 
 /**
- * Compiles the sources and what they need of the C++ library for a target triple, into a folder.
+ * Compiles a source and what it needs of the C++ library for a target triple, into a folder.
  *
  * Returns the objects. They are to be linked as C, so that zig's whole C++ library is left out.
  */
-export async function compileByZig({ triple, sources, flags, folder }) {
+export async function compileByZig({ triple, source, flags, folder }) {
   const home = await install();
   const zig = compilerIn(home);
   const isForWindows = triple.includes('windows');
@@ -97,7 +97,7 @@ export async function compileByZig({ triple, sources, flags, folder }) {
     `-ffile-prefix-map=${library}=zig`,
     ...flags,
   ];
-  const ours = [...common, ...warnings, '-I', '.', together(sources, `${folder}.cc`)];
+  const ours = [...common, ...warnings, source];
   const theirs = [
     together(librarySources(folder, isForWindows), `${folder}-libcxx.cc`),
     ...apart.map((name) => path.join(library, `libcxx/src/${name}.cpp`)),

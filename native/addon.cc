@@ -1,0 +1,58 @@
+// The addon as one source: what all of its files include is read once, the compiler sees the whole,
+// and each way of building it has the same list. Of each mechanism, it has the one of the system.
+
+#include "binding/buffers.cc"
+#include "binding/environment.cc"
+#include "binding/exports.cc"
+#include "binding/lock.cc"
+#include "binding/mailbox.cc"
+#include "binding/module.cc"
+#include "binding/object.cc"
+#include "binding/seats.cc"
+#include "binding/segment.cc"
+#include "binding/watches.cc"
+#include "core/agent_thread.cc"
+#include "core/graveyard.cc"
+#include "core/mapping.cc"
+#include "core/shared_object.cc"
+#include "core/shared_object_growth.cc"
+#include "core/shared_object_lock.cc"
+#include "core/watch_thread.cc"
+
+#if defined(__MINGW32__)
+// Node's own ways of building bring another, for Microsoft's compiler.
+#include "binding/host_win32.cc"
+#endif
+
+#if defined(_WIN32)
+#include "os/module_win32.cc"
+#include "os/mutex_win32.cc"
+#include "os/names_win32.cc"
+#include "os/presence_win32.cc"
+#include "os/replacement_win32.cc"
+#include "os/sections_win32.cc"
+#include "os/segment_win32.cc"
+#include "os/thread_win32.cc"
+#include "os/waiter_win32.cc"
+#include "os/win32.cc"
+#else
+#include "os/mapping_posix.cc"
+#include "os/module_posix.cc"
+#include "os/thread_posix.cc"
+#endif
+
+#if defined(__APPLE__) || defined(SHMKIT_AS_ON_MACOS)
+#include "os/mutex_flock.cc"
+#include "os/presence_flock.cc"
+#include "os/segment_shm_open.cc"
+#elif defined(__linux__)
+#include "os/mutex_pthread.cc"
+#include "os/presence_ofd.cc"
+#include "os/segment_linux.cc"
+#endif
+
+#if defined(__APPLE__)
+#include "os/waiter_darwin.cc"
+#elif defined(__linux__)
+#include "os/waiter_futex.cc"
+#endif
