@@ -11,6 +11,8 @@ mkdir -p "$work"
 
 # For hangs only, of any one program.
 limit=${SHMKIT_WINDOWS_LIMIT:-120m}
+# To start a process takes a second there.
+export SHMKIT_STORM_KILLS=${SHMKIT_STORM_KILLS:-30}
 
 majors=() tests=()
 for word in "$@"; do
@@ -81,7 +83,7 @@ run() {
   local status=0 log="$work/node$major.log"
   # An emulated system on a loaded machine: the limits are against hangs alone. Together they are no
   # more than test/support/watchdog.ts takes for silence.
-  (cd "$work/app" && NO_COLOR=1 SHMKIT_STORM_KILLS=30 in_windows "$node" node_modules/vitest/vitest.mjs \
+  (cd "$work/app" && NO_COLOR=1 in_windows "$node" node_modules/vitest/vitest.mjs \
     run --typecheck.enabled=false --testTimeout=300000 --hookTimeout=60000 "$@") > "$log" || status=$?
   cat "$log"
   local n_passed n_failed n_skipped

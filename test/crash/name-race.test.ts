@@ -7,8 +7,8 @@ import { uniqueName } from '../support/names';
 import { mostKills, onWindows } from '../support/system';
 
 const racers = 16;
-const kills = Math.min(32, mostKills);
-const rounds = Math.min(10, Math.ceil(mostKills / 3));
+const kills = Math.min(32, Math.ceil(mostKills / 2));
+const rounds = Math.min(10, Math.ceil(mostKills / 6));
 
 describe(`${racers} processes racing to create, open, lock and unlink, with kills`, () => {
   it('see nothing half-made, and never own one lock twice', { timeout: 400_000 }, async () => {
