@@ -44,12 +44,19 @@ in_windows() {
 
 # The package as it is built here, with what the tests need of npm for Windows.
 make_app() {
-  rm -rf "$work/app" && mkdir -p "$work/app/prebuilds" "$work/app/out"
-  cp package.json package-lock.json vitest.config.mts tsconfig*.json README.md CHANGELOG.md "$work/app"
-  cp -r dist docs examples lib test "$work/app"
-  cp -r prebuilds/win32-x64 "$work/app/prebuilds"
-  cp -r out/fixtures "$work/app/out"
-  (cd "$work/app" && npm ci --os=win32 --cpu=x64 --ignore-scripts --loglevel=error > /dev/null)
+  local app=$work/app
+  if ! cmp -s package-lock.json "$app/node_modules/complete"; then
+    rm -rf "$app" && mkdir -p "$app"
+    cp package.json package-lock.json "$app"
+    (cd "$app" && npm ci --os=win32 --cpu=x64 --ignore-scripts --loglevel=error > /dev/null)
+    cp package-lock.json "$app/node_modules/complete"
+  fi
+  find "$app" -mindepth 1 -maxdepth 1 -not -name node_modules -exec rm -rf {} +
+  mkdir -p "$app/prebuilds" "$app/out"
+  cp package.json vitest.config.mts tsconfig*.json README.md CHANGELOG.md "$app"
+  cp -r dist docs examples lib test "$app"
+  cp -r prebuilds/win32-x64 "$app/prebuilds"
+  cp -r out/fixtures "$app/out"
 }
 
 passed=0 failed=0 skipped=0

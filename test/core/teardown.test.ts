@@ -5,6 +5,9 @@ import { NamedLock, SharedMemory } from 'shmkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { fixturePath, start } from '../support/children';
 import { uniqueName } from '../support/names';
+import { mostKills } from '../support/system';
+
+const rounds = Math.min(20, mostKills);
 
 describe('a worker terminated', () => {
   let name: string;
@@ -116,7 +119,7 @@ describe('a worker terminated', () => {
     const waiting = lockOf('waiting');
     lockOf('open');
     waiting.acquireSync();
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < rounds; round++) {
       const worker = work('open', 'held', 'waiting');
       await once(worker, 'message');
       await worker.terminate();
@@ -178,7 +181,7 @@ describe('a process that ends', () => {
 
   it('right after it has released a lock that was handed over to it is not taken for dead', async () => {
     using lock = NamedLock.create();
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < rounds; round++) {
       lock.acquireSync();
       const child = start('releases-and-exits', [lock.name]);
       expect(await child.hear()).toBe('waiting');

@@ -6,10 +6,11 @@ import { expect, it } from 'vitest';
 import { textOf, type Item } from '../fixtures/queue-storm';
 import { start, type Child } from '../support/children';
 import { uniqueName } from '../support/names';
+import { mostKills } from '../support/system';
 
 const producers = 2;
 const consumers = 2;
-const kills = 60;
+const kills = Math.min(60, mostKills);
 
 it(`a queue survives ${kills} kills: no item is lost, halved or stuck`, async () => {
   const queue = SharedQueue.create<Item>({
@@ -69,7 +70,7 @@ it('every item that a killed consumer had is taken by another', async () => {
   const producer = start('queue-storm', [queue.name, marks.name, 0]);
   expect(await producer.hear()).toBe('at work');
   const numbers: number[] = [];
-  for (let kill = 0; kill < 40; kill++) {
+  for (let kill = 0; kill < Math.min(40, mostKills); kill++) {
     const consumer = start('queue-storm-holder', [queue.name, 1 + (kill % 7)]);
     const held = await consumer.hear<number[]>();
     await consumer.kill();

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { isStamp } from '../fixtures/dict-values';
 import { start, type Child } from '../support/children';
 import { uniqueName } from '../support/names';
+import { mostKills } from '../support/system';
 
 async function writer(dict: SharedDict, seed: number): Promise<Child> {
   const child = start('dict-storm', [dict.name, seed]);
@@ -21,7 +22,7 @@ describe.each([
   ['with room', {}],
   ['that is nearly full, and evicts', { capacity: 1 << 17, eviction: 'lru' }],
 ] as const)('a dict %s', (_, options) => {
-  const kills = 20;
+  const kills = Math.min(20, mostKills);
   it(`survives ${kills} kills of writers: no half value, no entry harmed, no byte lost`, async () => {
     const dict = SharedDict.create({ name: uniqueName('dict'), ...options });
     const writers = await Promise.all([1, 2, 3].map((seed) => writer(dict, seed)));

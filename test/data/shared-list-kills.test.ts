@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { areGroups } from '../fixtures/list-values';
 import { start, type Child } from '../support/children';
 import { uniqueName } from '../support/names';
+import { mostKills } from '../support/system';
 
 async function writer(list: SharedList, seed: number): Promise<Child> {
   const child = start('list-storm', [list.name, seed]);
@@ -13,7 +14,7 @@ async function writer(list: SharedList, seed: number): Promise<Child> {
 }
 
 describe('a list', () => {
-  const kills = 45;
+  const kills = Math.min(45, mostKills);
   it(`survives ${kills} kills of writers: no half change, no byte lost`, async () => {
     const list = SharedList.create({ name: uniqueName('list'), capacity: 1 << 22 });
     const writers = await Promise.all([1, 2, 3].map((seed) => writer(list, seed)));

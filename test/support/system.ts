@@ -7,7 +7,7 @@ export const onLinux = process.platform === 'linux' && !asOnMacos;
 export const onMacos = process.platform === 'darwin' || asOnMacos;
 export const onWindows = process.platform === 'win32';
 
-/** Of a storm's kills. Fewer are wanted where a process takes a second to start, or two. */
+/** How often a test has something end, at most. Less is wanted where a process takes a second to start. */
 export const mostKills = Number(process.env.SHMKIT_STORM_KILLS ?? 10_000);
 
 /** How much slower than usual the machine is, where what a storm kills is to get as far nevertheless. */
