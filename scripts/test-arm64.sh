@@ -55,7 +55,7 @@ get_node() {
 get_packages() {
   node -e '
     const { devDependencies, ...rest } = require("./package.json");
-    const wanted = ["fast-check", "ts-node", "typescript", "vitest"];
+    const wanted = ["autocannon", "fast-check", "ts-node", "typescript", "vitest"];
     const kept = Object.fromEntries(wanted.map((name) => [name, devDependencies[name]]));
     process.stdout.write(JSON.stringify({ ...rest, devDependencies: kept }));
   ' > "$out/package.json"
@@ -106,6 +106,7 @@ pack() {
   cat > "$root/init" <<'INIT'
 #!/bin/busybox sh
 /bin/busybox --install -s /bin
+ln -s /bin/env /usr/bin/env
 export PATH=/bin:/usr/bin HOME=/root NO_COLOR=1 CI=1 SHMKIT_STORM_KILLS=10
 export SHMKIT_STORM_SLOWNESS=20 SHMKIT_FORKING=/app/out/forking.node
 mount -t proc proc /proc
