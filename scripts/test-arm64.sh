@@ -5,6 +5,7 @@
 #
 #   npm run test:arm64                      all tests
 #   npm run test:arm64 -- test/data         some of them, as vitest takes them
+#   npm run test:arm64 -- floors            the contracts of the floors below Node, on musl
 #   npm run test:arm64 -- --node=22 ...     under another major version of Node
 #
 # It shows that the code works there: alignments, atomic instructions, structures of the C library
@@ -15,14 +16,16 @@ cd "$(dirname "$0")/.."
 
 major=20
 files=()
+floors=
 for argument in "$@"; do
   case $argument in
     --node=*) major=${argument#--node=} ;;
+    floors) floors=yes ;;
     *) files+=("$argument") ;;
   esac
 done
 
-[ ${#files[@]} -gt 0 ] || files=(test)
+[ ${#files[@]} -gt 0 ] || [ -n "$floors" ] || { files=(test) floors=yes; }
 
 # For hangs only, and ample on a busy machine. So are the limits within: of a test with its hooks,
 # which together are no more than test/support/watchdog.ts takes for silence.
@@ -81,6 +84,25 @@ compile_forking() {
   ' "$out/forking.node"
 }
 
+# No runtime for musl runs there; so its addon's floors do, as a program that needs no library.
+compile_floors() {
+  rm -rf "$out/floors" "$out/contracts"
+  [ -n "$floors" ] || return 0
+  scripts/apt-install.sh doctest-dev
+  mkdir -p "$out/include"
+  cp -r /usr/include/doctest "$out/include/"
+  node --input-type=module -e '
+    import { runZig } from "./scripts/zig.mjs";
+    const [, program, headers, ...sources] = process.argv;
+    await runZig([
+      ...["c++", "-target", "aarch64-linux-musl", "-static", "-std=c++17", "-O1", "-s", "-w"],
+      ...["-isystem", headers, "-DDOCTEST_CONFIG_SUPER_FAST_ASSERTS", "-o", program, ...sources],
+    ]);
+  ' "$out/floors" "$out/include" native/test/*.cc native/core/*.cc \
+    native/os/{mapping_posix,thread_posix,segment_linux,mutex_pthread,presence_ofd,waiter_futex}.cc
+  basename -a -s _test.cc native/test/*_test.cc > "$out/contracts"
+}
+
 # What the machine boots into: all of its files are in its memory.
 pack() {
   local root=$out/root
@@ -103,6 +125,7 @@ pack() {
   printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n' > "$root/etc/passwd"
   printf '127.0.0.1 localhost\n' > "$root/etc/hosts"
   printf '%s\n' "${files[@]}" > "$root/files"
+  if [ -n "$floors" ]; then cp "$out/floors" "$out/contracts" "$root/"; fi
   cat > "$root/init" <<'INIT'
 #!/bin/busybox sh
 /bin/busybox --install -s /bin
@@ -123,9 +146,20 @@ uname -a
 echo "Node $(node --version), $(node -p process.arch), up for $(cut -d ' ' -f 1 /proc/uptime) s"
 # What users install works.
 for program in require.cjs import.mjs; do node "/packed/$program"; done
-node node_modules/vitest/vitest.mjs run --typecheck.enabled=false --testTimeout=300000 \
-  --hookTimeout=60000 $(cat /files) < /dev/null
-status=$?
+status=0
+files=$(cat /files)
+if [ -n "$files" ]; then
+  node node_modules/vitest/vitest.mjs run --typecheck.enabled=false --testTimeout=300000 \
+    --hookTimeout=60000 $files < /dev/null
+  status=$?
+fi
+# Each contract in a process of its own, as ctest runs them.
+if [ -e /contracts ]; then
+  for contract in $(cat /contracts); do
+    echo "floors: $contract"
+    /floors --no-colors=true "--source-file=*/${contract}_test.cc" || { echo "FAILED: $contract"; status=1; }
+  done
+fi
 echo # for vitest leaves codes for terminals on its last line
 echo "RC=$status"
 echo "left in /dev/shm: $(ls -A /dev/shm | wc -l)"
@@ -150,21 +184,26 @@ get_system
 get_node
 get_packages
 compile_forking
+compile_floors
 scripts/packed-project.sh "$out/packed" --os=linux --cpu=arm64 --libc=glibc
 pack
-say "Node $major on an emulated arm64 machine: ${files[*]}"
+say "Node $major on an emulated arm64 machine: ${files[*]}${floors:+ floors}"
 status=0
 boot || status=$?
 
 # Of the two programs that use the packed package.
 n_used=$(grep -acE '^linux-arm64, Node .*: ok$' "$out/log" || true)
 read -r n_passed n_failed n_skipped < <(scripts/vitest-counts.sh "$out/log")
-n_passed=$((n_passed + n_used))
+# doctest: "[doctest] test cases: 22 | 22 passed | 0 failed | 177 skipped"
+read -r n_held n_broken < <(sed -n 's/^\[doctest\] test cases: *//p' "$out/log" |
+  awk -F '|' '{ held += $2; broken += $3 } END { print held + 0, broken + 0 }')
+n_passed=$((n_passed + n_used + n_held)) n_failed=$((n_failed + n_broken))
 trouble=
 [ "$status" -eq 0 ] || trouble="the machine ended with $status (124: not in time)"
 grep -aqx 'RC=0' "$out/log" || trouble=${trouble:-'vitest did not end with 0'}
 grep -aqx 'left in /dev/shm: 0' "$out/log" || trouble=${trouble:-'something is left in /dev/shm'}
 [ "$n_used" -eq 2 ] || trouble=${trouble:-'the packed package does not work'}
+[ -z "$floors" ] || [ "$((n_held + n_broken))" -gt 0 ] || trouble=${trouble:-'no contract was run'}
 [ "$((n_passed + n_failed))" -gt 2 ] || trouble=${trouble:-'no test was run'}
 if [ -n "$trouble" ]; then
   printf '\nFAILED: %s\n' "$trouble"
