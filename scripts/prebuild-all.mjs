@@ -80,7 +80,7 @@ async function buildForUnix(name, triple, file) {
     flags: [...flags, '-fPIC'],
     folder: path.join('out/prebuilds', name),
   });
-  // Nothing is wanted of zig's own library, which would be compiled for each target.
+  // Nothing is wanted of zig's compiler-rt, which would be compiled for each target.
   const libraries = ['-nostdlib', '-lc'];
   const made = ['-target', triple, '-shared', '-s', '-o', file];
   await runZig(['cc', ...made, ...libraries, ...linking, ...objects]);

@@ -157,7 +157,7 @@ fi
 if [ -e /contracts ]; then
   for contract in $(cat /contracts); do
     echo "floors: $contract"
-    /floors --no-colors=true "--source-file=*/${contract}_test.cc" || { echo "FAILED: $contract"; status=1; }
+    /floors "--source-file=*/${contract}_test.cc" || { echo "FAILED: $contract"; status=1; }
   done
 fi
 echo # for vitest leaves codes for terminals on its last line
@@ -194,13 +194,11 @@ boot || status=$?
 # Of the two programs that use the packed package.
 n_used=$(grep -acE '^linux-arm64, Node .*: ok$' "$out/log" || true)
 read -r n_passed n_failed n_skipped < <(scripts/vitest-counts.sh "$out/log")
-# doctest: "[doctest] test cases: 22 | 22 passed | 0 failed | 177 skipped"
-read -r n_held n_broken < <(sed -n 's/^\[doctest\] test cases: *//p' "$out/log" |
-  awk -F '|' '{ held += $2; broken += $3 } END { print held + 0, broken + 0 }')
+read -r n_held n_broken < <(scripts/doctest-counts.sh "$out/log")
 n_passed=$((n_passed + n_used + n_held)) n_failed=$((n_failed + n_broken))
 trouble=
 [ "$status" -eq 0 ] || trouble="the machine ended with $status (124: not in time)"
-grep -aqx 'RC=0' "$out/log" || trouble=${trouble:-'vitest did not end with 0'}
+grep -aqx 'RC=0' "$out/log" || trouble=${trouble:-'the tests did not end with 0'}
 grep -aqx 'left in /dev/shm: 0' "$out/log" || trouble=${trouble:-'something is left in /dev/shm'}
 [ "$n_used" -eq 2 ] || trouble=${trouble:-'the packed package does not work'}
 [ -z "$floors" ] || [ "$((n_held + n_broken))" -gt 0 ] || trouble=${trouble:-'no contract was run'}
