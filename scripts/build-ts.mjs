@@ -1,7 +1,7 @@
 // Builds dist/: the types by tsc, the code by esbuild in few files, because each file of its own costs
 // a third of a millisecond at every start. Then the test fixtures.
 import { spawnSync } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { build, transformSync } from 'esbuild';
@@ -18,12 +18,18 @@ function compile(...args) {
  * `constructor.name` and in stack traces. Inside, either name means the same.
  */
 function withOwnNames(code) {
-  const renamed = [...code.matchAll(/^var (\w+) = class _\1\b/gm)].map(([, name]) => name);
+  const renamed = [...code.matchAll(/^var (\w+) = class (?!\1\b|extends\b)(\w+)/gm)];
   return renamed.reduce(
-    (text, name) => text.replaceAll(new RegExp(`\\b_${name}\\b`, 'g'), name),
+    (text, [, name, inner]) => text.replaceAll(new RegExp(`\\b${inner}\\b`, 'g'), name),
     code,
   );
 }
+
+/**
+ * What `require` is called while the parts are ES modules: there it would become a helper, which
+ * bundlers cannot follow.
+ */
+const plainRequire = 'plainRequire';
 
 /**
  * One part of the library. What it takes of another is looked up once, not at each use, and by
@@ -39,8 +45,21 @@ function toCommonJS(code) {
   );
   if (/^import .*"\.\//m.test(linked))
     throw new Error('an import between parts was not understood');
-  return transformSync(linked, { format: 'cjs', platform: 'node', target: 'node20' }).code;
+  const required = linked.replaceAll(`${plainRequire}("msgpackr")`, 'require("./msgpackr.js")');
+  const { code: common } = transformSync(required, {
+    format: 'cjs',
+    platform: 'node',
+    target: 'node20',
+    define: { [plainRequire]: 'require' },
+  });
+  return withOwnNames(common);
 }
+
+const msgpackr = path.resolve('node_modules/msgpackr');
+const { version: msgpackrVersion } = JSON.parse(
+  readFileSync(path.join(msgpackr, 'package.json'), 'utf8'),
+);
+const license = readFileSync(path.join(msgpackr, 'LICENSE'), 'utf8').trim();
 
 rmSync('dist', { recursive: true, force: true });
 compile('-p', 'tsconfig.json');
@@ -69,13 +88,14 @@ const { outputFiles, metafile } = await build({
   outdir: 'dist',
   format: 'esm',
   splitting: true,
+  define: { require: plainRequire },
   plugins: [loader],
   write: false,
   metafile: true,
 });
 const parts = ['basics', 'structures'];
 for (const { path: file, text } of outputFiles) {
-  if (parts.includes(path.parse(file).name)) writeFileSync(file, toCommonJS(withOwnNames(text)));
+  if (parts.includes(path.parse(file).name)) writeFileSync(file, toCommonJS(text));
 }
 await build({
   ...common,
@@ -83,6 +103,18 @@ await build({
   entryPoints: ['lib/index.mts'],
   outfile: 'dist/index.mjs',
   format: 'esm',
+});
+
+// msgpackr is a file of its own, read when the first value wants it. It comes with the package, not as a dependency: it asks for an optional one that has an install
+// script, which package managers refuse or report. Its part for any JavaScript engine knows nothing
+// of that.
+await build({
+  ...common,
+  packages: 'bundle',
+  stdin: { contents: `export { Packr, addExtension } from './index.js';`, resolveDir: msgpackr },
+  outfile: 'dist/msgpackr.js',
+  format: 'cjs',
+  banner: { js: `/*!\nmsgpackr ${msgpackrVersion}\n\n${license}\n*/` },
 });
 
 const exportsOf = (output) => metafile.outputs[`dist/${output}.js`].exports;

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { SharedMemoryError } from 'shmkit';
@@ -15,6 +15,16 @@ function evaluate(kind: 'module' | 'commonjs', source: string): unknown {
   expect(stderr).toBe('');
   expect(status).toBe(0);
   return JSON.parse(stdout);
+}
+
+interface Package {
+  readonly scripts?: Readonly<Record<string, string>>;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+}
+
+function readPackage(folder: string): Package {
+  return JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8')) as Package;
 }
 
 /** What loading says in a project whose shmkit has these files for an addon. */
@@ -54,6 +64,38 @@ describe('the package', () => {
     expect(evaluate('module', `import * as all from 'shmkit'; ${show}`)).toEqual(
       expect.arrayContaining(publicNames),
     );
+  });
+
+  it('has classes of the names that they are exported by', () => {
+    const show =
+      'console.log(JSON.stringify(Object.keys(all).map((name) => all[name].name).sort()))';
+    expect(evaluate('commonjs', `const all = require('shmkit'); ${show}`)).toEqual(publicNames);
+  });
+
+  it('has no class in it that is called otherwise than its variable', () => {
+    for (const part of ['basics', 'structures', 'loader']) {
+      const code = readFileSync(`dist/${part}.js`, 'utf8');
+      const named = [...code.matchAll(/\bvar (\w+) = class (?!extends\b)(\w+)/g)];
+      expect(named.filter(([, variable, name]) => variable !== name)).toEqual([]);
+      expect(code).toMatch(/^var \w+ = class /m);
+    }
+  });
+
+  it('depends on nothing that has dependencies or a script that runs at installation', () => {
+    const { dependencies } = readPackage('.');
+    expect(Object.keys(dependencies ?? {})).toEqual(['node-gyp-build']);
+    const { scripts, ...rest } = readPackage('node_modules/node-gyp-build');
+    expect([rest.dependencies, rest.optionalDependencies]).toEqual([undefined, undefined]);
+    for (const script of ['preinstall', 'install', 'postinstall']) {
+      expect(scripts?.[script]).toBeUndefined();
+    }
+  });
+
+  it('has the license of what is bundled with it', () => {
+    const [code, license] = ['dist/msgpackr.js', 'node_modules/msgpackr/LICENSE'].map((file) =>
+      readFileSync(file, 'utf8'),
+    );
+    expect(code).toContain(license?.trim());
   });
 
   it('is one instance for both', () => {
