@@ -6,7 +6,7 @@
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { attach, SharedArray } from 'shmkit';
+import { attach, SharedArray, type SharedArrayHandle } from 'shmkit';
 
 async function main(): Promise<void> {
   using numbers = SharedArray.create({ from: Int32Array.of(1, 2, 3, 4) });
@@ -23,8 +23,8 @@ async function main(): Promise<void> {
 }
 
 async function work(): Promise<void> {
-  const [handle] = (await once(process, 'message')) as [ReturnType<SharedArray<'int32'>['toJSON']>];
-  using numbers = attach(handle) as SharedArray<'int32'>;
+  const [handle] = (await once(process, 'message')) as [SharedArrayHandle<'int32'>];
+  using numbers = attach(handle);
   for (let i = 0; i < numbers.length; i++) numbers.array[i]! += 10;
 }
 

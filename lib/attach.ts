@@ -41,8 +41,31 @@ interface Kinds {
 /** A shared object as plain data: what each one's `toJSON()` gives. */
 export type Handle = Kinds[keyof Kinds][0];
 
-/** The class of the object that a handle stands for. */
-export type Attached<H extends Handle> = Kinds[H['shmkit']][1];
+/** What a handle is to its kind: a handle, also where what is given is the object itself. */
+type HandleOf<H> = H extends { toJSON(): infer T } ? T : H;
+
+type AttachedTo<H> =
+  H extends SharedDictHandle<infer V>
+    ? SharedDict<V>
+    : H extends SharedListHandle<infer V>
+      ? SharedList<V>
+      : H extends SharedQueueHandle<infer V>
+        ? SharedQueue<V>
+        : H extends SharedNamespaceHandle<infer T>
+          ? SharedNamespace<T>
+          : H extends SharedValueHandle<infer T>
+            ? SharedValue<T>
+            : H extends SharedArrayHandle<infer T>
+              ? SharedArray<T>
+              : H extends Handle
+                ? Kinds[H['shmkit']][1]
+                : never;
+
+/**
+ * The class of the object that a handle stands for, with the types that the handle has of what is in
+ * it: a `SharedDict<number>` for a `SharedDictHandle<number>`.
+ */
+export type Attached<H extends Handle> = AttachedTo<HandleOf<H>>;
 
 const attachers: { [K in keyof Kinds]: (handle: Kinds[K][0]) => Kinds[K][1] } = {
   memory: ({ name, readOnly }) => SharedMemory.attach(name, { readOnly: readOnly ?? false }),
@@ -90,6 +113,6 @@ export function attach<H extends Handle>(handle: H): Attached<H> {
     throw outOfRange('handle.shmkit', `one of ${kinds.join(', ')}`, kind);
   }
   // By its own name for its kind, which is what tells its type.
-  const attacher = attachers[kind as keyof Kinds] as (handle: H) => Attached<H>;
-  return attacher(handle);
+  const attacher = attachers[kind as keyof Kinds] as (handle: Handle) => unknown;
+  return attacher(handle) as Attached<H>;
 }

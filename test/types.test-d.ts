@@ -516,6 +516,8 @@ describe('handles', () => {
       | NamedBarrier
       | NamedRWLock
     >();
+    // @ts-expect-error its parts are not to be assigned
+    SharedDict.attach('x').shmkit = 'dict';
     expectTypeOf<Attached<NamedEventHandle | NamedLockHandle>>().toEqualTypeOf<
       NamedEvent | NamedLock
     >();
@@ -524,6 +526,42 @@ describe('handles', () => {
     attach({ name: 'x' });
     // @ts-expect-error no such kind
     attach({ shmkit: 'mutex', name: 'x' });
+  });
+});
+
+describe('what is shared', () => {
+  it('is its own handle, of its own type', () => {
+    const dict = SharedDict.open<number>('x');
+    assertType<SharedDictHandle<number>>(dict.toJSON());
+    assertType<Handle>(dict);
+    expectTypeOf(attach(dict)).toEqualTypeOf<SharedDict<number>>();
+    expectTypeOf(attach(structuredClone(dict))).toEqualTypeOf<SharedDict<number>>();
+    expectTypeOf(attach(dict.toJSON())).toEqualTypeOf<SharedDict<number>>();
+    expectTypeOf(attach(NamedLock.open('x'))).toEqualTypeOf<NamedLock>();
+    expectTypeOf(attach(SharedMemory.attach('x'))).toEqualTypeOf<SharedMemory>();
+    expectTypeOf(attach(Manager.attach('x'))).toEqualTypeOf<Manager>();
+    expectTypeOf(attach(ShareableList.attach('x'))).toEqualTypeOf<ShareableList>();
+    expectTypeOf(attach({ shmkit: 'lock', name: 'x' })).toEqualTypeOf<NamedLock>();
+    expectTypeOf(attach({ shmkit: 'dict', name: 'x' })).toEqualTypeOf<SharedDict>();
+  });
+
+  it('keeps the type of what is in it', () => {
+    const sent: Handle = { shmkit: 'dict', name: 'x' };
+    expectTypeOf(attach(sent as SharedDictHandle<number>)).toEqualTypeOf<SharedDict<number>>();
+    expectTypeOf(attach({} as SharedDictHandle<number | undefined>)).toEqualTypeOf<
+      SharedDict<number | undefined>
+    >();
+    expectTypeOf(attach({} as SharedListHandle<string>)).toEqualTypeOf<SharedList<string>>();
+    expectTypeOf(attach({} as SharedQueueHandle<string[]>)).toEqualTypeOf<SharedQueue<string[]>>();
+    expectTypeOf(attach({} as SharedNamespaceHandle<{ n: 1 }>)).toEqualTypeOf<
+      SharedNamespace<{ n: 1 }>
+    >();
+    expectTypeOf(attach({} as SharedValueHandle<'int64'>)).toEqualTypeOf<SharedValue<'int64'>>();
+    expectTypeOf(attach({} as SharedArrayHandle<'int8'>)).toEqualTypeOf<SharedArray<'int8'>>();
+    // @ts-expect-error of another type
+    assertType<SharedDictHandle<string>>(SharedDict.open<number>('x').toJSON());
+    // @ts-expect-error it is made by its static methods
+    new SharedQueue();
   });
 });
 

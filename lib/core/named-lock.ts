@@ -2,6 +2,7 @@ import { Disposition } from '../binding';
 import { freshName, systemName } from '../names';
 import { checkMode, checkOptions } from '../options';
 import { Attachment, unlinkObject, type Request } from './attachment';
+import { showHandle } from './handle';
 import { Lock } from './lock';
 
 /** What {@link NamedLock.open} takes. */
@@ -27,12 +28,16 @@ export interface NamedLockHandle {
 
 /** A {@link Lock} with a name of its own. */
 export class NamedLock extends Lock {
+  /** What kind of object it is, by the name that handles have for it. */
+  declare readonly shmkit: 'lock';
+
   readonly #attachment: Attachment;
 
   private constructor(request: Omit<Request, 'kind'>) {
     systemName('lock', request.name);
     const attachment = new Attachment({ kind: 'lock', ...request });
     super(attachment);
+    showHandle(this, { shmkit: 'lock', name: request.name });
     this.#attachment = attachment;
     attachment.belongTo(this);
   }

@@ -2,6 +2,7 @@ import { Disposition } from '../binding';
 import { freshName, systemName } from '../names';
 import { checkMode } from '../options';
 import { Attachment, type Request } from './attachment';
+import { showHandle } from './handle';
 import type { ObjectKind } from './layout';
 import type { Contents } from './object-seat';
 
@@ -22,24 +23,30 @@ export interface CreateOptions extends OpenOptions {
 
 /** What all named objects have in common, but for segments and plain locks. */
 export abstract class NamedObject {
-  /** @internal */
-  protected readonly attachment: Attachment;
+  /** What kind of object it is, by the name that handles have for it. */
+  declare readonly shmkit: ObjectKind;
+  /** The name that others attach by. */
+  declare readonly name: string;
+
+  readonly #attachment: Attachment;
 
   /** @internal */
   protected constructor(request: Request) {
-    systemName(request.kind, request.name);
-    this.attachment = new Attachment(request);
-    this.attachment.belongTo(this);
+    const { kind, name } = request;
+    systemName(kind, name);
+    showHandle(this, { shmkit: kind, name });
+    this.#attachment = new Attachment(request);
+    this.#attachment.belongTo(this);
   }
 
-  /** The name that others attach by. */
-  get name(): string {
-    return this.attachment.name;
+  /** @internal */
+  protected get attachment(): Attachment {
+    return this.#attachment;
   }
 
   /** Whether this handle was closed. */
   get closed(): boolean {
-    return this.attachment.closed;
+    return this.#attachment.closed;
   }
 
   /**
@@ -48,7 +55,7 @@ export abstract class NamedObject {
    * @throws SharedMemoryError `EBUSY` something of it is held through this handle: release it first.
    */
   close(): void {
-    if (this.attachment.closed) return;
+    if (this.#attachment.closed) return;
     this.letGo();
   }
 
@@ -59,7 +66,7 @@ export abstract class NamedObject {
    * @throws SharedMemoryError `ENOENT` the name is gone, or another object's by now.
    */
   unlink(): void {
-    this.attachment.unlink();
+    this.#attachment.unlink();
   }
 
   /** The same as {@link close}, for `using`. */

@@ -5,6 +5,7 @@ import { SharedMemoryError, hasCode, invalidType, outOfRange } from '../errors';
 import { explain, isFailure, wentWithLastHandle } from '../failures';
 import { called, freshName, parseSystemName, systemName, type Kind } from '../names';
 import { checkBoolean, checkInteger, checkMode, checkOptions } from '../options';
+import { showHandle } from './handle';
 
 /** What {@link SharedMemory.create} takes. */
 export interface SharedMemoryCreateOptions {
@@ -38,7 +39,7 @@ export type SharedMemoryOpenOptions = Omit<SharedMemoryCreateOptions, 'name'>;
 export interface SharedMemoryHandle {
   readonly shmkit: 'memory';
   readonly name: string;
-  readonly readOnly?: true;
+  readonly readOnly?: boolean;
 }
 
 /** What {@link SharedMemory.list} tells of an object. */
@@ -78,25 +79,22 @@ export const mostRounds = 10_000;
  * @see https://docs.python.org/3/library/multiprocessing.shared_memory.html
  */
 export class SharedMemory {
+  /** What kind of object it is, by the name that handles have for it. */
+  declare readonly shmkit: 'memory';
   /** The name that others attach by. */
-  readonly name: string;
-  /**
-   * Bytes. macOS rounds them up to whole pages, and so does Windows where another program than one
-   * with this library made the segment.
-   */
-  readonly size: number;
-  /** Whether writes stay private to this process. */
-  readonly readOnly: boolean;
+  declare readonly name: string;
 
+  readonly #size: number;
+  readonly #readOnly: boolean;
   #handle: SegmentHandle;
   #buffer: ArrayBuffer | undefined;
   #closed = false;
   #unlinked = false;
 
   private constructor(name: string, readOnly: boolean, handle: SegmentHandle) {
-    this.name = name;
-    this.readOnly = readOnly;
-    [this.size = 0] = sizeOut;
+    showHandle(this, handleOf(name, readOnly));
+    this.#readOnly = readOnly;
+    [this.#size = 0] = sizeOut;
     this.#handle = handle;
   }
 
@@ -194,6 +192,19 @@ export class SharedMemory {
     return result
       .map(({ name, size, mode, uid }) => ({ ...parseSystemName(name), size, mode, uid }))
       .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  }
+
+  /**
+   * Bytes. macOS rounds them up to whole pages, and so does Windows where another program than one
+   * with this library made the segment.
+   */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Whether writes stay private to this process. */
+  get readOnly(): boolean {
+    return this.#readOnly;
   }
 
   /** Whether this handle was closed. */
@@ -329,7 +340,7 @@ export class SharedMemory {
 
   /** A handle to send to another process, which gives it to {@link attach}. */
   toJSON(): SharedMemoryHandle {
-    return { shmkit: 'memory', name: this.name, ...(this.readOnly && { readOnly: true as const }) };
+    return handleOf(this.name, this.#readOnly);
   }
 
   static #create(
@@ -362,6 +373,10 @@ export class SharedMemory {
       resource: this.name,
     });
   }
+}
+
+function handleOf(name: string, readOnly: boolean): SharedMemoryHandle {
+  return { shmkit: 'memory', name, ...(readOnly && { readOnly: true }) };
 }
 
 function checkSize(size: unknown): number {

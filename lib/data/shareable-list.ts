@@ -1,3 +1,4 @@
+import { showHandle } from '../core/handle';
 import { NamedLock, type NamedLockHandle } from '../core/named-lock';
 import { SharedMemory, mostRounds } from '../core/shared-memory';
 import { SharedMemoryError, hasCode, invalidType, outOfRange } from '../errors';
@@ -44,7 +45,8 @@ export type ShareableListOpenOptions = Omit<ShareableListCreateOptions, 'name'>;
 export interface ShareableListHandle {
   readonly shmkit: 'shareable-list';
   readonly name: string;
-  readonly lock?: true | NamedLockHandle;
+  /** Of the lock that the list was created or attached to with; its own has the list's name. */
+  readonly lock?: NamedLockHandle | undefined;
 }
 
 /** How a list is locked, and whose the lock is. */
@@ -100,11 +102,13 @@ interface Guard {
  * @see https://docs.python.org/3/library/multiprocessing.shared_memory.html#multiprocessing.shared_memory.ShareableList
  */
 export class ShareableList implements Iterable<ShareableValue> {
-  /** The segment underneath. Its bytes are the list; to overwrite them is to corrupt it. */
-  readonly shm: SharedMemory;
-  /** The number of elements. It never changes. */
-  readonly length: number;
+  /** What kind of object it is, by the name that handles have for it. */
+  declare readonly shmkit: 'shareable-list';
+  /** The name that others attach by; a segment's, here and in Python. */
+  declare readonly name: string;
 
+  readonly #shm: SharedMemory;
+  readonly #length: number;
   readonly #elements: Elements;
   readonly #journal: Journal | undefined;
   readonly #guard: Guard | undefined;
@@ -115,8 +119,14 @@ export class ShareableList implements Iterable<ShareableValue> {
     journal: Journal | undefined,
     guard: Guard | undefined,
   ) {
-    this.shm = shm;
-    this.length = elements.shape.length;
+    // A lock's clone is its handle.
+    showHandle(this, {
+      shmkit: 'shareable-list',
+      name: shm.name,
+      ...(guard && { lock: guard.lock }),
+    });
+    this.#shm = shm;
+    this.#length = elements.shape.length;
     this.#elements = elements;
     this.#journal = journal;
     this.#guard = guard;
@@ -193,9 +203,8 @@ export class ShareableList implements Iterable<ShareableValue> {
 
   /** @internal What {@link attach} does with a handle: the list is the only user of its lock. */
   static fromHandle({ name, lock }: ShareableListHandle): ShareableList {
-    if (lock === undefined || lock === true) {
-      return ShareableList.attach(name, { lock: lock ?? false });
-    }
+    if (lock === undefined) return ShareableList.attach(name);
+    if (lock.name === name) return ShareableList.attach(name, { lock: true });
     return ShareableList.#attach(name, () => ({
       lock: NamedLock.attach(lock.name),
       isOwn: false,
@@ -230,14 +239,19 @@ export class ShareableList implements Iterable<ShareableValue> {
     if (hasLock) unlinkLock(name);
   }
 
-  /** The name that others attach by; a segment's, here and in Python. */
-  get name(): string {
-    return this.shm.name;
+  /** The segment underneath. Its bytes are the list; to overwrite them is to corrupt it. */
+  get shm(): SharedMemory {
+    return this.#shm;
+  }
+
+  /** The number of elements. It never changes. */
+  get length(): number {
+    return this.#length;
   }
 
   /** Whether this handle was closed. */
   get closed(): boolean {
-    return this.shm.closed;
+    return this.#shm.closed;
   }
 
   /**
@@ -351,7 +365,7 @@ export class ShareableList implements Iterable<ShareableValue> {
     const { name, closed } = this;
     if (closed) return;
     if (this.#guard?.isOpenedHere) this.#guard.lock.close();
-    this.shm.close();
+    this.#shm.close();
     if (this.#guard?.isOwn && !exists(name)) tidyLock(name);
   }
 
@@ -362,7 +376,7 @@ export class ShareableList implements Iterable<ShareableValue> {
    * @throws SharedMemoryError `ENOENT` the name is gone, or another segment's by now.
    */
   unlink(): void {
-    this.shm.unlink();
+    this.#shm.unlink();
     if (this.#guard?.isOwn) unlinkLock(this.name);
   }
 
@@ -373,10 +387,8 @@ export class ShareableList implements Iterable<ShareableValue> {
 
   /** A handle to send to another process, which gives it to {@link attach}. */
   toJSON(): ShareableListHandle {
-    const { name } = this;
-    if (this.#guard === undefined) return { shmkit: 'shareable-list', name };
-    const { isOwn, lock } = this.#guard;
-    return { shmkit: 'shareable-list', name, lock: isOwn ? true : lock.toJSON() };
+    const lock = this.#guard?.lock.toJSON();
+    return { shmkit: 'shareable-list', name: this.name, ...(lock && { lock }) };
   }
 
   #place(index: number): number {

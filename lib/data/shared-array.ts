@@ -1,4 +1,5 @@
 import { unlinkObject, type Request } from '../core/attachment';
+import type { Typed } from '../core/handle';
 import {
   toAttach,
   toCreate,
@@ -51,7 +52,7 @@ export interface SharedArrayAttachOptions<T extends ElementType> {
 }
 
 /** An array as plain data, to be sent to another process; see {@link SharedArray.toJSON}. */
-export interface SharedArrayHandle {
+export interface SharedArrayHandle<T extends ElementType = ElementType> extends Typed<T> {
   readonly shmkit: 'array';
   readonly name: string;
 }
@@ -74,12 +75,12 @@ export class SharedArray<T extends ElementType = ElementType>
   extends TypedData<T>
   implements Iterable<ElementOf<T>>
 {
-  /** The number of elements. It never changes. */
-  readonly length: number;
+  declare readonly shmkit: 'array';
+  readonly #length: number;
 
   private constructor(request: Request, expected: Expected<T>) {
     super(request, expected);
-    this.length = this.attachment.seat.length;
+    this.#length = this.attachment.seat.length;
   }
 
   /**
@@ -138,6 +139,11 @@ export class SharedArray<T extends ElementType = ElementType>
    */
   static unlink(name: string): void {
     unlinkObject('array', name);
+  }
+
+  /** The number of elements. It never changes. */
+  get length(): number {
+    return this.#length;
   }
 
   /**
@@ -285,7 +291,7 @@ export class SharedArray<T extends ElementType = ElementType>
   }
 
   /** A handle to send to another process, which gives it to {@link attach}. */
-  toJSON(): SharedArrayHandle {
+  toJSON(): SharedArrayHandle<T> {
     return { shmkit: 'array', name: this.name };
   }
 

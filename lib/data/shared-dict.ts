@@ -1,4 +1,5 @@
 import { unlinkObject, type Request } from '../core/attachment';
+import type { Typed } from '../core/handle';
 import { toAttach, toCreate, toOpen } from '../core/named-object';
 import { invalidType, outOfRange } from '../errors';
 import { checkOptions, timeoutOf, waitOf, type TimeoutOptions, type WaitOptions } from '../options';
@@ -39,7 +40,7 @@ export interface GetOrSetOptions extends TtlOptions, WaitOptions {}
 export interface GetOrSetSyncOptions extends TtlOptions, TimeoutOptions {}
 
 /** A dict as plain data, to be sent to another process; see {@link SharedDict.toJSON}. */
-export interface SharedDictHandle {
+export interface SharedDictHandle<V = unknown> extends Typed<V> {
   readonly shmkit: 'dict';
   readonly name: string;
 }
@@ -63,12 +64,26 @@ export interface SharedDictHandle {
  * one that was used least lately. Uses are noted by hash, in a table of a word to 512 bytes of
  * capacity, so that entries with the same word keep each other alive.
  */
-export class SharedDict<V = unknown> extends Structure<DictState> {
+export class SharedDict<V = unknown> extends Structure {
+  declare readonly shmkit: 'dict';
+  readonly #state: DictState;
   /** What this handle computes for {@link getOrSet}. */
   readonly #claims = new Set<Claim>();
 
   private constructor(request: Request) {
-    super(request, (seat) => new DictState(seat));
+    super(request);
+    this.#state = this.stateBy((seat) => new DictState(seat));
+  }
+
+  /** @internal */
+  protected override get state(): DictState {
+    return this.#state;
+  }
+
+  /** @internal */
+  protected override open(): DictState {
+    if (this.attachment.closed) this.attachment.open();
+    return this.#state;
   }
 
   /**
@@ -321,10 +336,15 @@ export class SharedDict<V = unknown> extends Structure<DictState> {
   }
 
   /** As Map has it. */
-  readonly [Symbol.toStringTag] = 'SharedDict';
+  declare readonly [Symbol.toStringTag]: 'SharedDict';
+
+  static {
+    const tag = { value: 'SharedDict', configurable: true };
+    Object.defineProperty(this.prototype, Symbol.toStringTag, tag);
+  }
 
   /** A handle to send to another process, which gives it to {@link attach}. */
-  toJSON(): SharedDictHandle {
+  toJSON(): SharedDictHandle<V> {
     return { shmkit: 'dict', name: this.name };
   }
 

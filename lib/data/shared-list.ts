@@ -1,4 +1,5 @@
 import { unlinkObject, type Request } from '../core/attachment';
+import type { Typed } from '../core/handle';
 import { toAttach, toCreate, toOpen } from '../core/named-object';
 import { invalidType } from '../errors';
 import { checkInteger, checkOptions } from '../options';
@@ -14,7 +15,7 @@ export type SharedListOptions = StructureOptions;
 export type SharedListCreateOptions = StructureCreateOptions;
 
 /** A list as plain data, to be sent to another process; see {@link SharedList.toJSON}. */
-export interface SharedListHandle {
+export interface SharedListHandle<V = unknown> extends Typed<V> {
   readonly shmkit: 'list';
   readonly name: string;
 }
@@ -34,9 +35,24 @@ export interface SharedListHandle {
  * this thread for as long as the others take. Reading takes no lock, unless others keep changing the
  * list: then it waits like a change.
  */
-export class SharedList<V = unknown> extends Structure<ListState> {
+export class SharedList<V = unknown> extends Structure {
+  declare readonly shmkit: 'list';
+  readonly #state: ListState;
+
   private constructor(request: Request) {
-    super(request, (seat) => new ListState(seat));
+    super(request);
+    this.#state = this.stateBy((seat) => new ListState(seat));
+  }
+
+  /** @internal */
+  protected override get state(): ListState {
+    return this.#state;
+  }
+
+  /** @internal */
+  protected override open(): ListState {
+    if (this.attachment.closed) this.attachment.open();
+    return this.#state;
   }
 
   /**
@@ -296,7 +312,7 @@ export class SharedList<V = unknown> extends Structure<ListState> {
   }
 
   /** A handle to send to another process, which gives it to {@link attach}. */
-  toJSON(): SharedListHandle {
+  toJSON(): SharedListHandle<V> {
     return { shmkit: 'list', name: this.name };
   }
 }

@@ -1,4 +1,5 @@
 import { unlinkObject, type Request } from '../core/attachment';
+import type { Typed } from '../core/handle';
 import { toAttach, toCreate, toOpen } from '../core/named-object';
 import { invalidType } from '../errors';
 import { checkOptions } from '../options';
@@ -13,7 +14,9 @@ export type SharedNamespaceOptions = StructureOptions;
 export type SharedNamespaceCreateOptions = StructureCreateOptions;
 
 /** A namespace as plain data, to be sent to another process; see {@link SharedNamespace.toJSON}. */
-export interface SharedNamespaceHandle {
+export interface SharedNamespaceHandle<
+  T extends object = Record<string, unknown>,
+> extends Typed<T> {
   readonly shmkit: 'namespace';
   readonly name: string;
 }
@@ -25,19 +28,26 @@ export interface SharedNamespaceHandle {
  * shared memory, one by one, as with {@link SharedDict}. Their names are strings. A value is a copy:
  * to change one, assign it again.
  */
-export class SharedNamespace<
-  T extends object = Record<string, unknown>,
-> extends Structure<DictState> {
-  /**
-   * The properties. What is read, assigned or deleted here throws `ERR_CLOSED` when the handle is
-   * closed, and otherwise as {@link SharedDict.get}, {@link SharedDict.set} and
-   * {@link SharedDict.delete} do.
-   */
-  readonly values: T;
+export class SharedNamespace<T extends object = Record<string, unknown>> extends Structure {
+  declare readonly shmkit: 'namespace';
+  readonly #state: DictState;
+  readonly #values: T;
 
   private constructor(request: Request) {
-    super(request, (seat) => new DictState(seat));
-    this.values = new Proxy<T>(Object.create(null) as T, new Properties(() => this.open()));
+    super(request);
+    this.#state = this.stateBy((seat) => new DictState(seat));
+    this.#values = new Proxy<T>(Object.create(null) as T, new Properties(() => this.open()));
+  }
+
+  /** @internal */
+  protected override get state(): DictState {
+    return this.#state;
+  }
+
+  /** @internal */
+  protected override open(): DictState {
+    if (this.attachment.closed) this.attachment.open();
+    return this.#state;
   }
 
   /**
@@ -79,8 +89,17 @@ export class SharedNamespace<
     unlinkObject('namespace', name);
   }
 
+  /**
+   * The properties. What is read, assigned or deleted here throws `ERR_CLOSED` when the handle is
+   * closed, and otherwise as {@link SharedDict.get}, {@link SharedDict.set} and
+   * {@link SharedDict.delete} do.
+   */
+  get values(): T {
+    return this.#values;
+  }
+
   /** A handle to send to another process, which gives it to {@link attach}. */
-  toJSON(): SharedNamespaceHandle {
+  toJSON(): SharedNamespaceHandle<T> {
     return { shmkit: 'namespace', name: this.name };
   }
 }

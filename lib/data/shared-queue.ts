@@ -1,4 +1,5 @@
-import { unlinkObject } from '../core/attachment';
+import { unlinkObject, type Request } from '../core/attachment';
+import type { Typed } from '../core/handle';
 import { toAttach, toCreate, toOpen } from '../core/named-object';
 import type { Contents } from '../core/object-seat';
 import { defaultParticipants, mostParticipants } from '../core/roster';
@@ -37,7 +38,7 @@ export interface SharedQueueOptions extends StructureOptions {
 export interface SharedQueueCreateOptions extends SharedQueueOptions, StructureCreateOptions {}
 
 /** A queue as plain data, to be sent to another process; see {@link SharedQueue.toJSON}. */
-export interface SharedQueueHandle {
+export interface SharedQueueHandle<V = unknown> extends Typed<V> {
   readonly shmkit: 'queue';
   readonly name: string;
 }
@@ -58,10 +59,28 @@ export interface SharedQueueHandle {
  *
  * Tasks of one thread are served in the order in which they asked. Between threads no order is kept.
  */
-export class SharedQueue<V = unknown> extends Structure<QueueState> implements ItemKeeper {
+export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
+  declare readonly shmkit: 'queue';
+  readonly #state: QueueState;
   readonly #encoder = new Encoder();
   /** Taken through this handle and not done. */
   readonly #held = new Map<QueueItem<unknown>, Held>();
+
+  private constructor(request: Request) {
+    super(request);
+    this.#state = this.stateBy((seat) => new QueueState(seat));
+  }
+
+  /** @internal */
+  protected override get state(): QueueState {
+    return this.#state;
+  }
+
+  /** @internal */
+  protected override open(): QueueState {
+    if (this.attachment.closed) this.attachment.open();
+    return this.#state;
+  }
 
   /**
    * Makes a new queue.
@@ -72,7 +91,7 @@ export class SharedQueue<V = unknown> extends Structure<QueueState> implements I
    */
   static create<V = unknown>(options: SharedQueueCreateOptions = {}): SharedQueue<V> {
     checkOptions(options, ['name', 'mode', 'capacity', 'maxSize', 'participants']);
-    return new SharedQueue<V>(toCreate('queue', options, contentsOf(options)), stateOf);
+    return new SharedQueue<V>(toCreate('queue', options, contentsOf(options)));
   }
 
   /**
@@ -82,7 +101,7 @@ export class SharedQueue<V = unknown> extends Structure<QueueState> implements I
    * `ERR_ABI_MISMATCH` what bears the name is not a queue that this process can use.
    */
   static attach<V = unknown>(name: string): SharedQueue<V> {
-    return new SharedQueue<V>(toAttach('queue', name), stateOf);
+    return new SharedQueue<V>(toAttach('queue', name));
   }
 
   /**
@@ -91,7 +110,7 @@ export class SharedQueue<V = unknown> extends Structure<QueueState> implements I
    */
   static open<V = unknown>(name: string, options: SharedQueueOptions = {}): SharedQueue<V> {
     checkOptions(options, ['mode', 'capacity', 'maxSize', 'participants']);
-    return new SharedQueue<V>(toOpen('queue', name, options, contentsOf(options)), stateOf);
+    return new SharedQueue<V>(toOpen('queue', name, options, contentsOf(options)));
   }
 
   /** Removes a name. Whoever is attached keeps the queue until they close. */
@@ -344,7 +363,7 @@ export class SharedQueue<V = unknown> extends Structure<QueueState> implements I
   }
 
   /** A handle to send to another process, which gives it to {@link attach}. */
-  toJSON(): SharedQueueHandle {
+  toJSON(): SharedQueueHandle<V> {
     return { shmkit: 'queue', name: this.name };
   }
 
@@ -451,10 +470,6 @@ export class SharedQueue<V = unknown> extends Structure<QueueState> implements I
     }
     super.letGo();
   }
-}
-
-function stateOf(seat: ConstructorParameters<typeof QueueState>[0]): QueueState {
-  return new QueueState(seat);
 }
 
 function contentsOf(options: SharedQueueOptions): Contents {

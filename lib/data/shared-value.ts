@@ -1,4 +1,5 @@
 import { unlinkObject, type Request } from '../core/attachment';
+import type { Typed } from '../core/handle';
 import {
   toAttach,
   toCreate,
@@ -31,7 +32,7 @@ export interface SharedValueAttachOptions<T extends ElementType> {
 }
 
 /** A value as plain data, to be sent to another process; see {@link SharedValue.toJSON}. */
-export interface SharedValueHandle {
+export interface SharedValueHandle<T extends ElementType = ElementType> extends Typed<T> {
   readonly shmkit: 'value';
   readonly name: string;
 }
@@ -48,6 +49,8 @@ export interface SharedValueHandle {
  * programs in other languages can share it.
  */
 export class SharedValue<T extends ElementType = ElementType> extends TypedData<T> {
+  declare readonly shmkit: 'value';
+
   private constructor(request: Request, type?: T) {
     super(request, { type, length: 1 });
   }
@@ -190,7 +193,7 @@ export class SharedValue<T extends ElementType = ElementType> extends TypedData<
   }
 
   /** A handle to send to another process, which gives it to {@link attach}. */
-  toJSON(): SharedValueHandle {
+  toJSON(): SharedValueHandle<T> {
     return { shmkit: 'value', name: this.name };
   }
 

@@ -16,17 +16,24 @@ export interface StructureOptions extends OpenOptions {
 export interface StructureCreateOptions extends StructureOptions, CreateOptions {}
 
 /** What dicts, lists, queues and namespaces have in common: named objects that grow. */
-export abstract class Structure<S extends StructureState> extends NamedObject {
+export abstract class Structure extends NamedObject {
   /** @internal */
-  protected readonly state: S;
-
-  /** @internal @param make - what all handles of one thread share. */
-  protected constructor(request: Request, make: (seat: LockSeat) => S) {
+  protected constructor(request: Request) {
     super(request);
+  }
+
+  /** @internal What all handles of one thread share. */
+  protected abstract get state(): StructureState;
+
+  /** @internal The state, of a handle that must not be closed. */
+  protected abstract open(): StructureState;
+
+  /** @internal Makes the state, unless another handle has; without one there is no handle. */
+  protected stateBy<S extends StructureState>(make: (seat: LockSeat) => S): S {
     const { attachment } = this;
     const { seat } = attachment;
     try {
-      this.state = seat.state(() => make(seat));
+      return seat.state(() => make(seat));
     } catch (error) {
       attachment.close();
       throw error;
@@ -50,12 +57,6 @@ export abstract class Structure<S extends StructureState> extends NamedObject {
    */
   get capacity(): number {
     return this.open().capacity;
-  }
-
-  /** @internal The state, of a handle that must not be closed. */
-  protected open(): S {
-    if (this.attachment.closed) this.attachment.open();
-    return this.state;
   }
 
   /** @internal */

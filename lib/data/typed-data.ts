@@ -61,18 +61,10 @@ export interface Expected<T extends ElementType> {
 
 /** What values and arrays have in common: elements of one type, a lock, and waiting for a change. */
 export abstract class TypedData<T extends ElementType> extends NamedObject {
-  /** The type of the elements. */
-  readonly type: T;
-  /**
-   * The lock that lies in the same object, for changes that take more than one step. It is held by
-   * agreement: it keeps nobody from reading or writing.
-   */
-  readonly lock: Lock;
-
-  /** @internal */
-  protected readonly view: TypedArrays[T];
-  /** @internal */
-  protected readonly cells: Cells<ElementOf<T>>;
+  readonly #type: T;
+  readonly #lock: Lock;
+  readonly #view: TypedArrays[T];
+  readonly #cells: Cells<ElementOf<T>>;
   readonly #state: TypedState;
 
   /** @internal */
@@ -81,21 +73,44 @@ export abstract class TypedData<T extends ElementType> extends NamedObject {
     const { attachment } = this;
     const { seat } = attachment;
     try {
-      this.type = checkShape(seat, expected);
+      this.#type = checkShape(seat, expected);
       this.#state = seat.state(() => new TypedState(seat));
-      const constructor = constructorOf(this.type);
+      const constructor = constructorOf(this.#type);
       const bytes = seat.length * constructor.BYTES_PER_ELEMENT;
       const buffer = attachment.show(seat.dataAt, bytes, this);
-      this.view = new constructor(buffer);
+      this.#view = new constructor(buffer);
       const { dataAt } = seat;
-      this.cells = cellsOver(this.type, buffer, (index, delta) =>
+      this.#cells = cellsOver(this.#type, buffer, (index, delta) =>
         seat.addFloat64(dataAt + 8 * index, delta),
       );
     } catch (error) {
       attachment.close();
       throw error;
     }
-    this.lock = new Lock(attachment, this);
+    this.#lock = new Lock(attachment, this);
+  }
+
+  /** The type of the elements. */
+  get type(): T {
+    return this.#type;
+  }
+
+  /**
+   * The lock that lies in the same object, for changes that take more than one step. It is held by
+   * agreement: it keeps nobody from reading or writing.
+   */
+  get lock(): Lock {
+    return this.#lock;
+  }
+
+  /** @internal */
+  protected get view(): TypedArrays[T] {
+    return this.#view;
+  }
+
+  /** @internal */
+  protected get cells(): Cells<ElementOf<T>> {
+    return this.#cells;
   }
 
   /**

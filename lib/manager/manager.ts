@@ -1,5 +1,6 @@
 import { native } from '../binding';
 import { Attachment, movesOn, type Request } from '../core/attachment';
+import { showHandle } from '../core/handle';
 import type { NamedLock, NamedLockOptions } from '../core/named-lock';
 import { toAttach, toCreate, type CreateOptions, type OpenOptions } from '../core/named-object';
 import { mostRounds, type SharedMemory, type SharedMemoryOpenOptions } from '../core/shared-memory';
@@ -59,6 +60,11 @@ const variable = 'SHMKIT_MANAGER';
  * No method blocks, but for moments in which others make or unlink something.
  */
 export class Manager implements Disposable {
+  /** What kind of object it is, by the name that handles have for it. */
+  declare readonly shmkit: 'manager';
+  /** The name that others attach by. */
+  declare readonly name: string;
+
   readonly #attachment: Attachment;
   readonly #state: ManagerState;
   readonly #isCreator: boolean;
@@ -67,6 +73,7 @@ export class Manager implements Disposable {
 
   private constructor(request: Request, isCreator: boolean) {
     systemName('manager', request.name);
+    showHandle(this, { shmkit: 'manager', name: request.name });
     const attachment = new Attachment(request);
     this.#attachment = attachment;
     this.#isCreator = isCreator;
@@ -172,11 +179,6 @@ export class Manager implements Disposable {
       if (hasCode(error, 'ENOENT')) return true;
       throw error;
     }
-  }
-
-  /** The name that others attach by. */
-  get name(): string {
-    return this.#attachment.name;
   }
 
   /** Whether this handle was closed. */

@@ -66,6 +66,7 @@ const mostParties = 2 ** 30;
  * Tasks of one thread are parties each.
  */
 export class NamedBarrier extends NamedObject {
+  declare readonly shmkit: 'barrier';
   readonly #state: BarrierState;
   readonly #action: (() => unknown) | undefined;
   readonly #timeout: number | undefined;

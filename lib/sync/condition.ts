@@ -55,8 +55,8 @@ export interface NamedConditionHandle {
  * kept.
  */
 export class NamedCondition extends NamedObject {
-  /** The lock, under which everything else here is done. */
-  readonly lock: Lock;
+  declare readonly shmkit: 'condition';
+  readonly #lock: Lock;
   readonly #state: ConditionState;
   /** Waits that are over but for the lock, and whether they were notified. */
   readonly #over = new Set<{ readonly isNotified: boolean }>();
@@ -70,7 +70,7 @@ export class NamedCondition extends NamedObject {
       this.attachment.close();
       throw error;
     }
-    this.lock = new Lock(this.attachment, this);
+    this.#lock = new Lock(this.attachment, this);
   }
 
   /**
@@ -106,6 +106,11 @@ export class NamedCondition extends NamedObject {
   /** Removes a name. Whoever is attached keeps the condition until they close. */
   static unlink(name: string): void {
     unlinkObject('condition', name);
+  }
+
+  /** The lock, under which everything else here is done. */
+  get lock(): Lock {
+    return this.#lock;
   }
 
   /**

@@ -72,6 +72,7 @@ class EventState implements SeatState {
  * killed while it waits is noticed by nobody.
  */
 export class NamedEvent extends NamedObject {
+  declare readonly shmkit: 'event';
   readonly #state: EventState;
 
   private constructor(request: Request) {

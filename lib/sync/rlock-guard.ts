@@ -4,15 +4,19 @@ import type { NamedRLock } from './rlock';
 
 /** One acquisition of a {@link NamedRLock}. Release it, or leave the block of a `using` declaration. */
 export class RLockGuard {
-  /** Whether the last owner died holding the lock; told once, to the outermost acquisition. */
-  readonly abandoned: boolean;
+  readonly #abandoned: boolean;
   readonly #lock: NamedRLock;
   #released = false;
 
   /** @internal Guards come from the lock's acquire methods. */
   constructor(lock: NamedRLock, abandoned: boolean) {
     this.#lock = lock;
-    this.abandoned = abandoned;
+    this.#abandoned = abandoned;
+  }
+
+  /** Whether the last owner died holding the lock; told once, to the outermost acquisition. */
+  get abandoned(): boolean {
+    return this.#abandoned;
   }
 
   /** The handle that it was acquired through. */

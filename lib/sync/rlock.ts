@@ -45,6 +45,7 @@ class Recursion {
  * Everything else is as with NamedLock, the news of a dead owner included.
  */
 export class NamedRLock extends NamedObject {
+  declare readonly shmkit: 'rlock';
   readonly #lock: Lock;
 
   private constructor(request: Request) {

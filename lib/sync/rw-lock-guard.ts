@@ -7,13 +7,8 @@ import type { NamedRWLock } from './rw-lock';
  * `using` declaration.
  */
 export class RWLockGuard {
-  /** How it is held. */
-  readonly mode: 'read' | 'write';
-  /**
-   * Whether the last writer died holding the lock. You have it as usual; what it guards may have been
-   * left half-changed. Readers are told until a writer has come.
-   */
-  readonly abandoned: boolean;
+  readonly #mode: 'read' | 'write';
+  readonly #abandoned: boolean;
   readonly #lock: NamedRWLock;
   readonly #end: () => void;
   #released = false;
@@ -21,9 +16,22 @@ export class RWLockGuard {
   /** @internal Guards come from the lock's acquire methods. */
   constructor(lock: NamedRWLock, mode: 'read' | 'write', abandoned: boolean, end: () => void) {
     this.#lock = lock;
-    this.mode = mode;
-    this.abandoned = abandoned;
+    this.#mode = mode;
+    this.#abandoned = abandoned;
     this.#end = end;
+  }
+
+  /** How it is held. */
+  get mode(): 'read' | 'write' {
+    return this.#mode;
+  }
+
+  /**
+   * Whether the last writer died holding the lock. You have it as usual; what it guards may have been
+   * left half-changed. Readers are told until a writer has come.
+   */
+  get abandoned(): boolean {
+    return this.#abandoned;
   }
 
   /** The handle that it was acquired through. */

@@ -51,6 +51,7 @@ export interface NamedRWLockHandle {
  * two reads a writer may come to wait, for the first to end, and the second for that.
  */
 export class NamedRWLock extends NamedObject {
+  declare readonly shmkit: 'rwlock';
   readonly #state: RWLockState;
   /** Acquired through this handle and not released. */
   #held = 0;

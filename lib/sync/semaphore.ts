@@ -65,6 +65,7 @@ export interface NamedSemaphoreHandle {
  * Tasks of one thread are served in the order in which they asked. Between threads no order is kept.
  */
 export class NamedSemaphore extends NamedObject {
+  declare readonly shmkit: 'semaphore';
   readonly #state: SemaphoreState;
   /** Acquired through this handle and not released. */
   #held = 0;

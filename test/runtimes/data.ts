@@ -92,14 +92,8 @@ define('SharedArray between processes', async () => {
     array.add(1, 10);
     array.notify();
   };
-  assert.equal(
-    await peer.waits('blocking', ({ shared }) => Number(shared.waitSync(1, 2)), change),
-    12,
-  );
-  assert.equal(
-    await peer.waits('async', async ({ shared }) => Number(await shared.wait(1, 12)), change),
-    22,
-  );
+  assert.equal(await peer.waits('blocking', ({ shared }) => shared.waitSync(1, 2), change), 12);
+  assert.equal(await peer.waits('async', ({ shared }) => shared.wait(1, 12), change), 22);
   array.lock.acquireSync();
   assert.equal(await peer.run(({ shared }) => shared.lock.tryAcquire()), null);
   array.lock.release();

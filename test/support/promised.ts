@@ -3,7 +3,7 @@
 import type { SharedNamespace } from 'shmkit';
 
 /** Known of a handle, whatever its object is: nobody has to be asked. */
-export type OfHandle = 'name' | 'closed' | 'toJSON';
+export type OfHandle = 'shmkit' | 'name' | 'closed' | 'toJSON';
 
 /** A verb that blocks its thread. The one without `Sync` does the same under `await`. */
 export type Blocking = `${string}Sync`;

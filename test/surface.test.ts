@@ -1,0 +1,62 @@
+// What the declarations of the package say, and what is documented.
+import { readFileSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const declarations = readdirSync('dist', { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.d.ts'))
+  .map((file) => readFileSync(path.join('dist', file), 'utf8'));
+
+/** The declarations of classes, by name. */
+const classes = new Map(
+  declarations
+    .flatMap((text) => [...text.matchAll(/^export declare (?:abstract )?class (\w+)[^]*?^\}$/gm)])
+    .map(([text, name]) => [name!, text]),
+);
+
+/** What index.d.ts exports, and the classes that these extend. */
+function publicClasses(): Map<string, string> {
+  const exported = ['basics', 'structures'].flatMap((part) => [
+    ...readFileSync(`dist/${part}.d.ts`, 'utf8').matchAll(/\b[A-Z]\w+\b/g),
+  ]);
+  const found = new Map<string, string>();
+  const add = (name: string): void => {
+    const text = classes.get(name);
+    if (text === undefined || found.has(name)) return;
+    found.set(name, text);
+    for (const [, parent] of text.matchAll(/ extends (\w+)/g)) add(parent!);
+  };
+  for (const [name] of exported) add(name);
+  return found;
+}
+
+describe('the declarations of classes', () => {
+  it('are all there', () => {
+    expect([...publicClasses().keys()]).toEqual(
+      expect.arrayContaining(['SharedDict', 'Manager', 'NamedObject', 'Lock', 'QueueItem']),
+    );
+  });
+
+  it('have nothing in them that is not for their users', () => {
+    for (const [name, text] of publicClasses()) {
+      const code = text.replaceAll(/\/\*\*[^]*?\*\//g, '');
+      expect([
+        name,
+        code.match(/\b(protected|\w*State|Attachment|LockSeat|Request|Word)\b/g),
+      ]).toEqual([name, null]);
+    }
+  });
+});
+
+describe('ErrorCode', () => {
+  it('has all codes that docs/errors.md explains, and those that the library throws', () => {
+    const [union = ''] =
+      /export type ErrorCode =[^]*?;/.exec(readFileSync('lib/errors.ts', 'utf8')) ?? [];
+    const codes = [...union.matchAll(/'(\w+)'/g)].map(([, code]) => code!).sort();
+    const headings = readFileSync('docs/errors.md', 'utf8').matchAll(/^## (.+)$/gm);
+    const documented = [...headings].flatMap(([, heading]) => heading!.split(', ')).sort();
+    expect(codes).toEqual(documented);
+    const explained = readFileSync('lib/failures.ts', 'utf8').matchAll(/case '(\w+)':/g);
+    expect(codes).toEqual(expect.arrayContaining([...explained].map(([, code]) => code)));
+  });
+});
