@@ -92,7 +92,17 @@ describe('NamedLock', () => {
   it('passes results through', () => {
     const lock = NamedLock.open('x');
     expectTypeOf(lock.runExclusiveSync(() => 1)).toEqualTypeOf<number>();
+    expectTypeOf(lock.runExclusiveSync(() => [1, 'a'])).toEqualTypeOf<(number | string)[]>();
+    expectTypeOf(lock.runExclusiveSync(() => JSON.parse('1') as boolean)).toEqualTypeOf<boolean>();
     expectTypeOf(lock.runExclusive(() => 'x')).toEqualTypeOf<Promise<string>>();
+    // @ts-expect-error an async function belongs to runExclusive
+    void lock.runExclusiveSync(async () => Promise.resolve(1));
+    // @ts-expect-error an async function belongs to runExclusive
+    void NamedRLock.open('x').runExclusiveSync(() => Promise.resolve(1));
+    // @ts-expect-error a promise is neither true nor false
+    void NamedCondition.open('x').waitFor(() => Promise.resolve(false));
+    // @ts-expect-error a promise is neither true nor false
+    void NamedCondition.open('x').waitForSync(async () => Promise.resolve(false));
     expectTypeOf(lock.runExclusive(() => Promise.resolve(true))).toEqualTypeOf<Promise<boolean>>();
   });
 });

@@ -1,6 +1,7 @@
 import type { LockSeat } from '../core/lock-seat';
 import { loadFirst, loadLast } from '../core/ordered';
 import { invalidType } from '../errors';
+import { changing, notAPromise } from '../sync-callbacks';
 import { Encoder, Tag, finish } from './codec';
 import { DictClaims, type Claim } from './dict-claims';
 import { DictEntries, absent, nonsenseValue, pending } from './dict-entries';
@@ -200,7 +201,7 @@ export class DictState extends StructureState {
     const hash = this.#table.hash(key);
     return this.change(() => {
       const before = this.#getLocked(key, hash);
-      const after = fn(typeof before === 'symbol' ? undefined : before);
+      const after = notAPromise(fn(typeof before === 'symbol' ? undefined : before), changing);
       const encoder = this.#encoder.encode('what fn returns', after);
       const at = this.#table.locate(key, hash);
       const expiry =

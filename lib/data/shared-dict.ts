@@ -3,6 +3,7 @@ import type { Typed } from '../core/handle';
 import { toAttach, toCreate, toOpen } from '../core/named-object';
 import { invalidType, outOfRange } from '../errors';
 import { checkOptions, timeoutOf, waitOf, type TimeoutOptions, type WaitOptions } from '../options';
+import { notAPromise } from '../sync-callbacks';
 import type { Claim } from './dict-claims';
 import { pending } from './dict-entries';
 import { dictContents, evicting, longestKey } from './shared-dict-layout';
@@ -300,7 +301,7 @@ export class SharedDict<V = unknown> extends Structure {
     this.#claims.add(claim);
     let value: V;
     try {
-      value = fn(key);
+      value = notAPromise(fn(key), 'fn, which getOrSet() takes if it is async');
       this.#settle(claim, () => state.claims.fulfil(claim, value, ttl));
     } catch (error) {
       this.#settle(claim, () => state.claims.renounce(claim));

@@ -1,5 +1,6 @@
 import type { LockSeat } from '../core/lock-seat';
 import { invalidType, outOfRange } from '../errors';
+import { changing, notAPromise } from '../sync-callbacks';
 import { Tag, finish } from './codec';
 import { ListReader, clamp } from './list-reader';
 import { ListRing } from './list-ring';
@@ -39,7 +40,7 @@ export class ListState extends ListReader {
   update(index: number, fn: (value: unknown) => unknown): unknown {
     return this.mutate(() => {
       const slot = this.#slotAt(index);
-      const after = fn(finish(this.slots.read(slot)));
+      const after = notAPromise(fn(finish(this.slots.read(slot))), changing);
       this.slots.encoder.encode('what fn returns', after);
       this.slots.assign(slot);
       return after;

@@ -15,6 +15,7 @@ import {
 import { SharedMemoryError, outOfRange } from '../errors';
 import { called } from '../names';
 import { checkInteger, timeoutOf, waitOf, type TimeoutOptions, type WaitOptions } from '../options';
+import { changing, notAPromise } from '../sync-callbacks';
 import { cellsOver, type Cells } from './cells';
 
 /** As many as native takes for a count, and more than can wait. */
@@ -175,11 +176,12 @@ export abstract class TypedData<T extends ElementType> extends NamedObject {
   protected updateAt(index: number, fn: (value: ElementOf<T>) => ElementOf<T>): ElementOf<T> {
     const { cells } = this;
     const change = () => {
-      const after = cells.check('what fn returns', fn(cells.load(index)));
+      const after = cells.check('what fn returns', notAPromise(fn(cells.load(index)), changing));
       cells.store(index, after);
       return after;
     };
-    return this.lock.held ? change() : this.lock.runExclusiveSync(change);
+    if (this.lock.held) return change();
+    return this.lock.runExclusiveSync<number | bigint>(change) as ElementOf<T>;
   }
 
   /** @internal */

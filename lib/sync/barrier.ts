@@ -19,6 +19,7 @@ import {
   type TimeoutOptions,
   type WaitOptions,
 } from '../options';
+import { notAPromise } from '../sync-callbacks';
 import type { Wait } from '../core/word';
 import { BarrierState, type Arrival } from './barrier-state';
 
@@ -26,7 +27,8 @@ import { BarrierState, type Arrival } from './barrier-state';
 export interface NamedBarrierHandleOptions {
   /**
    * What the last party to arrive does before any is let go. It is done through the handle by which
-   * that party waits. `wait()` awaits the promise that it may return.
+   * that party waits. `wait()` awaits the promise that it may return; `waitSync()` cannot, and breaks the
+   * barrier.
    */
   readonly action?: () => unknown;
   /** How long a wait lasts at most that does not say so itself, in milliseconds. Default: no limit. */
@@ -191,6 +193,7 @@ export class NamedBarrier extends NamedObject {
    *
    * @returns which of the parties it was to arrive, from 0.
    * @throws SharedMemoryError as {@link wait}
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` the action is async; the barrier is broken.
    */
   waitSync(options?: TimeoutOptions): number {
     this.attachment.open();
@@ -275,7 +278,7 @@ export class NamedBarrier extends NamedObject {
 
   #act(arrival: Arrival): number {
     try {
-      this.#action?.();
+      notAPromise(this.#action?.(), 'the action, which wait() takes if it is async');
     } catch (error) {
       if (!this.closed) this.#state.break(arrival.generation);
       throw error;

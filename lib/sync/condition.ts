@@ -21,6 +21,7 @@ import {
   type TimeoutOptions,
   type WaitOptions,
 } from '../options';
+import { notAPromise, type NotAPromise } from '../sync-callbacks';
 import { ConditionState } from './condition-state';
 
 /** What {@link NamedCondition.open} takes. */
@@ -158,27 +159,34 @@ export class NamedCondition extends NamedObject {
    * lock. See {@link wait}.
    *
    * @returns what the predicate returned.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` the predicate is async: a promise is neither true nor false.
    */
-  async waitFor<T>(predicate: () => T, options?: WaitOptions): Promise<T> {
+  async waitFor<T>(predicate: () => NotAPromise<T>, options?: WaitOptions): Promise<T> {
     checkPredicate(predicate);
     const { timeout, signal } = waitOf(options);
     this.#checkHeld();
     const deadline = timeout === undefined ? undefined : performance.now() + timeout;
     for (;;) {
-      const result = predicate();
+      const result = notAPromise<T>(
+        predicate(),
+        'the predicate, which has to be true or not at once',
+      );
       if (result) return result;
       await this.wait({ ...remaining(deadline), ...(signal && { signal }) });
     }
   }
 
   /** The same as {@link waitFor}, blocking this thread. See {@link waitSync}. */
-  waitForSync<T>(predicate: () => T, options?: TimeoutOptions): T {
+  waitForSync<T>(predicate: () => NotAPromise<T>, options?: TimeoutOptions): T {
     checkPredicate(predicate);
     const timeout = timeoutOf(options);
     this.#checkHeld();
     const deadline = timeout === undefined ? undefined : performance.now() + timeout;
     for (;;) {
-      const result = predicate();
+      const result = notAPromise<T>(
+        predicate(),
+        'the predicate, which has to be true or not at once',
+      );
       if (result) return result;
       this.waitSync(remaining(deadline));
     }

@@ -12,6 +12,7 @@ import {
 } from '../core/named-object';
 import { invalidType } from '../errors';
 import { checkOptions, timeoutOf, waitOf, type TimeoutOptions, type WaitOptions } from '../options';
+import { notAPromise, type NotAPromise } from '../sync-callbacks';
 import { RLockGuard } from './rlock-guard';
 
 /** What {@link NamedRLock.open} takes. */
@@ -150,12 +151,16 @@ export class NamedRLock extends NamedObject {
     guard?.release();
   }
 
-  /** Runs a function holding the lock; see {@link acquireSync} for what it throws. */
-  runExclusiveSync<T>(fn: (guard: RLockGuard) => T, options?: TimeoutOptions): T {
+  /**
+   * Runs a function holding the lock; as {@link Lock.runExclusiveSync}.
+   *
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` the function is async: {@link runExclusive} takes it.
+   */
+  runExclusiveSync<T>(fn: (guard: RLockGuard) => NotAPromise<T>, options?: TimeoutOptions): T {
     if (typeof fn !== 'function') throw invalidType('fn', 'a function', fn);
     const guard = this.acquireSync(options);
     try {
-      return fn(guard);
+      return notAPromise<T>(fn(guard), 'fn, which runExclusive() takes if it is async');
     } finally {
       guard[Symbol.dispose]();
     }
