@@ -3,6 +3,7 @@ import type { LockSeat } from '../core/lock-seat';
 import { Word } from '../core/word';
 import { isFailure } from '../failures';
 import { Encoder, Tag, finish } from './codec';
+import { Computation } from './computations';
 import { absent, pending, type DictEntries } from './dict-entries';
 import type { DictEviction } from './dict-eviction';
 import { expiryOf } from './dict-expiry';
@@ -27,6 +28,8 @@ let serials = 0;
 export class DictClaims {
   /** Changes whenever somebody has computed something, or has given it up. */
   readonly computed: Word;
+  /** What tasks of this thread compute, by keys. */
+  readonly #computations = new Map<string, Computation>();
   readonly #structure: StructureState;
   readonly #floats: Float64Array<ArrayBuffer>;
   readonly #entries: DictEntries;
@@ -90,6 +93,23 @@ export class DictClaims {
       if (at === none || this.#entries.tagOf(at) !== Tag.Pending) return false;
       return this.#floats[this.#entries.bodyOf(at) / 2] === token;
     });
+  }
+
+  /** Which task of this thread computes it, if one does. */
+  computationOf(key: string): Computation | undefined {
+    const computation = this.#computations.get(key);
+    return computation !== undefined && this.isOwn(key) ? computation : undefined;
+  }
+
+  /** Computes the value of a key that was claimed. */
+  async compute<T>(key: string, by: () => T | PromiseLike<T>): Promise<T> {
+    const computation = new Computation();
+    this.#computations.set(key, computation);
+    try {
+      return await computation.run(by);
+    } finally {
+      if (this.#computations.get(key) === computation) this.#computations.delete(key);
+    }
   }
 
   /** A value was computed. One that was set meanwhile stays, one that was deleted stays away. */

@@ -4,6 +4,7 @@ import { toAttach, toCreate, toOpen } from '../core/named-object';
 import { invalidType, outOfRange } from '../errors';
 import { checkOptions, timeoutOf, waitOf, type TimeoutOptions, type WaitOptions } from '../options';
 import { notAPromise } from '../sync-callbacks';
+import { Computation } from './computations';
 import type { Claim } from './dict-claims';
 import { pending } from './dict-entries';
 import { dictContents, evicting, longestKey } from './shared-dict-layout';
@@ -249,8 +250,11 @@ export class SharedDict<V = unknown> extends Structure {
    * for it. When that process dies, or the function throws, another computes it. A key that is set
    * meanwhile keeps that value; one that is deleted stays without.
    *
+   * The function may ask for other values. One that, by whatever chain of them, waits for itself gets
+   * `ERR_DEADLOCK` as long as the chain is within this thread; across processes give it a `timeout`.
+   *
    * @throws what the function throws; SharedMemoryError `ERR_TIMEOUT` somebody else computes it for
-   * longer; the signal's reason; and as {@link set}.
+   * longer; `ERR_DEADLOCK`; the signal's reason; and as {@link set}.
    */
   async getOrSet(
     key: string,
@@ -264,13 +268,17 @@ export class SharedDict<V = unknown> extends Structure {
     const { timeout, signal } = waitOf(waitOnly(options));
     const there = state.get(checkKey(key));
     if (typeof there !== 'symbol') return there as V;
-    const claim = await state.claims.computed.wait<{ value: unknown } | Claim>({
-      handle: this,
-      attempt: (look) => this.#attempt(key, look),
-      timeout,
-      signal,
-      expired: (limit) => this.#late(key, limit),
-    });
+    const within = Computation.current;
+    const awaiting = within && this.#awaiting(key, within);
+    const claim = await state.claims.computed
+      .wait<{ value: unknown } | Claim>({
+        handle: this,
+        attempt: (look) => this.#attempt(key, look) ?? awaiting?.begin(),
+        timeout,
+        signal,
+        expired: (limit) => this.#late(key, limit),
+      })
+      .finally(awaiting?.end);
     if ('value' in claim) return claim.value as V;
     return this.#fulfil(claim, ttl, () => fn(key));
   }
@@ -376,11 +384,31 @@ export class SharedDict<V = unknown> extends Structure {
     return claim === pending ? undefined : claim;
   }
 
+  /** How a task that runs within a computation waits for another of this thread. */
+  #awaiting(key: string, within: Computation) {
+    let awaited: Computation | undefined;
+    let end: (() => void) | undefined;
+    return {
+      begin: (): undefined => {
+        const other = this.#state.claims.computationOf(key);
+        if (other === awaited) return;
+        end?.();
+        awaited = other;
+        end = other && within.await(other);
+        if (other && within.wouldNeverHave(other)) {
+          const what = `: what computes ${JSON.stringify(key)} waits for this call, which would wait for it`;
+          throw this.attachment.error('ERR_DEADLOCK', what);
+        }
+      },
+      end: () => end?.(),
+    };
+  }
+
   async #fulfil(claim: Claim, ttl: number, compute: () => V | PromiseLike<V>): Promise<V> {
     const { state } = this;
     this.#claims.add(claim);
     try {
-      const value = await compute();
+      const value = await state.claims.compute(claim.key, compute);
       this.#settle(claim, () => state.claims.fulfil(claim, value, ttl));
       return value;
     } catch (error) {

@@ -1,0 +1,76 @@
+import type { AsyncLocalStorage } from 'node:async_hooks';
+
+type Hooks = typeof import('node:async_hooks');
+
+/**
+ * Within which computation a task runs. Only while there are computations: to follow tasks costs every
+ * promise of the process something (less from Node 24 on).
+ */
+let contexts: AsyncLocalStorage<Computation> | undefined;
+let active = 0;
+
+/**
+ * A value that a task of this thread computes, while others may wait for it.
+ *
+ * A computation that waits for itself never ends, be it by a chain of others that wait for each other.
+ * Tasks that merely run side by side may wait for each other's values as they like; so what counts is
+ * within which computations a task waits.
+ */
+export class Computation {
+  readonly #within = Computation.current;
+  #isOver = false;
+  /** What tasks within it wait for; one that several wait for is here as often. */
+  readonly #awaited: Computation[] = [];
+
+  /** The one that the present task runs within, of those that are not over. */
+  static get current(): Computation | undefined {
+    let each = active === 0 ? undefined : contexts?.getStore();
+    // What a function has begun may go on for long after it.
+    while (each !== undefined && each.#isOver) each = each.#within;
+    return each;
+  }
+
+  /** Computes a value, by a function that may ask for others. */
+  async run<T>(compute: () => T | PromiseLike<T>): Promise<T> {
+    // Loaded with the first computation: few programs have one.
+    // eslint-disable-next-line @typescript-eslint/no-require-imports
+    contexts ??= new (require('node:async_hooks') as Hooks).AsyncLocalStorage<Computation>();
+    active++;
+    try {
+      return await contexts.run(this, compute);
+    } finally {
+      this.#isOver = true;
+      if (--active === 0) contexts.disable();
+    }
+  }
+
+  /** Whether a task within this one could never go on if it waited for the other. */
+  wouldNeverHave(other: Computation): boolean {
+    const outer = this.#outer();
+    const seen = new Set<Computation>();
+    const next = [other];
+    for (let each = next.pop(); each !== undefined; each = next.pop()) {
+      if (outer.has(each)) return true;
+      if (seen.has(each)) continue;
+      seen.add(each);
+      next.push(...each.#awaited);
+    }
+    return false;
+  }
+
+  /** A task within this one waits for another from now on; call what is returned when it no longer does. */
+  await(other: Computation): () => void {
+    const waiting = [...this.#outer()];
+    for (const each of waiting) each.#awaited.push(other);
+    return () => {
+      for (const each of waiting) each.#awaited.splice(each.#awaited.indexOf(other), 1);
+    };
+  }
+
+  /** This one, and all that it runs within. */
+  #outer(): Set<Computation> {
+    const all = new Set<Computation>([this]);
+    for (let each = this.#within; each !== undefined; each = each.#within) all.add(each);
+    return all;
+  }
+}
