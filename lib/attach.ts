@@ -86,15 +86,9 @@ const attachers: { [K in keyof Kinds]: (handle: Kinds[K][0]) => Kinds[K][1] } = 
   'shareable-list': (handle) => ShareableList.fromHandle(handle),
 };
 
-tellClasses({
-  isShared: (value) =>
-    value instanceof NamedObject ||
-    value instanceof SharedMemory ||
-    value instanceof NamedLock ||
-    value instanceof ShareableList ||
-    value instanceof Manager,
-  attach: (handle) => attach(handle as Handle),
-});
+tellClasses([NamedObject, SharedMemory, NamedLock, ShareableList, Manager], (handle) =>
+  attach(handle as Handle),
+);
 
 /**
  * Attaches to the object that a handle stands for, however the handle came here: by

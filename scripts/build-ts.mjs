@@ -1,7 +1,7 @@
 // Builds dist/: the types by tsc, the code by esbuild in few files, because each file of its own costs
 // a third of a millisecond at every start. Then the test fixtures.
 import { spawnSync } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { build, transformSync } from 'esbuild';
@@ -45,8 +45,7 @@ function toCommonJS(code) {
   );
   if (/^import .*"\.\//m.test(linked))
     throw new Error('an import between parts was not understood');
-  const required = linked.replaceAll(`${plainRequire}("msgpackr")`, 'require("./msgpackr.js")');
-  const { code: common } = transformSync(required, {
+  const { code: common } = transformSync(linked, {
     format: 'cjs',
     platform: 'node',
     target: 'node20',
@@ -54,12 +53,6 @@ function toCommonJS(code) {
   });
   return withOwnNames(common);
 }
-
-const msgpackr = path.resolve('node_modules/msgpackr');
-const { version: msgpackrVersion } = JSON.parse(
-  readFileSync(path.join(msgpackr, 'package.json'), 'utf8'),
-);
-const license = readFileSync(path.join(msgpackr, 'LICENSE'), 'utf8').trim();
 
 rmSync('dist', { recursive: true, force: true });
 compile('-p', 'tsconfig.json');
@@ -103,18 +96,6 @@ await build({
   entryPoints: ['lib/index.mts'],
   outfile: 'dist/index.mjs',
   format: 'esm',
-});
-
-// msgpackr is a file of its own, read when the first value wants it. It comes with the package, not as a dependency: it asks for an optional one that has an install
-// script, which package managers refuse or report. Its part for any JavaScript engine knows nothing
-// of that.
-await build({
-  ...common,
-  packages: 'bundle',
-  stdin: { contents: `export { Packr, addExtension } from './index.js';`, resolveDir: msgpackr },
-  outfile: 'dist/msgpackr.js',
-  format: 'cjs',
-  banner: { js: `/*!\nmsgpackr ${msgpackrVersion}\n\n${license}\n*/` },
 });
 
 const exportsOf = (output) => metafile.outputs[`dist/${output}.js`].exports;

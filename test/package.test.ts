@@ -91,13 +91,6 @@ describe('the package', () => {
     }
   });
 
-  it('has the license of what is bundled with it', () => {
-    const [code, license] = ['dist/msgpackr.js', 'node_modules/msgpackr/LICENSE'].map((file) =>
-      readFileSync(file, 'utf8'),
-    );
-    expect(code).toContain(license?.trim());
-  });
-
   it('is one instance for both', () => {
     const source = `
       import { NamedLock } from 'shmkit';

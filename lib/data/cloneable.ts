@@ -1,211 +1,214 @@
-import { types } from 'node:util';
 import { invalidType } from '../errors';
-import { isShared } from './handles';
+import { sharedBrand } from './handles';
+import {
+  entriesOf,
+  isArguments,
+  isArrayBuffer,
+  isBoxedPrimitive,
+  isDate,
+  isDOMException,
+  isExternal,
+  isMap,
+  isModule,
+  isNativeCode,
+  isNativeError,
+  isPromise,
+  isProxy,
+  isRegExp,
+  isSet,
+  membersOf,
+  objectPrototype,
+  tagged,
+  textOf,
+} from './intrinsics';
 
-/** How a value that can be cloned is to be packed. */
-export const enum Way {
-  /** By msgpackr, fast. */
-  Fast = 0,
-  /** By msgpackr, and has shared objects in it. */
-  Shared = 1,
-  /** By the engine itself: something in it is lost otherwise. */
-  Exact = 2,
+/** What an object is to the structured clone algorithm, whatever realm it is of. */
+export const enum Kind {
+  /** None that a clone could be made of. */
+  Refused = 0,
+  /** Its own enumerable properties are all that there is to it. */
+  Plain = 1,
+  Array = 2,
+  Map = 3,
+  Set = 4,
+  Date = 5,
+  RegExp = 6,
+  Boxed = 7,
+  Error = 8,
+  DOMException = 9,
+  ArrayBuffer = 10,
+  View = 11,
+  /** One of the library's named objects. */
+  Shared = 12,
 }
 
-/** How many objects are looked at before those that were are remembered. */
-const manyObjects = 100;
-
-const fewCharacters = 32;
-
-const loneSurrogate = /\p{Surrogate}/u;
-
-/** Classes, besides plain objects and arrays, that msgpackr keeps whole. */
-const kept = new Set<unknown>([
-  ArrayBuffer,
-  Int8Array,
-  Uint8Array,
-  Uint8ClampedArray,
-  Int16Array,
-  Uint16Array,
-  Int32Array,
-  Uint32Array,
-  Float32Array,
-  Float64Array,
-  BigInt64Array,
-  BigUint64Array,
-  DataView,
-  Date,
-  RegExp,
-]);
-
-/** Errors whose class comes back. */
-const errors = new Set<unknown>([
-  Error,
-  EvalError,
-  RangeError,
-  ReferenceError,
-  SyntaxError,
-  TypeError,
-  URIError,
-]);
-
-/** Objects that the structured clone algorithm refuses, and msgpackr makes `{}` of. */
-function cannotBeCloned(value: object): boolean {
-  return (
-    types.isPromise(value) ||
-    types.isWeakMap(value) ||
-    types.isWeakSet(value) ||
-    types.isSharedArrayBuffer(value) ||
-    types.isProxy(value) ||
-    types.isGeneratorObject(value) ||
-    types.isExternal(value) ||
-    value instanceof WeakRef
-  );
+/** What a prototype says of the objects that have it. */
+const enum Class {
+  Ordinary = 0,
+  /** Of one of the language's classes, or of a subclass: each has to be asked what it is. */
+  BuiltIn = 1,
+  /** Of a class of the runtime's, with more to it than can be seen. */
+  Opaque = 2,
+  Shared = 3,
 }
 
 /**
- * Looks through a value before it is packed: whether it can be cloned, and by what means wholly.
- * msgpackr leaves out functions without a word, and changes -0, half surrogate pairs and holes.
+ * Classes of the language that {@link kindOf} asks for. What inherits from one without being one is
+ * an object like any other.
  */
-class Survey {
-  #way = Way.Fast;
-  #left = manyObjects;
-  #seen: Set<object> | undefined;
-  readonly #what: string;
+const askedFor = new Set([
+  'Object',
+  'Array',
+  'Map',
+  'Set',
+  'Date',
+  'RegExp',
+  'Boolean',
+  'Number',
+  'String',
+  'BigInt',
+  'ArrayBuffer',
+  'DataView',
+  'TypedArray',
+  'Error',
+  'EvalError',
+  'RangeError',
+  'ReferenceError',
+  'SyntaxError',
+  'TypeError',
+  'URIError',
+  'AggregateError',
+]);
 
-  constructor(what: string) {
-    this.#what = what;
+const classes = new WeakMap<object, Class>();
+
+/** What an object is. */
+export function kindOf(value: object): Kind {
+  if (Array.isArray(value)) return isProxy(value) ? Kind.Refused : Kind.Array;
+  if (isProxy(value)) return Kind.Refused;
+  const prototype = Reflect.getPrototypeOf(value);
+  if (prototype === objectPrototype) {
+    return tagged(value) === '[object Object]' ? Kind.Plain : kindByAsking(value);
   }
-
-  static of(what: string, value: object): Way {
-    const survey = new Survey(what);
-    if (survey.#object(value, '')) return survey.#way;
-    // So many that there may be circles.
-    survey.#seen = new Set();
-    survey.#object(value, '');
-    return survey.#way;
-  }
-
-  /** @returns false when it has seen enough for one that remembers nothing. */
-  #value(value: unknown, path: string): boolean {
-    switch (typeof value) {
-      case 'string':
-        if (value.length > 0 && !isWellFormed(value)) this.#exact();
-        return true;
-      case 'number':
-        if (value === 0 && 1 / value < 0) this.#exact();
-        return true;
-      case 'function':
-      case 'symbol':
-        throw this.#refusal(value, path);
-      case 'object':
-        return value === null || this.#object(value, path);
-      default:
-        return true;
-    }
-  }
-
-  #object(value: object, path: string): boolean {
-    if (this.#seen !== undefined) {
-      if (this.#seen.has(value)) return true;
-      this.#seen.add(value);
-    } else if (--this.#left < 0) {
-      return false;
-    }
-    if (Array.isArray(value)) return this.#array(value, path);
-    const prototype: unknown = Reflect.getPrototypeOf(value);
-    if (prototype === Object.prototype) return this.#record(value, path);
-    return this.#other(value, prototype, path);
-  }
-
-  #array(value: readonly unknown[], path: string): boolean {
-    for (let i = 0; i < value.length; i++) {
-      const each = value[i];
-      if (each === undefined && !(i in value)) this.#exact();
-      // The path is spelled out only when it is needed.
-      if (typeof each === 'number' && each !== 0) continue;
-      if (!this.#value(each, typeof each === 'object' ? `${path}[${i}]` : path)) return false;
-    }
-    return true;
-  }
-
-  #record(value: object, path: string): boolean {
-    for (const key in value) {
-      if (!Object.hasOwn(value, key)) continue;
-      const each = (value as Record<string, unknown>)[key];
-      if (key === '__proto__') this.#exact();
-      if (typeof each === 'function' || typeof each === 'symbol') {
-        throw this.#refusal(each, `${path}.${key}`);
-      }
-      if (typeof each === 'object' && each !== null) {
-        if (!this.#object(each, `${path}.${key}`)) return false;
-      } else {
-        this.#value(each, path);
-      }
-    }
-    return true;
-  }
-
-  #other(value: object, prototype: unknown, path: string): boolean {
-    if (isShared(value)) {
-      this.#way = Way.Shared;
-      return true;
-    }
-    if (types.isMap(value)) {
-      for (const [key, each] of value) {
-        if (!this.#value(key, `${path}.keys()`) || !this.#value(each, `${path}.get()`))
-          return false;
-      }
-      return true;
-    }
-    if (types.isSet(value)) {
-      for (const each of value) if (!this.#value(each, `${path}.values()`)) return false;
-      return true;
-    }
-    const { constructor } = value as { constructor?: unknown };
-    if (types.isNativeError(value)) {
-      // Its stack comes along this way only, and what is neither message nor cause by no other.
-      if (!errors.has(constructor) || Object.keys(value).length > 0) this.#exact();
-      return 'cause' in value ? this.#value(value.cause, `${path}.cause`) : true;
-    }
-    if (kept.has(constructor)) return true;
-    if (cannotBeCloned(value)) throw this.#refusal(value, path);
-    if (prototype !== null && !isUserClass(value)) {
-      this.#exact();
-      return true;
-    }
-    return this.#record(value, path);
-  }
-
-  #exact(): void {
-    if (this.#way === Way.Fast) this.#way = Way.Exact;
-  }
-
-  #refusal(value: unknown, path: string): TypeError {
-    return invalidType(this.#what + path, 'a value that can be cloned', value);
+  if (prototype === null) return kindByAsking(value);
+  switch (classOf(prototype)) {
+    case Class.Ordinary:
+      return tagged(value) === '[object Object]' ? Kind.Plain : kindByAsking(value);
+    case Class.BuiltIn:
+      return kindByAsking(value);
+    case Class.Shared:
+      return Kind.Shared;
+    case Class.Opaque:
+      return isDOMException(value) ? Kind.DOMException : Kind.Refused;
   }
 }
 
-/** An object like any other, but for its prototype; not one of the engine's own, such as `new Number(1)`. */
-function isUserClass(value: object): boolean {
-  return Object.prototype.toString.call(value) === '[object Object]';
+function kindByAsking(value: object): Kind {
+  if (ArrayBuffer.isView(value)) return Kind.View;
+  if (isMap(value)) return Kind.Map;
+  if (isSet(value)) return Kind.Set;
+  if (isDate(value)) return Kind.Date;
+  if (isDOMException(value)) return Kind.DOMException;
+  if (isNativeError(value)) return Kind.Error;
+  if (isRegExp(value)) return Kind.RegExp;
+  if (isArrayBuffer(value)) return Kind.ArrayBuffer;
+  if (isBoxedPrimitive(value)) return Kind.Boxed;
+  if (isArguments(value) || isModule(value) || isExternal(value) || isPromise(value)) {
+    return Kind.Refused;
+  }
+  return Kind.Plain;
 }
 
-function isWellFormed(text: string): boolean {
-  // Faster than a call, for texts such as there are most.
-  if (text.length > fewCharacters) return !loneSurrogate.test(text);
-  for (let i = 0; i < text.length; i++) {
-    if ((text.charCodeAt(i) & 0xf800) === 0xd800) return !loneSurrogate.test(text);
+function classOf(prototype: object): Class {
+  const known = classes.get(prototype);
+  if (known !== undefined) return known;
+  const found = judge(prototype);
+  classes.set(prototype, found);
+  return found;
+}
+
+/** Looks along the prototypes for classes that are not the program's own. */
+function judge(prototype: object): Class {
+  let found = Class.Ordinary;
+  for (let at: object | null = prototype; at !== null; at = Reflect.getPrototypeOf(at)) {
+    if (isProxy(at)) return Class.Opaque;
+    if (Object.hasOwn(at, sharedBrand)) return Class.Shared;
+    if (at === objectPrototype) continue;
+    const made: unknown = Object.getOwnPropertyDescriptor(at, 'constructor')?.value;
+    if (typeof made === 'function' && isNativeCode(textOf(made as () => unknown))) {
+      const { name } = made;
+      if (name === 'Object') continue;
+      if (!askedFor.has(name) && !isTyped(name)) {
+        return Class.Opaque;
+      }
+      found = Class.BuiltIn;
+    } else if (hasFixedTag(at)) {
+      // The runtime's classes have a tag that cannot be assigned; those of programs have a getter.
+      return Class.Opaque;
+    }
   }
-  return true;
+  return found;
+}
+
+const isTyped = (name: string): boolean =>
+  /^(?:Big)?(?:Uint|Int|Float)\d+(?:Clamped)?Array$/.test(name);
+
+function hasFixedTag(prototype: object): boolean {
+  const tag = Object.getOwnPropertyDescriptor(prototype, Symbol.toStringTag);
+  return tag !== undefined && tag.get === undefined && tag.writable === false;
 }
 
 /**
- * How to pack a value.
- *
- * @param what - how messages speak of it.
- * @throws TypeError `ERR_INVALID_ARG_TYPE` something in it cannot be cloned.
+ * @param what - how messages speak of the whole value.
+ * @param part - what of it cannot be cloned.
  */
-export function wayToPack(what: string, value: object): Way {
-  return Survey.of(what, value);
+export function refusal(
+  what: string,
+  value: unknown,
+  part: unknown,
+  expected = 'a value that can be cloned',
+): TypeError {
+  return invalidType(what + (placeOf(part, value) ?? ''), expected, part);
+}
+
+const identifier = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
+
+/** Where in a value a part of it is; looked for only when somebody has to be told. */
+function placeOf(part: unknown, value: unknown): string | undefined {
+  const seen = new Set<object>();
+  const left: [unknown, string][] = [[value, '']];
+  for (let next = left.pop(); next !== undefined; next = left.pop()) {
+    const [each, place] = next;
+    if (Object.is(each, part)) return place;
+    if (typeof each !== 'object' || each === null || seen.has(each)) continue;
+    seen.add(each);
+    // The last is looked at first.
+    try {
+      left.push(...partsOf(each, place).reverse());
+    } catch {
+      // A getter that throws is no place to go on.
+    }
+  }
+  return undefined;
+}
+
+function partsOf(value: object, place: string): [unknown, string][] {
+  const kind = kindOf(value);
+  if (kind === Kind.Map) {
+    return entriesOf(value).map((each, i) => [each, `${place}.${i % 2 === 0 ? 'keys' : 'get'}()`]);
+  }
+  if (kind === Kind.Set) return membersOf(value).map((each) => [each, `${place}.values()`]);
+  if (kind === Kind.Array || kind === Kind.Plain || kind === Kind.Error) {
+    const keys = new Set(Object.keys(value));
+    if (kind === Kind.Error) for (const key of ['cause', 'errors']) keys.add(key);
+    return [...keys]
+      .filter((key) => Object.hasOwn(value, key))
+      .map((key) => [(value as Record<string, unknown>)[key], place + step(kind, key)]);
+  }
+  return [];
+}
+
+function step(kind: Kind, key: string): string {
+  if (kind === Kind.Array && /^\d+$/.test(key)) return `[${key}]`;
+  return identifier.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
 }

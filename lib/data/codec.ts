@@ -1,8 +1,13 @@
 import { invalidType } from '../errors';
-import { CorruptError } from './corrupt-error';
-import { attachShared, isShared, type AnyHandle } from './handles';
-import { Way, wayToPack } from './cloneable';
-import { pack, packExactly, packShared, unpack, unpackExactly } from './packing';
+import { isLatin1, readLatin1, readUtf16, writeLatin1 } from './buffer-text';
+import { Kind, kindOf, refusal } from './cloneable';
+import { CorruptError, MismatchError } from './corrupt-error';
+import { attachShared, handleText, parseHandle } from './handles';
+import { isArrayBuffer, isBuffer, isUint8Array } from './intrinsics';
+import { pack, type Packed } from './packer';
+import type { Pieces } from './packed-pieces';
+import { hasBuffers, headBytes, padded, tableFloats, trailerBytes, version } from './packed-format';
+import { forgetUnpacked, unpack } from './unpacker';
 
 /** What a value is stored as, in 4 bits. */
 export const enum Tag {
@@ -18,10 +23,9 @@ export const enum Tag {
   Latin1 = 6,
   /** A string, two bytes a character. */
   Utf16 = 7,
-  /** Anything else that can be cloned, as msgpackr has it. */
+  /** Anything else that can be cloned: packed-format.ts says how. */
   Packed = 8,
-  /** The same as the engine has it, where msgpackr would lose something. */
-  Exact = 9,
+  // 9 is free.
   /** One of the library's named objects: its handle, as JSON in ASCII. */
   Handle = 10,
   /** A Uint8Array. */
@@ -31,9 +35,8 @@ export const enum Tag {
 /** The tag in the lowest 4 bits of a word; any number reads as one, if as none that there is. */
 export const tagIn: (word: number) => Tag = (word) => word & 15;
 
-/** Strings up to so many characters are read, and written, in a loop, faster than by a call. */
-const fewToRead = 12;
-const fewToWrite = 64;
+/** Bytes up to so many are copied in a loop, faster than by a call. */
+const fewBytes = 64;
 
 /** What is unpacked from is kept for the next if it is no larger. */
 const largestScratchBytes = 1 << 16;
@@ -60,7 +63,9 @@ export class Encoder {
   /** Bytes that it takes, from a multiple of 8 on. */
   size = 0;
   #text = '';
-  #packed = nothing;
+  #packed: Uint8Array = nothing;
+  /** ArrayBuffers behind what is packed. */
+  #pieces: Pieces | undefined;
   #serial = 0;
 
   /**
@@ -85,7 +90,7 @@ export class Encoder {
       case 'symbol':
         throw invalidType(what, 'a value that can be cloned', value);
       case 'bigint':
-        return this.#isPacked(Tag.Packed, pack(value));
+        return this.#isPacked(pack(what, value));
       default:
         return value === null ? this.#is(Tag.Null, 0) : this.#encodeObject(what, value as object);
     }
@@ -104,19 +109,17 @@ export class Encoder {
         break;
       case Tag.Latin1:
       case Tag.Handle:
-        if (text.length > fewToWrite) {
-          buffer.write(text, at, 'latin1');
-        } else {
-          for (let i = 0; i < text.length; i++) bytes[at + i] = text.charCodeAt(i);
-        }
+        writeLatin1(buffer, text, at);
         break;
       case Tag.Utf16:
         for (let i = 0; i < text.length; i++) shorts[at / 2 + i] = text.charCodeAt(i);
         break;
       case Tag.Packed:
-      case Tag.Exact:
       case Tag.Bytes:
         bytes.set(this.#packed, at);
+        this.#pieces?.forEach((piece, offset) => {
+          bytes.set(piece, at + offset);
+        });
         break;
       default:
     }
@@ -139,10 +142,13 @@ export class Encoder {
         }
         return true;
       case Tag.Packed:
-      case Tag.Exact:
-      case Tag.Bytes:
-        for (let i = 0; i < size; i++) if (bytes[at + i] !== this.#packed[i]) return false;
-        return true;
+      case Tag.Bytes: {
+        let isSame = areThere(bytes, at, this.#packed);
+        this.#pieces?.forEach((piece, offset) => {
+          isSame &&= areThere(bytes, at + offset, piece);
+        });
+        return isSame;
+      }
       default:
         return true;
     }
@@ -157,36 +163,33 @@ export class Encoder {
 
   /** Keeps its bytes for itself, until the next value: those they are of may change meanwhile. */
   keep(): this {
-    this.#packed = this.#packed.slice();
+    // What is packed is its own already.
+    if (this.tag === Tag.Bytes) this.#packed = this.#packed.slice();
+    this.#pieces?.keep();
     return this;
   }
 
   #encodeObject(what: string, value: object): this {
-    // Of which the clone is a plain Uint8Array, too, of the same bytes.
-    if (value instanceof Uint8Array) return this.#isPacked(Tag.Bytes, value);
-    if (isShared(value)) {
-      this.#text = toAscii(JSON.stringify(value));
-      return this.#is(Tag.Handle, this.#text.length);
+    switch (kindOf(value)) {
+      case Kind.Refused:
+        throw refusal(what, value, value);
+      case Kind.Shared:
+        this.#text = handleText(value);
+        return this.#is(Tag.Handle, this.#text.length);
+      case Kind.View:
+        if (isUint8Array(value) && areAlone(value)) {
+          this.#packed = value;
+          this.#pieces = undefined;
+          return this.#is(Tag.Bytes, value.length);
+        }
     }
-    const way = wayToPack(what, value);
-    try {
-      switch (way) {
-        case Way.Fast:
-          return this.#isPacked(Tag.Packed, pack(value));
-        case Way.Shared:
-          return this.#isPacked(Tag.Packed, packShared(value));
-        case Way.Exact:
-          return this.#isPacked(Tag.Exact, packExactly(value));
-      }
-    } catch (cause) {
-      const error = invalidType(what, 'a value that can be cloned', value);
-      throw Object.assign(error, { cause });
-    }
+    return this.#isPacked(pack(what, value));
   }
 
-  #isPacked(tag: Tag, packed: Uint8Array): this {
-    this.#packed = packed as Uint8Array<ArrayBuffer>;
-    return this.#is(tag, packed.length);
+  #isPacked({ bytes, pieces }: Packed): this {
+    this.#packed = bytes;
+    this.#pieces = pieces;
+    return this.#is(Tag.Packed, pieces?.size ?? bytes.length);
   }
 
   #is(tag: Tag, size: number): this {
@@ -196,6 +199,26 @@ export class Encoder {
   }
 }
 
+/** Whether there is no more to a Uint8Array, as it is stored, than its bytes. */
+function areAlone(bytes: Uint8Array): boolean {
+  const { buffer, length } = bytes;
+  if (!isArrayBuffer(buffer)) return false;
+  if (isBuffer(bytes)) return length > 0 || buffer.byteLength > 0;
+  return (
+    length === buffer.byteLength &&
+    length > 0 &&
+    (buffer as { resizable?: boolean }).resizable !== true
+  );
+}
+
+function areThere(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
+  for (let i = 0; i < wanted.length; i++) if (bytes[at + i] !== wanted[i]) return false;
+  return true;
+}
+
+const noBuffers: ArrayBuffer[] = [];
+const noBases: number[] = [];
+
 /**
  * What was read of a value that is to be unpacked. Copied first and unpacked later, when it is known
  * that nothing changed meanwhile: what unpacks must not see half of one and half of another.
@@ -204,6 +227,11 @@ class Copy {
   bytes = Buffer.alloc(0);
   size = 0;
   tag = Tag.Packed;
+  /** Its ArrayBuffers, copied to where they stay; and at which offset of its original each begins. */
+  buffers = noBuffers;
+  bases = noBases;
+  /** Why it is no value, whoever looks. */
+  isNonsense = false;
 }
 
 const copy = new Copy();
@@ -229,6 +257,9 @@ function readInto(copy: Copy, views: Views, tag: Tag, at: number, size: number):
   switch (tag) {
     case Tag.Number:
       return views.floats[at / 8];
+    case Tag.Pending:
+    case Tag.Undefined:
+      return undefined;
     case Tag.Null:
       return null;
     case Tag.True:
@@ -236,87 +267,125 @@ function readInto(copy: Copy, views: Views, tag: Tag, at: number, size: number):
     case Tag.False:
       return false;
     case Tag.Latin1:
-      return readLatin1(views, at, size);
+      return readLatin1(views.buffer, at, size);
     case Tag.Utf16:
-      return views.buffer.toString('utf16le', at, at + size);
+      return readUtf16(views.buffer, at, size >>> 1);
     case Tag.Bytes:
       return views.bytes.slice(at, at + size);
     case Tag.Packed:
-    case Tag.Exact:
-    case Tag.Handle:
-      copyOut(copy, views, at, size);
       copy.tag = tag;
+      copyPacked(copy, views, at, size);
+      return copy;
+    case Tag.Handle:
+      copy.tag = tag;
+      copyOut(copy, views, at, size);
       return copy;
     default:
-      return undefined;
+      // There is none such.
+      copy.tag = tag;
+      return copy;
   }
 }
 
 /**
  * The value, of what was read of it.
  *
- * @throws CorruptError its bytes make none; what attaching to a shared object throws.
+ * @throws CorruptError its bytes make none; MismatchError they do to others; what attaching to a shared
+ * object throws.
  */
 export function finish(read: unknown): unknown {
   return read instanceof Copy ? unpackCopy(read) : read;
 }
 
 function unpackCopy(copy: Copy): unknown {
-  const { bytes, size, tag } = copy;
-  if (tag === Tag.Handle) return attachShared(parseHandle(bytes.toString('latin1', 0, size)));
+  const { bytes, size, tag, buffers, bases } = copy;
+  if (tag === Tag.Handle) return attachShared(parseHandle(readLatin1(bytes, 0, size)));
+  if (tag !== Tag.Packed) {
+    throw new CorruptError(`a value of it is stored as ${tag}, which there is not`);
+  }
+  const head = bytes[0] ?? 0;
+  if (copy.isNonsense || size < headBytes || bytes[1] !== (~head & 0xff)) {
+    throw new CorruptError('a value of it makes no sense');
+  }
+  const found = head & ~hasBuffers;
+  if (found !== version) {
+    throw new MismatchError(
+      `a value of it was packed by another version of shmkit, in format ${found}; this one reads ${version}`,
+    );
+  }
   try {
-    return tag === Tag.Packed ? unpack(bytes, size) : unpackExactly(bytes.subarray(0, size));
-  } catch (cause) {
-    // A shared object within it may be gone.
-    if (cause instanceof Error && 'resource' in cause) throw cause;
-    throw new CorruptError('a value of it makes no sense', { cause });
+    return unpack(bytes, headBytes, size, buffers, bases);
   } finally {
-    if (bytes.length > largestScratchBytes) copy.bytes = Buffer.alloc(0);
+    copy.buffers = noBuffers;
+    copy.bases = noBases;
+    if (bytes.length > largestScratchBytes) {
+      copy.bytes = Buffer.alloc(0);
+      forgetUnpacked();
+    }
   }
 }
 
-function copyOut(copy: Copy, { bytes, buffer }: Views, at: number, size: number): void {
+/** The same with its ArrayBuffers, each of which is copied once. */
+function copyPacked(copy: Copy, views: Views, at: number, size: number): void {
+  copy.isNonsense = false;
+  const { ints, floats, bytes } = views;
+  // Of another version nothing more is known.
+  if (size < headBytes || bytes[at] !== (version | hasBuffers)) {
+    copyOut(copy, views, at, size);
+    return;
+  }
+  const trailer = (at + size - trailerBytes) / 4;
+  const mainBytes = ints[trailer] ?? 0;
+  const count = ints[trailer + 1] ?? 0;
+  const tableAt = size - trailerBytes - 8 * tableFloats * count;
+  let from = padded(mainBytes);
+  if (size % 8 !== 0 || mainBytes < 0 || count < 0 || from > tableAt) {
+    copy.isNonsense = true;
+    return;
+  }
+  copyOut(copy, views, at, mainBytes);
+  copy.buffers = [];
+  copy.bases = [];
+  for (let i = 0; i < count; i++) {
+    const entry = (at + tableAt) / 8 + tableFloats * i;
+    const length = floats[entry] ?? 0;
+    const base = floats[entry + 1] ?? 0;
+    const most = floats[entry + 2] ?? 0;
+    const buffer = isLength(length) && from + length <= tableAt && makeBuffer(length, most);
+    if (!buffer || !isLength(base)) {
+      copy.isNonsense = true;
+      return;
+    }
+    new Uint8Array(buffer).set(bytes.subarray(at + from, at + from + length));
+    copy.buffers.push(buffer);
+    copy.bases.push(base);
+    from += padded(length);
+  }
+}
+
+const isLength = (number: number): boolean => Number.isSafeInteger(number) && number >= 0;
+
+type ResizableMaker = new (bytes: number, options: { maxByteLength: number }) => ArrayBuffer;
+
+/** @param most - how many bytes it may grow to, or -1. */
+function makeBuffer(bytes: number, most: number): ArrayBuffer | undefined {
+  if (most === -1) return new ArrayBuffer(bytes);
+  if (!isLength(most) || most < bytes) return undefined;
+  try {
+    return new (ArrayBuffer as unknown as ResizableMaker)(bytes, { maxByteLength: most });
+  } catch {
+    // More than there can be.
+    return undefined;
+  }
+}
+
+function copyOut(copy: Copy, { bytes }: Views, at: number, size: number): void {
   if (size > copy.bytes.length) {
     // Not of Node's pool, which others have views of.
     copy.bytes = Buffer.from(new ArrayBuffer(Math.max(2 * copy.bytes.length, size, 256)));
   }
   const to = copy.bytes;
   copy.size = size;
-  if (size > 64) {
-    buffer.copy(to, 0, at, at + size);
-  } else {
-    for (let i = 0; i < size; i++) to[i] = bytes[at + i] ?? 0;
-  }
-}
-
-function parseHandle(text: string): AnyHandle {
-  try {
-    const handle = JSON.parse(text) as Partial<AnyHandle> | null;
-    if (typeof handle?.shmkit === 'string' && typeof handle.name === 'string') {
-      return handle as AnyHandle;
-    }
-  } catch {
-    // As any other text that is none.
-  }
-  throw new CorruptError('a value of it is no handle');
-}
-
-function readLatin1({ bytes, buffer }: Views, at: number, size: number): string {
-  if (size > fewToRead) return buffer.toString('latin1', at, at + size);
-  let text = '';
-  for (let i = 0; i < size; i++) text += String.fromCharCode(bytes[at + i] ?? 0);
-  return text;
-}
-
-/** Whether one byte a character is enough. */
-export function isLatin1(text: string): boolean {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0xff) return false;
-  return true;
-}
-
-function toAscii(text: string): string {
-  return text.replace(
-    /[\u0080-\uffff]/g,
-    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  if (size > fewBytes) to.set(bytes.subarray(at, at + size));
+  else for (let i = 0; i < size; i++) to[i] = bytes[at + i] ?? 0;
 }

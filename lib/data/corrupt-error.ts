@@ -3,3 +3,8 @@
  * SharedMemoryError of it.
  */
 export class CorruptError extends Error {}
+
+/**
+ * Shared bytes that may well make sense, but not to this version or in this runtime. The same holds for it.
+ */
+export class MismatchError extends Error {}

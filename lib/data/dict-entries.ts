@@ -1,3 +1,4 @@
+import { readLatin1, readUtf16 } from './buffer-text';
 import { Tag, read, readApart, tagIn, type Encoder } from './codec';
 import { CorruptError } from './corrupt-error';
 import type { GrowingMemory } from './growing-memory';
@@ -74,7 +75,8 @@ export class DictEntries {
     const isWide = (what & meta.wide) !== 0;
     const size = (what >>> meta.lengthShift) * (isWide ? 2 : 1);
     if (!this.#isInside(from, size)) return undefined;
-    return this.#memory.buffer.toString(isWide ? 'utf16le' : 'latin1', from, from + size);
+    const { buffer } = this.#memory;
+    return isWide ? readUtf16(buffer, from, size / 2) : readLatin1(buffer, from, size);
   }
 
   /** Where an entry's value begins, in words. */

@@ -1,4 +1,5 @@
-import { isLatin1, type Encoder } from './codec';
+import { isLatin1 } from './buffer-text';
+import type { Encoder } from './codec';
 import { DictEntries } from './dict-entries';
 import type { DictEviction } from './dict-eviction';
 import type { DictExpiry } from './dict-expiry';

@@ -1,3 +1,5 @@
+import { CorruptError } from './corrupt-error';
+
 /** A shared object as plain data, whatever its kind. */
 export interface AnyHandle {
   readonly shmkit: string;
@@ -11,13 +13,14 @@ interface Shared {
   toJSON(): AnyHandle;
 }
 
-/** Which classes there are, and how a handle becomes one: told by the floor that knows them. */
-interface Classes {
-  isShared(value: object): boolean;
-  attach(handle: AnyHandle): object;
-}
+/**
+ * What the prototypes of named objects have, by which they are known: those of another copy of the
+ * library, too, or of one that was evaluated in another realm.
+ */
+export const sharedBrand = Symbol.for('shmkit.handle');
 
-let classes: Classes | undefined;
+/** How a handle becomes an object: told by the floor that knows the classes. */
+let attachTo: ((handle: AnyHandle) => object) | undefined;
 
 /** Those that were attached before and are still in use, by what attached them. */
 const attached = new Map<string, WeakRef<Shared>>();
@@ -25,16 +28,34 @@ const collected = new FinalizationRegistry<string>((key) => {
   if (attached.get(key)?.deref() === undefined) attached.delete(key);
 });
 
-/** Tells this floor, which the classes are built on, of the classes. */
-export function tellClasses(all: Classes): void {
-  classes = all;
+/** Tells this floor of the classes, which are built on it. */
+export function tellClasses(
+  all: readonly { readonly prototype: object }[],
+  attach: (handle: AnyHandle) => object,
+): void {
+  for (const { prototype } of all) Object.defineProperty(prototype, sharedBrand, { value: true });
+  attachTo = attach;
 }
 
-/** Whether a value is one of the library's named objects. */
-export function isShared(value: object): value is Shared {
-  // Most objects are plain ones.
-  if (Reflect.getPrototypeOf(value) === Object.prototype) return false;
-  return classes?.isShared(value) === true;
+/** A shared object's handle as it is stored: JSON, in ASCII. */
+export function handleText(shared: object): string {
+  return JSON.stringify((shared as Shared).toJSON()).replace(
+    /[\u0080-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** @throws CorruptError it is none. */
+export function parseHandle(text: string): AnyHandle {
+  try {
+    const handle = JSON.parse(text) as Partial<AnyHandle> | null;
+    if (typeof handle?.shmkit === 'string' && typeof handle.name === 'string') {
+      return handle as AnyHandle;
+    }
+  } catch {
+    // As any other text that is none.
+  }
+  throw new CorruptError('a value of it is no handle');
 }
 
 /**
@@ -45,8 +66,8 @@ export function attachShared(handle: AnyHandle): object {
   const key = JSON.stringify(handle);
   const known = attached.get(key)?.deref();
   if (known && !known.closed) return known;
-  if (classes === undefined) throw new Error('no classes to attach');
-  const made = classes.attach(handle) as Shared;
+  if (attachTo === undefined) throw new Error('no classes to attach');
+  const made = attachTo(handle) as Shared;
   attached.set(key, new WeakRef(made));
   collected.register(made, key);
   return made;

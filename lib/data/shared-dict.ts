@@ -50,8 +50,13 @@ export interface SharedDictHandle<V = unknown> extends Typed<V> {
 /**
  * A Map in shared memory, of any number of processes: Python's `Manager().dict()`, without a server.
  *
- * Keys are strings. Values are whatever the structured clone algorithm takes, and the library's own
- * named objects, which come back attached. A value is a copy: to change one, set it again.
+ * Keys are strings. Values are whatever the structured clone algorithm takes, but for objects of classes
+ * of the runtime's such as `Blob`, and the library's own named objects, which come back attached. A value
+ * is a copy: to change one, set it again.
+ *
+ * What cannot come back whole is refused where it is written, `ERR_INVALID_ARG_TYPE`. Errors come back with
+ * `stack`, `cause`, `code` and what else they have. A view brings its whole ArrayBuffer along, a Buffer
+ * its own bytes only.
  *
  * Readers take no lock, and wait for nobody: they see a change as a whole or not at all, whoever is
  * killed at it. Changes are made one at a time.

@@ -3,7 +3,7 @@ import type { SeatState } from '../core/object-seat';
 import { SharedMemoryError } from '../errors';
 import { called } from '../names';
 import { Arena } from './arena';
-import { CorruptError } from './corrupt-error';
+import { CorruptError, MismatchError } from './corrupt-error';
 import { GrowingMemory } from './growing-memory';
 import {
   blocksAt,
@@ -167,9 +167,11 @@ export class StructureState implements SeatState {
 
   /** What people are told of an error. */
   explain(error: unknown): unknown {
-    if (!(error instanceof CorruptError)) return error;
+    const isMismatch = error instanceof MismatchError;
+    if (!isMismatch && !(error instanceof CorruptError)) return error;
     const { kind, name } = this.seat;
-    return new SharedMemoryError('ERR_CORRUPT', `${called(kind, name)}: ${error.message}`, {
+    const code = isMismatch ? 'ERR_ABI_MISMATCH' : 'ERR_CORRUPT';
+    return new SharedMemoryError(code, `${called(kind, name)}: ${error.message}`, {
       resource: name,
       cause: error.cause,
     });

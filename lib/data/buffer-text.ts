@@ -1,0 +1,57 @@
+// Text in bytes. In some releases of runtimes, Buffer's methods take an offset modulo 2 ** 32, or none of 2 ** 31 or more;
+// a view of the place itself is right in all of them. So an offset is given to none of them but here, and
+// here to none where it may be that great.
+const greatestOffset = 2 ** 31 - 1;
+
+/** Texts up to so many characters are read, and written, in a loop, faster than by a call. */
+const fewToRead = 12;
+const fewToWrite = 64;
+
+export function readLatin1(buffer: Buffer, at: number, length: number): string {
+  const end = at + length;
+  if (length <= fewToRead) {
+    let text = '';
+    for (let i = at; i < end; i++) text += String.fromCharCode(buffer[i] ?? 0);
+    return text;
+  }
+  return end <= greatestOffset
+    ? buffer.toString('latin1', at, end)
+    : buffer.subarray(at, end).toString('latin1');
+}
+
+/** @param length - in characters. */
+export function readUtf16(buffer: Buffer, at: number, length: number): string {
+  const end = at + 2 * length;
+  return end <= greatestOffset
+    ? buffer.toString('utf16le', at, end)
+    : buffer.subarray(at, end).toString('utf16le');
+}
+
+/** Of a text that {@link isLatin1}. */
+export function writeLatin1(buffer: Buffer, text: string, at: number): void {
+  const { length } = text;
+  if (length <= fewToWrite) {
+    for (let i = 0; i < length; i++) buffer[at + i] = text.charCodeAt(i);
+  } else {
+    buffer.subarray(at, at + length).write(text, 'latin1');
+  }
+}
+
+export function writeUtf16(buffer: Buffer, text: string, at: number): void {
+  const { length } = text;
+  if (length <= fewToWrite) {
+    for (let i = 0; i < length; i++) {
+      const unit = text.charCodeAt(i);
+      buffer[at + 2 * i] = unit;
+      buffer[at + 2 * i + 1] = unit >>> 8;
+    }
+  } else {
+    buffer.subarray(at, at + 2 * length).write(text, 'utf16le');
+  }
+}
+
+/** Whether one byte a character is enough. */
+export function isLatin1(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0xff) return false;
+  return true;
+}

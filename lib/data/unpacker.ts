@@ -1,0 +1,522 @@
+import { readLatin1, readUtf16 } from './buffer-text';
+import { CorruptError, MismatchError } from './corrupt-error';
+import { attachShared, parseHandle } from './handles';
+import { OwnDOMException } from './intrinsics';
+import {
+  Code,
+  codeOf,
+  domException,
+  errorClasses,
+  ErrorPart,
+  mostDepth,
+  shortText,
+  viewClasses,
+} from './packed-format';
+
+type Fields = Record<string, unknown>;
+
+/** Keys that were read, by a hash of their bytes: most are read again. */
+const keySlots = 1024;
+const knownKeys = new Array<string>(keySlots).fill('');
+
+const mostLength = 2 ** 32 - 1;
+
+const firstShortText: number = Code.ShortText;
+const lastShortText = firstShortText + shortText;
+const hole: number = Code.Hole;
+
+const errors = [
+  Error,
+  EvalError,
+  RangeError,
+  ReferenceError,
+  SyntaxError,
+  TypeError,
+  URIError,
+] as const;
+
+/** What was begun, and has its contents behind. */
+type Later = [code: Code, value: object, parts: number];
+
+/**
+ * Makes values of packed bytes; packed-format.ts says what those are. They are input: anybody may have
+ * written anything, so whatever they say is looked at before it is followed.
+ */
+class Unpacker {
+  #bytes = Buffer.alloc(0);
+  #view = new DataView(new ArrayBuffer(0));
+  #at = 0;
+  #end = 0;
+  #buffers: readonly ArrayBuffer[] = [];
+  #bases: readonly number[] = [];
+  readonly #objects: unknown[] = [];
+  /** The keys of the last object at each depth. */
+  readonly #keys: (readonly string[] | undefined)[] = [];
+  readonly #later: Later[] = [];
+
+  unpack(
+    bytes: Buffer<ArrayBuffer>,
+    at: number,
+    end: number,
+    buffers: readonly ArrayBuffer[],
+    bases: readonly number[],
+  ): unknown {
+    if (this.#bytes.buffer !== bytes.buffer) {
+      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    }
+    this.#bytes = bytes;
+    this.#at = at;
+    this.#end = end;
+    this.#buffers = buffers;
+    this.#bases = bases;
+    try {
+      const value = this.#value(0);
+      // These may put more behind.
+      for (const each of this.#later) this.#contents(each);
+      if (this.#at !== end) throw new CorruptError('a value of it ends before its bytes do');
+      return value;
+    } finally {
+      this.#buffers = [];
+      this.#bases = [];
+      this.#objects.length = 0;
+      this.#keys.length = 0;
+      this.#later.length = 0;
+    }
+  }
+
+  /** Keeps nothing of what was unpacked from. */
+  forget(): void {
+    this.#bytes = Buffer.alloc(0);
+    this.#view = new DataView(new ArrayBuffer(0));
+  }
+
+  #value(depth: number): unknown {
+    const byte = this.#byte();
+    if (byte < firstShortText) return byte;
+    if (byte <= lastShortText) return this.#latin1(byte - firstShortText);
+    const code = codeOf(byte);
+    switch (code) {
+      case Code.Undefined:
+        return undefined;
+      case Code.Null:
+        return null;
+      case Code.False:
+        return false;
+      case Code.True:
+        return true;
+      case Code.Int16:
+        return this.#view.getInt16(this.#skip(2), true);
+      case Code.Int32:
+        return this.#view.getInt32(this.#skip(4), true);
+      case Code.Float64:
+        return this.#float();
+      case Code.BigInt64:
+        return this.#view.getBigInt64(this.#skip(8), true);
+      case Code.BigInt:
+        return this.#bigint();
+      case Code.Latin1:
+      case Code.Utf16:
+        return this.#longText(code);
+      default:
+        return this.#object(code, depth);
+    }
+  }
+
+  #object(code: Code, depth: number): unknown {
+    if (depth >= mostDepth && isContainer(code)) throw nonsense();
+    switch (code) {
+      case Code.Reference: {
+        const index = this.#length();
+        if (index >= this.#objects.length) throw nonsense();
+        return this.#objects[index];
+      }
+      case Code.Object:
+      case Code.SameObject:
+        return this.#record(this.#note({}), code, depth);
+      case Code.Array:
+      case Code.SparseArray:
+        return this.#array(this.#note<unknown[]>([]), code, depth);
+      case Code.Map:
+        return this.#map(this.#note(new Map<unknown, unknown>()), depth);
+      case Code.Set:
+        return this.#set(this.#note(new Set<unknown>()), depth);
+      case Code.Date:
+        return this.#note(new Date(this.#float()));
+      case Code.RegExp:
+        return this.#note(makeRegExp(this.#text(), this.#text()));
+      case Code.Boxed:
+        return this.#boxed();
+      case Code.Error: {
+        const [error, parts] = this.#errorTexts();
+        this.#errorContents(error, parts, depth);
+        return error;
+      }
+      case Code.Buffer: {
+        const index = this.#length();
+        const buffer = this.#buffers[index];
+        if (buffer === undefined || this.#bases[index] !== 0) throw nonsense();
+        return this.#note(buffer);
+      }
+      case Code.View:
+        return this.#note(this.#viewOn());
+      case Code.Shared:
+        return this.#shared();
+      case Code.Later:
+        return this.#begun();
+      default:
+        throw nonsense();
+    }
+  }
+
+  #begun(): object {
+    const code = codeOf(this.#byte());
+    let value: object;
+    let parts = 0;
+    switch (code) {
+      case Code.Object:
+        value = this.#note({});
+        break;
+      case Code.Array:
+        value = this.#note([]);
+        break;
+      case Code.Map:
+        value = this.#note(new Map());
+        break;
+      case Code.Set:
+        value = this.#note(new Set());
+        break;
+      case Code.Error:
+        [value, parts] = this.#errorTexts();
+        break;
+      default:
+        throw nonsense();
+    }
+    this.#later.push([code, value, parts]);
+    return value;
+  }
+
+  #contents([code, value, parts]: Later): void {
+    if (code === Code.Error) {
+      this.#errorContents(value as Error, parts, 0);
+      return;
+    }
+    const found = codeOf(this.#byte());
+    if (code === Code.Object && (found === Code.Object || found === Code.SameObject)) {
+      this.#record(value as Fields, found, 0);
+    } else if (code === Code.Array && (found === Code.Array || found === Code.SparseArray)) {
+      this.#array(value as unknown[], found, 0);
+    } else if (code === Code.Map && found === Code.Map) {
+      this.#map(value as Map<unknown, unknown>, 0);
+    } else if (code === Code.Set && found === Code.Set) {
+      this.#set(value as Set<unknown>, 0);
+    } else {
+      throw nonsense();
+    }
+  }
+
+  #record(object: Fields, code: Code, depth: number): Fields {
+    let keys = this.#keys[depth];
+    if (code === Code.Object) {
+      const read = new Array<string>(this.#count(1));
+      for (let i = 0; i < read.length; i++) read[i] = this.#key();
+      this.#keys[depth] = keys = read;
+    } else if (keys === undefined) {
+      throw nonsense();
+    }
+    for (const key of keys) {
+      if (this.#bytes[this.#at] === hole && this.#at < this.#end) this.#at++;
+      else put(object, key, this.#value(depth + 1));
+    }
+    return object;
+  }
+
+  #array(array: unknown[], code: Code, depth: number): unknown[] {
+    if (code === Code.Array) {
+      const length = this.#count(1);
+      for (let i = 0; i < length; i++) array.push(this.#value(depth + 1));
+      return array;
+    }
+    const length = this.#length();
+    if (length > mostLength) throw nonsense();
+    array.length = length;
+    const count = this.#count(2);
+    for (let i = 0; i < count; i++) {
+      const key = this.#value(mostDepth);
+      if (
+        typeof key === 'number'
+          ? !Number.isInteger(key) || key < 0 || key >= length
+          : typeof key !== 'string' || key === 'length'
+      ) {
+        throw nonsense();
+      }
+      put(array as unknown as Fields, String(key), this.#value(depth + 1));
+    }
+    if (array.length !== length) throw nonsense();
+    return array;
+  }
+
+  #map(map: Map<unknown, unknown>, depth: number): Map<unknown, unknown> {
+    const count = this.#count(2);
+    for (let i = 0; i < count; i++) map.set(this.#value(depth + 1), this.#value(depth + 1));
+    return map;
+  }
+
+  #set(set: Set<unknown>, depth: number): Set<unknown> {
+    const count = this.#count(1);
+    for (let i = 0; i < count; i++) set.add(this.#value(depth + 1));
+    return set;
+  }
+
+  #errorTexts(): [Error, number] {
+    const index = this.#byte();
+    const parts = this.#byte();
+    const name = index === domException ? this.#text() : '';
+    const message = (parts & ErrorPart.Message) === 0 ? undefined : this.#text();
+    const error = this.#note(makeError(index, name, message));
+    // Where there is none it is not the reader's.
+    const stack = (parts & ErrorPart.Stack) === 0 ? undefined : this.#text();
+    hide(error, 'stack', stack);
+    return [error, parts];
+  }
+
+  #errorContents(error: Error, parts: number, depth: number): void {
+    if ((parts & ErrorPart.Cause) !== 0) hide(error, 'cause', this.#value(depth + 1));
+    if ((parts & ErrorPart.Errors) !== 0) hide(error, 'errors', this.#value(depth + 1));
+    if ((parts & ErrorPart.More) === 0) return;
+    const count = this.#count(2);
+    for (let i = 0; i < count; i++) {
+      const key = this.#text();
+      define(error, key, this.#value(depth + 1), true);
+    }
+  }
+
+  #boxed(): unknown {
+    const place = this.#objects.push(undefined) - 1;
+    const primitive = this.#value(mostDepth);
+    const isPrimitive = ['boolean', 'number', 'bigint', 'string'].includes(typeof primitive);
+    if (!isPrimitive) throw nonsense();
+    const boxed: unknown = Object(primitive);
+    this.#objects[place] = boxed;
+    return boxed;
+  }
+
+  #shared(): object {
+    const place = this.#objects.push(undefined) - 1;
+    const shared = attachShared(parseHandle(this.#text()));
+    this.#objects[place] = shared;
+    return shared;
+  }
+
+  #viewOn(): ArrayBufferView {
+    const name = viewClasses[this.#byte()];
+    const index = this.#length();
+    const buffer = this.#buffers[index];
+    const offset = this.#length() - (this.#bases[index] ?? 0);
+    const length = this.#length() - 1;
+    if (name === undefined || buffer === undefined) throw nonsense();
+    const Class = viewMakers[name];
+    if (Class === undefined) {
+      throw new MismatchError(`a value of it is a ${name}, which this runtime does not have`);
+    }
+    const { BYTES_PER_ELEMENT: one = 1 } = Class as { BYTES_PER_ELEMENT?: number };
+    const isInside =
+      offset >= 0 && offset % one === 0 && offset + Math.max(length, 0) * one <= buffer.byteLength;
+    if (!isInside || (length < 0 && (buffer as { resizable?: boolean }).resizable !== true)) {
+      throw nonsense();
+    }
+    return length < 0 ? new Class(buffer, offset) : new Class(buffer, offset, length);
+  }
+
+  #bigint(): bigint {
+    const isNegative = this.#byte() === 1;
+    const length = this.#length();
+    const at = this.#skip(length);
+    if (length === 0) throw nonsense();
+    const magnitude = BigInt(`0x${this.#bytes.subarray(at, at + length).toString('hex')}`);
+    return isNegative ? -magnitude : magnitude;
+  }
+
+  #float(): number {
+    return this.#view.getFloat64(this.#skip(8), true);
+  }
+
+  #text(): string {
+    const byte = this.#byte();
+    return byte >= firstShortText && byte <= lastShortText
+      ? this.#latin1(byte - firstShortText)
+      : this.#longText(codeOf(byte));
+  }
+
+  #longText(code: Code): string {
+    const length = this.#length();
+    if (code === Code.Latin1) return this.#latin1(length);
+    if (code !== Code.Utf16) throw nonsense();
+    return readUtf16(this.#bytes, this.#skip(2 * length), length);
+  }
+
+  #latin1(length: number): string {
+    return readLatin1(this.#bytes, this.#skip(length), length);
+  }
+
+  /** A text that was probably read before. */
+  #key(): string {
+    const byte = this.#byte();
+    if (byte < firstShortText || byte > lastShortText) return this.#longText(codeOf(byte));
+    const length = byte - firstShortText;
+    const at = this.#skip(length);
+    const bytes = this.#bytes;
+    let hash = length;
+    for (let i = 0; i < length; i++) hash = (Math.imul(hash, 31) + (bytes[at + i] ?? 0)) | 0;
+    const slot = hash & (keySlots - 1);
+    const known = knownKeys[slot] ?? '';
+    if (known.length === length) {
+      let i = 0;
+      while (i < length && known.charCodeAt(i) === bytes[at + i]) i++;
+      if (i === length) return known;
+    }
+    return (knownKeys[slot] = readLatin1(bytes, at, length));
+  }
+
+  /** How many there are that take so many bytes each at least. */
+  #count(leastBytes: number): number {
+    const count = this.#length();
+    if (count * leastBytes > this.#end - this.#at) throw nonsense();
+    return count;
+  }
+
+  #length(): number {
+    let length = this.#byte();
+    if (length < 0x80) return length;
+    length -= 0x80;
+    for (let unit = 0x80; unit < 2 ** 49; unit *= 0x80) {
+      const byte = this.#byte();
+      if (byte < 0x80) return length + unit * byte;
+      length += unit * (byte - 0x80);
+    }
+    throw nonsense();
+  }
+
+  #byte(): number {
+    if (this.#at >= this.#end) throw nonsense();
+    return this.#bytes[this.#at++] ?? 0;
+  }
+
+  /** Goes on behind so many bytes; where they begin. */
+  #skip(bytes: number): number {
+    const at = this.#at;
+    if (bytes > this.#end - at) throw nonsense();
+    this.#at = at + bytes;
+    return at;
+  }
+
+  /** The next object. */
+  #note<T>(object: T): T {
+    this.#objects.push(object);
+    return object;
+  }
+}
+
+let idle: Unpacker | undefined;
+
+/**
+ * @param at - where the value begins, behind its version.
+ * @param bases - at which offset of its original each buffer begins.
+ * @throws CorruptError, MismatchError; what attaching to a shared object throws.
+ */
+export function unpack(
+  bytes: Buffer<ArrayBuffer>,
+  at: number,
+  end: number,
+  buffers: readonly ArrayBuffer[] = [],
+  bases: readonly number[] = [],
+): unknown {
+  // To attach to a shared object may take another one.
+  const unpacker = idle ?? new Unpacker();
+  idle = undefined;
+  try {
+    return unpacker.unpack(bytes, at, end, buffers, bases);
+  } finally {
+    idle = unpacker;
+  }
+}
+
+/** Keeps nothing of what was unpacked from. */
+export function forgetUnpacked(): void {
+  idle?.forget();
+}
+
+type ViewClass = new (buffer: ArrayBuffer, offset: number, length?: number) => ArrayBufferView;
+
+const { Float16Array } = globalThis as { Float16Array?: ViewClass };
+
+const viewMakers: Record<(typeof viewClasses)[number], ViewClass | undefined> = {
+  DataView,
+  Int8Array,
+  Uint8Array,
+  Uint8ClampedArray,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  Float32Array,
+  Float64Array,
+  BigInt64Array,
+  BigUint64Array,
+  Float16Array,
+};
+
+const nonsense = () => new CorruptError('a value of it makes no sense');
+
+function isContainer(code: Code): boolean {
+  return (
+    code === Code.Object ||
+    code === Code.SameObject ||
+    code === Code.Array ||
+    code === Code.SparseArray ||
+    code === Code.Map ||
+    code === Code.Set ||
+    code === Code.Error
+  );
+}
+
+/** By assigning, which is faster, wherever that means no more. */
+function put(object: Fields, key: string, value: unknown): void {
+  if (key === '__proto__') define(object, key, value, true);
+  else object[key] = value;
+}
+
+function define(object: object, key: string, value: unknown, enumerable: boolean): void {
+  Object.defineProperty(object, key, { value, enumerable, writable: true, configurable: true });
+}
+
+/** As the language defines what belongs to an error. */
+function hide(error: Error, key: string, value: unknown): void {
+  define(error, key, value, false);
+}
+
+function makeError(index: number, name: string, message: string | undefined): Error {
+  if (index === domException) {
+    if (OwnDOMException === undefined) {
+      throw new MismatchError('a value of it is a DOMException, which this runtime does not have');
+    }
+    return new OwnDOMException(message, name);
+  }
+  if (errorClasses[index] === 'AggregateError') {
+    const error = new AggregateError([], message);
+    // Those that it has follow; there may be none.
+    delete (error as Partial<AggregateError>).errors;
+    return error;
+  }
+  const Class = errors[index];
+  if (Class === undefined) throw nonsense();
+  return message === undefined ? new Class() : new Class(message);
+}
+
+function makeRegExp(source: string, flags: string): RegExp {
+  try {
+    return new RegExp(source, flags);
+  } catch (cause) {
+    const message = `a value of it is no RegExp of this runtime: ${JSON.stringify(source)}`;
+    throw new MismatchError(message, { cause });
+  }
+}
