@@ -273,9 +273,9 @@ class Unpacker {
     const name = index === domException ? this.#text() : '';
     const message = (parts & ErrorPart.Message) === 0 ? undefined : this.#text();
     const error = this.#note(makeError(index, name, message));
-    // Where there is none it is not the reader's.
-    const stack = (parts & ErrorPart.Stack) === 0 ? undefined : this.#text();
-    hide(error, 'stack', stack);
+    if ((parts & ErrorPart.Stack) !== 0) hide(error, 'stack', this.#text());
+    // Where there was none it is not the reader's.
+    else if (Object.hasOwn(error, 'stack')) hide(error, 'stack', undefined);
     return [error, parts];
   }
 
