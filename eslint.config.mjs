@@ -25,6 +25,30 @@ export default tseslint.config(
     },
   },
   {
+    files: ['lib/**'],
+    ignores: ['lib/data/buffer-text.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector:
+            'CallExpression[callee.property.name=/^(toString|toLocaleString)$/][arguments.length>1],' +
+            'CallExpression[callee.property.name=/Slice$|^(latin1|utf8|ucs2|hex|ascii|base64)Write$/][arguments.length>0],' +
+            'CallExpression[callee.object.name=/[bB]uffer$|[bB]ytes$/][callee.property.name=/^(write|copy)$/][arguments.length>1],' +
+            'CallExpression[callee.property.name=/^(read|write)(U?[iI]nt|BigU?[iI]nt|Float|Double)[0-9]*(LE|BE)?$/][arguments.length>0]',
+          message:
+            'Some runtimes take an offset of 2 ** 31 or more wrongly: buffer-text.ts, DataView or set() of a subarray do not.',
+        },
+        {
+          // Of classes of the library's own that never meet another copy of it.
+          selector:
+            "BinaryExpression[operator='instanceof'][right.name!=/^(CorruptError|MismatchError|SharedMemoryError|Copy|LockSeat|NamedLock|AbortSignal|Error)$/]",
+          message: "An object of another realm is not an instance of this one's classes.",
+        },
+      ],
+    },
+  },
+  {
     files: ['test/**', 'bench/**', 'examples/**'],
     rules: { '@typescript-eslint/no-non-null-assertion': 'off' },
   },

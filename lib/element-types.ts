@@ -39,6 +39,19 @@ const constructors: { [T in ElementType]: TypedArrayConstructor<TypedArrays[T]> 
   float64: Float64Array,
 };
 
+const typedArrayNames: Record<ElementType, string> = {
+  int8: 'Int8Array',
+  uint8: 'Uint8Array',
+  int16: 'Int16Array',
+  uint16: 'Uint16Array',
+  int32: 'Int32Array',
+  uint32: 'Uint32Array',
+  int64: 'BigInt64Array',
+  uint64: 'BigUint64Array',
+  float32: 'Float32Array',
+  float64: 'Float64Array',
+};
+
 /** The types in the order of the numbers that headers have for them, from 1. */
 const names = Object.keys(constructors) as ElementType[];
 
@@ -66,7 +79,26 @@ export function typeOfNumber(number: number): ElementType | undefined {
   return names[number - 1];
 }
 
+// eslint-disable-next-line @typescript-eslint/unbound-method -- it is called with what it is asked of
+const tagOfArray = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype) as object,
+  Symbol.toStringTag,
+)?.get;
+
+/**
+ * The name of a typed array's class, as the engine knows it: of one of another realm, or of a subclass,
+ * too. Undefined of anything else.
+ */
+export function typedArrayName(value: unknown): string | undefined {
+  return tagOfArray?.call(value) as string | undefined;
+}
+
+export function isUint8Array(value: unknown): value is Uint8Array {
+  return typedArrayName(value) === 'Uint8Array';
+}
+
 /** The type of a typed array's elements, if it is one that there is. */
 export function typeOfArray(array: unknown): ElementType | undefined {
-  return names.find((type) => array instanceof constructors[type]);
+  const found = typedArrayName(array);
+  return names.find((type) => typedArrayNames[type] === found);
 }

@@ -27,6 +27,12 @@ export function readUtf16(buffer: Buffer, at: number, length: number): string {
     : buffer.subarray(at, end).toString('utf16le');
 }
 
+export function readUtf8(buffer: Buffer, at: number, end: number): string {
+  return end <= greatestOffset
+    ? buffer.toString('utf8', at, end)
+    : buffer.subarray(at, end).toString('utf8');
+}
+
 /** Of a text that {@link isLatin1}. */
 export function writeLatin1(buffer: Buffer, text: string, at: number): void {
   const { length } = text;

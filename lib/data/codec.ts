@@ -1,9 +1,10 @@
+import { isUint8Array } from '../element-types';
 import { invalidType } from '../errors';
 import { isLatin1, readLatin1, readUtf16, writeLatin1 } from './buffer-text';
 import { Kind, kindOf, refusal } from './cloneable';
 import { CorruptError, MismatchError } from './corrupt-error';
 import { attachShared, handleText, parseHandle } from './handles';
-import { isArrayBuffer, isBuffer, isUint8Array } from './intrinsics';
+import { isArrayBuffer, isBuffer } from './intrinsics';
 import { pack, type Packed } from './packer';
 import type { Pieces } from './packed-pieces';
 import { hasBuffers, headBytes, padded, tableFloats, trailerBytes, version } from './packed-format';

@@ -14,10 +14,6 @@ function getter(prototype: object, key: PropertyKey): (this: unknown) => unknown
 
 export const objectPrototype: object = Object.prototype;
 const toString = objectPrototype.toString;
-const typedArrayTag = getter(
-  Object.getPrototypeOf(Uint8Array.prototype) as object,
-  Symbol.toStringTag,
-);
 const regExpSource = getter(RegExp.prototype, 'source');
 const regExpFlags = getter(RegExp.prototype, 'flags');
 const dateTime = Date.prototype.getTime;
@@ -55,15 +51,6 @@ const isBoxedSymbol = test('isSymbolObject');
 
 /** As `[object Array]`. */
 export const tagged = (value: object): string => toString.call(value);
-
-/** The name of a typed array's class; undefined of anything else. */
-export function typedArrayName(value: unknown): string | undefined {
-  return typedArrayTag.call(value) as string | undefined;
-}
-
-export function isUint8Array(value: unknown): value is Uint8Array {
-  return typedArrayName(value) === 'Uint8Array';
-}
 
 /** Whether it is one of Node's, which may be part of a pool. */
 export function isBuffer(value: ArrayBufferView): value is Buffer {

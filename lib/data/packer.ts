@@ -1,3 +1,4 @@
+import { typedArrayName } from '../element-types';
 import { isLatin1, writeLatin1, writeUtf16 } from './buffer-text';
 import { Kind, kindOf, refusal } from './cloneable';
 import { handleText } from './handles';
@@ -9,7 +10,6 @@ import {
   primitiveOf,
   sourceOf,
   timeOf,
-  typedArrayName,
 } from './intrinsics';
 import { Pieces } from './packed-pieces';
 import {

@@ -1,3 +1,5 @@
+import { isUint8Array } from '../element-types';
+import { readLatin1, readUtf8 } from './buffer-text';
 import { order } from '../core/ordered';
 
 /**
@@ -249,7 +251,7 @@ export class Elements {
   }
 
   #decodeText(begin: number, end: number): string | undefined {
-    const text = this.#text.toString('utf8', begin, end);
+    const text = readUtf8(this.#text, begin, end);
     // The decoder puts U+FFFD for what is not UTF-8; it is seldom there in its own right.
     if (!text.includes('\ufffd')) return text;
     return Buffer.from(text).equals(this.#text.subarray(begin, end)) ? text : undefined;
@@ -353,7 +355,7 @@ export class Elements {
   /** The format in characters, and the code, for people. */
   formatOf(i: number): string {
     const at = 4 * (this.#formatsAt + 2 * i);
-    return this.#text.toString('latin1', at, at + wordBytes).replace(/\0+$/, '');
+    return readLatin1(this.#text, at, wordBytes).replace(/\0+$/, '');
   }
 
   codeOf(i: number): number | undefined {
@@ -407,7 +409,7 @@ export function encode(value: unknown, room?: number, asFloat = false): Encoded 
         scratchWords[0] = 0n;
         return word(formats.none, Code.None);
       }
-      if (value instanceof Uint8Array) return text(new Uint8Array(value), Code.Bytes, room);
+      if (isUint8Array(value)) return text(new Uint8Array(value), Code.Bytes, room);
       return { refused: 'type' };
   }
 }

@@ -1,3 +1,4 @@
+import { isUint8Array, typedArrayName } from '../element-types';
 import { showHandle } from '../core/handle';
 import { NamedLock, type NamedLockHandle } from '../core/named-lock';
 import { SharedMemory, mostRounds } from '../core/shared-memory';
@@ -473,7 +474,7 @@ function encodeAll(from: Iterable<ShareableValue>, name: string | undefined): En
     typeof given === 'string' ||
     (typeof given === 'object' && given !== null && Symbol.iterator in given);
   if (!isIterable) throw invalidType('from', 'an iterable', from);
-  const asFloat = given instanceof Float64Array || given instanceof Float32Array;
+  const asFloat = ['Float64Array', 'Float32Array'].includes(typedArrayName(given) ?? '');
   return Array.from(from, (value, i) => {
     const encoded = encode(value, undefined, asFloat);
     if ('refused' in encoded) throw refusal(name, i, value, encoded);
@@ -519,7 +520,7 @@ function corruptElement(name: string, elements: Elements, i: number): SharedMemo
 
 /** NaN equals nothing, as in Python. */
 function isEqual(a: ShareableValue, b: ShareableValue): boolean {
-  if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b) === 0;
+  if (isUint8Array(a) && isUint8Array(b)) return Buffer.compare(a, b) === 0;
   if (isNumeric(a) && isNumeric(b)) return a <= b && a >= b;
   return a === b;
 }

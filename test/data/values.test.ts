@@ -279,6 +279,52 @@ describe('packing', () => {
   });
 });
 
+describe('a memory that is larger than Buffer takes offsets', () => {
+  const samples: unknown[] = [
+    'short',
+    'é'.repeat(100),
+    'ż'.repeat(100),
+    new Uint8Array(100).fill(3),
+    { a: 'x'.repeat(100), b: [new Float64Array([1, 2]), 'ż'.repeat(80)] },
+    [-0, 2n ** 70n, new Map([[1, 'm'.repeat(90)]])],
+  ];
+
+  it.for([
+    ['2 GiB', 2 ** 31],
+    ['4 GiB', 2 ** 32],
+  ] as const)('of more than %s gives back what was written there', ([, from], { skip }) => {
+    let data: ArrayBuffer;
+    try {
+      // Nothing of it is there until it is written to.
+      data = new ArrayBuffer(from + 2 ** 20);
+      new Uint8Array(data);
+      Buffer.from(data);
+    } catch {
+      skip(`this runtime has no ArrayBuffer of ${from + 2 ** 20} bytes`);
+      return;
+    }
+    const large: Views = {
+      ints: new Int32Array(data),
+      bytes: new Uint8Array(data),
+      shorts: new Uint16Array(data),
+      floats: new Float64Array(data),
+      buffer: Buffer.from(data),
+    };
+    // Where an offset that is taken modulo 2 ** 32 would lead.
+    large.bytes.fill(0xee, 0, 2 ** 16);
+    for (const place of [from - 2048, from - 32, from, from + 4096]) {
+      for (const sample of samples) {
+        const { tag, size } = encoder.encode('value', sample);
+        encoder.write(large, place);
+        expect(encoder.matches(large, tag, place, size)).toBe(true);
+        expect(
+          difference(roundTrip(sample), finish(read(large, tag, place, size))),
+        ).toBeUndefined();
+      }
+    }
+  });
+});
+
 describe('packed bytes', () => {
   const short = cloned.filter(([name]) => !/length|long|300|large|strings|surrogates/.test(name));
 
