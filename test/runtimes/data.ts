@@ -144,6 +144,56 @@ define('SharedDict between processes', async () => {
   dict.close();
 });
 
+define('Values of every kind, as structuredClone has them', async () => {
+  class Point {
+    x = 1;
+  }
+  class Points extends Map<unknown, unknown> {}
+  const bytes = new Uint8Array([0, 1, 2, 3, 4, 5, 6, 7]).buffer;
+  const values: Record<string, unknown> = {
+    instance: new Point(),
+    bare: Object.assign(Object.create(null) as object, { a: 1 }),
+    boxed: [Object(1n), Object('s'), Object(-0)],
+    map: new Points([[1, new Set([-0])]]),
+    // eslint-disable-next-line no-sparse-arrays
+    holes: [1, , -0, 'a\ud800'],
+    views: [new Uint8Array(bytes, 0, 4), new DataView(bytes, 2, 3)],
+    error: Object.assign(new TypeError('m', { cause: { deep: true } }), { code: 'E' }),
+    big: [2n ** 70n, -(2n ** 63n)],
+    match: /(?<x>b)/.exec('abc'),
+  };
+  const dict = SharedDict.create({ name: freshName() });
+  for (const [key, value] of Object.entries(values)) {
+    dict.set(key, value);
+    const back = dict.get(key);
+    if (key === 'error') continue;
+    assert.deepEqual(back, structuredClone(value));
+  }
+  const [first, second] = dict.get('views') as [Uint8Array, DataView];
+  assert.equal(first.buffer, second.buffer);
+  const holes = dict.get('holes') as unknown[];
+  assert.ok(!(1 in holes) && Object.is(holes[2], -0) && holes[3] === 'a\ud800');
+  const { code, stack, cause } = dict.get('error') as Error & { code: string };
+  assert.deepEqual([code, stack, cause], ['E', (values.error as Error).stack, { deep: true }]);
+  for (const refused of [
+    Promise.resolve(),
+    new URL('http://x/'),
+    new Proxy({}, {}),
+    new WeakMap(),
+  ]) {
+    assert.throws(() => dict.set('a', [refused]), { code: 'ERR_INVALID_ARG_TYPE' });
+  }
+  const peer = await Peer.process(dict);
+  const seen = await peer.run(({ shared }) => {
+    const boxed = shared.get('boxed') as object[];
+    const map = shared.get('map') as Map<number, Set<number>>;
+    return [boxed.map(String), map.get(1)?.size, (shared.get('error') as { code: string }).code];
+  });
+  assert.deepEqual(seen, [['1', 's', '0'], 1, 'E']);
+  dict.unlink();
+  dict.close();
+});
+
 define('SharedList between processes', async () => {
   const list = SharedList.create({ name: freshName() });
   const peer = await Peer.process(list);
