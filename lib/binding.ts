@@ -123,8 +123,20 @@ interface Native {
   objectId(seat: number): string;
   /** @param held - by this thread, itself or through its agent */
   objectRemoveName(seat: number, held: boolean): NativeFailure | undefined;
-  /** A new one each time; `undefined` where the runtime refuses external memory. */
-  objectBuffer(seat: number, offset: number, length: number): ArrayBuffer | undefined;
+  /**
+   * A new one each time; `undefined` where the runtime refuses external memory.
+   *
+   * @param withUsers - whether others than the library get it. The memory of an object that only the
+   * library was shown is unmapped when it is closed, if all that it had were hidden.
+   */
+  objectBuffer(
+    seat: number,
+    offset: number,
+    length: number,
+    withUsers: boolean,
+  ): ArrayBuffer | undefined;
+  /** Empties an ArrayBuffer that only the library had. Once each. */
+  objectHide(seat: number, buffer: ArrayBuffer): void;
   /** Of an object that grows: has memory be there from the offset on, so many bytes. */
   objectCommit(seat: number, offset: number, bytes: number): NativeFailure | undefined;
   bufferDetach(buffer: ArrayBuffer): void;

@@ -94,7 +94,9 @@ export class ObjectSeat implements ObjectShape {
    */
   get words(): Int32Array<ArrayBuffer> {
     const { headerBytes } = layout;
-    return (this.#words ??= new Int32Array(this.show(headerBytes, this.dataAt - headerBytes)));
+    return (this.#words ??= new Int32Array(
+      this.showWithin(headerBytes, this.dataAt - headerBytes),
+    ));
   }
 
   /**
@@ -117,9 +119,21 @@ export class ObjectSeat implements ObjectShape {
     return (this.#state ??= make()) as S;
   }
 
-  /** A new ArrayBuffer over some of the object's bytes. */
+  /** A new ArrayBuffer over some of the object's bytes, for the library's users. */
   show(offset: number, length: number): ArrayBuffer {
-    const buffer = native.objectBuffer(this.index, offset, length);
+    return this.#show(offset, length, true);
+  }
+
+  /**
+   * The same for the library itself: no user ever gets it, no call that fills memory on another thread
+   * does, and it is hidden before the seat is left.
+   */
+  showWithin(offset: number, length: number): ArrayBuffer {
+    return this.#show(offset, length, false);
+  }
+
+  #show(offset: number, length: number, withUsers: boolean): ArrayBuffer {
+    const buffer = native.objectBuffer(this.index, offset, length, withUsers);
     if (buffer !== undefined) return buffer;
     throw new SharedMemoryError(
       'ERR_ZERO_COPY_UNAVAILABLE',
@@ -132,7 +146,7 @@ export class ObjectSeat implements ObjectShape {
   /** The last handle of this thread lets go. */
   protected close(): void {
     this.#state?.close();
-    if (this.#words) native.bufferDetach(this.#words.buffer);
+    if (this.#words) native.objectHide(this.index, this.#words.buffer);
     native.objectClose(this.index);
   }
 }

@@ -26,7 +26,7 @@ import type { UndoLog } from './undo-log';
  */
 export class Arena {
   readonly #memory: GrowingMemory;
-  readonly #ints: Int32Array<ArrayBuffer>;
+  #ints!: Int32Array<ArrayBuffer>;
   readonly #log: UndoLog;
   readonly #at: number;
   /** The word at which the first block begins, and the one behind the memory. */
@@ -39,12 +39,12 @@ export class Arena {
    */
   constructor(memory: GrowingMemory, log: UndoLog, at: number, begin: number) {
     this.#memory = memory;
-    this.#ints = memory.ints;
+    memory.follow(() => (this.#ints = memory.ints));
     this.#log = log;
     this.#at = at;
     this.#begin = begin | 1;
     // Odd, as all beginnings of blocks, and with the word that begins the rest still inside.
-    this.#end = (memory.ints.length - 2) | 1;
+    this.#end = (memory.words - 2) | 1;
   }
 
   /** What a new arena's words say, in ordinary memory: the place of the rest. */
@@ -91,13 +91,12 @@ export class Arena {
   }
 
   free(pointer: number): void {
-    const ints = this.#ints;
     let head = 2 * pointer - 1;
     let size = this.#sizeOf(head);
     if (this.#flags(head) & isFree) throw new CorruptError('a free block was freed');
     this.#add(word.used, -size);
     if (this.#flags(head) & previousIsFree) {
-      const before = ints[head - 1] ?? 0;
+      const before = this.#ints[head - 1] ?? 0;
       head -= 2 * before;
       if (this.#sizeOf(head) !== before) throw new CorruptError('its free blocks contradict');
       this.#unlink(head, before);
@@ -118,18 +117,17 @@ export class Arena {
 
   /** A free block of that size, taken and cut to it; 0 when there is none. */
   #find(size: number): number {
-    const ints = this.#ints;
     let list = listOf(size + stepOf(size) - 1);
     let first = list >>> 4;
-    let seconds = (ints[this.#at + word.seconds + first] ?? 0) & (-1 << (list & 15));
+    let seconds = (this.#ints[this.#at + word.seconds + first] ?? 0) & (-1 << (list & 15));
     if (seconds === 0) {
-      const firsts = first === 31 ? 0 : (ints[this.#at + word.firsts] ?? 0) & (-2 << first);
+      const firsts = first === 31 ? 0 : (this.#ints[this.#at + word.firsts] ?? 0) & (-2 << first);
       if (firsts === 0) return this.#findAmongSimilar(size);
       first = 31 - Math.clz32(firsts & -firsts);
-      seconds = ints[this.#at + word.seconds + first] ?? 0;
+      seconds = this.#ints[this.#at + word.seconds + first] ?? 0;
     }
     list = (first << 4) | (31 - Math.clz32(seconds & -seconds));
-    const pointer = ints[this.#at + word.lists + list] ?? 0;
+    const pointer = this.#ints[this.#at + word.lists + list] ?? 0;
     const head = 2 * pointer - 1;
     const found = this.#sizeOf(head);
     if (found < size || !(this.#flags(head) & isFree)) {
@@ -196,36 +194,34 @@ export class Arena {
 
   /** Puts a block into its list, and says so to its neighbour. */
   #link(head: number, size: number): void {
-    const ints = this.#ints;
     const log = this.#log;
     const list = listOf(size);
     const first = list >>> 4;
     const at = this.#at + word.lists + list;
-    const isEmpty = ((ints[this.#at + word.seconds + first] ?? 0) & (1 << (list & 15))) === 0;
-    const next = isEmpty ? 0 : (ints[at] ?? 0);
+    const isEmpty = ((this.#ints[this.#at + word.seconds + first] ?? 0) & (1 << (list & 15))) === 0;
+    const next = isEmpty ? 0 : (this.#ints[at] ?? 0);
     const pointer = (head + 1) >>> 1;
     const behind = head + 2 * size;
     log.write(head, (size << 2) | (this.#flags(head) & previousIsFree) | isFree);
     log.write(head + 1, next);
     log.write(head + 2, 0);
     log.write(behind - 1, size);
-    log.write(behind, (ints[behind] ?? 0) | previousIsFree);
+    log.write(behind, (this.#ints[behind] ?? 0) | previousIsFree);
     if (next !== 0) log.write(this.#payload(next) + 1, pointer);
     log.write(at, pointer);
     if (next !== 0) return;
     const seconds = this.#at + word.seconds + first;
-    log.write(seconds, (ints[seconds] ?? 0) | (1 << (list & 15)));
-    log.write(this.#at + word.firsts, (ints[this.#at + word.firsts] ?? 0) | (1 << first));
+    log.write(seconds, (this.#ints[seconds] ?? 0) | (1 << (list & 15)));
+    log.write(this.#at + word.firsts, (this.#ints[this.#at + word.firsts] ?? 0) | (1 << first));
   }
 
   /** Takes a free block out of its list. What its payload said stays in the log. */
   #unlink(head: number, size: number): void {
-    const ints = this.#ints;
     const log = this.#log;
     const list = listOf(size);
     const at = this.#at + word.lists + list;
-    const next = ints[head + 1] ?? 0;
-    const previous = ints[head + 2] ?? 0;
+    const next = this.#ints[head + 1] ?? 0;
+    const previous = this.#ints[head + 2] ?? 0;
     log.keep(head + 1);
     log.keep(head + 2);
     log.keep(head + 2 * size - 1);
@@ -238,10 +234,10 @@ export class Arena {
     if (next !== 0) return;
     const first = list >>> 4;
     const seconds = this.#at + word.seconds + first;
-    const others = (ints[seconds] ?? 0) & ~(1 << (list & 15));
+    const others = (this.#ints[seconds] ?? 0) & ~(1 << (list & 15));
     log.write(seconds, others);
     if (others === 0) {
-      log.write(this.#at + word.firsts, (ints[this.#at + word.firsts] ?? 0) & ~(1 << first));
+      log.write(this.#at + word.firsts, (this.#ints[this.#at + word.firsts] ?? 0) & ~(1 << first));
     }
   }
 

@@ -19,6 +19,9 @@ export interface Claim {
   readonly serial: number;
 }
 
+/** What a pending entry has for a value. */
+const pendingWords = 4;
+
 let serials = 0;
 
 /**
@@ -31,7 +34,7 @@ export class DictClaims {
   /** What tasks of this thread compute, by keys. */
   readonly #computations = new Map<string, Computation>();
   readonly #structure: StructureState;
-  readonly #floats: Float64Array<ArrayBuffer>;
+  #floats!: Float64Array<ArrayBuffer>;
   readonly #entries: DictEntries;
   readonly #table: DictTable;
   readonly #writer: DictWriter;
@@ -48,7 +51,8 @@ export class DictClaims {
   ) {
     this.computed = new Word(seat, computedAt, false);
     this.#structure = structure;
-    this.#floats = structure.memory.floats;
+    const { memory } = structure;
+    memory.follow(() => (this.#floats = memory.floats));
     this.#entries = entries;
     this.#table = table;
     this.#writer = writer;
@@ -75,7 +79,8 @@ export class DictClaims {
         return { value: finish(value) };
       }
       if (at !== none && this.#entries.tagOf(at) === Tag.Pending) {
-        const whose = this.#floats[this.#entries.bodyOf(at) / 2] ?? NaN;
+        const body = this.#entries.bodyOfWords(at, pendingWords);
+        const whose = this.#floats[body / 2] ?? NaN;
         if (isToken(whose) && native.isPresent(whose)) return pending;
       }
       const serial = ++serials;
@@ -91,7 +96,8 @@ export class DictClaims {
     return this.#structure.look(() => {
       const at = this.#table.locate(key, hash);
       if (at === none || this.#entries.tagOf(at) !== Tag.Pending) return false;
-      return this.#floats[this.#entries.bodyOf(at) / 2] === token;
+      const body = this.#entries.bodyOfWords(at, pendingWords);
+      return this.#floats[body / 2] === token;
     });
   }
 
@@ -137,7 +143,7 @@ export class DictClaims {
 
   #isClaimedBy(at: number, { token, serial }: Claim): boolean {
     if (this.#entries.tagOf(at) !== Tag.Pending) return false;
-    const body = this.#entries.bodyOf(at) / 2;
+    const body = this.#entries.bodyOfWords(at, pendingWords) / 2;
     return this.#floats[body] === token && this.#floats[body + 1] === serial;
   }
 }

@@ -23,13 +23,15 @@ const plainNumber: number = Tag.Number;
  */
 export class DictEntries {
   readonly #memory: GrowingMemory;
-  readonly #ints: Int32Array<ArrayBuffer>;
-  readonly #floats: Float64Array<ArrayBuffer>;
+  #ints!: Int32Array<ArrayBuffer>;
+  #floats!: Float64Array<ArrayBuffer>;
 
   constructor(memory: GrowingMemory) {
     this.#memory = memory;
-    this.#ints = memory.ints;
-    this.#floats = memory.floats;
+    memory.follow(() => {
+      this.#ints = memory.ints;
+      this.#floats = memory.floats;
+    });
   }
 
   /**
@@ -85,6 +87,18 @@ export class DictEntries {
     return at + entryWords.body + (expires ? 2 : 0);
   }
 
+  /**
+   * The same, of a value of so many words.
+   *
+   * @throws CorruptError there are not so many.
+   */
+  bodyOfWords(at: number, words: number): number {
+    const body = this.bodyOf(at);
+    if (!this.#memory.reaches(body + words))
+      throw new CorruptError('a value of it is of no length');
+    return body;
+  }
+
   /** When its time is over; 0: never. */
   expiryAt(at: number): number {
     const expires = ((this.#ints[at + entryWords.meta] ?? 0) & meta.expires) !== 0;
@@ -124,7 +138,9 @@ export class DictEntries {
   /** Whether an entry's value is the one that was encoded, byte by byte. */
   matches(at: number, encoder: Encoder): boolean {
     const size = this.#ints[at + entryWords.size] ?? 0;
-    return encoder.matches(this.#memory, this.tagOf(at), 4 * this.bodyOf(at), size);
+    const from = 4 * this.bodyOf(at);
+    if (!this.#isInside(from, size)) return false;
+    return encoder.matches(this.#memory, this.tagOf(at), from, size);
   }
 
   /** Writes an entry to where nothing leads yet; which one is next is up to the table. */

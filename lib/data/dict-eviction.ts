@@ -15,7 +15,7 @@ const samples = 8;
  */
 export class DictEviction {
   readonly #memory: GrowingMemory;
-  readonly #ints: Int32Array<ArrayBuffer>;
+  #ints!: Int32Array<ArrayBuffer>;
   readonly #entries: DictEntries;
   readonly #table: DictTable;
   readonly #usesAt: number;
@@ -25,12 +25,12 @@ export class DictEviction {
   /** @param capacity - of the dict, in bytes. */
   constructor(memory: GrowingMemory, entries: DictEntries, table: DictTable, capacity: number) {
     this.#memory = memory;
-    this.#ints = memory.ints;
+    memory.follow(() => (this.#ints = memory.ints));
     this.#entries = entries;
     this.#table = table;
     this.#usesAt = usesAt(capacity);
     this.#usesMask = usesOf(capacity) - 1;
-    this.#random = ((memory.ints[dictWords.seed] ?? 0) ^ process.pid) | 1;
+    this.#random = ((memory.fixed[dictWords.seed] ?? 0) ^ process.pid) | 1;
   }
 
   /** The entry of a hash is used. */

@@ -21,14 +21,14 @@ export function expiryOf(ttl: number): number {
  */
 export class DictExpiry {
   readonly #memory: GrowingMemory;
-  readonly #ints: Int32Array<ArrayBuffer>;
+  #ints!: Int32Array<ArrayBuffer>;
   readonly #log: UndoLog;
   readonly #entries: DictEntries;
   readonly #table: DictTable;
 
   constructor(memory: GrowingMemory, log: UndoLog, entries: DictEntries, table: DictTable) {
     this.#memory = memory;
-    this.#ints = memory.ints;
+    memory.follow(() => (this.#ints = memory.ints));
     this.#log = log;
     this.#entries = entries;
     this.#table = table;
@@ -50,17 +50,16 @@ export class DictExpiry {
 
   /** Removes entries whose time is over from the next few buckets; returns how many. */
   #sweep(buckets: number): number {
-    const ints = this.#ints;
     const table = this.#table;
     let removed = 0;
     const count = table.buckets;
-    let bucket = Math.max(ints[dictWords.cursor] ?? 0, 0);
+    let bucket = Math.max(this.#ints[dictWords.cursor] ?? 0, 0);
     for (let swept = 0; swept < buckets; swept++, bucket++) {
       if (bucket >= count) bucket = 0;
       let link = table.headAt(bucket);
       if (link === nonsense) break;
       for (let steps = 0; steps < mostSteps; steps++) {
-        const pointer = ints[link] ?? 0;
+        const pointer = this.#ints[link] ?? 0;
         if (pointer === 0) break;
         const at = 2 * pointer;
         if (pointer < 0 || !this.#memory.reaches(at + entryWords.body + 2)) break;
@@ -73,7 +72,7 @@ export class DictExpiry {
         }
       }
     }
-    ints[dictWords.cursor] = bucket;
+    this.#ints[dictWords.cursor] = bucket;
     return removed;
   }
 }

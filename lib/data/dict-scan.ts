@@ -30,13 +30,14 @@ export interface Cursor {
  */
 export class DictScan {
   readonly #structure: StructureState;
-  readonly #ints: Int32Array<ArrayBuffer>;
+  #ints!: Int32Array<ArrayBuffer>;
   readonly #entries: DictEntries;
   readonly #table: DictTable;
 
   constructor(structure: StructureState, entries: DictEntries, table: DictTable) {
     this.#structure = structure;
-    this.#ints = structure.memory.ints;
+    const { memory } = structure;
+    memory.follow(() => (this.#ints = memory.ints));
     this.#entries = entries;
     this.#table = table;
   }
@@ -49,6 +50,7 @@ export class DictScan {
   /** @returns whether there was another group. */
   next(cursor: Cursor): boolean {
     const { buckets, bucket } = cursor;
+    const { fixed } = this.#structure.memory;
     if (bucket >= buckets) return false;
     cursor.bucket++;
     // The keys of one bucket, as it was in the beginning: by so many bits of their hashes.
@@ -57,9 +59,9 @@ export class DictScan {
     const period = isSplit ? 2 * level : level;
     const sequence = dictWords.sequences + (bucket & (Sequences.count - 1));
     for (let tries = 0; tries < mostTries; tries++) {
-      const before = loadFirst(this.#ints, sequence);
+      const before = loadFirst(fixed, sequence);
       if ((before & 1) !== 0) continue;
-      if (this.#collect(cursor, bucket, period) && loadLast(this.#ints, sequence) === before) {
+      if (this.#collect(cursor, bucket, period) && loadLast(fixed, sequence) === before) {
         return true;
       }
     }
@@ -77,7 +79,6 @@ export class DictScan {
   /** The entries of a group; false when that makes no sense, now. */
   #collect(cursor: Cursor, bucket: number, period: number): boolean {
     cursor.found.length = 0;
-    const ints = this.#ints;
     const table = this.#table;
     const entries = this.#entries;
     const { memory } = this.#structure;
@@ -88,7 +89,7 @@ export class DictScan {
       let link = table.headAt(from);
       if (link === nonsense) return false;
       for (;;) {
-        const pointer = ints[link] ?? 0;
+        const pointer = this.#ints[link] ?? 0;
         if (pointer === 0) break;
         link = 2 * pointer;
         if (++steps > mostSteps || pointer < 0 || !memory.reaches(link + entryWords.body + 2)) {

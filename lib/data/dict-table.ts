@@ -42,7 +42,7 @@ export class DictTable {
   /** What led to the entry that was found, or leads to the first of its bucket where there was none. */
   link = 0;
   readonly #memory: GrowingMemory;
-  readonly #ints: Int32Array<ArrayBuffer>;
+  #ints!: Int32Array<ArrayBuffer>;
   readonly #log: UndoLog;
   readonly #arena: Arena;
   readonly #sequences: Sequences;
@@ -60,13 +60,13 @@ export class DictTable {
     capacity: number,
   ) {
     this.#memory = memory;
-    this.#ints = memory.ints;
+    memory.follow(() => (this.#ints = memory.ints));
     this.#log = log;
     this.#arena = arena;
     this.#sequences = sequences;
     this.#entries = entries;
     // Never changes, so it is not read again.
-    this.#seed = memory.ints[dictWords.seed] ?? 0;
+    this.#seed = memory.fixed[dictWords.seed] ?? 0;
     this.#mostBuckets = mostChunks(capacity) * chunkBuckets;
   }
 
@@ -101,21 +101,20 @@ export class DictTable {
 
   /** Where the entry of a key begins, or `none`, or `nonsense`. */
   find(key: string, hash: number): number {
-    const ints = this.#ints;
     const memory = this.#memory;
     const entries = this.#entries;
     const head = this.#headOf(hash);
     if (head === nonsense) return nonsense;
     let link = head;
     for (let steps = 0; steps < mostSteps; steps++) {
-      const pointer = ints[link] ?? 0;
+      const pointer = this.#ints[link] ?? 0;
       if (pointer === 0) {
         this.link = head;
         return none;
       }
       const at = 2 * pointer;
       if (pointer < 0 || !memory.reaches(at + entryWords.body + 2)) return nonsense;
-      if (ints[at + entryWords.hash] === hash && entries.isKey(at, key)) {
+      if (this.#ints[at + entryWords.hash] === hash && entries.isKey(at, key)) {
         this.link = link;
         return at;
       }
@@ -145,28 +144,26 @@ export class DictTable {
    * front of its bucket. As {@link find} has left it.
    */
   place(made: number, hash: number, at: number): void {
-    const ints = this.#ints;
     const log = this.#log;
     const link = this.link;
     const wasCounted = at !== none && this.#entries.tagOf(at) !== Tag.Pending;
     this.#sequences.open(hash & (Sequences.count - 1));
-    ints[made] = ints[at === none ? link : at] ?? 0;
+    this.#ints[made] = this.#ints[at === none ? link : at] ?? 0;
     log.write(link, made / 2);
     if (at !== none) this.#arena.free(at / 2);
     const isCounted = this.#entries.tagOf(made) !== Tag.Pending;
     const delta = Number(isCounted) - Number(wasCounted);
-    if (delta !== 0) log.write(dictWords.size, (ints[dictWords.size] ?? 0) + delta);
+    if (delta !== 0) log.write(dictWords.size, (this.#ints[dictWords.size] ?? 0) + delta);
   }
 
   /** @param link - what leads to it. */
   remove(at: number, link: number): void {
     const log = this.#log;
-    const ints = this.#ints;
     const wasCounted = this.#entries.tagOf(at) !== Tag.Pending;
     this.#sequences.open(this.#entries.hashOf(at) & (Sequences.count - 1));
-    log.write(link, ints[at] ?? 0);
+    log.write(link, this.#ints[at] ?? 0);
     this.#arena.free(at / 2);
-    if (wasCounted) log.write(dictWords.size, (ints[dictWords.size] ?? 0) - 1);
+    if (wasCounted) log.write(dictWords.size, (this.#ints[dictWords.size] ?? 0) - 1);
   }
 
   /** One bucket more, where there are more entries than buckets, and if there is room for it. */
@@ -198,7 +195,6 @@ export class DictTable {
 
   #split(): void {
     const log = this.#log;
-    const ints = this.#ints;
     const { buckets } = this;
     if (buckets >= this.#mostBuckets) return;
     const level = levelOf(buckets);
@@ -213,6 +209,7 @@ export class DictTable {
     if (to === nonsense) return;
     // D3: the bucket that is split is under the same one.
     this.#sequences.open(buckets & (Sequences.count - 1));
+    const ints = this.#ints;
     let stays = from;
     let goes = to;
     for (let pointer = ints[from] ?? 0; pointer !== 0;) {

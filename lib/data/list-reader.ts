@@ -31,7 +31,7 @@ export abstract class ListReader extends StructureState {
     const { memory, log, arena } = this;
     const { own } = structureLayout;
     this.ring = new ListRing(memory, log, arena, own, blocksAt(shape, seat.length));
-    this.sequence = new Sequence(memory.ints, own + listWords.sequence);
+    this.sequence = new Sequence(memory.fixed, own + listWords.sequence);
     this.slots = new ListSlots(this, this.ring, this.sequence);
   }
 

@@ -23,7 +23,7 @@ import type { UndoLog } from './undo-log';
  */
 export class ListRing {
   readonly #memory: GrowingMemory;
-  readonly #ints: Int32Array<ArrayBuffer>;
+  #ints!: Int32Array<ArrayBuffer>;
   readonly #log: UndoLog;
   readonly #arena: Arena;
   readonly #at: number;
@@ -39,7 +39,7 @@ export class ListRing {
    */
   constructor(memory: GrowingMemory, log: UndoLog, arena: Arena, at: number, begin: number) {
     this.#memory = memory;
-    this.#ints = memory.ints;
+    memory.follow(() => (this.#ints = memory.ints));
     this.#log = log;
     this.#arena = arena;
     this.#at = at;
@@ -121,7 +121,6 @@ export class ListRing {
    * @returns how many bytes there is no room for, or 0.
    */
   widen(used: number, more: number): number {
-    const ints = this.#ints;
     const at = this.#at;
     const needed = used + more + chunkSlots;
     const { slots } = this;
@@ -132,6 +131,7 @@ export class ListRing {
     const bytes = 4 * after;
     const pointer = after << chunkShift < needed ? 0 : this.#arena.allocate(bytes);
     if (pointer === 0) return bytes;
+    const ints = this.#ints;
     const old = ints[at + listWords.directory] ?? 0;
     const { head } = this;
     const first = (head & (slots - 1)) >>> chunkShift;

@@ -18,16 +18,18 @@ export class ListSlots {
   readonly #ring: ListRing;
   readonly #sequence: Sequence;
   readonly #memory: GrowingMemory;
-  readonly #ints: Int32Array<ArrayBuffer>;
-  readonly #floats: Float64Array<ArrayBuffer>;
+  #ints!: Int32Array<ArrayBuffer>;
+  #floats!: Float64Array<ArrayBuffer>;
 
   constructor(state: StructureState, ring: ListRing, sequence: Sequence) {
     this.#state = state;
     this.#ring = ring;
     this.#sequence = sequence;
-    this.#memory = state.memory;
-    this.#ints = state.memory.ints;
-    this.#floats = state.memory.floats;
+    const memory = (this.#memory = state.memory);
+    memory.follow(() => {
+      this.#ints = memory.ints;
+      this.#floats = memory.floats;
+    });
   }
 
   tag(slot: number): Tag {

@@ -19,7 +19,7 @@ export class ListSplicer {
   readonly #slots: ListSlots;
   readonly #sequence: Sequence;
   readonly #log: UndoLog;
-  readonly #ints: Int32Array<ArrayBuffer>;
+  #ints!: Int32Array<ArrayBuffer>;
   readonly #at = structureLayout.own;
 
   constructor(state: StructureState, ring: ListRing, slots: ListSlots, sequence: Sequence) {
@@ -27,7 +27,8 @@ export class ListSplicer {
     this.#slots = slots;
     this.#sequence = sequence;
     this.#log = state.log;
-    this.#ints = state.memory.ints;
+    const { memory } = state;
+    memory.follow(() => (this.#ints = memory.ints));
   }
 
   /** Adds values at the end. */
@@ -185,9 +186,9 @@ export class ListSplicer {
   }
 
   #swap(one: number, other: number): void {
-    const ints = this.#ints;
     const a = this.#ring.slot(one);
     const b = this.#ring.slot(other);
+    const ints = this.#ints;
     for (let i = 0; i < 4; i++) {
       const word = ints[a + i] ?? 0;
       this.#log.write(a + i, ints[b + i] ?? 0);

@@ -68,7 +68,7 @@ export interface Found extends Held {
  */
 export class Ring {
   readonly #memory: GrowingMemory;
-  readonly #ints: Int32Array<ArrayBuffer>;
+  #ints!: Int32Array<ArrayBuffer>;
   readonly #log: UndoLog;
   readonly #at: number;
   readonly #begin: number;
@@ -79,7 +79,7 @@ export class Ring {
    */
   constructor(memory: GrowingMemory, log: UndoLog, at: number, begin: number) {
     this.#memory = memory;
-    this.#ints = memory.ints;
+    memory.follow(() => (this.#ints = memory.ints));
     this.#log = log;
     this.#at = at;
     this.#begin = Ring.beginOf(begin);
@@ -112,7 +112,7 @@ export class Ring {
   }
 
   get capacity(): number {
-    return 4 * this.#ints.length - 8 * (this.#begin + 1);
+    return 4 * this.#memory.words - 8 * (this.#begin + 1);
   }
 
   /** Bytes that a value of so many takes. */
@@ -149,10 +149,10 @@ export class Ring {
    */
   take(owner: number | undefined): Found | undefined {
     if (this.ready <= 0) return undefined;
-    const ints = this.#ints;
     const walk = this.#from(word.next);
     while (ownerOf(this.#stateAt(walk.at)) !== nobody) this.#step(walk);
     const { at } = walk;
+    const ints = this.#ints;
     const state = this.#stateAt(at);
     const size = ints[2 * at + record.size] ?? 0;
     if (size < 0 || unitsOf(size) !== walk.units)
@@ -397,7 +397,7 @@ export class Ring {
 
   #placeIn(which: number): number {
     const place = this.#get(which);
-    if (place < this.#begin || !this.#memory.reaches(2 * place)) {
+    if (place < this.#begin || !this.#memory.reaches(2 * (place + 1))) {
       throw new CorruptError('its ring leads astray');
     }
     return place;

@@ -102,11 +102,11 @@ export class QueueState extends StructureState {
 
   /** How many were put and are not done. */
   get unfinished(): number {
-    return this.settled(() => this.memory.ints[this.#own + own.unfinished] ?? 0);
+    return this.settled(() => this.memory.fixed[this.#own + own.unfinished] ?? 0);
   }
 
   get isShut(): boolean {
-    return this.memory.ints[this.#own + own.isShut] !== 0;
+    return this.memory.fixed[this.#own + own.isShut] !== 0;
   }
 
   /** Appends an item; undefined while there is no room for it. */

@@ -38,8 +38,9 @@ export class DictState extends StructureState {
   readonly ttl: number;
   readonly claims: DictClaims;
   readonly scan: DictScan;
+  /** What has the sequences. */
   readonly #ints: Int32Array<ArrayBuffer>;
-  readonly #floats: Float64Array<ArrayBuffer>;
+  #floats!: Float64Array<ArrayBuffer>;
   readonly #sequences: Sequences;
   readonly #entries: DictEntries;
   readonly #table: DictTable;
@@ -54,8 +55,8 @@ export class DictState extends StructureState {
     super(seat, dictShape(evicts));
     const { memory, log, arena } = this;
     const { length: capacity } = seat;
-    const ints = (this.#ints = memory.ints);
-    this.#floats = memory.floats;
+    const ints = (this.#ints = memory.fixed);
+    memory.follow(() => (this.#floats = memory.floats));
     // Never changes, so it is not read again.
     const ttl = this.#floats[dictWords.ttl / 2] ?? 0;
     this.ttl = ttl > 0 ? ttl : 0;
@@ -172,7 +173,7 @@ export class DictState extends StructureState {
       const at = table.locate(key, hash);
       if (at !== none && entries.isVisible(at)) {
         if (entries.tagOf(at) !== Tag.Number) throw this.#notANumber(key, at);
-        const place = entries.bodyOf(at) / 2;
+        const place = entries.bodyOfWords(at, 2) / 2;
         before = this.#floats[place] ?? NaN;
         this.#floats[place] = before + delta;
         this.#eviction?.use(hash);

@@ -41,7 +41,8 @@ export class StructureState implements SeatState {
     if (!isWhole)
       throw this.error('ERR_CORRUPT', 'has a header that makes no sense; unlink() removes it');
     try {
-      this.memory = GrowingMemory.of(seat, structureLayout.pages);
+      const firstWords = blocksAt(shape, capacity) + 2;
+      this.memory = GrowingMemory.of(seat, structureLayout.pages, firstWords);
     } catch (error) {
       throw this.explain(error);
     }

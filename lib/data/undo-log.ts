@@ -23,7 +23,7 @@ import type { GrowingMemory } from './growing-memory';
  */
 export class UndoLog {
   readonly #memory: GrowingMemory;
-  readonly #ints: Int32Array<ArrayBuffer>;
+  #ints!: Int32Array<ArrayBuffer>;
   readonly #at: number;
   readonly #capacity: number;
   #count = 0;
@@ -31,7 +31,7 @@ export class UndoLog {
   /** @param at - where it lies in the words: a count, and `capacity` records of two words. */
   constructor(memory: GrowingMemory, at: number, capacity: number) {
     this.#memory = memory;
-    this.#ints = memory.ints;
+    memory.follow(() => (this.#ints = memory.ints));
     this.#at = at;
     this.#capacity = capacity;
   }
@@ -80,20 +80,19 @@ export class UndoLog {
    * @param least - the first word that a change may write to.
    */
   rollBack(least: number): void {
-    const ints = this.#ints;
-    const count = ints[this.#at] ?? 0;
+    const count = this.#ints[this.#at] ?? 0;
     this.#count = 0;
     if (count < 0 || count > this.#capacity)
       throw new CorruptError('its undo log has no such length');
     for (let n = count - 1; n >= 0; n--) {
       const record = this.#at + 1 + 2 * n;
-      const index = ints[record] ?? -1;
+      const index = this.#ints[record] ?? -1;
       if (index < least || !this.#memory.reaches(index + 1)) {
         throw new CorruptError('its undo log leads astray');
       }
-      ints[index] = ints[record + 1] ?? 0;
+      this.#ints[index] = this.#ints[record + 1] ?? 0;
     }
-    ints[this.#at] = 0;
+    this.#ints[this.#at] = 0;
   }
 
   /** Forgets what a log says that makes no sense. */

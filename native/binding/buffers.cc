@@ -4,7 +4,9 @@ namespace shmkit {
 
 #if defined(NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED)
 
-Napi::Value Show(Napi::Env env, Mapping*, size_t, size_t) { return env.Undefined(); }
+Napi::Value Show(Napi::Env env, Mapping*, Mapping::Audience, size_t, size_t) {
+  return env.Undefined();
+}
 
 #else
 
@@ -15,8 +17,9 @@ void DropBuffer(napi_env, void*, void* mapping) { static_cast<Mapping*>(mapping)
 
 }  // namespace
 
-Napi::Value Show(Napi::Env env, Mapping* mapping, size_t offset, size_t length) {
-  mapping->NoteBuffer();
+Napi::Value Show(Napi::Env env, Mapping* mapping, Mapping::Audience audience, size_t offset,
+                 size_t length) {
+  mapping->NoteBuffer(audience);
   napi_value buffer = nullptr;
   const napi_status status = napi_create_external_arraybuffer(env, mapping->bytes() + offset,
                                                               length, DropBuffer, mapping, &buffer);
@@ -32,5 +35,9 @@ Napi::Value Show(Napi::Env env, Mapping* mapping, size_t offset, size_t length) 
 }
 
 #endif
+
+void Hide(Napi::Env env, Mapping* mapping, napi_value buffer) {
+  if (napi_detach_arraybuffer(env, buffer) == napi_ok) mapping->NoteHidden();
+}
 
 }  // namespace shmkit

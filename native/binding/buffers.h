@@ -8,6 +8,10 @@
 namespace shmkit {
 
 // A new ArrayBuffer over part of a mapping, or undefined where the runtime refuses external memory.
-Napi::Value Show(Napi::Env env, Mapping* mapping, size_t offset, size_t length);
+Napi::Value Show(Napi::Env env, Mapping* mapping, Mapping::Audience audience, size_t offset,
+                 size_t length);
+
+// Empties a buffer that was shown to the library alone.
+void Hide(Napi::Env env, Mapping* mapping, napi_value buffer);
 
 }  // namespace shmkit

@@ -110,8 +110,8 @@ Napi::Value RemoveName(const Napi::CallbackInfo& info) {
   return ToValue(info.Env(), seat->object->RemoveName(info[1].As<Napi::Boolean>()));
 }
 
-// (seat, offset, length): both inside the object. -> a new ArrayBuffer, or undefined where the
-// runtime refuses external memory
+// (seat, offset, length, with users): both inside the object. -> a new ArrayBuffer, or undefined
+// where the runtime refuses external memory
 Napi::Value Buffer(const Napi::CallbackInfo& info) {
   const Seat* const seat = SeatOf(info);
   if (!seat) return {};
@@ -121,7 +121,17 @@ Napi::Value Buffer(const Napi::CallbackInfo& info) {
   if (offset > object->shape().size || length > object->shape().size - offset) {
     return info.Env().Undefined();
   }
-  return Show(info.Env(), object->mapping(), offset, length);
+  const auto audience =
+      info[3].As<Napi::Boolean>() ? Mapping::Audience::kUsers : Mapping::Audience::kLibrary;
+  return Show(info.Env(), object->mapping(), audience, offset, length);
+}
+
+// (seat, ArrayBuffer): one that only the library had
+Napi::Value HideBuffer(const Napi::CallbackInfo& info) {
+  const Seat* const seat = SeatOf(info);
+  if (!seat) return {};
+  Hide(info.Env(), seat->object->mapping(), info[1]);
+  return info.Env().Undefined();
 }
 
 // (seat, offset, bytes): of an object that grows. -> undefined, or a failure
@@ -284,23 +294,15 @@ Napi::Object Layout(Napi::Env env) {
 void ExportObjects(Napi::Env env, Napi::Object exports) {
   ExportAll(env, exports,
             {
-                {"initialize", Initialize},
-                {"objectOpen", Open},
-                {"objectClose", Close},
-                {"objectId", Id},
-                {"objectRemoveName", RemoveName},
-                {"objectBuffer", Buffer},
-                {"objectCommit", Commit},
-                {"bufferDetach", Detach},
-                {"wordWait", WordWait},
-                {"wordWake", WordWake},
-                {"watchOpen", WatchOpen},
-                {"watchWait", WatchWait},
-                {"watchSettle", WatchSettle},
-                {"watchCancel", WatchCancel},
-                {"watchClose", WatchClose},
-                {"addFloat64", AddFloat64},
-                {"presenceToken", PresenceToken},
+                {"initialize", Initialize},       {"objectOpen", Open},
+                {"objectClose", Close},           {"objectId", Id},
+                {"objectRemoveName", RemoveName}, {"objectBuffer", Buffer},
+                {"objectCommit", Commit},         {"objectHide", HideBuffer},
+                {"bufferDetach", Detach},         {"wordWait", WordWait},
+                {"wordWake", WordWake},           {"watchOpen", WatchOpen},
+                {"watchWait", WatchWait},         {"watchSettle", WatchSettle},
+                {"watchCancel", WatchCancel},     {"watchClose", WatchClose},
+                {"addFloat64", AddFloat64},       {"presenceToken", PresenceToken},
                 {"isPresent", IsPresent},
             });
   exports["layout"] = Layout(env);

@@ -49,26 +49,28 @@ Napi::Value SegmentCreate(const Napi::CallbackInfo& info) {
   const uint32_t mode = info[2].As<Napi::Number>();
   const bool sparse = info[3].As<Napi::Boolean>();
   const os::CreateOptions options{size, mode, sparse};
-  if (!info[5].IsTypedArray()) return Hand(info.Env(), os::Create(name, options), info[4]);
+  if (!info[5].IsTypedArray()) {
+    return Hand(info.Env(), WithRoom([&] { return os::Create(name, options); }), info[4]);
+  }
   const auto given = info[5].As<Napi::Uint8Array>();
   FirstBytes contents{given.Data(), given.ByteLength()};
   const os::Initializer initializer{CopyFirstBytes, &contents};
-  return Hand(info.Env(), os::Create(name, options, &initializer), info[4]);
+  const auto create = [&] { return os::Create(name, options, &initializer); };
+  return Hand(info.Env(), WithRoom(create), info[4]);
 }
 
 // (name, readOnly, sizeFound) -> handle or a failure
 Napi::Value SegmentAttach(const Napi::CallbackInfo& info) {
   const std::string name = info[0].As<Napi::String>();
   const bool read_only = info[1].As<Napi::Boolean>();
-  return Hand(info.Env(),
-              os::Attach(name, read_only ? os::Access::kReadOnly : os::Access::kReadWrite),
-              info[2]);
+  const os::Access access = read_only ? os::Access::kReadOnly : os::Access::kReadWrite;
+  return Hand(info.Env(), WithRoom([&] { return os::Attach(name, access); }), info[2]);
 }
 
 // (handle) -> a new ArrayBuffer, or undefined where the runtime refuses external memory
 Napi::Value SegmentBuffer(const Napi::CallbackInfo& info) {
   Mapping* mapping = MappingOf(info[0]);
-  return Show(info.Env(), mapping, 0, mapping->segment().size);
+  return Show(info.Env(), mapping, Mapping::Audience::kUsers, 0, mapping->segment().size);
 }
 
 // (handle, its latest ArrayBuffer if there is one)

@@ -23,8 +23,9 @@ using Graves = std::list<std::shared_ptr<Grave>>;
 
 // Half of what Linux allows a process in mappings by default, were none of the ranges neighbours.
 constexpr size_t kMostRanges = 32768;
-// A hundredth of a 47-bit address space.
+// A hundredth of a 47-bit address space, and less where the process may map less.
 constexpr uint64_t kMostBytes = uint64_t{1} << 40;
+constexpr uint64_t kMostShare = 8;
 // Longer than any call that fills memory in user space; the kernel's own copies never crash.
 constexpr std::chrono::seconds kDrainAge{10};
 constexpr size_t kMostLooks = 16;
@@ -35,6 +36,16 @@ struct Graveyard {
   Graves drained;  // oldest first, as in fresh
   size_t ranges = 0;
   uint64_t bytes = 0;
+
+  bool IsFull() const {
+    const uint64_t most_bytes = std::min(kMostBytes, os::MappableBytes() / kMostShare);
+    return ranges > kMostRanges || bytes > most_bytes;
+  }
+  void Exhume(const Grave& grave) {
+    os::Exhume(grave.range);
+    --ranges;
+    bytes -= grave.range.size;
+  }
 };
 
 // Never destroyed: finalizers may run after the statics at the end of a process.
@@ -56,17 +67,25 @@ void DrainOld(Graveyard& yard) {
 // (G1) go to the end of their queue; a burial looks at a few only, so that it stays cheap.
 void ExhumeOldest(Graveyard& yard, Graves& graves) {
   for (size_t left = std::min(graves.size(), kMostLooks); left > 0; --left) {
-    if (yard.ranges <= kMostRanges && yard.bytes <= kMostBytes) return;
+    if (!yard.IsFull()) return;
     std::shared_ptr<Grave> grave = std::move(graves.front());
     graves.pop_front();
     if (!grave->settled.load(std::memory_order_acquire)) {
       graves.push_back(std::move(grave));
       continue;
     }
-    os::Exhume(grave->range);
-    --yard.ranges;
-    yard.bytes -= grave->range.size;
+    yard.Exhume(*grave);
   }
+}
+
+bool ExhumeAllSettled(Graveyard& yard, Graves& graves) {
+  const size_t before = graves.size();
+  graves.remove_if([&](const std::shared_ptr<Grave>& grave) {
+    if (!grave->settled.load(std::memory_order_acquire)) return false;
+    yard.Exhume(*grave);
+    return true;
+  });
+  return graves.size() < before;
 }
 
 }  // namespace
@@ -88,6 +107,13 @@ std::shared_ptr<Grave> Inter(const os::Segment& segment) {
 
 void Settle(const std::shared_ptr<Grave>& grave) {
   grave->settled.store(true, std::memory_order_release);
+}
+
+bool ExhumeSettled() {
+  Graveyard& yard = TheGraveyard();
+  const std::lock_guard<std::mutex> guard(yard.guard);
+  DrainOld(yard);
+  return ExhumeAllSettled(yard, yard.drained) || ExhumeAllSettled(yard, yard.fresh);
 }
 
 }  // namespace shmkit

@@ -8,8 +8,11 @@
 //   G2  After that the oldest go first, and only when there are more ranges or bytes than the
 //       limits below: address space is nearly free, a stale write into somebody else's is not.
 //   G3  What late writers put into a range is dropped a while later, so that it costs no memory.
+//   G4  When the process can map no more, all that are settled are given back: first those that
+//       were buried a while ago.
 #pragma once
 
+#include <cerrno>
 #include <memory>
 
 #include "../os/segment.h"
@@ -23,5 +26,16 @@ std::shared_ptr<Grave> Inter(const os::Segment& segment);
 
 // May be called on any thread.
 void Settle(const std::shared_ptr<Grave>& grave);
+
+// Gives settled ranges back (G4). False when there was none.
+bool ExhumeSettled();
+
+// What maps memory, and does so again where there was no address space but in graves.
+template <class Map>
+auto WithRoom(Map map) {
+  auto mapped = map();
+  while (!mapped.ok() && mapped.failure().error == ENOMEM && ExhumeSettled()) mapped = map();
+  return mapped;
+}
 
 }  // namespace shmkit

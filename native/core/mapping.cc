@@ -7,10 +7,19 @@ bool Mapping::closed() {
   return closed_;
 }
 
-void Mapping::NoteBuffer() {
+void Mapping::NoteBuffer(Audience audience) {
   const std::lock_guard<std::mutex> guard(mutex_);
-  shown_ = true;
+  if (audience == Audience::kUsers) {
+    shown_ = true;
+  } else {
+    ++unhidden_;
+  }
   ++buffers_;
+}
+
+void Mapping::NoteHidden() {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  --unhidden_;
 }
 
 void Mapping::DropBuffer() { Drop(&Mapping::buffers_); }
@@ -34,11 +43,11 @@ void Mapping::Drop(int Mapping::* count) {
   if (unused) delete this;
 }
 
-// Memory that JavaScript never saw needs no grave.
+// Memory that nobody can have a pointer to needs no grave.
 void Mapping::CloseLocked() {
   if (closed_) return;
   closed_ = true;
-  if (!shown_) {
+  if (!shown_ && unhidden_ == 0) {
     os::Unmap(segment_);
     return;
   }

@@ -5,7 +5,8 @@
 // transferred away lives on in foreign hands). Invariants, by number:
 //
 //   Q1  After Close no access through any buffer reaches the segment: its range is buried
-//       (core/graveyard.h), or unmapped when no buffer was ever made.
+//       (core/graveyard.h). It is unmapped when nobody can have a pointer to it: when only the
+//       library was ever shown it, whose buffers reach no other thread, and all those are hidden.
 //   Q2  While the owner has not closed it, the memory stays for as long as a buffer shows it, even
 //       when the owner is gone.
 #pragma once
@@ -28,7 +29,12 @@ class Mapping {
   unsigned char* bytes() const { return static_cast<unsigned char*>(segment_.address); }
   bool closed();
 
-  void NoteBuffer();
+  // Whom a buffer is made for.
+  enum class Audience { kUsers, kLibrary };
+
+  void NoteBuffer(Audience audience);
+  // A buffer of the library's was emptied, and nobody is at work with it.
+  void NoteHidden();
   // The engine has freed a buffer. Touches no environment.
   void DropBuffer();
 
@@ -46,7 +52,8 @@ class Mapping {
   std::mutex mutex_;  // guards all below
   int owners_ = 1;
   int buffers_ = 0;
-  bool shown_ = false;
+  bool shown_ = false;  // to users
+  int unhidden_ = 0;    // buffers of the library's
   bool closed_ = false;
   std::shared_ptr<Grave> grave_;
 };

@@ -207,7 +207,8 @@ SharedObject* SharedObject::Adopt(const std::string& name, const os::Segment& se
 // `*cleared`.
 SharedObject* SharedObject::Find(const std::string& name, const Contents& contents,
                                  OpenFailure* why, bool* cleared) {
-  const os::Result<os::Segment> found = os::Attach(name, AccessTo(contents));
+  const os::Result<os::Segment> found =
+      WithRoom([&] { return os::Attach(name, AccessTo(contents)); });
   if (!found.ok()) {
     *why = {found.failure(), std::nullopt, 0};
     // An object without bytes cannot be mapped, and is the extreme of a truncated one.
@@ -254,8 +255,9 @@ SharedObject* SharedObject::Open(const std::string& name, unsigned mode, Disposi
     }
     Plan plan{contents, mode, RandomId()};
     const os::Initializer initializer{Fill, &plan};
-    const os::Result<os::Segment> made = os::Create(
-        name, {SizeOf(contents), mode, /*sparse=*/false, contents.first_bytes}, &initializer);
+    const os::CreateOptions options{SizeOf(contents), mode, /*sparse=*/false, contents.first_bytes};
+    const os::Result<os::Segment> made =
+        WithRoom([&] { return os::Create(name, options, &initializer); });
     if (made.ok()) return Adopt(name, made.value(), FactsOf(plan), why);
     os::Mutex::Dispose(plan.id);
     *why = {made.failure(), std::nullopt, 0};

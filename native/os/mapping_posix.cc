@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -77,5 +78,11 @@ bool Bury(const Segment& segment) {
 void Drain(const Segment& buried) { madvise(buried.address, buried.size, MADV_DONTNEED); }
 
 void Exhume(const Segment& buried) { munmap(buried.address, buried.size); }
+
+uint64_t MappableBytes() {
+  struct rlimit limit;
+  const bool is_told = getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+  return is_told ? static_cast<uint64_t>(limit.rlim_cur) : UINT64_MAX;
+}
 
 }  // namespace shmkit::os

@@ -103,6 +103,9 @@ void Drain(const Segment& buried);
 // Gives a buried range back.
 void Exhume(const Segment& buried);
 
+// How much address space the process may have, as far as it is told.
+uint64_t MappableBytes();
+
 // False where a name goes by itself with its last handle, if nothing unlinked it before (Windows).
 extern const bool kNamesOutliveHandles;
 // True where an object appears under its name finished, or not at all (S2).

@@ -185,4 +185,7 @@ void Drain(const Segment& buried) {
 
 void Exhume(const Segment& buried) { VirtualFree(buried.address, 0, MEM_RELEASE); }
 
+// Address space is limited only through the memory in it.
+uint64_t MappableBytes() { return UINT64_MAX; }
+
 }  // namespace shmkit::os

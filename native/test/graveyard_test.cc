@@ -118,6 +118,43 @@ TEST_CASE("G1 G2: beyond the limit of ranges, the oldest that are settled are gi
   Settle(unsettled);
 }
 
+TEST_CASE("G1 G4: who cannot map any more gets the ranges that are settled") {
+  const os::Segment all = Reserve(3 * kPage);
+  REQUIRE(all.address != nullptr);
+  const std::shared_ptr<Grave> unsettled = Inter(Part(all, kPage, kPage));
+  Settle(Inter(Part(all, 0, kPage)));
+  Settle(Inter(Part(all, 2 * kPage, kPage)));
+  int maps = 0;
+  const auto mapped = WithRoom([&]() -> os::Result<int> {
+    if (++maps == 1) return os::Failure{ENOMEM, "mmap"};
+    return maps;
+  });
+  CHECK(mapped.ok());
+  CHECK(maps == 2);
+  CHECK_FALSE(IsMapped(all.address));
+  CHECK(IsMapped(Part(all, kPage, kPage).address));
+  CHECK_FALSE(IsMapped(Part(all, 2 * kPage, kPage).address));
+
+  maps = 0;
+  const auto refused = WithRoom([&]() -> os::Result<int> {
+    ++maps;
+    return os::Failure{ENOMEM, "mmap"};
+  });
+  CHECK_FALSE(refused.ok());
+  // Nothing was left to give back, but what others buried meanwhile.
+  CHECK(maps == 1);
+
+  maps = 0;
+  Settle(unsettled);
+  const auto other = WithRoom([&]() -> os::Result<int> {
+    ++maps;
+    return os::Failure{ENOENT, "open"};
+  });
+  CHECK_FALSE(other.ok());
+  CHECK(maps == 1);
+  CHECK(IsMapped(Part(all, kPage, kPage).address));
+}
+
 TEST_SUITE_END();
 
 }  // namespace shmkit::test

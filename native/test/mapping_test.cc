@@ -64,8 +64,8 @@ TEST_CASE("Q1: the range of a closed mapping is kept until the last of its buffe
   std::vector<Mapping*> mappings;
   for (const os::Segment& range : ranges) {
     mappings.push_back(new Mapping(range));
-    mappings.back()->NoteBuffer();
-    mappings.back()->NoteBuffer();
+    mappings.back()->NoteBuffer(Mapping::Audience::kUsers);
+    mappings.back()->NoteBuffer(Mapping::Audience::kUsers);
   }
   // The middle of each: its ends may serve somebody else as soon as it is gone.
   const auto mapped = [&](size_t which) { return IsMapped(mappings[which]->bytes() + kBytes / 2); };
@@ -136,7 +136,7 @@ TEST_CASE("closing again, and going after it, leave alone who has the range by n
 TEST_CASE("Q1: after closing, no buffer reaches the segment, and none crashes") {
   const Scene scene;
   const int buffers = 3;
-  for (int each = 0; each < buffers; ++each) scene.mapping->NoteBuffer();
+  for (int each = 0; each < buffers; ++each) scene.mapping->NoteBuffer(Mapping::Audience::kUsers);
   CHECK(Reaches(scene));
   scene.segment[0] = 7;
   scene.mapping->Close();
@@ -158,7 +158,7 @@ TEST_CASE("Q1: after closing, no buffer reaches the segment, and none crashes") 
 TEST_CASE("Q1: what was shown is buried even when all its buffers were freed before") {
   // One of them was perhaps transferred away, to where nobody tells of its end.
   const Scene scene;
-  scene.mapping->NoteBuffer();
+  scene.mapping->NoteBuffer(Mapping::Audience::kUsers);
   scene.mapping->DropBuffer();
   CHECK(Reaches(scene));
   SUBCASE("and it is closed") {
@@ -173,6 +173,36 @@ TEST_CASE("Q1: what was shown is buried even when all its buffers were freed bef
   CHECK_FALSE(Reaches(scene));
 }
 
+TEST_CASE("Q1: what only the library was shown is unmapped when it has hidden all of it") {
+  const Scene scene;
+  scene.mapping->NoteBuffer(Mapping::Audience::kLibrary);
+  scene.mapping->NoteBuffer(Mapping::Audience::kLibrary);
+  scene.mapping->NoteHidden();
+  SUBCASE("even before the engine has freed it") {
+    scene.mapping->NoteHidden();
+    scene.mapping->Close();
+    const bool still_mapped = IsMapped(scene.shown);
+    CHECK_FALSE(still_mapped);
+  }
+  SUBCASE("but is buried when some was not hidden") {
+    scene.mapping->Close();
+    CHECK(IsMapped(scene.shown));
+    CHECK_FALSE(Reaches(scene));
+  }
+  SUBCASE("but is buried when a user was shown it, too") {
+    scene.mapping->NoteHidden();
+    scene.mapping->NoteBuffer(Mapping::Audience::kUsers);
+    scene.mapping->Close();
+    CHECK(IsMapped(scene.shown));
+    CHECK_FALSE(Reaches(scene));
+    scene.mapping->DropBuffer();
+  }
+  CHECK_FALSE(scene.IsMappedThere());
+  scene.mapping->DropBuffer();
+  scene.mapping->DropBuffer();
+  scene.mapping->Abandon();
+}
+
 TEST_CASE("Q1: a thread that is writing when it is closed writes to nobody from then on") {
   if (kThreadSanitizer) {
     MESSAGE("skipped: to ThreadSanitizer, to bury a range is to write to it");
@@ -180,7 +210,7 @@ TEST_CASE("Q1: a thread that is writing when it is closed writes to nobody from 
   }
   constexpr uint32_t kLateWrites = 10000;
   const Scene scene;
-  scene.mapping->NoteBuffer();
+  scene.mapping->NoteBuffer(Mapping::Audience::kUsers);
   std::atomic<uint32_t> writes{0};
   std::atomic<bool> over{false};
   std::thread writer([&] {
@@ -202,8 +232,8 @@ TEST_CASE("Q1: a thread that is writing when it is closed writes to nobody from 
 
 TEST_CASE("Q2: the memory stays for the buffers of an owner that went without closing") {
   const Scene scene;
-  scene.mapping->NoteBuffer();
-  scene.mapping->NoteBuffer();
+  scene.mapping->NoteBuffer(Mapping::Audience::kUsers);
+  scene.mapping->NoteBuffer(Mapping::Audience::kUsers);
   scene.mapping->Abandon();
   CHECK(scene.IsMappedThere());
   CHECK(Reaches(scene));
@@ -218,7 +248,7 @@ TEST_CASE("Q2: the memory stays for the buffers of an owner that went without cl
 TEST_CASE("Q2: the memory stays for an owner whose buffers were freed, and can be shown again") {
   const Scene scene;
   for (int round = 0; round < 3; ++round) {
-    scene.mapping->NoteBuffer();
+    scene.mapping->NoteBuffer(Mapping::Audience::kUsers);
     CHECK(Reaches(scene));
     scene.mapping->DropBuffer();
     CHECK(scene.IsMappedThere());
@@ -238,7 +268,7 @@ TEST_CASE("Q1 Q2: buffers may be freed on other threads, before and after their 
   for (int round = 0; round < kRounds; ++round) {
     auto* mapping = new Mapping(Attached(name));
     std::atomic<int> ready{0};
-    for (int each = 0; each < kBuffers; ++each) mapping->NoteBuffer();
+    for (int each = 0; each < kBuffers; ++each) mapping->NoteBuffer(Mapping::Audience::kUsers);
     std::vector<std::thread> engine;
     engine.reserve(kBuffers);
     for (int each = 0; each < kBuffers; ++each) {
@@ -276,7 +306,7 @@ TEST_CASE("Q1 Q2: buffers may be made while others are freed on other threads") 
     });
   }
   for (int each = 0; each < kBuffers; ++each) {
-    scene.mapping->NoteBuffer();
+    scene.mapping->NoteBuffer(Mapping::Audience::kUsers);
     ++made;
     if (each % 16 == 0) CHECK(Reaches(scene));
   }

@@ -817,7 +817,7 @@ TEST_CASE("Q1: the last reference lets go of what was shown, and no buffer reach
   const uint64_t inode = InodeOf(name);
   auto* mapping = object->mapping();
   volatile uint8_t* shown = mapping->bytes() + kHeaderBytes;
-  mapping->NoteBuffer();
+  mapping->NoteBuffer(Mapping::Audience::kUsers);
   object.Drop();
   *shown = 1;
   CHECK(*bytes.at(kHeaderBytes) == 1);
@@ -834,7 +834,7 @@ TEST_CASE("Q1: an object that was shown and let go can be opened again") {
   const Name name;
   Handle object(name, Disposition::kCreate, WithWords(kDataAlignment));
   auto* mapping = object->mapping();
-  mapping->NoteBuffer();
+  mapping->NoteBuffer(Mapping::Audience::kUsers);
   object->WordAt(kHeaderBytes)->value = 5;
   object.Drop();
   const Handle again(name, Disposition::kAttach);
@@ -852,7 +852,7 @@ TEST_CASE("L5: what was shown of a pinned object stays in its place") {
   const Bytes bytes(name);
   auto* mapping = object->mapping();
   volatile uint8_t* shown = mapping->bytes() + kHeaderBytes;
-  mapping->NoteBuffer();
+  mapping->NoteBuffer(Mapping::Audience::kUsers);
   object->Pin();
   object.Drop();
   *shown = 3;

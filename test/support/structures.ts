@@ -1,5 +1,5 @@
 // Structures' parts over ordinary memory.
-import { GrowingMemory } from '../../lib/data/growing-memory';
+import { GrowingMemory, type AddressSpace } from '../../lib/data/growing-memory';
 import { Arena, arenaWords } from '../../lib/data/arena';
 import { UndoLog } from '../../lib/data/undo-log';
 
@@ -15,13 +15,20 @@ export function ordinaryArena(bytes: number, mostPages = Infinity) {
   words[0] = Math.ceil((4 * (blocksAt + 2)) / 4096);
   Arena.initialize(words, arenaAt, blocksAt);
   const grown: [number, number][] = [];
-  const memory = new GrowingMemory(data, 0, 0, (offset, length) => {
-    if ((offset + length) / 4096 > mostPages) {
-      return { code: 'ENOSPC', errno: -28, syscall: 'fallocate' };
-    }
-    grown.push([offset, length]);
-    return undefined;
-  });
+  const space: AddressSpace = {
+    bytes,
+    offset: 0,
+    show: () => data,
+    hide: () => undefined,
+    commit: (offset, length) => {
+      if ((offset + length) / 4096 > mostPages) {
+        return { code: 'ENOSPC', errno: -28, syscall: 'fallocate' };
+      }
+      grown.push([offset, length]);
+      return undefined;
+    },
+  };
+  const memory = new GrowingMemory(space, 0, blocksAt + 2);
   const log = new UndoLog(memory, logAt, logRecords);
   const arena = new Arena(memory, log, arenaAt, blocksAt);
   return { memory, log, arena, words, grown, arenaAt, logAt, least: arenaAt };
