@@ -82,12 +82,63 @@ export class Arena {
    * @returns its pointer, or 0 when there is none.
    */
   allocate(bytes: number): number {
-    const size = Math.max(leastSize, Math.ceil((bytes + 4) / 8));
+    const size = this.unitsFor(bytes);
     if (size > mostSize) return 0;
     const head = this.#find(size) || this.#extend(size);
     if (head === 0) return 0;
     this.#add(word.used, this.#sizeOf(head));
     return (head + 1) >>> 1;
+  }
+
+  /**
+   * A part of a free block, from its beginning on, or all of it.
+   *
+   * @param head - where the block begins, which has so many units.
+   */
+  takeAt(head: number, units: number): number {
+    const whole = this.#sizeOf(head);
+    if (whole < units || !this.isFree(head)) throw new CorruptError('a free block is none');
+    this.#unlink(head, whole);
+    this.#cut(head, whole, units);
+    this.#add(word.used, this.#sizeOf(head));
+    return (head + 1) >>> 1;
+  }
+
+  /** Units of 8 bytes that a block takes of so many bytes. */
+  unitsFor(bytes: number): number {
+    return Math.max(leastSize, Math.ceil((bytes + 4) / 8));
+  }
+
+  /** Where the first block begins: one follows the other from there, up to {@link top}. */
+  get first(): number {
+    return this.#begin;
+  }
+
+  /** How many units the block has that begins at a word. */
+  unitsAt(head: number): number {
+    return this.#sizeOf(head);
+  }
+
+  isFree(head: number): boolean {
+    return (this.#flags(head) & isFree) !== 0;
+  }
+
+  /** Where a block begins that is allocated, or the free block in front of it. */
+  beginOf(pointer: number): number {
+    const head = 2 * pointer - 1;
+    this.#sizeOf(head);
+    if ((this.#flags(head) & previousIsFree) === 0) return head;
+    const before = this.#ints[head - 1] ?? 0;
+    if (this.#sizeOf(head - 2 * before) !== before) {
+      throw new CorruptError('its free blocks contradict');
+    }
+    return head - 2 * before;
+  }
+
+  /** Makes sure that there is memory for so many more units behind the last block. */
+  canExtend(units: number): boolean {
+    const behind = this.top + 2 * units;
+    return behind <= this.#end && this.#memory.grow(behind + 1);
   }
 
   free(pointer: number): void {
@@ -103,7 +154,7 @@ export class Arena {
       size += before;
     }
     const behind = head + 2 * size;
-    if (behind === this.#top) {
+    if (behind === this.top) {
       this.#rest(head, this.#flags(head) & previousIsFree);
       return;
     }
@@ -177,7 +228,7 @@ export class Arena {
 
   /** A new block at the beginning of the rest; 0 when that has no room. */
   #extend(size: number): number {
-    const head = this.#top;
+    const head = this.top;
     const behind = head + 2 * size;
     if (behind > this.#end || !this.#memory.grow(behind + 1)) return 0;
     const flags = this.#flags(head) & previousIsFree;
@@ -241,7 +292,8 @@ export class Arena {
     }
   }
 
-  get #top(): number {
+  /** Where the rest begins, behind the last block. */
+  get top(): number {
     const top = this.#ints[this.#at + word.top] ?? 0;
     if (top < this.#begin || top > this.#end || (top & 1) === 0 || !this.#memory.reaches(top + 1)) {
       throw new CorruptError('its memory ends nowhere');
@@ -256,7 +308,7 @@ export class Arena {
   /** Of the block that begins there, which is inside the memory as a whole. */
   #sizeOf(head: number): number {
     const size = (this.#ints[head] ?? 0) >>> 2;
-    if (head < this.#begin || size < leastSize || head + 2 * size > this.#top) {
+    if (head < this.#begin || size < leastSize || head + 2 * size > this.top) {
       throw new CorruptError('a block is none');
     }
     return size;
@@ -264,7 +316,7 @@ export class Arena {
 
   #payload(pointer: number): number {
     const at = 2 * pointer;
-    if (at <= this.#begin || at + 2 > this.#top) throw new CorruptError('a pointer leads astray');
+    if (at <= this.#begin || at + 2 > this.top) throw new CorruptError('a pointer leads astray');
     return at;
   }
 

@@ -6,6 +6,8 @@ import { dictWords, entryWords, usesAt, usesOf } from './shared-dict-layout';
 
 /** How many entries are looked at for the one that was used least lately. */
 const samples = 8;
+/** How many buckets are looked through for more than one. */
+const mostBuckets = 256;
 
 /**
  * Which entry goes when a dict is full: of a few at random, the one that was used least lately
@@ -47,34 +49,37 @@ export class DictEviction {
     this.use(hash);
   }
 
-  /** Removes the one of a few entries that was used least lately; false when there is none. Under the lock. */
-  makeRoom(): boolean {
-    const ints = this.#ints;
+  /** What {@link choose} has found, and what leads to it. */
+  victim = none;
+  victimLink = 0;
+
+  /** Chooses the one of a few entries that was used least lately; false when there is none. Under the lock. */
+  choose(): boolean {
     const table = this.#table;
     const count = table.buckets;
-    const clock = ints[dictWords.clock] ?? 0;
+    const clock = this.#ints[dictWords.clock] ?? 0;
     let oldest = -1;
-    let victim = none;
-    let victimLink = 0;
+    this.victim = none;
     let seen = 0;
     let bucket = this.#nextRandom() % count;
     for (let tries = 0; tries < count && seen < samples; tries++) {
+      if (tries >= mostBuckets && seen > 0) break;
       let link = table.headAt(bucket);
       if (link === nonsense) return false;
       const before = seen;
       for (let steps = 0; steps < mostSteps && seen < samples; steps++) {
-        const pointer = ints[link] ?? 0;
+        const pointer = this.#ints[link] ?? 0;
         if (pointer === 0) break;
         const at = 2 * pointer;
         if (pointer < 0 || !this.#memory.reaches(at + entryWords.body)) return false;
         if (this.#entries.tagOf(at) !== Tag.Pending) {
           seen++;
-          const used = ints[this.#useOf(this.#entries.hashOf(at))] ?? 0;
+          const used = this.#ints[this.#useOf(this.#entries.hashOf(at))] ?? 0;
           const age = (clock - used) >>> 0;
           if (age > oldest) {
             oldest = age;
-            victim = at;
-            victimLink = link;
+            this.victim = at;
+            this.victimLink = link;
           }
         }
         link = at;
@@ -82,9 +87,7 @@ export class DictEviction {
       // From anywhere, but past empty buckets one after the other, so that it ends.
       bucket = seen > before ? this.#nextRandom() % count : (bucket + 1) % count;
     }
-    if (victim === none) return false;
-    table.remove(victim, victimLink);
-    return true;
+    return this.victim !== none;
   }
 
   #useOf(hash: number): number {

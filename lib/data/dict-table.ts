@@ -166,13 +166,64 @@ export class DictTable {
     if (wasCounted) log.write(dictWords.size, (this.#ints[dictWords.size] ?? 0) - 1);
   }
 
+  /**
+   * Removes an entry that was found otherwise than by its key.
+   *
+   * @throws CorruptError nothing leads to it.
+   */
+  removeAt(at: number): void {
+    let link = this.#headOf(this.#entries.hashOf(at));
+    for (let steps = 0; steps < mostSteps && link !== nonsense; steps++) {
+      const pointer = this.#ints[link] ?? 0;
+      if (2 * pointer === at) {
+        this.remove(at, link);
+        return;
+      }
+      if (pointer <= 0 || !this.#memory.reaches(2 * pointer + entryWords.body)) break;
+      link = 2 * pointer;
+    }
+    throw new CorruptError(noTable);
+  }
+
+  /** The blocks that it has of the arena, by the words that they begin with, and which chunk each is. */
+  chunks(): Map<number, number> {
+    const chunks = new Map<number, number>();
+    const count = Math.ceil(this.buckets / chunkBuckets);
+    for (let chunk = 1; chunk < count; chunk++) {
+      const head = this.headAt(chunk * chunkBuckets);
+      if (head === nonsense) throw new CorruptError(noTable);
+      chunks.set(head - 1, chunk);
+    }
+    return chunks;
+  }
+
+  /** Moves a chunk to a block that nothing leads to. */
+  moveChunk(chunk: number, pointer: number): void {
+    const from = this.headAt(chunk * chunkBuckets);
+    if (from === nonsense || this.#arena.room(pointer) < 4 * chunkBuckets) {
+      throw new CorruptError(noTable);
+    }
+    this.#sequences.openAll();
+    this.#ints.copyWithin(2 * pointer, from, from + chunkBuckets);
+    this.#log.write(directoryAt() + chunk, pointer);
+    this.#arena.free(from / 2);
+  }
+
+  /** Removes all entries, and gives back what the table has of the arena. */
+  empty(): void {
+    this.#sequences.openAll();
+    this.#arena.reset();
+    this.#clear();
+    this.#log.write(dictWords.cursor, 0);
+  }
+
   /** One bucket more, where there are more entries than buckets, and if there is room for it. */
   grow(): void {
     if (this.size > (this.#ints[dictWords.buckets] ?? 0)) this.#split();
   }
 
   /** There are no entries any more: all blocks were freed. */
-  clear(): void {
+  #clear(): void {
     const log = this.#log;
     for (let bucket = 0; bucket < leastBuckets; bucket++) {
       const at = dictWords.table + bucket;

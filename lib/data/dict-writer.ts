@@ -3,9 +3,15 @@ import type { Encoder } from './codec';
 import { DictEntries } from './dict-entries';
 import type { DictEviction } from './dict-eviction';
 import type { DictExpiry } from './dict-expiry';
+import { DictRoom } from './dict-room';
 import { none, type DictTable } from './dict-table';
 import type { Sequences } from './sequences';
 import type { StructureState } from './structure-state';
+
+/** Entries of a quarter of what is wanted are like it: a few that were used least lately leave room. */
+const likeFactor = 4;
+/** How many times what is wanted is freed here and there before it is freed at one place. */
+const mostFreedFactor = 2;
 
 /** Puts entries into a table, and makes the room that they take. Within a change of the structure. */
 export class DictWriter {
@@ -15,6 +21,7 @@ export class DictWriter {
   readonly #table: DictTable;
   readonly #expiry: DictExpiry;
   readonly #eviction: DictEviction | undefined;
+  readonly #room: DictRoom;
 
   constructor(
     structure: StructureState,
@@ -30,6 +37,9 @@ export class DictWriter {
     this.#table = table;
     this.#expiry = expiry;
     this.#eviction = eviction;
+    const { memory, arena } = structure;
+    const evicts = eviction !== undefined;
+    this.#room = new DictRoom(memory, arena, entries, table, evicts, () => this.#commit());
   }
 
   /**
@@ -55,22 +65,48 @@ export class DictWriter {
   }
 
   /**
-   * Removes entries until there is a block, each by a change of its own.
+   * Removes entries until there is a block, each by a change of its own: by their time, as long as those
+   * are about as large as what is to come, and so soon leave room for it; else by their place.
    *
-   * @throws SharedMemoryError `ERR_CAPACITY`, `ENOSPC` nothing is left to remove.
+   * @throws SharedMemoryError `ERR_CAPACITY`, `ENOSPC` there can be no room; nothing was removed but what
+   * was over, as far as can be told before.
    */
   #makeRoom(bytes: number): number {
     const structure = this.#structure;
-    for (;;) {
-      if (bytes > structure.arena.capacity || !this.#removeSome()) throw structure.full(bytes);
-      structure.log.commit();
-      this.#sequences.closeAll();
+    const { arena } = structure;
+    if (bytes > arena.capacity) throw structure.full(bytes);
+    const { used } = arena;
+    while (this.#removeOne(bytes, used - arena.used)) {
+      this.#commit();
       const pointer = structure.allocate(bytes);
       if (pointer !== 0) return pointer;
     }
+    const { failure } = structure.memory;
+    const near = this.#eviction?.choose() === true ? this.#eviction.victim : none;
+    if (this.#room.make(bytes, near, arena.used < used)) {
+      const pointer = structure.allocate(bytes);
+      if (pointer !== 0) return pointer;
+    }
+    structure.memory.failure ??= failure;
+    throw structure.full(bytes);
   }
 
-  #removeSome(): boolean {
-    return this.#expiry.makeRoom() || this.#eviction?.makeRoom() === true;
+  /** @param freed - how many bytes were freed before. */
+  #removeOne(bytes: number, freed: number): boolean {
+    const eviction = this.#eviction;
+    if (freed > mostFreedFactor * bytes) return false;
+    if (this.#expiry.makeRoom()) return true;
+    if (eviction?.choose() !== true) return false;
+    const { arena } = this.#structure;
+    const isAlike = likeFactor * arena.room(eviction.victim / 2) >= bytes;
+    // Of so much it is not sure that it can be stored at all.
+    if (!isAlike || likeFactor * bytes > arena.capacity) return false;
+    this.#table.remove(eviction.victim, eviction.victimLink);
+    return true;
+  }
+
+  #commit(): void {
+    this.#structure.log.commit();
+    this.#sequences.closeAll();
   }
 }

@@ -232,12 +232,7 @@ export class DictState extends StructureState {
   }
 
   clear(): void {
-    this.changeAnew(() => {
-      this.#sequences.openAll();
-      this.arena.reset();
-      this.#table.clear();
-      this.log.write(dictWords.cursor, 0);
-    });
+    this.changeAnew(() => this.#table.empty());
     this.claims.computed.announce();
   }
 

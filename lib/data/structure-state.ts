@@ -159,10 +159,12 @@ export class StructureState implements SeatState {
       const message = `${called(kind, name)}: the memory file system has no room for more (${code}); nothing was changed`;
       return new SharedMemoryError(code, message, { syscall, errno, resource: name });
     }
+    const { used, capacity } = this.arena;
+    const isScattered = bytes <= capacity - used;
     return this.error(
       'ERR_CAPACITY',
-      `has no room for ${bytes} bytes: ${this.arena.used} of ${this.arena.capacity} are used; ` +
-        'create it with a greater capacity',
+      `has no room for ${bytes} bytes${isScattered ? ' in one piece' : ''}: ` +
+        `${used} of ${capacity} are used; create it with a greater capacity`,
     );
   }
 
