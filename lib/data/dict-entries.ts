@@ -3,6 +3,7 @@ import { Tag, read, readApart, tagIn, type Encoder } from './codec';
 import { CorruptError } from './corrupt-error';
 import type { GrowingMemory } from './growing-memory';
 import { dictWords, entryWords, meta } from './shared-dict-layout';
+import { largeBytes } from './structure-layout';
 
 /** There is no such entry. */
 export const absent = Symbol('absent');
@@ -10,6 +11,15 @@ export const absent = Symbol('absent');
 export const pending = Symbol('pending');
 /** The value of an entry is none: its bytes were changed, or overwritten. */
 export const nonsenseValue = Symbol('nonsense');
+
+/** A value that is read later, for it is large: where its entry is. */
+export class Later {
+  readonly at: number;
+
+  constructor(at: number) {
+    this.at = at;
+  }
+}
 
 /** What the `meta` of a number's entry says whose time is not limited, but for its key. */
 const plainNumber: number = Tag.Number;
@@ -114,13 +124,26 @@ export class DictEntries {
     return this.tagOf(at) !== Tag.Pending && !this.isExpired(at);
   }
 
-  /** What is to be finished of an entry's value; `absent`, `pending`, or that it is none. */
+  /** Whether an entry has a large value. */
+  isLarge(at: number): boolean {
+    return (this.#ints[at + entryWords.size] ?? 0) >= largeBytes;
+  }
+
+  /**
+   * What is to be finished of an entry's value; `absent`, `pending`, or that it is none, as a large one
+   * is here: see {@link readWhole}.
+   */
   read(at: number): unknown {
     const what = this.#ints[at + entryWords.meta] ?? 0;
     if ((what & (meta.tag | meta.expires)) === plainNumber) {
       return this.#floats[(at + entryWords.body) / 2];
     }
-    return this.#readOther(at, what, read);
+    return this.isLarge(at) ? nonsenseValue : this.#readOther(at, what, read);
+  }
+
+  /** The same, of whatever size. */
+  readWhole(at: number): unknown {
+    return this.#readOther(at, this.#ints[at + entryWords.meta] ?? 0, read);
   }
 
   /** The same, and it may be finished after others were read. */
@@ -128,9 +151,9 @@ export class DictEntries {
     return this.#readOther(at, this.#ints[at + entryWords.meta] ?? 0, readApart);
   }
 
-  /** The same as {@link read}, under the lock, where nothing changes meanwhile. */
+  /** The same as {@link readWhole}, under the lock, where nothing changes meanwhile. */
   readLocked(at: number): unknown {
-    const value = this.read(at);
+    const value = this.readWhole(at);
     if (value === nonsenseValue) throw new CorruptError('a value of it is of no length');
     return value;
   }

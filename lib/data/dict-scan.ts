@@ -1,6 +1,6 @@
 import { loadFirst, loadLast } from '../core/ordered';
 import { CorruptError } from './corrupt-error';
-import { absent, nonsenseValue, pending, type DictEntries } from './dict-entries';
+import { Later, absent, nonsenseValue, pending, type DictEntries } from './dict-entries';
 import {
   bucketOf,
   levelOf,
@@ -12,6 +12,7 @@ import {
 } from './dict-table';
 import { Sequences } from './sequences';
 import { dictWords, entryWords } from './shared-dict-layout';
+import { mostCopies } from './structure-layout';
 import type { StructureState } from './structure-state';
 
 /** How far an iteration has come. */
@@ -58,12 +59,17 @@ export class DictScan {
     const isSplit = bucket >= level || bucket + level < buckets;
     const period = isSplit ? 2 * level : level;
     const sequence = dictWords.sequences + (bucket & (Sequences.count - 1));
-    for (let tries = 0; tries < mostTries; tries++) {
+    const largeSequence = dictWords.large + (bucket & (Sequences.count - 1));
+    for (let tries = 0, copies = 0; tries < mostTries && copies < mostCopies; tries++) {
+      const large = loadFirst(fixed, largeSequence);
       const before = loadFirst(fixed, sequence);
-      if ((before & 1) !== 0) continue;
-      if (this.#collect(cursor, bucket, period) && loadLast(fixed, sequence) === before) {
-        return true;
-      }
+      if (((large | before) & 1) !== 0) continue;
+      const isFound = this.#collect(cursor, bucket, period);
+      if (!isFound || loadLast(fixed, sequence) !== before) continue;
+      if (!cursor.found.some((one) => one instanceof Later)) return true;
+      // D5: large values are read when it is known where they are.
+      copies++;
+      if (this.#readLater(cursor) && loadLast(fixed, largeSequence) === large) return true;
     }
     this.#collectSlowly(cursor, bucket, period);
     return true;
@@ -72,8 +78,21 @@ export class DictScan {
   #collectSlowly(cursor: Cursor, bucket: number, period: number): void {
     this.#structure.look(() => {
       this.#table.evenOut();
-      if (!this.#collect(cursor, bucket, period)) throw new CorruptError(noTable);
+      if (!this.#collect(cursor, bucket, period) || !this.#readLater(cursor)) {
+        throw new CorruptError(noTable);
+      }
     });
+  }
+
+  /** Reads the large values of a group; false when one makes no sense, now. */
+  #readLater({ found }: Cursor): boolean {
+    for (let i = 1; i < found.length; i += 2) {
+      const later = found[i];
+      if (!(later instanceof Later)) continue;
+      found[i] = this.#entries.readApart(later.at);
+      if (typeof found[i] === 'symbol') return false;
+    }
+    return true;
   }
 
   /** The entries of a group; false when that makes no sense, now. */
@@ -96,7 +115,8 @@ export class DictScan {
           return false;
         }
         if ((entries.hashOf(link) & (period - 1)) !== bucket) continue;
-        const value = entries.readApart(link);
+        const isLater = entries.isLarge(link) && entries.isVisible(link);
+        const value = isLater ? new Later(link) : entries.readApart(link);
         if (value === absent || value === pending) continue;
         const key = entries.keyOf(link);
         if (key === undefined || value === nonsenseValue) return false;

@@ -46,6 +46,7 @@ export class DictTable {
   readonly #log: UndoLog;
   readonly #arena: Arena;
   readonly #sequences: Sequences;
+  readonly #large: Sequences;
   readonly #entries: DictEntries;
   readonly #seed: number;
   readonly #mostBuckets: number;
@@ -56,6 +57,7 @@ export class DictTable {
     log: UndoLog,
     arena: Arena,
     sequences: Sequences,
+    large: Sequences,
     entries: DictEntries,
     capacity: number,
   ) {
@@ -64,6 +66,7 @@ export class DictTable {
     this.#log = log;
     this.#arena = arena;
     this.#sequences = sequences;
+    this.#large = large;
     this.#entries = entries;
     // Never changes, so it is not read again.
     this.#seed = memory.fixed[dictWords.seed] ?? 0;
@@ -150,7 +153,7 @@ export class DictTable {
     this.#sequences.open(hash & (Sequences.count - 1));
     this.#ints[made] = this.#ints[at === none ? link : at] ?? 0;
     log.write(link, made / 2);
-    if (at !== none) this.#arena.free(at / 2);
+    if (at !== none) this.#free(at);
     const isCounted = this.#entries.tagOf(made) !== Tag.Pending;
     const delta = Number(isCounted) - Number(wasCounted);
     if (delta !== 0) log.write(dictWords.size, (this.#ints[dictWords.size] ?? 0) + delta);
@@ -162,7 +165,7 @@ export class DictTable {
     const wasCounted = this.#entries.tagOf(at) !== Tag.Pending;
     this.#sequences.open(this.#entries.hashOf(at) & (Sequences.count - 1));
     log.write(link, this.#ints[at] ?? 0);
-    this.#arena.free(at / 2);
+    this.#free(at);
     if (wasCounted) log.write(dictWords.size, (this.#ints[dictWords.size] ?? 0) - 1);
   }
 
@@ -212,6 +215,7 @@ export class DictTable {
   /** Removes all entries, and gives back what the table has of the arena. */
   empty(): void {
     this.#sequences.openAll();
+    this.#large.openAll();
     this.#arena.reset();
     this.#clear();
     this.#log.write(dictWords.cursor, 0);
@@ -235,7 +239,26 @@ export class DictTable {
 
   /** A sequence that somebody has overwritten would have all its readers take the lock. */
   evenOut(): void {
-    if (!this.#log.pending) this.#sequences.repair();
+    if (!this.#log.pending) this.repair();
+  }
+
+  /** What was changed is changed, or undone. */
+  settle(): void {
+    this.#sequences.closeAll();
+    this.#large.closeAll();
+  }
+
+  /** The same of what somebody changed who died. */
+  repair(): void {
+    this.#sequences.repair();
+    this.#large.repair();
+  }
+
+  /** The block of an entry. */
+  #free(at: number): void {
+    const entries = this.#entries;
+    if (entries.isLarge(at)) this.#large.open(entries.hashOf(at) & (Sequences.count - 1));
+    this.#arena.free(at / 2);
   }
 
   /** The same of the bucket of a hash. */

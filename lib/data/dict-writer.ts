@@ -5,7 +5,6 @@ import type { DictEviction } from './dict-eviction';
 import type { DictExpiry } from './dict-expiry';
 import { DictRoom } from './dict-room';
 import { none, type DictTable } from './dict-table';
-import type { Sequences } from './sequences';
 import type { StructureState } from './structure-state';
 
 /** Entries of a quarter of what is wanted are like it: a few that were used least lately leave room. */
@@ -16,7 +15,6 @@ const mostFreedFactor = 2;
 /** Puts entries into a table, and makes the room that they take. Within a change of the structure. */
 export class DictWriter {
   readonly #structure: StructureState;
-  readonly #sequences: Sequences;
   readonly #entries: DictEntries;
   readonly #table: DictTable;
   readonly #expiry: DictExpiry;
@@ -25,14 +23,12 @@ export class DictWriter {
 
   constructor(
     structure: StructureState,
-    sequences: Sequences,
     entries: DictEntries,
     table: DictTable,
     expiry: DictExpiry,
     eviction: DictEviction | undefined,
   ) {
     this.#structure = structure;
-    this.#sequences = sequences;
     this.#entries = entries;
     this.#table = table;
     this.#expiry = expiry;
@@ -107,6 +103,6 @@ export class DictWriter {
 
   #commit(): void {
     this.#structure.log.commit();
-    this.#sequences.closeAll();
+    this.#table.settle();
   }
 }

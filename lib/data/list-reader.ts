@@ -4,13 +4,16 @@ import { ListRing } from './list-ring';
 import { ListSlots } from './list-slots';
 import { Sequence } from './sequence';
 import { listWords } from './shared-list-layout';
-import { blocksAt, structureLayout, type StructureShape } from './structure-layout';
+import { blocksAt, mostCopies, structureLayout, type StructureShape } from './structure-layout';
 import { StructureState } from './structure-state';
 
 /** How often a reader that finds things changing looks again before it takes the lock. */
 const mostTries = 64;
 /** The same of one that reads many elements. */
 const mostLongTries = 4;
+
+/** No slot begins there. */
+const none = 0;
 
 /** There is no such element. */
 export const absent = Symbol('absent');
@@ -23,6 +26,8 @@ export abstract class ListReader extends StructureState {
   protected readonly ring: ListRing;
   protected readonly slots: ListSlots;
   protected readonly sequence: Sequence;
+  /** Of large values: see N5. */
+  protected readonly large: Sequence;
   /** Of what is searched for or expected. */
   protected readonly wanted = new Encoder();
 
@@ -32,11 +37,12 @@ export abstract class ListReader extends StructureState {
     const { own } = structureLayout;
     this.ring = new ListRing(memory, log, arena, own, blocksAt(shape, seat.length));
     this.sequence = new Sequence(memory.fixed, own + listWords.sequence);
-    this.slots = new ListSlots(this, this.ring, this.sequence);
+    this.large = new Sequence(memory.fixed, own + listWords.large);
+    this.slots = new ListSlots(this, this.ring, this.sequence, this.large);
   }
 
   get length(): number {
-    return this.#read(mostTries, () => this.ring.length);
+    return this.#steadily(mostTries, () => this.ring.length);
   }
 
   /** An element, or {@link absent}. */
@@ -45,13 +51,17 @@ export abstract class ListReader extends StructureState {
     for (let tries = 0; tries < mostTries && !this.inside; tries++) {
       const before = sequence.before;
       if ((before & 1) !== 0) continue;
+      let isLarge: boolean;
       let value: unknown;
       try {
-        value = this.#peek(index);
+        const slot = this.#slotOf(index);
+        isLarge = slot !== none && this.slots.isLarge(slot);
+        value = isLarge ? undefined : this.#read(slot);
       } catch (error) {
         if (sequence.after !== before) continue;
         throw this.explain(error);
       }
+      if (isLarge) return this.#getLarge(index);
       if (sequence.after === before) return this.#finished(value);
     }
     return this.#look(() => finish(this.#peek(index)));
@@ -59,14 +69,17 @@ export abstract class ListReader extends StructureState {
 
   /** The elements from `start` to before `end`, as of one moment. */
   slice(start: number, end: number): unknown[] {
-    return this.#read(mostLongTries, (isSteady) => {
+    return this.#steadily(mostLongTries, (isSteady) => {
       const { length } = this.ring;
       const values: unknown[] = [];
       const last = clamp(end, length);
       for (let i = clamp(start, length); i < last; i++) {
-        const value = this.#peek(i);
-        // What it takes to make a value of bytes is not spent on half of one and half of another.
-        if (typeof value === 'object' && value !== null && !isSteady()) return values;
+        const slot = this.#slotOf(i);
+        const value = this.#read(slot);
+        // What it takes to make a value of bytes is not spent on half of one and half of another, nor
+        // more of it on copies when one has taken long.
+        const takesLong = (typeof value === 'object' && value !== null) || this.slots.isLarge(slot);
+        if (takesLong && !isSteady()) return values;
         values.push(finish(value));
       }
       return values;
@@ -102,7 +115,7 @@ export abstract class ListReader extends StructureState {
   }
 
   /** Reads without the lock as often as that may work, then with it. */
-  #read<T>(mostTries: number, act: (isSteady: () => boolean) => T): T {
+  #steadily<T>(mostTries: number, act: (isSteady: () => boolean) => T): T {
     const sequence = this.sequence;
     for (let tries = 0; tries < mostTries && !this.inside; tries++) {
       const before = sequence.before;
@@ -117,6 +130,31 @@ export abstract class ListReader extends StructureState {
       if (sequence.after === before) return result;
     }
     return this.#look(() => act(() => true));
+  }
+
+  /** The same as {@link get} of a large value (N5). */
+  #getLarge(index: number): unknown {
+    const { sequence, large } = this;
+    let copies = 0;
+    for (let tries = 0; tries < mostTries && copies < mostCopies; tries++) {
+      const largeBefore = large.before;
+      const before = sequence.before;
+      if (((largeBefore | before) & 1) !== 0) continue;
+      let place;
+      try {
+        const slot = this.#slotOf(index);
+        if (slot === none || !this.slots.isLarge(slot)) break;
+        place = this.slots.place(slot);
+      } catch (error) {
+        if (sequence.after !== before) continue;
+        throw this.explain(error);
+      }
+      if (sequence.after !== before) continue;
+      const value = this.slots.readPlace(place);
+      copies++;
+      if (large.after === largeBefore) return this.#finished(value);
+    }
+    return this.#look(() => finish(this.#peek(index)));
   }
 
   #finished(value: unknown): unknown {
@@ -141,15 +179,24 @@ export abstract class ListReader extends StructureState {
       const there = slots.number(slot);
       return there === number || (findsNaN && Number.isNaN(there) && Number.isNaN(number));
     };
-    return this.#read(mostLongTries, () => act(this.ring.length, matches));
+    return this.#steadily(mostLongTries, () => act(this.ring.length, matches));
   }
 
   /** What is read of an element, to be finished, or {@link absent}. */
   #peek(index: number): unknown {
+    return this.#read(this.#slotOf(index));
+  }
+
+  #read(slot: number): unknown {
+    return slot === none ? absent : this.slots.read(slot);
+  }
+
+  /** Where the slot of an element begins, or {@link none}. */
+  #slotOf(index: number): number {
     const { ring } = this;
     const { length } = ring;
     const i = index < 0 ? index + length : index;
-    return i >= 0 && i < length ? this.slots.read(ring.slot(ring.head + i)) : absent;
+    return i >= 0 && i < length ? ring.slot(ring.head + i) : none;
   }
 }
 

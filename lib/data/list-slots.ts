@@ -2,8 +2,16 @@ import { Encoder, Tag, read, tagIn } from './codec';
 import type { GrowingMemory } from './growing-memory';
 import type { ListRing } from './list-ring';
 import type { Sequence } from './sequence';
+import { largeBytes } from './structure-layout';
 import { inlineBytes, mostValueBytes, slotLayout } from './shared-list-layout';
 import type { StructureState } from './structure-state';
+
+/** Where a value is, in bytes, and what it is stored as. */
+interface Place {
+  readonly at: number;
+  readonly tag: Tag;
+  readonly size: number;
+}
 
 /**
  * What is in the slots of a list: values, in the slot itself or in a block that its pointer leads to.
@@ -17,14 +25,16 @@ export class ListSlots {
   readonly #state: StructureState;
   readonly #ring: ListRing;
   readonly #sequence: Sequence;
+  readonly #large: Sequence;
   readonly #memory: GrowingMemory;
   #ints!: Int32Array<ArrayBuffer>;
   #floats!: Float64Array<ArrayBuffer>;
 
-  constructor(state: StructureState, ring: ListRing, sequence: Sequence) {
+  constructor(state: StructureState, ring: ListRing, sequence: Sequence, large: Sequence) {
     this.#state = state;
     this.#ring = ring;
     this.#sequence = sequence;
+    this.#large = large;
     const memory = (this.#memory = state.memory);
     memory.follow(() => {
       this.#ints = memory.ints;
@@ -44,13 +54,22 @@ export class ListSlots {
   /** What is read of a value, to be finished. */
   read(slot: number): unknown {
     if (this.tag(slot) === Tag.Number) return this.#floats[slot / 2 + 1];
-    const { at, tag, size } = this.#place(slot);
+    return this.readPlace(this.place(slot));
+  }
+
+  /** The same, when it is known where the value is. */
+  readPlace({ at, tag, size }: Place): unknown {
     return read(this.#memory, tag, at, size);
+  }
+
+  /** Whether a slot has a large value. */
+  isLarge(slot: number): boolean {
+    return (this.#ints[slot + slotLayout.what] ?? 0) >>> 4 >= largeBytes;
   }
 
   /** Whether the value is one that was encoded. */
   matches(slot: number, wanted: Encoder): boolean {
-    const { at, tag, size } = this.#place(slot);
+    const { at, tag, size } = this.place(slot);
     return wanted.matches(this.#memory, tag, at, size);
   }
 
@@ -93,11 +112,12 @@ export class ListSlots {
   /** Frees the block of a slot's value, if it has one. */
   free(slot: number): void {
     if ((this.#ints[slot + slotLayout.what] ?? 0) >>> 4 <= inlineBytes) return;
+    if (this.isLarge(slot)) this.#large.open();
     this.#state.arena.free(this.#ints[slot + slotLayout.pointer] ?? 0);
   }
 
   /** Where the value of a slot is, in bytes. */
-  #place(slot: number): { at: number; tag: Tag; size: number } {
+  place(slot: number): Place {
     const what = this.#ints[slot + slotLayout.what] ?? 0;
     const tag = tagIn(what);
     const size = what >>> 4;

@@ -25,7 +25,9 @@ export const dictWords = {
   expires: own + Sequences.count + 5,
   /** How long entries live unless told otherwise, in milliseconds (float64); 0: for ever. */
   ttl: own + Sequences.count + 6,
-  table: own + Sequences.count + 8,
+  /** Of the large values of each stripe: odd while one of them is freed. */
+  large: own + Sequences.count + 8,
+  table: own + 2 * Sequences.count + 8,
 } as const;
 
 /** Buckets are in chunks: the first lies here, the others in blocks that a directory leads to. */

@@ -12,6 +12,7 @@ import { DictTable, mostTries, none, nonsense } from './dict-table';
 import { DictWriter } from './dict-writer';
 import { Sequences } from './sequences';
 import { dictShape, dictWords, evicting } from './shared-dict-layout';
+import { mostCopies } from './structure-layout';
 import { StructureState } from './structure-state';
 
 /** What {@link DictState.set} is to do when there is an entry, and when there is none. */
@@ -32,6 +33,9 @@ export const enum When {
  * - D3  To split a bucket moves entries within one stripe, since there are never fewer buckets than
  *       stripes; readers of others find their bucket by the old number of buckets or the new.
  * - D4  An entry is reachable only once it is complete.
+ * - D5  The block of an entry with a large value is freed only while its stripe's sequence of large
+ *       values is odd. So the value of one that was reachable after that sequence was seen even is of
+ *       one piece if it is the same afterwards, whatever became of others of the stripe.
  */
 export class DictState extends StructureState {
   /** How long entries live unless told otherwise, in milliseconds; 0: for ever. */
@@ -41,7 +45,6 @@ export class DictState extends StructureState {
   /** What has the sequences. */
   readonly #ints: Int32Array<ArrayBuffer>;
   #floats!: Float64Array<ArrayBuffer>;
-  readonly #sequences: Sequences;
   readonly #entries: DictEntries;
   readonly #table: DictTable;
   readonly #writer: DictWriter;
@@ -60,12 +63,13 @@ export class DictState extends StructureState {
     // Never changes, so it is not read again.
     const ttl = this.#floats[dictWords.ttl / 2] ?? 0;
     this.ttl = ttl > 0 ? ttl : 0;
-    const sequences = (this.#sequences = new Sequences(ints, dictWords.sequences));
+    const sequences = new Sequences(ints, dictWords.sequences);
+    const large = new Sequences(ints, dictWords.large);
     const entries = (this.#entries = new DictEntries(memory));
-    const table = new DictTable(memory, log, arena, sequences, entries, capacity);
+    const table = new DictTable(memory, log, arena, sequences, large, entries, capacity);
     const eviction = evicts ? new DictEviction(memory, entries, table, capacity) : undefined;
     const expiry = new DictExpiry(memory, log, entries, table);
-    const writer = new DictWriter(this, sequences, entries, table, expiry, eviction);
+    const writer = new DictWriter(this, entries, table, expiry, eviction);
     this.#table = table;
     this.#eviction = eviction;
     this.#writer = writer;
@@ -90,7 +94,10 @@ export class DictState extends StructureState {
       const at = table.find(key, hash);
       if (at === nonsense) continue;
       const value = at === none ? absent : this.#entries.read(at);
-      if (value === nonsenseValue) continue;
+      if (value === nonsenseValue) {
+        if (this.#entries.isLarge(at)) return this.#getLarge(key, hash);
+        continue;
+      }
       if (loadLast(ints, sequence) !== before) continue;
       if (at !== none) this.#eviction?.use(hash);
       return this.finish(value);
@@ -270,11 +277,33 @@ export class DictState extends StructureState {
   }
 
   protected override settle(): void {
-    this.#sequences.closeAll();
+    this.#table.settle();
   }
 
   protected override recover(): void {
-    this.#sequences.repair();
+    this.#table.repair();
+  }
+
+  /** The same as {@link get} of a large value (D5). */
+  #getLarge(key: string, hash: number): unknown {
+    const ints = this.#ints;
+    const entries = this.#entries;
+    const stripe = hash & (Sequences.count - 1);
+    let copies = 0;
+    for (let tries = 0; tries < mostTries && copies < mostCopies; tries++) {
+      const large = loadFirst(ints, dictWords.large + stripe);
+      const before = loadFirst(ints, dictWords.sequences + stripe);
+      if (((large | before) & 1) !== 0) continue;
+      const at = this.#table.find(key, hash);
+      if (at === none || at === nonsense || !entries.isLarge(at)) break;
+      if (loadLast(ints, dictWords.sequences + stripe) !== before) continue;
+      const value = entries.readWhole(at);
+      copies++;
+      if (value === nonsenseValue || loadLast(ints, dictWords.large + stripe) !== large) continue;
+      this.#eviction?.use(hash);
+      return this.finish(value);
+    }
+    return this.#getSlowly(key, hash);
   }
 
   /** Apart from where it is called, which has no closures to make that way. */
@@ -297,7 +326,7 @@ export class DictState extends StructureState {
     return invalidType(
       `the value of ${JSON.stringify(key)}`,
       'a number',
-      this.finish(this.#entries.read(at)),
+      this.finish(this.#entries.readLocked(at)),
     );
   }
 }

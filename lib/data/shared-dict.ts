@@ -204,7 +204,10 @@ export class SharedDict<V = unknown> extends Structure {
     return this.open().delete(checkKey(key));
   }
 
-  /** Removes all entries, in one change; also of a dict that is corrupt. */
+  /**
+   * Removes all entries, in one change; also of a dict that is corrupt. The memory stays the dict's, for
+   * new entries: it goes back to the system once the dict is unlinked and everybody has closed it.
+   */
   clear(): void {
     this.open().clear();
   }

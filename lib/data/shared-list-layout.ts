@@ -47,7 +47,9 @@ export const listWords = {
   turnLast: 12,
   /** How many of its steps are done. */
   turned: 13,
-  count: 14,
+  /** Of the blocks of large values: odd while one of them is freed. */
+  large: 14,
+  count: 15,
 } as const;
 
 /** What becomes of an exchange when it is done. */

@@ -22,6 +22,8 @@ import { structureLayout } from './structure-layout';
  *       aside, so the change is made as a whole, or not at all.
  * - N4  In the middle, what is new changes places with what goes: an exchange of the first and the
  *       last of three parts (see {@link ListSplicer}). Once begun it will be completed, by whomever.
+ * - N5  The block of a large value is freed only while the sequence of large values is odd. So what was
+ *       reachable after it was seen even is of one piece if it is the same afterwards.
  */
 export class ListState extends ListReader {
   readonly #splicer: ListSplicer;
@@ -155,8 +157,9 @@ export class ListState extends ListReader {
   clear(): void {
     this.changeAnew(() => {
       this.sequence.open();
+      this.large.open();
       const { own } = structureLayout;
-      for (let word: number = listWords.length; word < listWords.count; word++)
+      for (let word: number = listWords.length; word < listWords.large; word++)
         this.log.write(own + word, 0);
       this.arena.reset();
     });
@@ -169,6 +172,7 @@ export class ListState extends ListReader {
       this.#giveUp();
     }
     this.sequence.close();
+    this.large.close();
   }
 
   protected override recover(): void {

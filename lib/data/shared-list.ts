@@ -258,7 +258,9 @@ export class SharedList<V = unknown> extends Structure {
   }
 
   /**
-   * Removes all elements. Also makes whole a list whose bytes were overwritten.
+   * Removes all elements. Also makes whole a list whose bytes were overwritten. The memory stays the
+   * list's, for new elements: it goes back to the system once the list is unlinked and everybody has
+   * closed it.
    *
    * @throws SharedMemoryError `ERR_CLOSED`; `ERR_DEADLOCK` as {@link set}.
    */

@@ -307,7 +307,8 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
 
   /**
    * Drops all items that nobody has; they count as done. Each goes as a whole or not at all, should
-   * this process be killed meanwhile. Does not block.
+   * this process be killed meanwhile. Does not block. The memory stays the queue's, for new items: it
+   * goes back to the system once the queue is unlinked and everybody has closed it.
    *
    * @returns how many there were.
    */

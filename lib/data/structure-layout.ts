@@ -17,6 +17,14 @@ const mostCapacity = 2 ** 33 - 2 ** 20;
  */
 const logRecords = 1024;
 
+/**
+ * Values of so many bytes are large: to copy one takes so long that somebody is likely to change
+ * something meanwhile. So they have sequences of their own, which only changes of large values step.
+ */
+export const largeBytes = 1 << 14;
+/** How often a large value is copied in vain before its reader takes the lock. */
+export const mostCopies = 3;
+
 /** Where the words of a structure are, from the beginning of its data. */
 export const structureLayout = {
   /** How many pages of the whole object there are: see GrowingMemory. */

@@ -32,7 +32,7 @@ function gone(before: Map<string, number>, after: Map<string, number>): number {
   return bytes;
 }
 
-function using<T>(dict: SharedDict, act: (dict: SharedDict) => T): T {
+function withDict<T>(dict: SharedDict, act: (dict: SharedDict) => T): T {
   try {
     return act(dict);
   } finally {
@@ -51,7 +51,7 @@ describe('a full dict that evicts', () => {
   it.each(shapes)(
     'of %s: a value of whatever size is stored, and costs about its size',
     (_, size) => {
-      using(SharedDict.create({ capacity: 4096 * KiB, eviction: 'lru' }), (dict) => {
+      withDict(SharedDict.create({ capacity: 4096 * KiB, eviction: 'lru' }), (dict) => {
         fill(dict, size);
         for (const wanted of [16, 100, 300, 64, 1024, 16, 2048, 512]) {
           const before = bytesOf(dict);
@@ -69,19 +69,19 @@ describe('a full dict that evicts', () => {
   );
 
   it('keeps all when a value is too large', () => {
-    using(SharedDict.create({ capacity: 1024 * KiB, eviction: 'lru' }), (dict) => {
+    withDict(SharedDict.create({ capacity: 1024 * KiB, eviction: 'lru' }), (dict) => {
       fill(dict, () => 40);
       const before = bytesOf(dict);
       for (const wanted of [1024, 1025, 10_000]) {
-        const code = expect.objectContaining({ code: 'ERR_CAPACITY' }) as unknown;
-        expect(() => dict.set('big', 'B'.repeat(wanted * KiB))).toThrow(code as Error);
+        const code = expect.objectContaining({ code: 'ERR_CAPACITY' }) as Error;
+        expect(() => dict.set('big', 'B'.repeat(wanted * KiB))).toThrow(code);
         expect(bytesOf(dict)).toEqual(before);
       }
     });
   });
 
   it('stores what takes all there is', () => {
-    using(SharedDict.create({ capacity: 4096 * KiB, eviction: 'lru' }), (dict) => {
+    withDict(SharedDict.create({ capacity: 4096 * KiB, eviction: 'lru' }), (dict) => {
       fill(dict, () => 40);
       const most = 'B'.repeat(dict.capacity - 100);
       dict.set('big', most);
@@ -109,7 +109,7 @@ describe('a full dict that evicts', () => {
 
   it('is what it should be after any mixture', () => {
     const random = randomNumbers(42);
-    using(SharedDict.create({ capacity: 2048 * KiB, eviction: 'lru' }), (dict) => {
+    withDict(SharedDict.create({ capacity: 2048 * KiB, eviction: 'lru' }), (dict) => {
       const model = new Map<string, string>();
       for (let i = 0; i < 12_000; i++) {
         const key = `k${random(20_000)}`;
@@ -140,7 +140,7 @@ describe('a full dict that evicts', () => {
 
 describe('a dict that does not evict', () => {
   it('has room for a large value when small ones were deleted', () => {
-    using(SharedDict.create({ capacity: 4096 * KiB }), (dict) => {
+    withDict(SharedDict.create({ capacity: 4096 * KiB }), (dict) => {
       const count = fill(dict, () => 40);
       for (let i = 0; i < count; i++) if (i % 1000 !== 0) dict.delete(`key${i}`);
       const left = bytesOf(dict);
@@ -167,7 +167,7 @@ describe('a dict that does not evict', () => {
   });
 
   it('loses nothing when there is no room', () => {
-    using(SharedDict.create({ capacity: 1024 * KiB }), (dict) => {
+    withDict(SharedDict.create({ capacity: 1024 * KiB }), (dict) => {
       fill(dict, () => 40);
       const before = bytesOf(dict);
       for (const wanted of [1, 20, 500, 1000]) {
