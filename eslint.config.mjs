@@ -2,6 +2,25 @@ import js from '@eslint/js';
 import tsdoc from 'eslint-plugin-tsdoc';
 import tseslint from 'typescript-eslint';
 
+/** Clocks and timers of the language and the runtime. */
+const clocks = [
+  'performance',
+  'setTimeout',
+  'clearTimeout',
+  'setInterval',
+  'clearInterval',
+  'setImmediate',
+  'clearImmediate',
+];
+
+const asksClock = [
+  {
+    selector: 'NewExpression[callee.name=Date][arguments.length=0]',
+    message: 'Asks a clock.',
+  },
+  { selector: 'CallExpression[callee.name=Date]', message: 'Asks a clock.' },
+];
+
 export default tseslint.config(
   { ignores: ['build', 'dist', 'out', 'prebuilds'] },
   js.configs.recommended,
@@ -26,10 +45,35 @@ export default tseslint.config(
   },
   {
     files: ['lib/**'],
+    rules: {
+      // Time is lib/core/clock.ts's: these are replaced by fake timers, or set by an administrator.
+      'no-restricted-globals': ['error', ...clocks],
+      'no-restricted-properties': [
+        'error',
+        ...clocks.map((property) => ({ object: 'globalThis', property })),
+        ...clocks.map((property) => ({ object: 'global', property })),
+        { object: 'Date', property: 'now' },
+        { object: 'process', property: 'hrtime' },
+        { object: 'Atomics', property: 'wait', message: 'waits are those of a Word' },
+        { object: 'Atomics', property: 'waitAsync', message: 'waits are those of a Word' },
+        { object: 'AbortSignal', property: 'timeout' },
+      ],
+      'no-restricted-syntax': ['error', ...asksClock],
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: ['timers', 'timers/promises', 'perf_hooks', 'node:timers*', 'node:perf_hooks'],
+        },
+      ],
+    },
+  },
+  {
+    files: ['lib/**'],
     ignores: ['lib/data/buffer-text.ts'],
     rules: {
       'no-restricted-syntax': [
         'error',
+        ...asksClock,
         {
           selector:
             'CallExpression[callee.property.name=/^(toString|toLocaleString)$/][arguments.length>1],' +

@@ -176,6 +176,17 @@ interface Native {
   /** Blocks for the moment that the agent takes to unlock what this thread has released. */
   agentAwaitReturn(seat: number): void;
 
+  /** Leave a time in the words of `control`, as float64 in 4: see `now` and `sinceBoot` in clock.ts. */
+  readonly now: () => void;
+  readonly sinceBoot: () => void;
+  /** In milliseconds since 1970, for people. */
+  timeOfDay(): number;
+  alarmInitialize(onAlarm: () => void): void;
+  /** Replaces the moment that was set before. False where the system gives no thread. */
+  alarmSet(milliseconds: number): boolean;
+  /** Whether the event loop is kept alive. */
+  alarmExpect(expects: boolean): void;
+
   readonly nameLimitBytes: number;
   /** False on Windows, where an object and its name go with the last handle. */
   readonly namesOutliveHandles: boolean;

@@ -1,7 +1,9 @@
 // The addon as one source: what all of its files include is read once, the compiler sees the whole,
 // and each way of building it has the same list. Of each mechanism, it has the one of the system.
 
+#include "binding/alarm.cc"
 #include "binding/buffers.cc"
+#include "binding/clock.cc"
 #include "binding/environment.cc"
 #include "binding/exports.cc"
 #include "binding/lock.cc"
@@ -12,6 +14,7 @@
 #include "binding/segment.cc"
 #include "binding/watches.cc"
 #include "core/agent_thread.cc"
+#include "core/alarm_thread.cc"
 #include "core/graveyard.cc"
 #include "core/mapping.cc"
 #include "core/shared_object.cc"
@@ -25,6 +28,8 @@
 #endif
 
 #if defined(_WIN32)
+#include "os/clock_win32.cc"
+#include "os/condition_win32.cc"
 #include "os/module_win32.cc"
 #include "os/mutex_win32.cc"
 #include "os/names_win32.cc"
@@ -36,6 +41,7 @@
 #include "os/waiter_win32.cc"
 #include "os/win32.cc"
 #else
+#include "os/condition_posix.cc"
 #include "os/mapping_posix.cc"
 #include "os/module_posix.cc"
 #include "os/thread_posix.cc"
@@ -52,7 +58,9 @@
 #endif
 
 #if defined(__APPLE__)
+#include "os/clock_darwin.cc"
 #include "os/waiter_darwin.cc"
 #elif defined(__linux__)
+#include "os/clock_linux.cc"
 #include "os/waiter_futex.cc"
 #endif

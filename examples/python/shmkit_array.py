@@ -8,7 +8,7 @@ which says what is in it and where. All numbers in it are little-endian:
 
     offset  size  what
     0       4     magic: SHMK
-    4       2     layout version: 1
+    4       2     layout version: 2
     6       2     kind of object: 3 is an array
     12      4     offset of the first element
     40      4     type of the elements, see ELEMENT_TYPES
@@ -25,7 +25,7 @@ import numpy
 
 HEADER = struct.Struct("<4sHH4xI24xI4xQ")
 MAGIC = b"SHMK"
-VERSION = 1
+VERSION = 2
 ARRAY = 3
 ELEMENT_TYPES = {
     1: "int8",

@@ -7,7 +7,7 @@ import type { Kind } from '../names';
 export const layout = {
   /** "SHMK" in memory. */
   magic: 0x4b4d4853,
-  version: 1,
+  version: 2,
   headerBytes: 256,
   /** What the offset of the data is a multiple of. */
   dataAlignment: 64,

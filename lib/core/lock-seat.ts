@@ -8,6 +8,7 @@ import {
 import { SharedMemoryError } from '../errors';
 import { explain, isFailure } from '../failures';
 import { called } from '../names';
+import { control, operand, operands } from './control';
 import type { ObjectKind } from './layout';
 import type { Lock } from './lock';
 import { LockGuard } from './lock-guard';
@@ -15,13 +16,6 @@ import type { LockWaiter } from './lock-waiter';
 import { ObjectSeat, nameMovedOn, openObject, type Contents } from './object-seat';
 import { refused } from './refusals';
 import { onNews } from './word';
-
-/** The words by which the hot native calls know which seat they are about, and with what. */
-const control = new Int32Array(new ArrayBuffer(64));
-
-/** The same as float64: where, what to add, and what was there before. */
-const operands = new Float64Array(control.buffer);
-const operand = { at: 1, delta: 2, before: 3 } as const;
 
 // The hot calls, out of the addon's object: looking them up there costs as much as the mutex.
 const {

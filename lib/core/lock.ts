@@ -3,6 +3,7 @@ import type { Kind } from '../names';
 import { timeoutOf, waitOf, type TimeoutOptions, type WaitOptions } from '../options';
 import { notAPromise, type NotAPromise } from '../sync-callbacks';
 import type { Attachment } from './attachment';
+import { deadlineOf, remaining } from './clock';
 import type { LockGuard } from './lock-guard';
 import { gone, type LockSeat } from './lock-seat';
 import { LockWaiter, notFree } from './lock-waiter';
@@ -72,7 +73,7 @@ export class Lock {
   }
 
   #acquireWithin(timeout: number | undefined): LockGuard {
-    const deadline = timeout === undefined ? undefined : performance.now() + timeout;
+    const deadline = deadlineOf(timeout);
     let seat = this.#attachment.open();
     for (;;) {
       if (seat.holder !== null) {
@@ -81,8 +82,7 @@ export class Lock {
           'is held by this thread; waiting for it would never end',
         );
       }
-      const left = deadline === undefined ? undefined : Math.max(deadline - performance.now(), 0);
-      const result = seat.acquireSync(this, left);
+      const result = seat.acquireSync(this, remaining(deadline));
       if (result === null) throw notFree(this.kind, this.name, timeout ?? 0);
       if (result !== gone) return result;
       seat = this.reopen();

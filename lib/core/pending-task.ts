@@ -1,12 +1,19 @@
-/** setTimeout's longest delay; longer waits go in parts. */
+import { clearAlarm, setAlarm, type Alarm } from './alarms';
+import { now } from './clock';
+
+/** setTimeout's longest delay. */
 const longestDelay = 2 ** 31 - 1;
 
+/** By how much a timer of a runtime may be early. */
+const earlyByMs = 2;
+
 /** A task that awaits something: a promise with a time limit and a signal that calls it off. */
-export abstract class PendingTask<T> {
+export abstract class PendingTask<T> implements Alarm {
   readonly promise: Promise<T>;
+  /** When its time is over, if it is limited. */
+  readonly moment: number = Infinity;
   #settle!: { resolve: (value: T) => void; reject: (reason: unknown) => void };
   #timer: NodeJS.Timeout | undefined;
-  readonly #deadline: number | undefined;
   readonly #timeout: number | undefined;
   readonly #signal: AbortSignal | undefined;
 
@@ -15,8 +22,10 @@ export abstract class PendingTask<T> {
     this.#timeout = timeout;
     this.#signal = signal;
     if (timeout !== undefined) {
-      this.#deadline = performance.now() + timeout;
-      this.#arm();
+      this.moment = now() + timeout;
+      // Where the system gives no thread for it, the program's timer is there still.
+      setAlarm(this);
+      if (timeout <= longestDelay) this.#startTimer(Math.ceil(timeout));
     }
     signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
@@ -43,22 +52,30 @@ export abstract class PendingTask<T> {
     this.reject(reason);
   }
 
+  ring(): void {
+    this.expire(this.#timeout ?? 0);
+  }
+
   readonly #onAbort = () => this.giveUp(this.#signal?.reason);
 
-  #arm(): void {
-    // Timers may fire a fraction of a millisecond early; a wait is never shorter than was asked.
-    const left = (this.#deadline ?? 0) - performance.now();
-    if (left <= 0 && this.#timer !== undefined) {
-      this.expire(this.#timeout ?? 0);
-    } else {
-      this.#timer = setTimeout(
-        () => this.#arm(),
-        Math.min(Math.max(Math.ceil(left), 1), longestDelay),
-      );
-    }
+  /**
+   * The alarm ends a wait in time, whatever a program has made of its timers. Where it has put some
+   * in their place that it moves on itself, as tests do, it means that a wait is over when they say so.
+   */
+  #startTimer(delay: number): void {
+    // eslint-disable-next-line no-restricted-globals -- the program's, on purpose
+    this.#timer = setTimeout(() => {
+      const left = this.moment - now();
+      // A wait is never shorter than was asked: the program's real timers may be early by a little.
+      if (left > 0 && left <= earlyByMs) this.#startTimer(1);
+      else this.ring();
+    }, delay);
   }
 
   #disarm(): void {
+    if (this.#timeout === undefined && this.#signal === undefined) return;
+    clearAlarm(this);
+    // eslint-disable-next-line no-restricted-globals -- as above
     clearTimeout(this.#timer);
     this.#signal?.removeEventListener('abort', this.#onAbort);
   }

@@ -217,7 +217,7 @@ export class Roster {
 function writeEntry(words: Int32Array, at: number, token: number): void {
   words[at + entryLayout.pid] = process.pid;
   new Float64Array(words.buffer, words.byteOffset + 4 * (at + entryLayout.started), 1)[0] =
-    performance.timeOrigin;
+    native.timeOfDay() - 1000 * process.uptime();
   words[at + entryLayout.tokenHigh] = Math.floor(token / half) + 1;
   Atomics.store(words, at + entryLayout.token, (token % half) + 1);
 }

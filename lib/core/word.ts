@@ -1,6 +1,7 @@
 import { native } from '../binding';
 import { SharedMemoryError } from '../errors';
 import { called } from '../names';
+import { deadlineOf, now } from './clock';
 import type { ObjectSeat } from './object-seat';
 import { layout } from './layout';
 import { PendingTask } from './pending-task';
@@ -126,14 +127,14 @@ export class Word {
 
   /** Blocks this thread until the attempt succeeds. */
   waitSync<T>({ attempt, timeout, expired }: Wait<T>): T {
-    const deadline = timeout === undefined ? Infinity : performance.now() + timeout;
+    const deadline = deadlineOf(timeout) ?? Infinity;
     let slice = shortestSliceMs;
     let look = false;
     for (;;) {
       const seen = this.value;
       const result = attempt(look);
       if (result !== undefined) return result;
-      const left = deadline - performance.now();
+      const left = deadline - now();
       if (left <= 0) return expired(timeout ?? 0);
       native.wordWait(this.#seat.index, this.#offset, seen, Math.min(left, slice));
       look = this.value === seen;

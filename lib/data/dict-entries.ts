@@ -1,3 +1,4 @@
+import { sinceBoot } from '../core/clock';
 import { readLatin1, readUtf16 } from './buffer-text';
 import { Tag, read, readApart, tagIn, type Encoder } from './codec';
 import { CorruptError } from './corrupt-error';
@@ -109,7 +110,7 @@ export class DictEntries {
     return body;
   }
 
-  /** When its time is over; 0: never. */
+  /** When its time is over, by the clock of {@link sinceBoot}; 0: never. */
   expiryAt(at: number): number {
     const expires = ((this.#ints[at + entryWords.meta] ?? 0) & meta.expires) !== 0;
     return expires ? (this.#floats[(at + entryWords.body) / 2] ?? 0) : 0;
@@ -117,7 +118,7 @@ export class DictEntries {
 
   isExpired(at: number): boolean {
     const expires = ((this.#ints[at + entryWords.meta] ?? 0) & meta.expires) !== 0;
-    return expires && (this.#floats[(at + entryWords.body) / 2] ?? 0) <= Date.now();
+    return expires && (this.#floats[(at + entryWords.body) / 2] ?? 0) <= sinceBoot();
   }
 
   isVisible(at: number): boolean {

@@ -1,3 +1,4 @@
+import { sinceBoot } from '../core/clock';
 import type { DictEntries } from './dict-entries';
 import { mostSteps, nonsense, type DictTable } from './dict-table';
 import type { GrowingMemory } from './growing-memory';
@@ -10,9 +11,9 @@ const removalRoom = 64;
 /** How many buckets are looked through at once for the room that their entries take. */
 const bucketsAtOnce = 256;
 
-/** When something set now is over; 0: never. */
+/** When something set now is over, by the clock of {@link sinceBoot}; 0: never. */
 export function expiryOf(ttl: number): number {
-  return ttl === 0 ? 0 : Date.now() + ttl;
+  return ttl === 0 ? 0 : sinceBoot() + ttl;
 }
 
 /**

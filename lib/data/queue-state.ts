@@ -1,3 +1,4 @@
+import { now } from '../core/clock';
 import { Holders } from '../core/holders';
 import type { LockSeat } from '../core/lock-seat';
 import { Roster, rosterBytes } from '../core/roster';
@@ -247,9 +248,9 @@ export class QueueState extends StructureState {
 
   /** Where there is always something to take nobody waits, and so nobody looks who died. */
   #isTimeToReap(): boolean {
-    const now = performance.now();
-    if (now - this.#reapedAt < reapingIntervalMs) return false;
-    this.#reapedAt = now;
+    const time = now();
+    if (time - this.#reapedAt < reapingIntervalMs) return false;
+    this.#reapedAt = time;
     return true;
   }
 

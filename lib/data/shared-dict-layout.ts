@@ -50,7 +50,7 @@ export const entryWords = {
   meta: 2,
   /** Bytes of the value. */
   size: 3,
-  /** When its time is over, if ever (float64); then the value, and right behind it the key. */
+  /** When its time is over, if ever, in milliseconds since boot (float64); then the value, and right behind it the key. */
   body: 4,
 } as const;
 

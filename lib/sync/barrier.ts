@@ -1,4 +1,5 @@
 import { unlinkObject, type Request } from '../core/attachment';
+import { deadlineOf, remaining } from '../core/clock';
 import {
   NamedObject,
   toAttach,
@@ -313,14 +314,6 @@ export class NamedBarrier extends NamedObject {
     for (const { generation } of this.#here) this.#state.break(generation);
     this.attachment.close();
   }
-}
-
-function deadlineOf(timeout: number | undefined): number | undefined {
-  return timeout === undefined ? undefined : performance.now() + timeout;
-}
-
-function remaining(deadline: number | undefined): number | undefined {
-  return deadline === undefined ? undefined : Math.max(deadline - performance.now(), 0);
 }
 
 function checkAction(action: unknown): void {

@@ -1,4 +1,5 @@
 import { unlinkObject, type Request } from '../core/attachment';
+import { deadlineOf, remaining } from '../core/clock';
 import { Lock } from '../core/lock';
 import type { LockGuard } from '../core/lock-guard';
 import {
@@ -124,10 +125,18 @@ export class NamedCondition extends NamedObject {
    */
   async wait(options?: WaitOptions): Promise<void> {
     const { timeout, signal } = waitOf(options);
+    await this.#waitWithin(timeout, timeout, signal);
+  }
+
+  async #waitWithin(
+    left: number | undefined,
+    timeout: number | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     signal?.throwIfAborted();
     const guard = this.#begin();
     try {
-      await this.#state.notified.wait(this.#wait(timeout, signal));
+      await this.#state.notified.wait(this.#wait(left, timeout, signal));
     } catch (reason) {
       if (this.#end(guard, await this.#acquireAgain(false), false)) return;
       throw reason;
@@ -144,9 +153,13 @@ export class NamedCondition extends NamedObject {
    */
   waitSync(options?: TimeoutOptions): void {
     const timeout = timeoutOf(options);
+    this.#waitSyncWithin(timeout, timeout);
+  }
+
+  #waitSyncWithin(left: number | undefined, timeout: number | undefined): void {
     const guard = this.#begin();
     try {
-      this.#state.notified.waitSync(this.#wait(timeout));
+      this.#state.notified.waitSync(this.#wait(left, timeout));
     } catch (reason) {
       if (this.#end(guard, this.lock.acquireSync(), false)) return;
       throw reason;
@@ -165,14 +178,14 @@ export class NamedCondition extends NamedObject {
     checkPredicate(predicate);
     const { timeout, signal } = waitOf(options);
     this.#checkHeld();
-    const deadline = timeout === undefined ? undefined : performance.now() + timeout;
+    const deadline = deadlineOf(timeout);
     for (;;) {
       const result = notAPromise<T>(
         predicate(),
         'the predicate, which has to be true or not at once',
       );
       if (result) return result;
-      await this.wait({ ...remaining(deadline), ...(signal && { signal }) });
+      await this.#waitWithin(remaining(deadline), timeout, signal);
     }
   }
 
@@ -181,14 +194,14 @@ export class NamedCondition extends NamedObject {
     checkPredicate(predicate);
     const timeout = timeoutOf(options);
     this.#checkHeld();
-    const deadline = timeout === undefined ? undefined : performance.now() + timeout;
+    const deadline = deadlineOf(timeout);
     for (;;) {
       const result = notAPromise<T>(
         predicate(),
         'the predicate, which has to be true or not at once',
       );
       if (result) return result;
-      this.waitSync(remaining(deadline));
+      this.#waitSyncWithin(remaining(deadline), timeout);
     }
   }
 
@@ -229,14 +242,19 @@ export class NamedCondition extends NamedObject {
     return this.attachment.seat.suspend();
   }
 
-  #wait(timeout: number | undefined, signal?: AbortSignal): Wait<true> {
+  /**
+   * @param left - how long it may wait yet.
+   * @param timeout - of how long in all.
+   */
+  #wait(left: number | undefined, timeout?: number, signal?: AbortSignal): Wait<true> {
     return {
       handle: this,
-      timeout,
+      timeout: left,
       signal,
       attempt: (look) => this.#state.claim(look),
       expired: (limit) => {
-        throw this.attachment.error('ERR_TIMEOUT', `was not notified within ${limit} ms`);
+        const within = `${timeout ?? limit} ms`;
+        throw this.attachment.error('ERR_TIMEOUT', `was not notified within ${within}`);
       },
     };
   }
@@ -273,10 +291,6 @@ export class NamedCondition extends NamedObject {
     }
     attachment.close(lock);
   }
-}
-
-function remaining(deadline: number | undefined): TimeoutOptions {
-  return deadline === undefined ? {} : { timeout: Math.max(deadline - performance.now(), 0) };
 }
 
 function checkPredicate(predicate: unknown): void {

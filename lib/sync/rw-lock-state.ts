@@ -1,3 +1,4 @@
+import { now } from '../core/clock';
 import { Holders } from '../core/holders';
 import type { LockSeat } from '../core/lock-seat';
 import type { SeatState } from '../core/object-seat';
@@ -203,7 +204,7 @@ function isEarlier(a: number, b: number): boolean {
 
 /** Whether the lock has been free for long, as far as a claim has seen, and could not be had. */
 function isPassedOver(claim: Claim): boolean {
-  const now = performance.now();
-  claim.passedOver ??= now;
-  return now - claim.passedOver >= patienceMs;
+  const time = now();
+  claim.passedOver ??= time;
+  return time - claim.passedOver >= patienceMs;
 }

@@ -42,6 +42,7 @@ os::Result<os::Presence*> Environment::TakePresence() {
 // What this thread held is for others from here on: locks go to the system's list of the dead (see
 // Seats), everything else to those who see that its presence is over.
 void Environment::Leave() {
+  alarm.Leave();
   watches.Leave();
   seats.Leave();
   if (presence_) presence_->Leave();

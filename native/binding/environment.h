@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "../os/presence.h"
+#include "alarm.h"
 #include "seats.h"
 #include "watches.h"
 
@@ -34,9 +35,10 @@ class Environment {
 
   Seats seats;
   Watches watches;
+  Alarm alarm;
 
  private:
-  explicit Environment(napi_env env) : seats(env), watches(env), env_(env) {}
+  explicit Environment(napi_env env) : seats(env), watches(env), alarm(env), env_(env) {}
 
   void Leave();
 

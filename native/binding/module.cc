@@ -1,6 +1,7 @@
 #include <napi.h>
 
 #include "../os/module.h"
+#include "clock.h"
 #include "environment.h"
 #include "lock.h"
 #include "object.h"
@@ -14,6 +15,7 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   shmkit::ExportSegments(env, exports);
   shmkit::ExportObjects(env, exports);
   shmkit::ExportLocks(env, exports);
+  shmkit::ExportClock(env, exports);
   return exports;
 }
 

@@ -1,7 +1,5 @@
 #include "agent_thread.h"
 
-#include <chrono>
-
 #include "../os/thread.h"
 #include "thread_timing.h"
 
@@ -9,7 +7,7 @@ namespace shmkit {
 
 namespace {
 
-constexpr std::chrono::milliseconds kReturnGrace{100};
+constexpr double kReturnGraceMs = 100;
 
 }  // namespace
 
@@ -27,7 +25,7 @@ bool AgentThread::Request() {
   // An outcome of the request before, called off before it was collected, serves this one.
   if (state_ == State::kGranted) notify_();
   if (state_ == State::kIdle) state_ = State::kWanted;
-  changed_.notify_all();
+  changed_.NotifyAll();
   if (running_) return true;
   if (!os::StartThread([self = shared_from_this()] { self->Run(); })) {
     state_ = State::kIdle;
@@ -41,14 +39,14 @@ void AgentThread::Cancel() {
   const std::lock_guard<std::mutex> guard(mutex_);
   cancelled_ = true;
   wanted_again_ = false;
-  changed_.notify_all();
+  changed_.NotifyAll();
 }
 
 std::optional<Acquired> AgentThread::CollectLocked() {
   if (state_ != State::kGranted || cancelled_) return std::nullopt;
   state_ = IsHeld(outcome_) ? State::kTaken : State::kIdle;
   // The thread sleeps on while the lock is taken: waking it would cost the client a system call.
-  if (state_ == State::kIdle) changed_.notify_all();
+  if (state_ == State::kIdle) changed_.NotifyAll();
   return outcome_;
 }
 
@@ -60,12 +58,7 @@ std::optional<Acquired> AgentThread::Collect() {
 Acquired AgentThread::CollectUntil(const os::Deadline& deadline) {
   std::unique_lock<std::mutex> guard(mutex_);
   const auto granted = [this] { return state_ == State::kGranted && !cancelled_; };
-  if (deadline.never()) {
-    changed_.wait(guard, granted);
-  } else {
-    const auto span = std::chrono::nanoseconds(deadline.remaining_nanoseconds());
-    if (!changed_.wait_for(guard, span, granted)) return Acquired::kTimeout;
-  }
+  if (!changed_.WaitFor(guard, deadline, granted)) return Acquired::kTimeout;
   return *CollectLocked();
 }
 
@@ -73,12 +66,12 @@ void AgentThread::Release() {
   const std::lock_guard<std::mutex> guard(mutex_);
   if (state_ != State::kTaken) return;
   state_ = State::kReleasing;
-  changed_.notify_all();
+  changed_.NotifyAll();
 }
 
 void AgentThread::AwaitReturn() {
   std::unique_lock<std::mutex> guard(mutex_);
-  changed_.wait_for(guard, kReturnGrace, [this] {
+  changed_.WaitFor(guard, os::Deadline::After(kReturnGraceMs), [this] {
     return state_ != State::kReleasing && !(state_ == State::kGranted && cancelled_);
   });
 }
@@ -88,7 +81,7 @@ void AgentThread::Quit() {
   quitting_ = true;
   // The kernel will look at the mapping when the thread ends, whenever that is (L5).
   if (state_ == State::kTaken) object_->Pin();
-  changed_.notify_all();
+  changed_.NotifyAll();
 }
 
 bool AgentThread::HoldsForClient() {
@@ -109,8 +102,8 @@ void AgentThread::Run() {
         Keep(guard);
         break;
       case State::kIdle:
-        if (changed_.wait_for(guard, kIdleLinger) == std::cv_status::timeout &&
-            state_ == State::kIdle) {
+        if (!changed_.WaitFor(guard, os::Deadline::After(kIdleLingerMs),
+                              [this] { return quitting_ || state_ != State::kIdle; })) {
           running_ = false;
           return;
         }
@@ -132,13 +125,13 @@ void AgentThread::Pursue(std::unique_lock<std::mutex>& guard) {
   if (outcome == Acquired::kTimeout) return;
   state_ = State::kGranted;
   outcome_ = outcome;
-  changed_.notify_all();
+  changed_.NotifyAll();
   notify_();
 }
 
 // kGranted or kTaken or kReleasing -> kIdle or kWanted.
 void AgentThread::Keep(std::unique_lock<std::mutex>& guard) {
-  changed_.wait(guard, [this] {
+  changed_.WaitFor(guard, os::Deadline::Never(), [this] {
     return quitting_ || state_ == State::kReleasing || state_ == State::kIdle ||
            state_ == State::kWanted || (state_ == State::kGranted && cancelled_);
   });
@@ -156,7 +149,7 @@ void AgentThread::Keep(std::unique_lock<std::mutex>& guard) {
   state_ = wanted_again_ ? State::kWanted : State::kIdle;
   wanted_again_ = false;
   cancelled_ = false;
-  changed_.notify_all();
+  changed_.NotifyAll();
 }
 
 }  // namespace shmkit

@@ -23,11 +23,11 @@
 //       it needs alive, and looks every kSliceMs whether it is still wanted.
 #pragma once
 
-#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
 
+#include "../os/condition.h"
 #include "shared_object.h"
 
 namespace shmkit {
@@ -75,7 +75,7 @@ class AgentThread : public std::enable_shared_from_this<AgentThread> {
   const std::function<void()> notify_;
 
   std::mutex mutex_;  // guards all below
-  std::condition_variable changed_;
+  os::Condition changed_;
   State state_ = State::kIdle;
   Acquired outcome_ = Acquired::kTimeout;
   bool cancelled_ = false;

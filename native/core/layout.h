@@ -13,7 +13,7 @@
 namespace shmkit {
 
 constexpr uint32_t kMagic = 0x4b4d4853;  // "SHMK" in memory
-constexpr uint16_t kLayoutVersion = 1;
+constexpr uint16_t kLayoutVersion = 2;
 
 // States of an object, in the order they are passed through:
 //

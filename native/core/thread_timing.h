@@ -1,7 +1,6 @@
-// What the threads have in common that wait on behalf of others (AgentThread, WatchThread).
+// What the threads have in common that wait on behalf of others (AgentThread, AlarmThread,
+// WatchThread).
 #pragma once
-
-#include <chrono>
 
 namespace shmkit {
 
@@ -9,6 +8,6 @@ namespace shmkit {
 constexpr double kSliceMs = 250;
 
 // How long one stays that has nothing to do.
-constexpr std::chrono::seconds kIdleLinger{2};
+constexpr double kIdleLingerMs = 2000;
 
 }  // namespace shmkit

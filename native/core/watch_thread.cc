@@ -17,7 +17,7 @@ bool WatchThread::Watch(uint32_t seen, const os::Deadline& until) {
   seen_ = seen;
   until_ = until;
   state_ = State::kWatching;
-  changed_.notify_all();
+  changed_.NotifyAll();
   if (running_) return true;
   if (!os::StartThread([self = shared_from_this()] { self->Run(); })) {
     state_ = State::kIdle;
@@ -35,7 +35,7 @@ void WatchThread::Cancel() {
 void WatchThread::Quit() {
   const std::lock_guard<std::mutex> guard(mutex_);
   quitting_ = true;
-  changed_.notify_all();
+  changed_.NotifyAll();
   // The thread, should it sleep, and whoever a wake was meant for of which the client has not heard
   // yet (V3). Nobody can tell these sleepers from others, who look and sleep on.
   os::Wake(*word_, os::kWakeAll);
@@ -46,8 +46,8 @@ void WatchThread::Run() {
   while (!quitting_) {
     if (state_ == State::kWatching) {
       Look(guard);
-    } else if (changed_.wait_for(guard, kIdleLinger) == std::cv_status::timeout &&
-               state_ == State::kIdle) {
+    } else if (!changed_.WaitFor(guard, os::Deadline::After(kIdleLingerMs),
+                                 [this] { return quitting_ || state_ != State::kIdle; })) {
       running_ = false;
       return;
     }

@@ -16,11 +16,11 @@
 //       meant for one waiter only, and that one be another.
 #pragma once
 
-#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
 
+#include "../os/condition.h"
 #include "shared_object.h"
 
 namespace shmkit {
@@ -51,7 +51,7 @@ class WatchThread : public std::enable_shared_from_this<WatchThread> {
   const std::function<void()> notify_;
 
   std::mutex mutex_;  // guards all below
-  std::condition_variable changed_;
+  os::Condition changed_;
   State state_ = State::kIdle;
   uint32_t seen_ = 0;
   os::Deadline until_ = os::Deadline::Never();

@@ -4,9 +4,10 @@
 // waits longer in all than it was told to.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <limits>
+
+#include "clock.h"
 
 namespace shmkit::os {
 
@@ -42,12 +43,7 @@ class Deadline {
 
   explicit Deadline(int64_t at) : at_(at) {}
 
-  // steady_clock is CLOCK_MONOTONIC on Linux, which the pthread and futex calls are given.
-  static int64_t Now() {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(
-               std::chrono::steady_clock::now().time_since_epoch())
-        .count();
-  }
+  static int64_t Now() { return SteadyNanoseconds(); }
 
   int64_t at_;
 };

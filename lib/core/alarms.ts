@@ -1,0 +1,93 @@
+import { native } from '../binding';
+import { now } from './clock';
+
+/** Something to do at a moment. */
+export interface Alarm {
+  /** By the clock of {@link now}. */
+  readonly moment: number;
+  /** The moment has come. The alarm is over. */
+  ring(): void;
+}
+
+/** A heap by moments: none is before the one at half its index. */
+const heap: Alarm[] = [];
+const places = new Map<Alarm, number>();
+
+/** When the addon rings. */
+let next = Infinity;
+
+native.alarmInitialize(onMoment);
+
+/**
+ * Has an alarm ring when its moment has come, and keeps the event loop alive until then.
+ *
+ * @returns false where the system gives no thread to wait.
+ */
+export function setAlarm(alarm: Alarm): boolean {
+  if (!ringsBy(alarm.moment)) return false;
+  heap.push(alarm);
+  rise(heap.length - 1, alarm);
+  if (heap.length === 1) native.alarmExpect(true);
+  return true;
+}
+
+/** An alarm that is over, or was never set, stays so. */
+export function clearAlarm(alarm: Alarm): void {
+  const at = places.get(alarm);
+  if (at === undefined) return;
+  places.delete(alarm);
+  const last = heap.pop();
+  if (last !== undefined && last !== alarm) settle(at, last);
+  // That the addon rings in vain costs less than to tell it of every wait that ends in time.
+  if (heap.length === 0) native.alarmExpect(false);
+}
+
+function onMoment(): void {
+  next = Infinity;
+  const time = now();
+  for (let first = heap[0]; first !== undefined && first.moment <= time; first = heap[0]) {
+    clearAlarm(first);
+    first.ring();
+  }
+  const first = heap[0];
+  if (first !== undefined) ringsBy(first.moment);
+}
+
+function ringsBy(moment: number): boolean {
+  if (moment >= next) return true;
+  if (!native.alarmSet(moment - now())) return false;
+  next = moment;
+  return true;
+}
+
+function place(at: number, alarm: Alarm): void {
+  heap[at] = alarm;
+  places.set(alarm, at);
+}
+
+function rise(from: number, alarm: Alarm): void {
+  let at = from;
+  while (at > 0) {
+    const above = (at - 1) >> 1;
+    const other = heap[above];
+    if (other === undefined || other.moment <= alarm.moment) break;
+    place(at, other);
+    at = above;
+  }
+  place(at, alarm);
+}
+
+/** Puts an alarm where another was, or above it, or below. */
+function settle(from: number, alarm: Alarm): void {
+  let at = from;
+  for (;;) {
+    let below = 2 * at + 1;
+    const [left, right] = [heap[below], heap[below + 1]];
+    if (right !== undefined && left !== undefined && right.moment < left.moment) below++;
+    const other = heap[below];
+    if (other === undefined || other.moment >= alarm.moment) break;
+    place(at, other);
+    at = below;
+  }
+  rise(at, alarm);
+}

@@ -1,0 +1,9 @@
+#pragma once
+
+#include <napi.h>
+
+namespace shmkit {
+
+void ExportClock(Napi::Env env, Napi::Object exports);
+
+}  // namespace shmkit
