@@ -15,6 +15,9 @@
 //   M5  One Mutex per storage and process: systems keep lists of held mutexes by address.
 //   M6  The storage must stay mapped while the mutex is held or waited for.
 //   M7  Storage whose constant bytes are not those of this mechanism's mutex is kBroken, untouched.
+//   M8  A thread that locks again at once does not keep out for long those who sleep: within some
+//       milliseconds of its releases it leaves one to them. Otherwise no order is kept. So any of
+//       the calls that lock may take some milliseconds longer, now and then, where others wait.
 //
 // Mechanisms: mutex_pthread.cc is a robust pthread mutex; mutex_flock.cc is a lock file, for
 // systems without robust mutexes (macOS); mutex_win32.cc is a kernel mutex. The build files choose.
@@ -27,6 +30,7 @@
 
 #include "deadline.h"
 #include "result.h"
+#include "turns.h"
 
 namespace shmkit::os {
 
@@ -74,15 +78,19 @@ class Mutex {
     uint32_t value;
   };
 
-  Mutex(void* storage, const ObjectId& id, Constant constant, void* handle)
-      : storage_(storage), constant_(constant), id_(id), handle_(handle) {}
+  Mutex(void* storage, const ObjectId& id, Constant constant, void* handle, Turns::Sign sign)
+      : storage_(storage), constant_(constant), id_(id), handle_(handle), turns_(sign) {}
+
+  // M8.
+  void GiveWay();
 
   bool Intact() const { return constant_.word->load(std::memory_order_relaxed) == constant_.value; }
 
   void* storage_;
   Constant constant_;
   ObjectId id_;
-  void* handle_;  // Windows: the kernel mutex
+  void* handle_;  // Windows: the kernel mutex; pthread: the word that says who owns it
+  Turns turns_;
 };
 
 }  // namespace shmkit::os

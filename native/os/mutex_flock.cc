@@ -39,6 +39,8 @@ struct Storage {
   std::atomic<uint32_t> mark;
   std::atomic<uint32_t> owner;
   WaitWord releases;
+  // How many wait, but for those who were killed: M8 is kept too well then, not too badly.
+  std::atomic<uint32_t> waiting;
 };
 static_assert(sizeof(Storage) <= kMutexBytes, "the storage holds a mutex");
 
@@ -76,6 +78,17 @@ class Holdings {
 
 thread_local Holdings holdings;
 
+class WaitingScope {
+ public:
+  explicit WaitingScope(Storage* storage) : waiting_(storage->waiting) { waiting_.fetch_add(1); }
+  ~WaitingScope() { waiting_.fetch_sub(1); }
+  WaitingScope(const WaitingScope&) = delete;
+  WaitingScope& operator=(const WaitingScope&) = delete;
+
+ private:
+  std::atomic<uint32_t>& waiting_;
+};
+
 int OpenFile(const ObjectId& id) { return open(PathOf(id).c_str(), O_RDWR | O_CLOEXEC); }
 
 // Having the flock through `fd`.
@@ -102,7 +115,7 @@ Status Mutex::Initialize(void* storage, const ObjectId& id, unsigned mode) {
   const int fd = open(PathOf(id).c_str(), flags, static_cast<mode_t>(mode));
   if (fd < 0) return Failure{errno, "open"};
   close(fd);
-  new (storage) Storage{{kMark}, {kFree}, {}};
+  new (storage) Storage{{kMark}, {kFree}, {}, {0}};
   return Nothing{};
 }
 
@@ -114,13 +127,21 @@ uint32_t Mutex::AbiWord() {
 }
 
 Result<Mutex> Mutex::Open(void* storage, const ObjectId& id) {
-  return Mutex(storage, id, {&Of(storage)->mark, kMark}, nullptr);
+  return Mutex(storage, id, {&Of(storage)->mark, kMark}, nullptr, Turns::Sign::kMayLinger);
 }
 
 void Mutex::Close() {}
 
+void Mutex::GiveWay() {
+  const Storage* storage = Of(storage_);
+  turns_.GiveWay([storage] { return storage->owner.load(std::memory_order_relaxed) == kOwned; });
+}
+
 Grant Mutex::Lock() {
+  const Grant at_once = TryLock();
+  if (at_once != Grant::kTimeout) return at_once;
   WaitWord& releases = Of(storage_)->releases;
+  const WaitingScope waiting(Of(storage_));
   for (;;) {
     const uint32_t seen = releases.value.load();
     const Grant grant = Intact() ? Take(Of(storage_), id_, LOCK_EX) : Grant::kBroken;
@@ -130,12 +151,16 @@ Grant Mutex::Lock() {
 }
 
 Grant Mutex::TryLock() {
+  if (turns_.due()) GiveWay();
   return Intact() ? Take(Of(storage_), id_, LOCK_EX | LOCK_NB) : Grant::kBroken;
 }
 
 Grant Mutex::LockUntil(const Deadline& deadline) {
   if (deadline.never()) return Lock();
+  const Grant at_once = TryLock();
+  if (at_once != Grant::kTimeout || deadline.passed()) return at_once;
   WaitWord& releases = Of(storage_)->releases;
+  const WaitingScope waiting(Of(storage_));
   for (;;) {
     const uint32_t seen = releases.value.load();
     const Grant grant = TryLock();
@@ -146,6 +171,7 @@ Grant Mutex::LockUntil(const Deadline& deadline) {
 
 void Mutex::Unlock() {
   Storage* storage = Of(storage_);
+  if (storage->waiting.load(std::memory_order_relaxed) != 0) turns_.NoteWaiters();
   storage->owner.store(kFree);
   holdings.Release(storage);
   storage->releases.value.fetch_add(1);

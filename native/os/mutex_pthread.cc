@@ -23,6 +23,7 @@ static_assert(sizeof(pthread_mutex_t) <= kMutexBytes, "the storage holds a mutex
 
 // The kernel's robust-futex ABI: the lock word is the owner's thread id, less two flag bits.
 constexpr uint32_t kOwnerMask = 0x3fffffff;
+constexpr uint32_t kWaiters = 0x80000000;
 
 // Longest wait on a clock that an administrator can set, before the deadline is looked at again.
 constexpr double kRealtimeSliceMs = 1000;
@@ -138,6 +139,12 @@ int LockOnRealtime(pthread_mutex_t* mutex, const Deadline& deadline) {
   }
 }
 
+// Apart, as is GiveWay, so that the common way has nothing to save for it.
+[[gnu::cold, gnu::noinline]] void UnlockAwaited(pthread_mutex_t* mutex, Turns& turns) {
+  turns.NoteWaiters();
+  pthread_mutex_unlock(mutex);
+}
+
 }  // namespace
 
 Status Mutex::Initialize(void* storage, const ObjectId&, unsigned) {
@@ -162,13 +169,26 @@ Result<Mutex> Mutex::Open(void* storage, const ObjectId& id) {
   // A zeroed or overwritten mutex would lock as a private one, or make the C library abort (M7).
   const auto* words = static_cast<const std::atomic<uint32_t>*>(storage);
   const Anatomy& anatomy = TheAnatomy();
-  return Mutex(storage, id, {words + anatomy.type_offset / 4, anatomy.type}, nullptr);
+  // Of a C library of another anatomy, nobody knows who waits.
+  static std::atomic<uint32_t> unknown{0};
+  const size_t owner_offset = anatomy.owner_offset;
+  void* const owner = owner_offset == Anatomy::kAbsent
+                          ? static_cast<void*>(&unknown)
+                          : static_cast<unsigned char*>(storage) + owner_offset;
+  return Mutex(storage, id, {words + anatomy.type_offset / 4, anatomy.type}, owner,
+               Turns::Sign::kExact);
 }
 
 void Mutex::Close() {}
 
+[[gnu::cold, gnu::noinline]] void Mutex::GiveWay() {
+  const auto* owner = static_cast<const std::atomic<uint32_t>*>(handle_);
+  turns_.GiveWay([owner] { return (owner->load(std::memory_order_relaxed) & kOwnerMask) != 0; });
+}
+
 Grant Mutex::Lock() {
   if (!Intact()) return Grant::kBroken;
+  if (turns_.due()) GiveWay();
   int error = LockSoon(Of(storage_));
   if (error == EBUSY) error = pthread_mutex_lock(Of(storage_));
   return Interpret(error, Of(storage_));
@@ -176,12 +196,14 @@ Grant Mutex::Lock() {
 
 Grant Mutex::TryLock() {
   if (!Intact()) return Grant::kBroken;
+  if (turns_.due()) GiveWay();
   return Interpret(pthread_mutex_trylock(Of(storage_)), Of(storage_));
 }
 
 Grant Mutex::LockUntil(const Deadline& deadline) {
   if (deadline.never()) return Lock();
   if (!Intact()) return Grant::kBroken;
+  if (turns_.due()) GiveWay();
   const int soon = LockSoon(Of(storage_));
   if (soon != EBUSY) return Interpret(soon, Of(storage_));
   const TimedLock monotonic = TheAnatomy().monotonic_lock;
@@ -190,7 +212,14 @@ Grant Mutex::LockUntil(const Deadline& deadline) {
   return Interpret(monotonic(Of(storage_), CLOCK_MONOTONIC, &until), Of(storage_));
 }
 
-void Mutex::Unlock() { pthread_mutex_unlock(Of(storage_)); }
+void Mutex::Unlock() {
+  const auto* owner = static_cast<const std::atomic<uint32_t>*>(handle_);
+  if ((owner->load(std::memory_order_relaxed) & kWaiters) != 0) {
+    UnlockAwaited(Of(storage_), turns_);
+  } else {
+    pthread_mutex_unlock(Of(storage_));
+  }
+}
 
 Occupancy Mutex::Peek(bool* owner_died) {
   const size_t offset = TheAnatomy().owner_offset;

@@ -58,10 +58,14 @@ uint32_t Mutex::AbiWord() {
 Result<Mutex> Mutex::Open(void* storage, const ObjectId& id) {
   HANDLE handle = CreateMutexW(nullptr, FALSE, LocalName(NameOf(id)).c_str());
   if (!handle) return LastFailure("CreateMutexW");
-  return Mutex(storage, id, {&static_cast<Storage*>(storage)->mark, kMark}, handle);
+  return Mutex(storage, id, {&static_cast<Storage*>(storage)->mark, kMark}, handle,
+               Turns::Sign::kExact);
 }
 
 void Mutex::Close() { CloseHandle(static_cast<HANDLE>(handle_)); }
+
+// Nothing to do: a mutex that is released is a waiter's at once, if there is one (M8).
+void Mutex::GiveWay() {}
 
 Grant Mutex::Lock() { return LockUntil(Deadline::Never()); }
 

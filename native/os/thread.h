@@ -16,4 +16,7 @@ bool StartThread(std::function<void()> body);
 // May end early.
 void SleepFor(uint32_t milliseconds);
 
+// Leaves the processor to others for as short a time as the system has.
+void Nap();
+
 }  // namespace shmkit::os

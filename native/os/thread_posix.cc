@@ -33,4 +33,9 @@ void SleepFor(uint32_t milliseconds) {
   (void)nanosleep(&span, nullptr);
 }
 
+void Nap() {
+  constexpr timespec kSpan{0, 50'000};
+  (void)nanosleep(&kSpan, nullptr);
+}
+
 }  // namespace shmkit::os

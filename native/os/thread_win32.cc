@@ -30,4 +30,6 @@ bool StartThread(std::function<void()> body) {
 
 void SleepFor(uint32_t milliseconds) { Sleep(milliseconds); }
 
+void Nap() { Sleep(1); }
+
 }  // namespace shmkit::os

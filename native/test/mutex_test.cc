@@ -338,6 +338,75 @@ TEST_CASE("M2: a peek says free, held, and free again when the owner died, keepi
   CHECK_FALSE(owner_died);
 }
 
+TEST_CASE("M8: an owner that locks again at once leaves it to one who sleeps") {
+  constexpr uint32_t kTurns = 10;
+  // Each as long as it takes others many times over to wake.
+  constexpr double kHoldMs = 2;
+  // What an owner that only the scheduler interrupts has of it is some hundreds.
+  constexpr uint32_t kMostRoundsATurn = 40;
+  int way = 0;
+  SUBCASE("by waiting") { way = 0; }
+  SUBCASE("by trying") { way = 1; }
+  SUBCASE("by waiting with a limit") { way = 2; }
+
+  SharedMutex mutex;
+  const Shared<std::atomic<uint32_t>> turns;
+  const Signal ready;
+  Child other([&] {
+    ready.Raise();
+    for (uint32_t turn = 0; turn < kTurns; ++turn) {
+      SHMKIT_EXPECT(mutex->Lock() == Grant::kAcquired);
+      turns->fetch_add(1);
+      mutex->Unlock();
+    }
+    return true;
+  });
+  ready.Await();
+  uint32_t rounds = 0;
+  while (turns->load() < kTurns) {
+    Grant grant = Grant::kTimeout;
+    while (grant == Grant::kTimeout) {
+      if (way == 0) {
+        grant = mutex->Lock();
+      } else if (way == 1) {
+        grant = mutex->TryLock();
+      } else {
+        grant = mutex->LockUntil(os::Deadline::After(1000));
+      }
+    }
+    REQUIRE(grant == Grant::kAcquired);
+    const Stopwatch watch;
+    while (watch.milliseconds() < kHoldMs) {
+    }
+    mutex->Unlock();
+    ++rounds;
+  }
+  CHECK(other.Succeeds());
+  CHECK(rounds <= kTurns * kMostRoundsATurn);
+}
+
+TEST_CASE("M8: traces of waiters that were killed or gave up cost an owner no more than time") {
+  SharedMutex mutex;
+  REQUIRE(mutex->Lock() == Grant::kAcquired);
+  const Signal ready;
+  Child killed([&] {
+    ready.Raise();
+    (void)mutex->Lock();
+    return true;
+  });
+  ready.Await();
+  killed.AwaitAsleep();
+  killed.Kill();
+  Child gave_up([&] { return mutex->LockUntil(os::Deadline::After(5)) == Grant::kTimeout; });
+  CHECK(gave_up.Succeeds());
+  for (int round = 0; round < 100; ++round) {
+    mutex->Unlock();
+    // Nobody has it, so it is to be had at once.
+    REQUIRE(mutex->TryLock() == Grant::kAcquired);
+  }
+  mutex->Unlock();
+}
+
 TEST_CASE("M7: overwritten storage is broken, and left as it is") {
   SharedMutex mutex;
   uint8_t sound[os::kMutexBytes];
