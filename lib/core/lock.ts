@@ -18,7 +18,8 @@ const owners = new WeakMap<Lock, object>();
  * A lock is held by the thread that acquired it until it releases it or ends, by whatever end: when
  * it is killed, or its worker is terminated, the next to acquire the lock gets it and is told
  * ({@link LockGuard.abandoned}). Tasks of one thread exclude each other too, and are served in the
- * order in which they asked. Between threads and processes no order is kept.
+ * order in which they asked. Between threads and processes no order is kept, but a thread that locks
+ * again at once lets others have it, within some milliseconds of its releases.
  *
  * Underneath lies a robust process-shared pthread mutex (POSIX.1-2008), a lock file on macOS, a
  * kernel mutex on Windows.

@@ -226,6 +226,13 @@ export class Ring {
     this.#set(word.next, head);
   }
 
+  /** Who has the first record without being done with it: no room is free before it is. */
+  get firstOwner(): number | undefined {
+    if (this.#get(word.there) <= 0) return undefined;
+    const owner = ownerOf(this.#stateAt(this.#from(word.head).at));
+    return owner === nobody || owner === done ? undefined : owner;
+  }
+
   /** Who has records. */
   owners(): Set<number> {
     const owners = new Set<number>();

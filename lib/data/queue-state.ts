@@ -1,7 +1,8 @@
 import { now } from '../core/clock';
 import { Holders } from '../core/holders';
 import type { LockSeat } from '../core/lock-seat';
-import { Roster, rosterBytes } from '../core/roster';
+import { Roster, entryLayout, rosterBytes } from '../core/roster';
+import { Turns, type Waiting } from '../core/turns';
 import { Word } from '../core/word';
 import { finish, type Encoder } from './codec';
 import { CorruptError } from './corrupt-error';
@@ -9,7 +10,7 @@ import { Ring, ringWords, type Found, type Held } from './queue-ring';
 import { StructureState } from './structure-state';
 import { blocksAt, structureLayout, type StructureShape } from './structure-layout';
 
-/** The words that are waited for, each with a count of who waits; the roster follows. */
+/** The words that are waited for, each with a count of who waits; two of {@link Turns}; the roster. */
 const waitedFor = {
   /** Something was put. */
   put: 0,
@@ -18,6 +19,7 @@ const waitedFor = {
   /** All that was put is done. */
   done: 4,
 } as const;
+const turnsAt = 6;
 
 /** The queue's own words, behind the ring's. */
 const own = {
@@ -63,6 +65,8 @@ export class QueueState extends StructureState {
   readonly holders = new Holders();
   readonly #ring: Ring;
   readonly #roster: Roster;
+  /** Of those who wait for room. */
+  readonly #turns: Turns;
   readonly #own = structureLayout.own;
   #reapedAt = 0;
 
@@ -74,6 +78,7 @@ export class QueueState extends StructureState {
     super(seat, shape);
     this.#ring = new Ring(this.memory, this.log, this.#own, recordsAt(shape, seat.length));
     this.#roster = new Roster(seat, (entry) => void this.#giveAllBack(entry));
+    this.#turns = new Turns(this.#roster, turnsAt);
     this.put = new Word(seat, waitedFor.put, true);
     this.taken = new Word(seat, waitedFor.taken, true);
     this.done = new Word(seat, waitedFor.done, false);
@@ -110,12 +115,22 @@ export class QueueState extends StructureState {
     return this.memory.fixed[this.#own + own.isShut] !== 0;
   }
 
-  /** Appends an item; undefined while there is no room for it. */
-  append(encoder: Encoder): true | undefined | typeof shut {
-    if (this.size >= this.maxSize && !this.isShut) return undefined;
+  /**
+   * Appends an item; undefined while there is no room for it, or the room is left to somebody who has
+   * waited longer.
+   *
+   * @param look - whether those who wait may have died
+   * @param waiting - of the task that waits for room, if one does
+   */
+  append(encoder: Encoder, look = false, waiting?: Waiting): true | undefined | typeof shut {
+    const isFull = this.size >= this.maxSize && !this.isShut;
+    if (isFull && waiting?.isLong !== true) return undefined;
     this.enter();
+    let hadTicket = false;
     try {
-      const outcome = this.#append(encoder);
+      const outcome = this.#append(encoder, look);
+      if (outcome === true) hadTicket = this.#turns.end();
+      else if (outcome === undefined && waiting !== undefined) this.#turns.take(waiting);
       this.leave();
       if (outcome !== true) return outcome;
     } catch (error) {
@@ -123,7 +138,22 @@ export class QueueState extends StructureState {
     }
     this.put.announce(1);
     this.put.offer();
+    // There may be room for others, who were refused meanwhile.
+    if (hadTicket) this.taken.announce();
     return true;
+  }
+
+  /** A task waits for room no more. */
+  withdraw(waiting: Waiting): void {
+    if (this.#turns.withdraw(waiting)) this.taken.announce();
+  }
+
+  /** The process that has an item without being done with it, before all that is free, if one has. */
+  get blocker(): number | undefined {
+    const owner = this.look(() => this.#ring.firstOwner);
+    return owner !== undefined && this.#roster.has(owner)
+      ? this.#roster.words[owner + entryLayout.pid]
+      : undefined;
   }
 
   /** Takes the first item for good; undefined when there is none. */
@@ -207,8 +237,11 @@ export class QueueState extends StructureState {
     super.close();
   }
 
-  #append(encoder: Encoder): true | undefined | typeof shut {
+  #append(encoder: Encoder, look: boolean): true | undefined | typeof shut {
     if (this.isShut) return shut;
+    // First, as it may give back what the dead had. Where there is nothing to take, it is not for want
+    // of room that those wait whose turn it is, or for what somebody has for long.
+    if (this.#turns.standing && !this.#turns.isOurs(look, this.#ring.ready <= 0)) return undefined;
     if (this.size >= this.maxSize) return undefined;
     if (!this.#ring.put(encoder)) {
       if (this.memory.failure !== undefined) throw this.full(encoder.size);

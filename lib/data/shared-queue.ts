@@ -3,6 +3,7 @@ import type { Typed } from '../core/handle';
 import { toAttach, toCreate, toOpen } from '../core/named-object';
 import type { Contents } from '../core/object-seat';
 import { defaultParticipants, mostParticipants } from '../core/roster';
+import { Waiting } from '../core/turns';
 import type { Wait } from '../core/word';
 import { hasCode } from '../errors';
 import {
@@ -57,7 +58,9 @@ export interface SharedQueueHandle<V = unknown> extends Typed<V> {
  * again when the consumer dies without having done so, which those who wait notice within some tens
  * of milliseconds. The memory of an item is used again when all before it are done.
  *
- * Tasks of one thread are served in the order in which they asked. Between threads no order is kept.
+ * Tasks of one thread are served in the order in which they asked. Between threads no order is kept,
+ * but a put that has waited for room for some ten milliseconds has its turn before those that come
+ * later: others leave the room to it, however little they want, until there is enough.
  */
 export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
   declare readonly shmkit: 'queue';
@@ -178,8 +181,8 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
   }
 
   /**
-   * Appends an item if there is room for it, and no task of this thread waits for some. Does not
-   * block.
+   * Appends an item if there is room for it, and no task of this thread waits for some, and none of
+   * another has for long. Does not block.
    *
    * @returns whether it did.
    * @throws SharedMemoryError `ERR_CLOSED`, `ERR_SHUTDOWN`, `ERR_CAPACITY`, `ENOSPC`
@@ -187,7 +190,7 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
    */
   tryPut(value: V): boolean {
     const encoder = this.#encode(this.#encoder, value);
-    return !this.open().taken.awaited && this.#append(encoder) === true;
+    return !this.open().taken.awaited && this.#append(encoder, true) === true;
   }
 
   /**
@@ -391,8 +394,8 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
     return encoder;
   }
 
-  #append(encoder: Encoder): true | undefined {
-    const outcome = this.state.append(encoder);
+  #append(encoder: Encoder, look?: boolean, waiting?: Waiting): true | undefined {
+    const outcome = this.state.append(encoder, look, waiting);
     if (outcome !== shut) return outcome;
     throw this.attachment.error('ERR_SHUTDOWN', 'was shut down: nothing is put any more');
   }
@@ -406,14 +409,30 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
   }
 
   #putting(encoder: Encoder, timeout: number | undefined, signal?: AbortSignal): Wait<true> {
+    const waiting = new Waiting();
     return {
       handle: this,
-      attempt: () => this.#append(encoder),
+      attempt: (look) => {
+        try {
+          return this.#append(encoder, look, waiting);
+        } catch (error) {
+          this.state.withdraw(waiting);
+          throw error;
+        }
+      },
       timeout,
       signal,
       expired: (limit) => {
-        throw this.attachment.error('ERR_TIMEOUT', `had no room within ${limit} ms`);
+        this.state.withdraw(waiting);
+        const { size, maxSize, blocker } = this.state;
+        const isBlocked = size < maxSize && blocker !== undefined;
+        const why = `: process ${blocker} has taken an item and is not done with it, and no room behind it is free before`;
+        throw this.attachment.error(
+          'ERR_TIMEOUT',
+          `had no room within ${limit} ms${isBlocked ? why : ''}`,
+        );
       },
+      calledOff: () => this.state.withdraw(waiting),
     };
   }
 

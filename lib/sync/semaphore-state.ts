@@ -2,6 +2,7 @@ import { Holders } from '../core/holders';
 import type { LockSeat } from '../core/lock-seat';
 import type { SeatState } from '../core/object-seat';
 import { Roster, entryLayout } from '../core/roster';
+import { Turns, type Waiting } from '../core/turns';
 import { Word } from '../core/word';
 
 /** More permits than anybody needs, and few enough for sums of them to be exact. */
@@ -15,6 +16,8 @@ const at = {
   pool: 2,
   /** How many more were released, for anyone to use up. */
   loose: 3,
+  /** See {@link Turns}: two words. */
+  turns: 4,
 } as const;
 
 /** A permit that belongs to its thread now, or that was used up. */
@@ -40,6 +43,8 @@ export function initialWords(value: number, robust: boolean): Uint8Array {
  *       who do so at once, each sees those that came before it, so never do too many stay.
  * - S2  Two that come for the last permit at once may both go away. So who had to try and failed
  *       tries again under the lock, and waits only if it fails there, too.
+ * - S3  Who has waited for long has its turn before others ({@link Turns}): while it stands, permits
+ *       are taken under the lock only, and whoever gives one back tells all who wait.
  */
 export class SemaphoreState implements SeatState {
   readonly freed: Word;
@@ -49,11 +54,13 @@ export class SemaphoreState implements SeatState {
   readonly #seat: LockSeat;
   readonly #roster: Roster;
   readonly #words: Int32Array;
+  readonly #turns: Turns;
 
   constructor(seat: LockSeat) {
     this.#seat = seat;
     this.#roster = new Roster(seat);
     this.#words = seat.words;
+    this.#turns = new Turns(this.#roster, at.turns);
     this.freed = new Word(seat, at.freed, true);
     this.max = seat.length === 0 ? undefined : seat.length;
   }
@@ -71,19 +78,35 @@ export class SemaphoreState implements SeatState {
     });
   }
 
-  /** @param look - whether the holders may have died */
-  take(look: boolean): Permit | undefined {
+  /**
+   * @param look - whether the holders may have died
+   * @param waiting - of the task that waits for it, if one does
+   */
+  take(look: boolean, waiting?: Waiting): Permit | undefined {
     const { own } = this.#roster;
-    if (own !== 0 || this.#word(at.pool) === 0) {
+    if ((own !== 0 || this.#word(at.pool) === 0) && !this.#turns.standing) {
       const outcome = this.#takeFromPool() ?? (this.#decrement(at.loose) ? 'loose' : 'none');
       if (outcome === 'held' || outcome === 'loose') return outcome;
-      if (outcome === 'none' && !look) return undefined;
+      if (outcome === 'none' && !look && waiting?.isLong !== true) return undefined;
     }
     return this.#seat.exclusively(() => {
-      const permit = this.#take();
-      if (permit !== undefined || !look || this.#reap() === 0) return permit;
-      return this.#take();
+      const { standing } = this.#turns;
+      const isOurs = !standing || this.#turns.isOurs(look, this.#value() > 0);
+      let taken = isOurs ? this.#take() : undefined;
+      if (taken === undefined && look && this.#reap() > 0 && isOurs) taken = this.#take();
+      if (taken === undefined) {
+        if (waiting !== undefined) this.#turns.take(waiting);
+      } else if (this.#turns.end()) {
+        // There may be more, for those who were refused meanwhile.
+        this.freed.announce();
+      }
+      return taken;
     });
+  }
+
+  /** A task waits no more. */
+  withdraw(waiting: Waiting): void {
+    if (this.#turns.withdraw(waiting)) this.freed.announce();
   }
 
   /** Why not, if not: there would be more than `max`. */
@@ -92,7 +115,8 @@ export class SemaphoreState implements SeatState {
       const tooMany = this.#seat.exclusively(() => this.#releaseSeveral(count));
       if (tooMany !== undefined) return tooMany;
     }
-    this.freed.announce(count);
+    if (this.#turns.standing) this.freed.announce();
+    else this.freed.announce(count);
     this.freed.offer();
     return undefined;
   }

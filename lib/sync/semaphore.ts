@@ -19,6 +19,7 @@ import {
   type TimeoutOptions,
   type WaitOptions,
 } from '../options';
+import { Waiting } from '../core/turns';
 import { SemaphoreGuard } from './semaphore-guard';
 import { SemaphoreState, initialWords, mostPermits, type Permit } from './semaphore-state';
 
@@ -62,7 +63,8 @@ export interface NamedSemaphoreHandle {
  * another that does. Permits beyond those, released when nobody holds any, are for whoever acquires
  * them first, and are used up by that: so a semaphore made with the value 0 counts signals.
  *
- * Tasks of one thread are served in the order in which they asked. Between threads no order is kept.
+ * Tasks of one thread are served in the order in which they asked. Between threads no order is kept,
+ * but one that has waited for some ten milliseconds has its turn before those who come later.
  */
 export class NamedSemaphore extends NamedObject {
   declare readonly shmkit: 'semaphore';
@@ -156,15 +158,7 @@ export class NamedSemaphore extends NamedObject {
   acquireSync(options?: TimeoutOptions): SemaphoreGuard {
     this.attachment.open();
     const timeout = timeoutOf(options);
-    const permit =
-      this.#state.take(false) ??
-      this.#state.freed.waitSync<Permit>({
-        handle: this,
-        attempt: (look) => this.#state.take(look),
-        timeout,
-        expired: (limit) => this.#expire(limit),
-      });
-    return this.#guard(permit);
+    return this.#guard(this.#state.take(false) ?? this.#acquireSlowly(timeout));
   }
 
   /**
@@ -175,15 +169,17 @@ export class NamedSemaphore extends NamedObject {
   async acquire(options?: WaitOptions): Promise<SemaphoreGuard> {
     this.attachment.open();
     const { timeout, signal } = waitOf(options);
+    const waiting = new Waiting();
     return this.#state.freed.wait<SemaphoreGuard>({
       handle: this,
       attempt: (look) => {
-        const permit = this.#state.take(look);
+        const permit = this.#state.take(look, waiting);
         return permit && this.#guard(permit);
       },
       timeout,
       signal,
-      expired: (limit) => this.#expire(limit),
+      expired: (limit) => this.#expire(limit, waiting),
+      calledOff: () => this.#state.withdraw(waiting),
     });
   }
 
@@ -227,7 +223,19 @@ export class NamedSemaphore extends NamedObject {
     return { shmkit: 'semaphore', name: this.name };
   }
 
-  #expire(limit: number): never {
+  /** Apart from where it is called, which has no closures to make that way. */
+  #acquireSlowly(timeout: number | undefined): Permit {
+    const waiting = new Waiting();
+    return this.#state.freed.waitSync<Permit>({
+      handle: this,
+      attempt: (look) => this.#state.take(look, waiting),
+      timeout,
+      expired: (limit) => this.#expire(limit, waiting),
+    });
+  }
+
+  #expire(limit: number, waiting: Waiting): never {
+    this.#state.withdraw(waiting);
     throw this.attachment.error('ERR_TIMEOUT', `had no permit within ${limit} ms`);
   }
 
