@@ -1,46 +1,120 @@
-/** What is to be shut down before this thread ends. */
+/** Something that is to be brought to its end before this thread ends. */
 interface Ending {
-  shutDownAtEnd(): void;
+  endWithThread(): void;
 }
 
-const signals = ['SIGINT', 'SIGTERM'] as const;
-type Signal = (typeof signals)[number];
+/**
+ * Signals that end a process unless it listens for them, and that are sent to have it end: by a terminal, a
+ * supervisor, or somebody at a keyboard.
+ */
+const candidates = [
+  'SIGINT',
+  'SIGTERM',
+  'SIGHUP',
+  'SIGQUIT',
+  'SIGUSR2',
+  'SIGBREAK',
+] as const satisfies NodeJS.Signals[];
+
+type Signal = (typeof candidates)[number];
+
+const onWindows = process.platform === 'win32';
+
+/** SIGUSR2 is how nodemon has a process end; SIGBREAK is Windows' alone. */
+const signals = candidates.filter((signal) =>
+  onWindows ? signal !== 'SIGQUIT' && signal !== 'SIGUSR2' : signal !== 'SIGBREAK',
+);
+
+/**
+ * What copies of this library that share a process know of each other: each listens, and each would take
+ * the others' listeners for the application's.
+ */
+interface Shared {
+  /** How many copies listen. */
+  listening: number;
+}
+
+const key = Symbol.for('shmkit.endings');
+const shared = ((process as unknown as Record<symbol, Shared | undefined>)[key] ??= {
+  listening: 0,
+});
 
 const endings = new Set<Ending>();
 
-/** Has something be shut down when this thread ends, unless it is told otherwise before. */
-export function shutDownAtEnd(ending: Ending): void {
-  if (endings.size === 0) {
-    process.on('exit', shutDownAll);
-    for (const signal of signals) process.on(signal, onSignal);
-  }
+/** Has something be brought to its end when this thread ends, unless it is told otherwise before. */
+export function atEnd(ending: Ending): void {
+  if (endings.size === 0) listen();
   endings.add(ending);
 }
 
 export function forgetEnding(ending: Ending): void {
-  if (!endings.delete(ending) || endings.size > 0) return;
-  process.off('exit', shutDownAll);
+  if (endings.delete(ending) && endings.size === 0) unlisten();
+}
+
+function listen(): void {
+  process.on('exit', endAll);
+  for (const signal of signals) process.on(signal, onSignal);
+  shared.listening++;
+}
+
+function unlisten(): void {
+  process.off('exit', endAll);
   for (const signal of signals) process.off(signal, onSignal);
+  shared.listening--;
 }
 
 /**
- * Whoever listens for the signal besides decides what becomes of the process; when it exits, all is
- * shut down. If nobody does, the signal ends the process, as it would have without us.
+ * Who listens for a signal and does not merely clean up decides what becomes of the process; when it
+ * exits, all is brought to its end. If nobody does, the signal ends the process, as it would have without
+ * us. That is asked when the signal comes, so it does not matter who began to listen first.
  */
 function onSignal(signal: Signal): void {
-  if (process.listenerCount(signal) > 1) return;
-  shutDownAll();
-  for (const each of signals) process.off(each, onSignal);
+  if (process.listenerCount(signal) > shared.listening + listenersOfSignalExit(signal)) return;
+  endAll();
   process.kill(process.pid, signal);
+  if (process.pid === 1 || process.listenerCount(signal) === 0) exitFor(signal);
 }
 
-function shutDownAll(): void {
+/**
+ * The listeners of all copies of signal-exit, by the counts that it keeps for its own copies. They only clean
+ * up, as we do: each raises the signal again when it finds none but its own kind.
+ */
+function listenersOfSignalExit(signal: Signal): number {
+  if (signal === 'SIGBREAK') return 0;
+  const { __signal_exit_emitter__: third } = process as { __signal_exit_emitter__?: unknown };
+  const fourth = (globalThis as Record<symbol, unknown>)[Symbol.for('signal-exit emitter')];
+  return countIn(third) + countIn(fourth);
+}
+
+function countIn(emitter: unknown): number {
+  if (typeof emitter !== 'object' || emitter === null || !('count' in emitter)) return 0;
+  const { count } = emitter;
+  return typeof count === 'number' && count > 0 ? count : 0;
+}
+
+/**
+ * The first process of a container does not end by a signal that nobody handles: the system spares it. It
+ * exits, as a shell says of one that did end by it, when those who clean up have had their turn.
+ */
+function exitFor(signal: Signal): void {
+  if (process.listenerCount(signal) === 0) process.exit(128 + numberOf(signal));
+  setTimeout(exitFor, 10, signal);
+}
+
+function numberOf(signal: Signal): number {
+  // Loaded where it is needed, which is hardly ever.
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  const { constants } = require('node:os') as typeof import('node:os');
+  return constants.signals[signal];
+}
+
+function endAll(): void {
   for (const ending of [...endings]) {
     try {
-      ending.shutDownAtEnd();
+      ending.endWithThread();
     } catch {
-      // What is left is found by the next who creates it.
+      // What is left is found by the next who makes it.
     }
-    endings.delete(ending);
+    forgetEnding(ending);
   }
 }

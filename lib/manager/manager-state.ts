@@ -22,6 +22,14 @@ const shape: StructureShape = {
 /** The manager's own word; its roster follows. */
 const endAt = 0;
 
+/** Whose a manager is, as the type in its header. */
+export const enum Ownership {
+  /** Its creator's, who ends it. */
+  Creator = 0,
+  /** Of all who take part: it ends with the last of them. */
+  Peers = 1,
+}
+
 /** How far the end of a manager has come. */
 const enum End {
   Not = 0,
@@ -32,9 +40,9 @@ const enum End {
 }
 
 /** What a new manager is made of: its creator takes part from the beginning. */
-export function managerContents(name: string): Contents {
+export function managerContents(name: string, ownership: Ownership): Contents {
   return {
-    ...structureContents(shape, 0, capacity),
+    ...structureContents(shape, ownership, capacity),
     words: Roster.initialWords('manager', name),
   };
 }
@@ -46,7 +54,8 @@ export function managerContents(name: string): Contents {
  * - M1  What is made is noted before, and both is done under the lock. So what is noted may not be
  *       there, but nothing is there that is not noted.
  * - M2  A manager lives while it has not ended, and somebody on its roster does. Its creator is on the
- *       roster when others first see it.
+ *       roster when others first see it. One of peers ends when the last on the roster leaves, by the
+ *       same change that takes it off. If that one is killed instead, the manager is dead.
  * - M3  The end has two steps, and goes from one to the next under the lock. Its name is removed last,
  *       so that nobody makes a manager of that name while what is noted here is being unlinked, and
  *       nothing is unlinked after.
@@ -54,20 +63,26 @@ export function managerContents(name: string): Contents {
 export class ManagerState extends ListState {
   readonly #roster: Roster;
   readonly #words: Int32Array;
+  /** Whether it ends with the last who takes part. */
+  readonly isOfPeers: boolean;
+  /** Handles of this thread that take part. */
+  #members = 0;
 
   constructor(seat: LockSeat) {
     super(seat, shape);
     this.#words = seat.words;
+    this.isOfPeers = seat.type === ofPeers;
     this.#roster = new Roster(seat);
   }
 
   /** This thread has just made it. */
   begin(): void {
     this.#roster.adopt();
+    this.#members++;
   }
 
   /**
-   * This thread takes part.
+   * A handle of this thread takes part.
    *
    * @throws SharedMemoryError `ENOENT` it is dead, or was shut down; `ERR_CAPACITY`
    */
@@ -81,6 +96,26 @@ export class ManagerState extends ListState {
         );
       }
       this.#roster.join();
+    });
+    this.#members++;
+  }
+
+  /**
+   * A handle of this thread takes part no more. Of a manager of peers, the last of them all takes
+   * everything with it.
+   *
+   * @param isAtEnd - as for {@link shutDown}.
+   * @throws SharedMemoryError `ERR_CORRUPT`
+   */
+  withdraw(isAtEnd: boolean): void {
+    if (--this.#members > 0) return;
+    if (!this.isOfPeers) {
+      this.#roster.leave();
+      return;
+    }
+    this.mutate(() => {
+      this.#roster.leave();
+      if (this.#end !== End.Done && !this.#isInUse()) this.#shutDown(isAtEnd);
     });
   }
 
@@ -170,3 +205,5 @@ function ignoringAbsent(act: () => void): void {
 }
 
 const endIn: (word: number) => End = (word) => word;
+
+const ofPeers: number = Ownership.Peers;

@@ -20,9 +20,9 @@ import type { NamedEvent, NamedEventOptions } from '../sync/event';
 import type { NamedRLock, NamedRLockOptions } from '../sync/rlock';
 import type { NamedRWLock, NamedRWLockOptions } from '../sync/rw-lock';
 import type { NamedSemaphore, NamedSemaphoreOptions } from '../sync/semaphore';
-import { forgetEnding, shutDownAtEnd } from './endings';
+import { atEnd, forgetEnding } from './endings';
 import { classOf, noteOf, type Managed, type ManagedKind } from './manager-kinds';
-import { ManagerState, managerContents } from './manager-state';
+import { ManagerState, Ownership, managerContents } from './manager-state';
 
 /** What {@link Manager.create} takes. */
 export type ManagerCreateOptions = CreateOptions;
@@ -40,14 +40,22 @@ const variable = 'SHMKIT_MANAGER';
  * A namespace of shared objects that have one lifetime: Python's `multiprocessing.Manager`, without a
  * server.
  *
- * The process that creates a manager owns it: when that shuts it down or ends, all that anybody made
- * in it loses its name. That is so when it exits, throws what nobody catches, or gets SIGINT or SIGTERM;
- * an application that handles these signals itself keeps doing so. Whoever attaches takes part until
- * it closes the manager or ends, and unlinks nothing by that.
+ * Whose it is depends on how it was made:
+ *
+ * - One that was made by {@link create} is its creator's. When the creator shuts it down or ends, all that
+ *   anybody made in it loses its name. Whoever attaches takes part until it closes the manager or ends,
+ *   and unlinks nothing by that.
+ * - One that was made by {@link open} is of all who take part, by `open` or `attach`. It lives until the
+ *   last of them closes it or ends, and who leaves before takes nothing away: not by a rolling restart,
+ *   in whatever order.
+ *
+ * A process ends when it exits, throws what nobody catches, or gets a signal that ends it, such as SIGINT,
+ * SIGTERM or SIGHUP. An application that handles these signals itself keeps doing so, and decides what
+ * becomes of the process.
  *
  * Nothing of a process runs when it is killed. If any other that takes part lives, the manager does.
- * If none does, it is dead: {@link attach} says so, and {@link create} removes what was left and starts
- * anew.
+ * If none does, it is dead: {@link attach} says so, and {@link create} and {@link open} remove what was
+ * left and start anew.
  *
  * An object's name for the system is the manager's, a dot, and its own: `app.cache` for
  * `manager.dict('cache')` of a manager `app`. To ask for one makes it when it is absent, and gives a
@@ -67,27 +75,28 @@ export class Manager implements Disposable {
 
   readonly #attachment: Attachment;
   readonly #state: ManagerState;
-  readonly #isCreator: boolean;
+  readonly #isOwner: boolean;
   /** What keeps objects where they go with their last handle, by their notes. */
   readonly #kept = new Map<string, { close(): void }>();
 
-  private constructor(request: Request, isCreator: boolean) {
+  private constructor(request: Request, isNew: boolean) {
     systemName('manager', request.name);
     showHandle(this, { shmkit: 'manager', name: request.name });
     const attachment = new Attachment(request);
     this.#attachment = attachment;
-    this.#isCreator = isCreator;
     const { seat } = attachment;
     try {
       this.#state = seat.state(() => new ManagerState(seat));
-      if (isCreator) this.#state.begin();
+      if (isNew) this.#state.begin();
       else this.#state.join();
     } catch (error) {
       attachment.close();
       throw error;
     }
     attachment.belongTo(this);
-    if (isCreator) shutDownAtEnd(this);
+    const { isOfPeers } = this.#state;
+    this.#isOwner = isNew && !isOfPeers;
+    if (isNew || isOfPeers) atEnd(this);
   }
 
   /**
@@ -100,11 +109,15 @@ export class Manager implements Disposable {
    */
   static create(options: ManagerCreateOptions = {}): Manager {
     checkOptions(options, ['name', 'mode']);
+    return Manager.#createAs(Ownership.Creator, options);
+  }
+
+  static #createAs(ownership: Ownership, options: ManagerCreateOptions): Manager {
     const { name = freshName() } = options;
     systemName('manager', name);
     for (let round = 0; ; round++) {
       try {
-        const contents = managerContents(name);
+        const contents = managerContents(name, ownership);
         return new Manager(toCreate('manager', { ...options, name }, contents), true);
       } catch (error) {
         if (!hasCode(error, 'EEXIST') || round === mostRounds) throw error;
@@ -125,8 +138,9 @@ export class Manager implements Disposable {
   }
 
   /**
-   * Takes part in a manager, or makes and owns it when there is none that lives. Of any number of
-   * processes that open one name at once, one makes it.
+   * Takes part in a manager, or makes one when there is none that lives. Of any number of processes that
+   * open one name at once, one makes it. A manager that is made here ends with the last who takes part,
+   * and not with the one who happened to make it; one that somebody created stays its creator's.
    *
    * @throws SharedMemoryError as {@link Manager.create} (but `EEXIST`) and {@link Manager.attach}.
    */
@@ -139,7 +153,7 @@ export class Manager implements Disposable {
         if (!hasCode(error, 'ENOENT')) throw error;
       }
       try {
-        return Manager.create({ ...options, name });
+        return Manager.#createAs(Ownership.Peers, { ...options, name });
       } catch (error) {
         if (!hasCode(error, 'EEXIST') || round === mostRounds) throw error;
       }
@@ -282,28 +296,41 @@ export class Manager implements Disposable {
     this.close();
   }
 
-  /** @internal The same when this thread ends. */
-  shutDownAtEnd(): void {
+  /** @internal This thread ends. */
+  endWithThread(): void {
     if (this.closed) return;
-    this.#state.shutDown(true);
-    this.close();
+    if (this.#isOwner) this.#state.shutDown(true);
+    this.#close(true);
   }
 
   /**
-   * Lets go of the manager: this handle takes part no more. Nothing is unlinked, now or when this process
-   * ends; whoever takes part besides keeps it alive. Idempotent.
+   * Lets go of the manager: this handle takes part no more. Idempotent.
+   *
+   * Of a manager that was made by {@link open}, the last who takes part removes all of it by that. Of one
+   * that was made by {@link create} nothing is unlinked, now or when this process ends; whoever takes part
+   * besides keeps it alive.
    */
   close(): void {
+    if (!this.closed) this.#close(false);
+  }
+
+  /** For `using`: the owner's is {@link shutdown}, any other {@link close}. */
+  [Symbol.dispose](): void {
+    if (this.#isOwner) this.shutdown();
+    else this.close();
+  }
+
+  #close(isAtEnd: boolean): void {
     forgetEnding(this);
     for (const kept of this.#kept.values()) kept.close();
     this.#kept.clear();
-    this.#attachment.close();
-  }
-
-  /** For `using`: the creator's is {@link shutdown}, any other {@link close}. */
-  [Symbol.dispose](): void {
-    if (this.#isCreator) this.shutdown();
-    else this.close();
+    try {
+      this.#state.withdraw(isAtEnd);
+    } catch {
+      // Its bytes were overwritten. What is left is found by the next who makes a manager of that name.
+    } finally {
+      this.#attachment.close();
+    }
   }
 
   #make<K extends ManagedKind>(kind: K, given: unknown, options: unknown): Managed<K> {
