@@ -33,7 +33,10 @@ function reason({ code, syscall }: NativeFailure): string {
       return 'the name is taken; attach() or open() uses what is there';
     case 'EACCES':
     case 'EPERM':
-      return 'permission denied; its mode and owner decide who may, see SharedMemory.list()';
+      return (
+        'permission denied; its owner and mode decide who may, and by default its owner alone: create it ' +
+        'with a mode such as 0o660 or 0o666, or as the user who is to use it; SharedMemory.list() shows both'
+      );
     case 'ENOSPC':
       return 'the memory file system has no room for it; nothing was created';
     case 'ENOMEM':

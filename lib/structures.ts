@@ -37,4 +37,9 @@ export {
   type SharedListOptions,
 } from './data/shared-list';
 export type { StructureCreateOptions, StructureOptions } from './data/structure';
-export { Manager, type ManagerCreateOptions, type ManagerHandle } from './manager/manager';
+export {
+  Manager,
+  type ManagerCreateOptions,
+  type ManagerHandle,
+  type ManagerOptions,
+} from './manager/manager';

@@ -64,6 +64,27 @@ const owned = (name: string) =>
     `shmkit.value.${name}.value`,
   ].sort();
 
+/** Makes one of each kind. */
+function makeEach(manager: Manager, own: string): void {
+  const made = [
+    manager.memory(own, { size: 64 }),
+    manager.lock(own),
+    manager.rlock(own),
+    manager.semaphore(own),
+    manager.event(own),
+    manager.condition(own),
+    manager.barrier(own, { parties: 2 }),
+    manager.rwlock(own),
+    manager.value(own, { type: 'int64' }),
+    manager.array(own, { type: 'uint8', length: 3 }),
+    manager.dict(own),
+    manager.list(own),
+    manager.queue(own),
+    manager.namespace(own),
+  ];
+  for (const each of made) each.close();
+}
+
 // What a manager gives is closed when it was forgotten.
 afterEach(async () => {
   for (let i = 0; i < 5; i++) {
@@ -175,6 +196,39 @@ describe('a manager', () => {
     expectLeft(name, 2);
     Manager.unlink(name);
     expect(leftOf(name)).toEqual([]);
+  });
+
+  it.runIf(onLinux)('has a mode that is the default of all it makes, whatever the umask', () => {
+    const modes = (name: string) =>
+      SharedMemory.list()
+        .filter((each) => each.name.includes(name))
+        .map(({ mode }) => mode);
+    const before = process.umask(0o077);
+    try {
+      for (const make of [
+        (name: string) => Manager.create({ name, mode: 0o660 }),
+        (name: string) => Manager.open(name, { mode: 0o660 }),
+      ]) {
+        const name = uniqueName('app');
+        using manager = make(name);
+        using member = Manager.attach(name);
+        makeEach(manager, 'mine');
+        makeEach(member, 'a member’s');
+        expect(modes(name)).toEqual(Array.from({ length: 29 }, () => 0o660));
+        using own = member.dict('another', { mode: 0o604 });
+        expect(SharedMemory.list().find((each) => each.name === own.name)?.mode).toBe(0o604);
+        // Of an object that is there, the mode is as it is.
+        manager.dict('another').close();
+        expectCode(() => manager.dict('bad', { mode: 0o1000 }), 'ERR_OUT_OF_RANGE', 'mode');
+        expectCode(() => manager.dict('bad', 5 as never), 'ERR_INVALID_ARG_TYPE', 'options');
+      }
+      const name = uniqueName('app');
+      using manager = Manager.create({ name });
+      makeEach(manager, 'mine');
+      expect(modes(name)).toEqual(Array.from({ length: 15 }, () => 0o600));
+    } finally {
+      process.umask(before);
+    }
   });
 
   it('unlinks what others have unlinked already, or hold', () => {

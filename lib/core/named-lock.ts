@@ -8,7 +8,7 @@ import { Lock } from './lock';
 /** What {@link NamedLock.open} takes. */
 export interface NamedLockOptions {
   /**
-   * Permission bits; the process's umask applies. To use a lock takes permission to read and to
+   * Permission bits, whatever the umask. To use a lock takes permission to read and to
    * write. Default `0o600`, its owner alone.
    */
   readonly mode?: number;

@@ -9,8 +9,8 @@ import type { Contents } from './object-seat';
 /** What the `open` methods of all kinds take. */
 export interface OpenOptions {
   /**
-   * Permission bits of a new object; the process's umask applies. To use it takes permission to read
-   * and to write. Default `0o600`, its owner alone.
+   * Permission bits of a new object, whatever the umask. To use it takes permission to read and to
+   * write. Default `0o600`, its owner alone.
    */
   readonly mode?: number;
 }

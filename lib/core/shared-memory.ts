@@ -13,7 +13,7 @@ export interface SharedMemoryCreateOptions {
   readonly size: number;
   /** Without one, a name that nobody has is made up; see {@link SharedMemory.name}. */
   readonly name?: string;
-  /** Permission bits; the process's umask applies. Default `0o600`, its owner alone. */
+  /** Permission bits, whatever the umask. Default `0o600`, its owner alone. */
   readonly mode?: number;
   /**
    * Do not reserve memory now. Creation is then fast whatever the size, and a machine that runs out

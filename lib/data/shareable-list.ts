@@ -35,7 +35,7 @@ export interface ShareableListCreateOptions extends ShareableListAttachOptions {
   readonly from: Iterable<ShareableValue>;
   /** Without one, a name that nobody has is made up; see {@link ShareableList.name}. */
   readonly name?: string;
-  /** Permission bits, of the lock too; the process's umask applies. Default `0o600`. */
+  /** Permission bits, of the lock too, whatever the umask. Default `0o600`. */
   readonly mode?: number;
 }
 

@@ -19,8 +19,10 @@ const shape: StructureShape = {
   ownWords: (capacity) => listShape.ownWords(capacity),
 };
 
-/** The manager's own word; its roster follows. */
+/** The manager's own words; its roster follows. */
 const endAt = 0;
+/** The permission bits of what is made in it. */
+const modeAt = 2;
 
 /** Whose a manager is, as the type in its header. */
 export const enum Ownership {
@@ -40,11 +42,10 @@ const enum End {
 }
 
 /** What a new manager is made of: its creator takes part from the beginning. */
-export function managerContents(name: string, ownership: Ownership): Contents {
-  return {
-    ...structureContents(shape, ownership, capacity),
-    words: Roster.initialWords('manager', name),
-  };
+export function managerContents(name: string, ownership: Ownership, mode: number): Contents {
+  const bytes = Roster.initialWords('manager', name);
+  new Int32Array(bytes.buffer)[modeAt] = mode;
+  return { ...structureContents(shape, ownership, capacity), words: bytes };
 }
 
 /**
@@ -73,6 +74,11 @@ export class ManagerState extends ListState {
     this.#words = seat.words;
     this.isOfPeers = seat.type === ofPeers;
     this.#roster = new Roster(seat);
+  }
+
+  /** The permission bits of what is made in it, unless its options say otherwise. */
+  get mode(): number {
+    return (this.#words[modeAt] ?? 0) & 0o777;
   }
 
   /** This thread has just made it. */

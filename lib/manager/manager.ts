@@ -2,7 +2,7 @@ import { native } from '../binding';
 import { Attachment, movesOn, type Request } from '../core/attachment';
 import { showHandle } from '../core/handle';
 import type { NamedLock, NamedLockOptions } from '../core/named-lock';
-import { toAttach, toCreate, type CreateOptions, type OpenOptions } from '../core/named-object';
+import { toAttach, toCreate, type CreateOptions } from '../core/named-object';
 import { mostRounds, type SharedMemory, type SharedMemoryOpenOptions } from '../core/shared-memory';
 import type { SharedArray, SharedArrayOptions } from '../data/shared-array';
 import type { SharedDict, SharedDictOptions } from '../data/shared-dict';
@@ -13,7 +13,7 @@ import type { SharedValue, SharedValueOptions } from '../data/shared-value';
 import type { ElementType } from '../element-types';
 import { SharedMemoryError, hasCode, invalidType } from '../errors';
 import { freshName, systemName } from '../names';
-import { checkOptions } from '../options';
+import { checkMode, checkOptions, defaultMode } from '../options';
 import type { NamedBarrier, NamedBarrierOptions } from '../sync/barrier';
 import type { NamedCondition, NamedConditionOptions } from '../sync/condition';
 import type { NamedEvent, NamedEventOptions } from '../sync/event';
@@ -24,8 +24,17 @@ import { atEnd, forgetEnding } from './endings';
 import { classOf, noteOf, type Managed, type ManagedKind } from './manager-kinds';
 import { ManagerState, Ownership, managerContents } from './manager-state';
 
+/** What {@link Manager.open} takes. */
+export interface ManagerOptions {
+  /**
+   * Permission bits of a new manager, and of what is made in it unless its own options say otherwise;
+   * whatever the umask. Default `0o600`, its owner alone.
+   */
+  readonly mode?: number;
+}
+
 /** What {@link Manager.create} takes. */
-export type ManagerCreateOptions = CreateOptions;
+export interface ManagerCreateOptions extends ManagerOptions, CreateOptions {}
 
 /** A manager as plain data, to be sent to another process; see {@link Manager.toJSON}. */
 export interface ManagerHandle {
@@ -115,9 +124,10 @@ export class Manager implements Disposable {
   static #createAs(ownership: Ownership, options: ManagerCreateOptions): Manager {
     const { name = freshName() } = options;
     systemName('manager', name);
+    const mode = checkMode(options.mode);
     for (let round = 0; ; round++) {
       try {
-        const contents = managerContents(name, ownership);
+        const contents = managerContents(name, ownership, mode);
         return new Manager(toCreate('manager', { ...options, name }, contents), true);
       } catch (error) {
         if (!hasCode(error, 'EEXIST') || round === mostRounds) throw error;
@@ -144,7 +154,7 @@ export class Manager implements Disposable {
    *
    * @throws SharedMemoryError as {@link Manager.create} (but `EEXIST`) and {@link Manager.attach}.
    */
-  static open(name: string, options: OpenOptions = {}): Manager {
+  static open(name: string, options: ManagerOptions = {}): Manager {
     checkOptions(options, ['mode']);
     for (let round = 0; ; round++) {
       try {
@@ -340,7 +350,11 @@ export class Manager implements Disposable {
     if (given === '') throw this.#attachment.error('EINVAL', 'cannot make what has an empty name');
     const name = `${this.name}.${given ?? freshName()}`;
     systemName(kind, name);
-    const made = this.#state.make(kind, name, (isNoted) => open(kind, name, options, isNoted));
+    const { mode } = this.#state;
+    const made = this.#state.make(kind, name, (isNoted) => {
+      const found = isNoted && options === undefined ? attachIfThere(kind, name) : undefined;
+      return found ?? open(kind, name, withMode(options, mode));
+    });
     if (!native.namesOutliveHandles) this.#keep(kind, name);
     return made as Managed<K>;
   }
@@ -353,15 +367,25 @@ export class Manager implements Disposable {
   }
 }
 
-function open(kind: ManagedKind, name: string, options: unknown, isNoted: boolean): unknown {
-  const type = classOf(kind);
-  if (options === undefined && isNoted) {
-    try {
-      return type.attach(name);
-    } catch (error) {
-      if (!hasCode(error, 'ENOENT')) throw error;
-    }
+/** Options in which the manager's mode is the default. */
+function withMode(options: unknown, mode: number): unknown {
+  if (mode === defaultMode) return options;
+  // What is no object is for the class to refuse.
+  if (options !== undefined && (typeof options !== 'object' || options === null)) return options;
+  return { mode, ...options };
+}
+
+function attachIfThere(kind: ManagedKind, name: string): unknown {
+  try {
+    return classOf(kind).attach(name);
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error;
+    return undefined;
   }
+}
+
+function open(kind: ManagedKind, name: string, options: unknown): unknown {
+  const type = classOf(kind);
   const opened = type.open(name, options as never);
   if (!movesOn(kind)) return opened;
   // A handle that was opened would make its lock anew when somebody has unlinked it.

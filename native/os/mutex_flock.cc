@@ -114,6 +114,8 @@ Status Mutex::Initialize(void* storage, const ObjectId& id, unsigned mode) {
   const int flags = O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC;
   const int fd = open(PathOf(id).c_str(), flags, static_cast<mode_t>(mode));
   if (fd < 0) return Failure{errno, "open"};
+  // Who may use the object may use its lock, whatever the umask.
+  (void)fchmod(fd, static_cast<mode_t>(mode));
   close(fd);
   new (storage) Storage{{kMark}, {kFree}, {}, {0}};
   return Nothing{};

@@ -61,7 +61,7 @@ enum class Access { kReadWrite, kReadOnly, kGrowing };
 
 struct CreateOptions {
   size_t size;
-  unsigned mode;  // permission bits; the umask applies, as for any file
+  unsigned mode;  // permission bits, whatever the umask; macOS takes the umask's away
   bool sparse;    // leave pages unreserved (gives up S3)
   // Of a segment that grows (S8): how many bytes are reserved at first. 0: it does not grow.
   size_t first_bytes = 0;

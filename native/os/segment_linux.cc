@@ -67,6 +67,7 @@ Result<Segment> Create(const std::string& name, const CreateOptions& options,
 
   const Descriptor fd(open(kDirectory, O_TMPFILE | O_RDWR | O_CLOEXEC, options.mode));
   if (!fd.valid()) return Failure{errno, "open"};
+  if (fchmod(fd.get(), options.mode) != 0) return Failure{errno, "fchmod"};
   if (Status sized = Resize(fd.get(), options); !sized.ok()) return sized.failure();
 
   const Access access = options.first_bytes > 0 ? Access::kGrowing : Access::kReadWrite;

@@ -86,6 +86,8 @@ Result<Segment> Create(const std::string& name, const CreateOptions& options,
   const int flags = O_CREAT | O_EXCL | O_RDWR;
   const Descriptor fd(shm_open(PathOf(name).c_str(), flags, static_cast<mode_t>(options.mode)));
   if (!fd.valid()) return Failure{errno, "shm_open"};
+  // macOS takes this for files only (EINVAL): there the umask has its say.
+  (void)fchmod(fd.get(), static_cast<mode_t>(options.mode));
 
   Result<Segment> made = Furnish(fd.get(), options, initializer);
   if (!made.ok()) {

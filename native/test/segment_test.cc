@@ -41,13 +41,13 @@ TEST_SUITE_BEGIN("segment");
 
 TEST_CASE("S1: a new segment has its size, zeroes and the permissions asked for") {
   const Name name;
-  const mode_t before = umask(022);
+  const mode_t before = umask(077);
   const MappedSegment made(os::Create(name, {kPage + 1, 0666, false}));
   umask(before);
   CHECK(made.size() == kPage + 1);
   CHECK(made[0] == 0);
   CHECK(made[kPage] == 0);
-  CHECK((StatusOf(name).st_mode & 07777) == 0644);
+  CHECK((StatusOf(name).st_mode & 07777) == 0666);
 }
 
 TEST_CASE("S1: creating a name that is taken is EEXIST and leaves its segment as it was") {

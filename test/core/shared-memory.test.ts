@@ -49,11 +49,17 @@ describe('creating', () => {
 
   it.runIf(onLinux)('gives the mode that was asked for, for its owner alone by default', () => {
     using plain = temporary();
-    using open = temporary({ mode: 0o640 });
     expect(statSync(`/dev/shm/${plain.name}`).mode & 0o777).toBe(0o600);
-    // The umask may take permissions of others away, never the owner's.
-    expect(statSync(`/dev/shm/${open.name}`).mode & 0o600).toBe(0o600);
-    expect(statSync(`/dev/shm/${open.name}`).mode & 0o737).toBe(0o600);
+    const before = process.umask(0o022);
+    try {
+      for (const umask of [0o022, 0o077, 0o777]) {
+        process.umask(umask);
+        using open = temporary({ mode: 0o666 });
+        expect(statSync(`/dev/shm/${open.name}`).mode & 0o777).toBe(0o666);
+      }
+    } finally {
+      process.umask(before);
+    }
   });
 
   it.runIf(onLinux)('reserves its memory, unless it is to be sparse', () => {
