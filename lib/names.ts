@@ -66,6 +66,47 @@ export function aKind(kind: Kind): string {
 const digestedBytes = 255;
 const tooFewBytes = 64;
 
+/**
+ * The name of what a manager makes: its own, behind the manager's. A plain name has no `/`, so none is
+ * the name of anything that a manager made.
+ */
+export function managedName(manager: string, own: string): string {
+  return `/${manager}/${own}`;
+}
+
+function parseManagedName(name: string): { manager: string; own: string } | undefined {
+  const [, manager, own] = /^\/([^/]+)\/([^/]+)$/.exec(name) ?? [];
+  return manager === undefined || own === undefined ? undefined : { manager, own };
+}
+
+/** Whether it is the name of something that a manager made. */
+export function isManaged(name: string): boolean {
+  return name.startsWith('/');
+}
+
+let isManaging = false;
+
+/** Does something that makes an object of a manager, under a name that is not for others to give. */
+export function asManager<T>(make: () => T): T {
+  isManaging = true;
+  try {
+    return make();
+  } finally {
+    isManaging = false;
+  }
+}
+
+/** Throws when nobody but a manager makes an object of that name. */
+export function checkMayBeMade(kind: Kind, name: string): void {
+  if (isManaging || !isManaged(name)) return;
+  throw new SharedMemoryError(
+    'EINVAL',
+    `${JSON.stringify(name)} cannot name ${aKind(kind)} that is made here: it contains '/'; ` +
+      "such names are those of a manager's objects, which its methods make",
+    { resource: name },
+  );
+}
+
 /** The name under which the system knows an object; throws when it cannot be one. */
 export function systemName(kind: Kind, name: unknown): string {
   checkName(kind, name);
@@ -74,7 +115,7 @@ export function systemName(kind: Kind, name: unknown): string {
 
 /** The same of a name that was checked. */
 export function checkedSystemName(kind: Kind, name: string): string {
-  const full = prefixes[kind] + name;
+  const full = fullName(kind, name);
   const most = native.nameLimitBytes;
   if (most >= tooFewBytes || Buffer.byteLength(full) <= most) return full;
   // Loaded where it is needed, which is not on most systems: it takes 5 ms.
@@ -84,8 +125,30 @@ export function checkedSystemName(kind: Kind, name: string): string {
   return reserved + digest.slice(0, most - reserved.length);
 }
 
+/**
+ * Behind the kind of what a manager made there is no dot: so the system's name of it is no other's either. In
+ * the manager's name what could end it is escaped.
+ */
+function fullName(kind: Kind, name: string): string {
+  const parts = isManaged(name) ? parseManagedName(name) : undefined;
+  if (parts === undefined) return prefixes[kind] + name;
+  return `${reserved}${kind}@${encodeManager(parts.manager)}@${parts.own}`;
+}
+
+function encodeManager(name: string): string {
+  return name.replaceAll('%', '%25').replaceAll('@', '%40');
+}
+
+function decodeManager(name: string): string {
+  return name.replaceAll('%40', '@').replaceAll('%25', '%');
+}
+
 /** What the system's name says of an object. */
 export function parseSystemName(full: string): { kind: Kind; name: string } {
+  const [, kind = '', manager, own] = /^shmkit\.(\w+)@([^@]+)@(.+)$/s.exec(full) ?? [];
+  if (Object.hasOwn(prefixes, kind) && manager !== undefined && own !== undefined) {
+    return { kind: kind as Kind, name: managedName(decodeManager(manager), own) };
+  }
   for (const kind of Object.keys(prefixes) as Kind[]) {
     const prefix = prefixes[kind];
     if (prefix !== '' && full.startsWith(prefix)) return { kind, name: full.slice(prefix.length) };
@@ -113,7 +176,10 @@ function checkName(kind: Kind, name: unknown): asserts name is string {
   };
   if (name === '') refuse('EINVAL', 'it is empty');
   if (name === '.' || name === '..') refuse('EINVAL', 'it is a directory');
-  if (name.includes('/')) refuse('EINVAL', "it contains '/'; use '.', '-' or '_' to part words");
+  const managed = isManaged(name) && kind !== 'manager' ? parseManagedName(name) : undefined;
+  if (managed === undefined && name.includes('/')) {
+    refuse('EINVAL', "it contains '/'; use '.', '-' or '_' to part words");
+  }
   if (name.includes('\0')) refuse('EINVAL', 'it contains a NUL character');
   if (process.platform === 'win32' && name.includes('\\')) refuse('EINVAL', "it contains '\\'");
   // A lone surrogate has no UTF-8 form; encoders would make one name of many.
@@ -121,9 +187,11 @@ function checkName(kind: Kind, name: unknown): asserts name is string {
   if (kind === 'memory' && name.startsWith(reserved)) {
     refuse('EINVAL', `names that begin with '${reserved}' are the library's own`);
   }
-  const isDigested = kind !== 'memory' && native.nameLimitBytes < tooFewBytes;
+  const isPlain = kind === 'memory' && managed === undefined;
+  const isDigested = !isPlain && native.nameLimitBytes < tooFewBytes;
   const most = isDigested ? digestedBytes : native.nameLimitBytes;
-  const limit = most - prefixes[kind].length;
+  const around = Buffer.byteLength(fullName(kind, name)) - Buffer.byteLength(name);
+  const limit = most - around;
   const length = Buffer.byteLength(name);
   if (length > limit) {
     refuse('ENAMETOOLONG', `it takes ${length} bytes in UTF-8, and ${limit} is the most`);

@@ -29,7 +29,8 @@ function leftOf(name: string): string[] {
 
 /** By asking for it, where the system does not tell. */
 function isThere(full: string): boolean {
-  const [, kind = 'memory', name = full] = /^shmkit\.(\w+)\.(.*)$/.exec(full) ?? [];
+  const [, kind = '', manager, own] = /^shmkit\.(\w+)[.@]([^@]+)@?(.*)$/.exec(full) ?? [];
+  const name = own ? `/${manager}/${own}` : manager!;
   const classes: Record<string, { attach(name: string): { close(): void } }> = {
     memory: SharedMemory,
     lock: NamedLock,
@@ -56,12 +57,12 @@ function expectLeft(name: string, count: number): void {
 /** The same, as it is when there is nothing to wait for but the end of a process. */
 const owned = (name: string) =>
   [
-    `${name}.memory`,
-    `shmkit.dict.${name}.dict`,
-    `shmkit.list.${name}.list`,
-    `shmkit.lock.${name}.lock`,
+    `shmkit.dict@${name}@dict`,
+    `shmkit.list@${name}@list`,
+    `shmkit.lock@${name}@lock`,
     `shmkit.manager.${name}`,
-    `shmkit.value.${name}.value`,
+    `shmkit.memory@${name}@memory`,
+    `shmkit.value@${name}@value`,
   ].sort();
 
 /** Makes one of each kind. */
@@ -116,7 +117,7 @@ describe('a manager', () => {
     };
     expect(Object.values(made).map((each) => each.name)).toEqual(
       ['m', 'l', 'l', 's', 'e', 'c', 'b', 'rw', 'v', 'a', 'd', 'x', 'q', 'n'].map(
-        (own) => `${name}.${own}`,
+        (own) => `/${name}/${own}`,
       ),
     );
     expectLeft(name, 15);
@@ -130,11 +131,11 @@ describe('a manager', () => {
     expect(manager.dict('d').get('one')).toBe(1);
     expect([manager.value('v').value, manager.array('a').length]).toEqual([5n, 3]);
     expect([manager.barrier('b').parties, manager.memory('m').size]).toEqual([2, 64]);
-    expect(SharedDict.attach(`${name}.d`).size).toBe(1);
+    expect(SharedDict.attach(`/${name}/d`).size).toBe(1);
     expectCode(() => manager.value('v', { type: 'int8' }), 'ERR_WRONG_KIND', name);
     const unnamed = [manager.list(), manager.list()];
     expect(unnamed[0]!.name).not.toBe(unnamed[1]!.name);
-    expect(unnamed.every((each) => each.name.startsWith(`${name}.`))).toBe(true);
+    expect(unnamed.every((each) => each.name.startsWith(`/${name}/`))).toBe(true);
     manager.shutdown();
     manager.shutdown();
     expect([manager.closed, leftOf(name)]).toEqual([true, []]);
@@ -231,11 +232,61 @@ describe('a manager', () => {
     }
   });
 
+  it('has names of its own, which nobody else makes', () => {
+    const name = uniqueName('app');
+    const names = [name, `${name}.a`, `${name}@a`, `${name}%40a`, `${name}%2540a`, `%${name}`];
+    const owns = ['b', 'a.b', 'a@b', '@', '.', '..', 'b%40'];
+    const managers = names.map((each) => Manager.create({ name: each }));
+    const values = managers.flatMap((manager) =>
+      owns.map((own) => manager.value(own, { type: 'int32' })),
+    );
+    values.forEach((value, i) => expect([value.value, (value.value = i)]).toEqual([0, i]));
+    for (const [i, value] of values.entries()) {
+      using again = SharedValue.attach(value.name);
+      using byHandle = attach(value.toJSON());
+      expect([again.value, byHandle.value]).toEqual([i, i]);
+    }
+    // What looks most like one of them as a plain name.
+    for (const plain of [`${name}.a.b`, `${name}@b`, `${name}/b`.replace('/', '@')]) {
+      using value = SharedValue.open(plain, { type: 'int32', value: -1 });
+      expect(value.value).toBe(-1);
+      value.unlink();
+      using memory = SharedMemory.create({ name: plain, size: 1 });
+      memory.unlink();
+    }
+    if (onLinux) {
+      const listed = SharedMemory.list().map((each) => `${each.kind} ${each.name}`);
+      for (const value of values) expect(listed).toContain(`value ${value.name}`);
+    }
+    const taken = `/${name}/new`;
+    expectCode(() => SharedDict.open(taken), 'EINVAL', taken, 'manager');
+    expectCode(() => SharedDict.create({ name: taken }), 'EINVAL', taken);
+    expectCode(() => NamedLock.open(taken), 'EINVAL', taken);
+    expectCode(() => SharedMemory.open(taken, { size: 1 }), 'EINVAL', taken);
+    expectCode(() => SharedMemory.create({ name: taken, size: 1 }), 'EINVAL', taken);
+    expectCode(() => SharedDict.attach(taken), 'ENOENT', taken);
+    expectCode(() => SharedMemory.attach(taken), 'ENOENT', taken);
+    for (const bad of ['/a', '//', '/a/', '//a', '/a/b/c', 'a/b']) {
+      expectCode(() => SharedDict.attach(bad), 'EINVAL', bad);
+    }
+    const longest = 255 - 'shmkit.value@@'.length - Buffer.byteLength(name);
+    if (!onWindows) {
+      using long = managers[0]!.value('n'.repeat(longest), { type: 'int8' });
+      expect(long.name).toHaveLength(longest + name.length + 2);
+    }
+    const tooLong = () => managers[0]!.value('n'.repeat(longest + 1));
+    if (!onWindows) expectCode(tooLong, 'ENAMETOOLONG', `${longest + name.length + 2} is the most`);
+    using memory = managers[0]!.memory('memory', { size: 8 });
+    memory.unlink();
+    expectCode(() => SharedMemory.attach(memory.name), 'ENOENT');
+    for (const value of values) value.close();
+    for (const manager of managers) manager.shutdown();
+  });
+
   it('unlinks what others have unlinked already, or hold', () => {
     const name = uniqueName('app');
     const manager = Manager.create({ name });
     manager.dict('dict').unlink();
-    SharedMemory.create({ name: `${name}.memory`, size: 1 }).close();
     const lock = manager.lock('lock');
     const guard = lock.acquireSync();
     manager.memory('memory', { size: 1 });
@@ -243,7 +294,7 @@ describe('a manager', () => {
     guard.release();
     expect(leftOf(name)).toEqual([]);
     expectCode(() => lock.acquireSync(), 'ENOENT');
-    expectCode(() => NamedLock.attach(`${name}.lock`), 'ENOENT');
+    expectCode(() => NamedLock.attach(`/${name}/lock`), 'ENOENT');
   });
 
   it('that is closed by its creator lives on with others, and dies with the last', () => {
@@ -352,7 +403,7 @@ describe('who takes part', () => {
     expect([list.at(0), sum.value]).toEqual(['from a member', 1]);
     // Where an object goes with its last handle, it went with the member.
     if (onWindows) expectCode(() => dict.get('mine'), 'ENOENT', 'made by a member');
-    else expect((dict.get('mine') as { name: string }).name).toBe(`${name}.made by a member`);
+    else expect((dict.get('mine') as { name: string }).name).toBe(`/${name}/made by a member`);
     expectLeft(name, 5);
     expect(manager.event('made by a member').isSet).toBe(false);
     manager.shutdown();

@@ -1,6 +1,6 @@
-import { native, type Disposition, type NativeFailure, type NativeRefusal } from '../binding';
+import { Disposition, native, type NativeFailure, type NativeRefusal } from '../binding';
 import { SharedMemoryError } from '../errors';
-import { called, checkedSystemName } from '../names';
+import { called, checkMayBeMade, checkedSystemName } from '../names';
 import { growingKinds, kindNumbers, layout, type ObjectKind } from './layout';
 
 /** What a new object is to be like, and what one that is there is found to be. */
@@ -45,6 +45,7 @@ export function openObject(
   disposition: Disposition,
   contents: Contents,
 ): Found | NativeFailure | NativeRefusal {
+  if (disposition !== Disposition.Attach) checkMayBeMade(kind, name);
   const firstBytes = growingKinds.has(kind) ? 1 : 0;
   const plan = { kind: kindNumbers[kind], firstBytes, ...contents };
   const index = native.objectOpen(checkedSystemName(kind, name), mode, disposition, plan, found);

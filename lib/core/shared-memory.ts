@@ -3,7 +3,14 @@ import { native, type SegmentHandle } from '../binding';
 import { constructorOf, type ElementType, type TypedArrays } from '../element-types';
 import { SharedMemoryError, hasCode, invalidType, outOfRange } from '../errors';
 import { explain, isFailure, wentWithLastHandle } from '../failures';
-import { called, freshName, parseSystemName, systemName, type Kind } from '../names';
+import {
+  called,
+  checkMayBeMade,
+  freshName,
+  parseSystemName,
+  systemName,
+  type Kind,
+} from '../names';
 import { checkBoolean, checkInteger, checkMode, checkOptions } from '../options';
 import { showHandle } from './handle';
 
@@ -150,6 +157,8 @@ export class SharedMemory {
   static open(name: string, options: SharedMemoryOpenOptions): SharedMemory {
     checkOptions(options, ['size', 'mode', 'sparse']);
     const size = checkSize(options.size);
+    systemName('memory', name);
+    checkMayBeMade('memory', name);
     for (let round = 0; ; round++) {
       try {
         return SharedMemory.attach(name).#ofAtLeast(size);
@@ -327,7 +336,7 @@ export class SharedMemory {
    * @throws SharedMemoryError `ENOENT` the name is gone, or another segment's by now.
    */
   unlink(): void {
-    const failure = native.segmentUnlink(this.name, this.#handle);
+    const failure = native.segmentUnlink(systemName('memory', this.name), this.#handle);
     const wentByItself = this.#closed && !this.#unlinked && wentWithLastHandle(failure?.code);
     if (failure && !wentByItself) throw explain(failure, 'memory', this.name);
     this.#unlinked = true;
@@ -352,6 +361,7 @@ export class SharedMemory {
     const mode = checkMode(options.mode);
     const sparse = checkBoolean('sparse', options.sparse);
     const full = systemName('memory', name);
+    checkMayBeMade('memory', name);
     const result = native.segmentCreate(full, size, mode, sparse, sizeOut, contents);
     if (isFailure(result)) throw explain(result, 'memory', name);
     return new SharedMemory(name, false, result);

@@ -12,7 +12,7 @@ import type { SharedList, SharedListOptions } from '../data/shared-list';
 import type { SharedValue, SharedValueOptions } from '../data/shared-value';
 import type { ElementType } from '../element-types';
 import { SharedMemoryError, hasCode, invalidType } from '../errors';
-import { freshName, systemName } from '../names';
+import { asManager, freshName, managedName, systemName } from '../names';
 import { checkMode, checkOptions, defaultMode } from '../options';
 import type { NamedBarrier, NamedBarrierOptions } from '../sync/barrier';
 import type { NamedCondition, NamedConditionOptions } from '../sync/condition';
@@ -66,8 +66,8 @@ const variable = 'SHMKIT_MANAGER';
  * If none does, it is dead: {@link attach} says so, and {@link create} and {@link open} remove what was
  * left and start anew.
  *
- * An object's name for the system is the manager's, a dot, and its own: `app.cache` for
- * `manager.dict('cache')` of a manager `app`. To ask for one makes it when it is absent, and gives a
+ * An object's name has the manager's in front: `/app/cache` for `manager.dict('cache')` of a manager `app`.
+ * `SharedDict.attach('/app/cache')` attaches to it; to make one takes a manager, so that it is no other's. To ask for one makes it when it is absent, and gives a
  * handle that is closed by itself. Without a name, a new one is made under a made-up name. Its options are
  * those of its class's `open`, and count for a new one; where there is one, they can be left out.
  *
@@ -348,12 +348,17 @@ export class Manager implements Disposable {
     if (given !== undefined && typeof given !== 'string')
       throw invalidType('name', 'a string', given);
     if (given === '') throw this.#attachment.error('EINVAL', 'cannot make what has an empty name');
-    const name = `${this.name}.${given ?? freshName()}`;
+    if (given?.includes('/'))
+      throw this.#attachment.error(
+        'EINVAL',
+        `cannot make ${JSON.stringify(given)}: it contains '/'`,
+      );
+    const name = managedName(this.name, given ?? freshName());
     systemName(kind, name);
     const { mode } = this.#state;
     const made = this.#state.make(kind, name, (isNoted) => {
       const found = isNoted && options === undefined ? attachIfThere(kind, name) : undefined;
-      return found ?? open(kind, name, withMode(options, mode));
+      return found ?? asManager(() => open(kind, name, withMode(options, mode)));
     });
     if (!native.namesOutliveHandles) this.#keep(kind, name);
     return made as Managed<K>;

@@ -310,5 +310,5 @@ define('Manager goes with the process that owns it', async () => {
   await assert.rejects(outcome);
   assert.equal(await peer.exit, 0);
   assert.throws(() => Manager.attach(name), code('ENOENT'));
-  assert.throws(() => SharedDict.attach(`${name}.d`), code('ENOENT'));
+  assert.throws(() => SharedDict.attach(`/${name}/d`), code('ENOENT'));
 });
