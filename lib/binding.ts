@@ -62,6 +62,7 @@ export const enum Acquired {
   Gone = 3,
   Broken = 4,
   TooManyHeld = 5,
+  Ended = 6,
 }
 
 /** `Disposition` in shared_object.h. */
@@ -123,6 +124,8 @@ interface Native {
   objectId(seat: number): string;
   /** @param held - by this thread, itself or through its agent */
   objectRemoveName(seat: number, held: boolean): NativeFailure | undefined;
+  /** Nobody uses it any more, and its name goes. */
+  objectEnd(seat: number, isLock: boolean, held: boolean): NativeFailure | undefined;
   /**
    * A new one each time; `undefined` where the runtime refuses external memory.
    *
@@ -145,8 +148,12 @@ interface Native {
   wordWait(seat: number, offset: number, seen: number, milliseconds: number): void;
   wordWake(seat: number, offset: number, count: number): void;
   watchOpen(seat: number, offset: number): number | undefined;
-  /** False where the system gives no thread. Keeps the event loop alive until it is settled. */
-  watchWait(watch: number, seen: number, milliseconds: number): boolean;
+  /**
+   * False where the system gives no thread.
+   *
+   * @param isAwaited - whether the event loop stays alive until it is settled.
+   */
+  watchWait(watch: number, seen: number, milliseconds: number, isAwaited: boolean): boolean;
   watchSettle(watch: number): void;
   watchCancel(watch: number): void;
   watchClose(watch: number): void;

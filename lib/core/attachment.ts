@@ -40,6 +40,8 @@ export class Attachment {
   readonly name: string;
   seat: LockSeat;
   closed = false;
+  /** Whether to ask {@link open} before it is used: it was closed, or may have ended. */
+  guarded: boolean;
   readonly #mode: number;
   readonly #reopening: Disposition;
   /**
@@ -58,6 +60,7 @@ export class Attachment {
     this.#mode = mode ?? defaultMode;
     this.#reopening = disposition === Disposition.Open ? Disposition.Open : Disposition.Attach;
     this.seat = LockSeat.take(kind, name, this.#mode, disposition, contents ?? noContents);
+    this.guarded = this.seat.isManaged;
   }
 
   /** Lets go by itself should the handle be collected. */
@@ -65,10 +68,20 @@ export class Attachment {
     forgotten.register(handle, this, this);
   }
 
-  /** The seat, of a handle that must not be closed. */
+  /** The seat, of a handle that must not be closed, to an object that has not ended. */
   open(): LockSeat {
-    if (this.closed) throw this.error('ERR_CLOSED', 'was closed here');
+    if (this.guarded) this.#check();
     return this.seat;
+  }
+
+  /** Whether what it belongs to has ended: nothing of it is worth holding any more. */
+  get hasEnded(): boolean {
+    return this.guarded && this.seat.hasEnded;
+  }
+
+  #check(): void {
+    if (this.closed) throw this.error('ERR_CLOSED', 'was closed here');
+    if (this.seat.hasEnded) throw this.seat.endedError();
   }
 
   /** Zero copy views for the handle's users; they become empty when it is closed. */
@@ -86,8 +99,13 @@ export class Attachment {
    */
   close(lock?: Lock): void {
     if (this.closed) return;
-    if (lock?.held) throw this.error('EBUSY', 'is held through this handle; release it first');
+    if (lock?.held) {
+      if (!this.hasEnded)
+        throw this.error('EBUSY', 'is held through this handle; release it first');
+      lock.release();
+    }
     this.closed = true;
+    this.guarded = true;
     if (lock !== undefined) {
       for (const waiter of this.seat.waitersOf(lock)) waiter.giveUp(this.closedMeanwhile());
     }
@@ -163,13 +181,16 @@ export function unlinkObject(kind: ObjectKind, name: string): void {
 }
 
 /**
- * Removes the name of a lock at the end of this thread, which may hold it: the name of a lock goes with
- * its release, and there will be none. Nobody gets the lock by that.
+ * Ends an object: who has it gets `ERR_SHUTDOWN`, and its name goes.
+ *
+ * @param isAtEnd - whether this thread ends, and releases nothing any more: what it holds of a lock it
+ * gives back here, and nobody gets the lock by that.
  */
-export function unlinkAtEnd(kind: ObjectKind, name: string): void {
+export function endObject(kind: ObjectKind, name: string, isAtEnd: boolean): void {
   const seat = LockSeat.take(kind, name, defaultMode, Disposition.Attach, noContents);
   try {
-    removeFrom(seat);
+    seat.end();
+    if (!isAtEnd || !movesOn(kind)) return;
     if (seat.holder !== null) seat.release();
     // Which may do so for this thread.
     native.agentAwaitReturn(seat.index);

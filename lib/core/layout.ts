@@ -24,6 +24,7 @@ export const layout = {
   stateAt: 64,
   newsAt: 68,
   mutexAt: 72,
+  endedAt: 136,
 } as const;
 
 /** The kinds of object that have a header. */

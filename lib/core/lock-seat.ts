@@ -157,6 +157,7 @@ export class LockSeat extends ObjectSeat {
     this.#isInside = outcome === undefined || outcome === Acquired.Abandoned;
     if (this.#isInside) return outcome !== undefined;
     if (outcome === Acquired.TooManyHeld) throw this.#fail('ERR_CAPACITY', tooManyHeld);
+    if (outcome === Acquired.Ended) throw this.#failAll(this.endedError());
     throw this.#fail('ERR_CORRUPT', overwritten);
   }
 
@@ -290,6 +291,15 @@ export class LockSeat extends ObjectSeat {
     if (failure) throw explain(failure, this.kind, this.name);
   }
 
+  /** Nobody uses it any more, and its name goes. */
+  end(): void {
+    const isLock = this.kind === 'lock' || this.kind === 'rlock';
+    const failure = native.objectEnd(this.index, isLock, this.#isInside || this.holder !== null);
+    // Also those who wait for this very thread.
+    this.#failAll(this.endedError());
+    if (failure) throw explain(failure, this.kind, this.name);
+  }
+
   #settleAfterwards(): void {
     const all = this.#afterwards ?? [];
     this.#afterwards = undefined;
@@ -353,6 +363,8 @@ export class LockSeat extends ObjectSeat {
       case Acquired.Gone:
         for (const waiter of this.#empty()) waiter.moveOn();
         return gone;
+      case Acquired.Ended:
+        throw this.#failAll(this.endedError());
       case Acquired.TooManyHeld:
         throw this.#fail('ERR_CAPACITY', tooManyHeld);
       case Acquired.Broken:
@@ -365,6 +377,10 @@ export class LockSeat extends ObjectSeat {
     const error = new SharedMemoryError(code, `${called(this.kind, this.name)}: ${why}`, {
       resource: this.name,
     });
+    return this.#failAll(error);
+  }
+
+  #failAll(error: SharedMemoryError): SharedMemoryError {
     for (const waiter of this.#empty()) waiter.reject(error);
     return error;
   }

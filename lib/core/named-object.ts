@@ -52,7 +52,8 @@ export abstract class NamedObject {
   /**
    * Lets go of the object. Idempotent. Those who wait through this handle get `ERR_CLOSED`.
    *
-   * @throws SharedMemoryError `EBUSY` something of it is held through this handle: release it first.
+   * @throws SharedMemoryError `EBUSY` something of it is held through this handle: release it first. What
+   * has ended with its manager is let go all the same.
    */
   close(): void {
     if (this.#attachment.closed) return;

@@ -1,6 +1,6 @@
 import { Disposition, native, type NativeFailure, type NativeRefusal } from '../binding';
 import { SharedMemoryError } from '../errors';
-import { called, checkMayBeMade, checkedSystemName } from '../names';
+import { called, checkMayBeMade, checkedSystemName, isManaged } from '../names';
 import { growingKinds, kindNumbers, layout, type ObjectKind } from './layout';
 
 /** What a new object is to be like, and what one that is there is found to be. */
@@ -71,7 +71,10 @@ export class ObjectSeat implements ObjectShape {
   readonly dataAt: number;
   /** Of the whole object, in bytes. */
   readonly size: number;
+  /** Whether a manager made it, with which it ends. */
+  readonly isManaged: boolean;
   #words: Int32Array<ArrayBuffer> | undefined;
+  #end: Int32Array<ArrayBuffer> | undefined;
   #state: SeatState | undefined;
 
   constructor(kind: ObjectKind, name: string, { index, type, length, dataAt, size }: Found) {
@@ -82,6 +85,22 @@ export class ObjectSeat implements ObjectShape {
     this.length = length;
     this.dataAt = dataAt;
     this.size = size;
+    this.isManaged = isManaged(name);
+  }
+
+  /** Whether the manager that made it has ended, and with it this object. */
+  get hasEnded(): boolean {
+    return this.isManaged && (this.#end ??= this.#showEnd())[0] !== 0;
+  }
+
+  /** What whoever uses it gets then. */
+  endedError(): SharedMemoryError {
+    return new SharedMemoryError(
+      'ERR_SHUTDOWN',
+      `${called(this.kind, this.name)} has ended with the manager that made it: that was shut down, or its ` +
+        'owner has ended',
+      { resource: this.name },
+    );
   }
 
   /** Which object it is, among all that ever bear its name. */
@@ -144,9 +163,15 @@ export class ObjectSeat implements ObjectShape {
     );
   }
 
+  /** Where the runtime takes no outside memory there are locks only, which tell when they are acquired. */
+  #showEnd(): Int32Array<ArrayBuffer> {
+    return new Int32Array(native.objectBuffer(this.index, layout.endedAt, 4) ?? new ArrayBuffer(4));
+  }
+
   /** The last handle of this thread lets go. */
   protected close(): void {
     this.#state?.close();
+    if (this.#end) native.objectHide(this.index, this.#end.buffer);
     if (this.#words) native.objectHide(this.index, this.#words.buffer);
     native.objectClose(this.index);
   }

@@ -1,5 +1,5 @@
 import { native } from '../binding';
-import { SharedMemoryError } from '../errors';
+import { SharedMemoryError, hasCode } from '../errors';
 import { isFailure } from '../failures';
 import { called } from '../names';
 import { aligned, type ObjectKind } from './layout';
@@ -127,6 +127,17 @@ export class Roster {
   leave(): void {
     if (this.#own !== 0) Atomics.store(this.words, this.#own + entryLayout.token, 0);
     this.#own = 0;
+  }
+
+  /** The same, with the lock taken for it. Of an object that has ended nobody reads the roster any more. */
+  leaveUnderLock(): void {
+    if (this.#own === 0) return;
+    try {
+      this.#seat.exclusively(() => this.leave());
+    } catch (error) {
+      if (!hasCode(error, 'ERR_SHUTDOWN')) throw error;
+      this.#own = 0;
+    }
   }
 
   /** Whether there is an entry that begins there, and is taken. */

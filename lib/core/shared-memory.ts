@@ -73,6 +73,15 @@ const mostBytes = 2 ** 47;
  */
 export const mostRounds = 10_000;
 
+/** What a segment ends with that a manager gave. */
+export interface Lifetime {
+  readonly hasEnded: boolean;
+  endedError(): Error;
+}
+
+/** Has a segment be of no use any more when something has ended. */
+export let endsWith: (memory: SharedMemory, lifetime: Lifetime) => void;
+
 /**
  * A named run of bytes that any process on the machine can attach to.
  *
@@ -97,6 +106,11 @@ export class SharedMemory {
   #buffer: ArrayBuffer | undefined;
   #closed = false;
   #unlinked = false;
+  #lifetime: Lifetime | undefined;
+
+  static {
+    endsWith = (memory, lifetime) => (memory.#lifetime = lifetime);
+  }
 
   private constructor(name: string, readOnly: boolean, handle: SegmentHandle) {
     showHandle(this, handleOf(name, readOnly));
@@ -378,7 +392,10 @@ export class SharedMemory {
   }
 
   #checkOpen(): void {
-    if (!this.#closed) return;
+    if (!this.#closed) {
+      if (this.#lifetime?.hasEnded) throw this.#lifetime.endedError();
+      return;
+    }
     throw new SharedMemoryError('ERR_CLOSED', `${called('memory', this.name)} was closed here`, {
       resource: this.name,
     });

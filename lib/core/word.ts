@@ -22,7 +22,7 @@ const mostHandovers = 16;
 
 const everybody = 0xffff_ffff;
 
-const watches = new Map<number, Word>();
+const watches = new Map<number, { hear(): void }>();
 
 /** Wakes so many of those who wait for a word, which has been changed before. */
 export function wake(seat: ObjectSeat, at: number, count = everybody): void {
@@ -31,6 +31,12 @@ export function wake(seat: ObjectSeat, at: number, count = everybody): void {
 
 function offsetOf(at: number): number {
   return layout.headerBytes + 4 * at;
+}
+
+/** Has somebody hear of news of a watch; nobody any more without one. */
+export function tellOf(watch: number, listener: { hear(): void } | undefined): void {
+  if (listener === undefined) watches.delete(watch);
+  else watches.set(watch, listener);
 }
 
 /** A word that a thread watches has changed, or it is time to look again. */
@@ -134,6 +140,7 @@ export class Word {
       const seen = this.value;
       const result = attempt(look);
       if (result !== undefined) return result;
+      if (this.#seat.hasEnded) throw this.#seat.endedError();
       const left = deadline - now();
       if (left <= 0) return expired(timeout ?? 0);
       native.wordWait(this.#seat.index, this.#offset, seen, Math.min(left, slice));
@@ -172,6 +179,12 @@ export class Word {
   review(isOverdue = false): void {
     if (this.#reviewing) return;
     this.#reviewing = true;
+    if (this.#seat.hasEnded) {
+      this.#watching = false;
+      this.#giveUp(() => true, this.#seat.endedError());
+      this.#reviewing = false;
+      return;
+    }
     const seen = this.value;
     const isSame = this.#watching && seen === this.#seen;
     const look = isSame && isOverdue;
@@ -220,7 +233,8 @@ export class Word {
       this.#watch = native.watchOpen(this.#seat.index, this.#offset);
       if (this.#watch !== undefined) watches.set(this.#watch, this);
     }
-    this.#watching = this.#watch !== undefined && native.watchWait(this.#watch, seen, this.#slice);
+    this.#watching =
+      this.#watch !== undefined && native.watchWait(this.#watch, seen, this.#slice, true);
     if (!this.#watching) {
       this.#giveUp(
         () => true,

@@ -320,7 +320,7 @@ export class SharedArray<T extends ElementType = ElementType>
   }
 
   #check(): void {
-    if (this.attachment.closed) this.attachment.open();
+    if (this.attachment.guarded) this.attachment.open();
   }
 }
 

@@ -89,7 +89,7 @@ export class SharedDict<V = unknown> extends Structure {
 
   /** @internal */
   protected override open(): DictState {
-    if (this.attachment.closed) this.attachment.open();
+    if (this.attachment.guarded) this.attachment.open();
     return this.#state;
   }
 

@@ -51,7 +51,7 @@ export class SharedList<V = unknown> extends Structure {
 
   /** @internal */
   protected override open(): ListState {
-    if (this.attachment.closed) this.attachment.open();
+    if (this.attachment.guarded) this.attachment.open();
     return this.#state;
   }
 

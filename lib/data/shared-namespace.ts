@@ -46,7 +46,7 @@ export class SharedNamespace<T extends object = Record<string, unknown>> extends
 
   /** @internal */
   protected override open(): DictState {
-    if (this.attachment.closed) this.attachment.open();
+    if (this.attachment.guarded) this.attachment.open();
     return this.#state;
   }
 

@@ -81,7 +81,7 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
 
   /** @internal */
   protected override open(): QueueState {
-    if (this.attachment.closed) this.attachment.open();
+    if (this.attachment.guarded) this.attachment.open();
     return this.#state;
   }
 
@@ -329,7 +329,8 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
   }
 
   /**
-   * Takes items for good, as {@link get}, until the queue is shut down and empty: for `for await`.
+   * Takes items for good, as {@link get}, until the queue is shut down and empty: for `for await`. Throws
+   * `ERR_SHUTDOWN` when instead the manager that made it has ended.
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<V, void, undefined> {
     for (;;) {
@@ -337,7 +338,7 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
       try {
         value = await this.get();
       } catch (error) {
-        if (hasCode(error, 'ERR_SHUTDOWN')) return;
+        if (hasCode(error, 'ERR_SHUTDOWN') && !this.attachment.hasEnded) return;
         throw error;
       }
       yield value;
@@ -354,7 +355,7 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
       try {
         item = await this.take(options);
       } catch (error) {
-        if (hasCode(error, 'ERR_SHUTDOWN')) return;
+        if (hasCode(error, 'ERR_SHUTDOWN') && !this.attachment.hasEnded) return;
         throw error;
       }
       try {
@@ -481,10 +482,11 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
   /** @internal */
   protected override letGo(): void {
     const { attachment, state } = this;
-    if (this.#held.size > 0) {
+    if (this.#held.size > 0 && !attachment.hasEnded) {
       const what = `has ${this.#held.size} items taken through this handle; ack() or giveBack() them`;
       throw attachment.error('EBUSY', what);
     }
+    state.holders.delete(this);
     for (const word of [state.put, state.taken, state.done]) {
       word.giveUp(this, attachment.closedMeanwhile());
     }

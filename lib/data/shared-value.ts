@@ -198,7 +198,7 @@ export class SharedValue<T extends ElementType = ElementType> extends TypedData<
   }
 
   #check(): void {
-    if (this.attachment.closed) this.attachment.open();
+    if (this.attachment.guarded) this.attachment.open();
   }
 }
 

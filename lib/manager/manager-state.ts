@@ -1,11 +1,12 @@
-import { movesOn, unlinkAtEnd } from '../core/attachment';
+import { endObject, unlinkObject } from '../core/attachment';
 import type { LockSeat } from '../core/lock-seat';
 import type { Contents } from '../core/object-seat';
 import { Roster, rosterBytes } from '../core/roster';
+import { wake } from '../core/word';
 import { ListState } from '../data/shared-list-state';
 import { listShape } from '../data/shared-list-layout';
 import { structureContents, type StructureShape } from '../data/structure-layout';
-import { hasCode } from '../errors';
+import { hasCode, type SharedMemoryError } from '../errors';
 import { classOf, noteOf, parseNote, type ManagedKind } from './manager-kinds';
 
 /** How many threads may take part at a time. */
@@ -19,8 +20,8 @@ const shape: StructureShape = {
   ownWords: (capacity) => listShape.ownWords(capacity),
 };
 
-/** The manager's own words; its roster follows. */
-const endAt = 0;
+/** The manager's own words; its roster follows. The first is waited for: whether the end has begun. */
+export const endAt = 0;
 /** The permission bits of what is made in it. */
 const modeAt = 2;
 
@@ -129,11 +130,11 @@ export class ManagerState extends ListState {
    * Does something that makes an object.
    *
    * @param make - is told whether the object was noted before.
-   * @throws SharedMemoryError `ERR_CLOSED` the manager was shut down.
+   * @throws SharedMemoryError `ERR_SHUTDOWN` the manager has ended.
    */
   make<T>(kind: ManagedKind, name: string, make: (isNoted: boolean) => T): T {
     return this.mutate(() => {
-      if (this.#end !== End.Not) throw this.error('ERR_CLOSED', 'was shut down');
+      if (this.hasEnded) throw this.endedError();
       const note = noteOf(kind, name);
       const isNoted = this.find(note, 0, false) >= 0;
       if (!isNoted) this.append(note);
@@ -168,6 +169,15 @@ export class ManagerState extends ListState {
     super.close();
   }
 
+  /** Whether its end has begun, by whomever. */
+  get hasEnded(): boolean {
+    return this.#end !== End.Not;
+  }
+
+  endedError(): SharedMemoryError {
+    return this.error('ERR_SHUTDOWN', 'has ended: it was shut down, or its owner has ended');
+  }
+
   get #end(): End {
     return endIn(this.#words[endAt] ?? 0);
   }
@@ -180,7 +190,8 @@ export class ManagerState extends ListState {
 
   #shutDown(isAtEnd: boolean): void {
     if (this.#end !== End.Done) {
-      this.#words[endAt] = End.Begun;
+      Atomics.store(this.#words, endAt, End.Begun);
+      wake(this.seat, endAt);
       this.#unlinkAll(isAtEnd);
       this.#words[endAt] = End.Done;
     }
@@ -193,12 +204,25 @@ export class ManagerState extends ListState {
       if (note === undefined) continue;
       const { kind, name } = note;
       try {
-        if (isAtEnd && movesOn(kind)) unlinkAtEnd(kind, name);
-        else classOf(kind).unlink(name);
+        end(kind, name, isAtEnd);
       } catch {
         // It was never made, or somebody has unlinked it; or it may not be unlinked by us.
       }
     }
+  }
+}
+
+function end(kind: ManagedKind, name: string, isAtEnd: boolean): void {
+  // A segment's bytes are all its users': who was given it is told of the end by its manager.
+  if (kind === 'memory') {
+    classOf(kind).unlink(name);
+    return;
+  }
+  try {
+    endObject(kind, name, isAtEnd);
+  } catch (error) {
+    if (!hasCode(error, 'ERR_CORRUPT') && !hasCode(error, 'ERR_WRONG_KIND')) throw error;
+    unlinkObject(kind, name);
   }
 }
 

@@ -3,7 +3,12 @@ import { Attachment, movesOn, type Request } from '../core/attachment';
 import { showHandle } from '../core/handle';
 import type { NamedLock, NamedLockOptions } from '../core/named-lock';
 import { toAttach, toCreate, type CreateOptions } from '../core/named-object';
-import { mostRounds, type SharedMemory, type SharedMemoryOpenOptions } from '../core/shared-memory';
+import {
+  SharedMemory,
+  endsWith,
+  mostRounds,
+  type SharedMemoryOpenOptions,
+} from '../core/shared-memory';
 import type { SharedArray, SharedArrayOptions } from '../data/shared-array';
 import type { SharedDict, SharedDictOptions } from '../data/shared-dict';
 import type { SharedNamespace, SharedNamespaceOptions } from '../data/shared-namespace';
@@ -20,6 +25,7 @@ import type { NamedEvent, NamedEventOptions } from '../sync/event';
 import type { NamedRLock, NamedRLockOptions } from '../sync/rlock';
 import type { NamedRWLock, NamedRWLockOptions } from '../sync/rw-lock';
 import type { NamedSemaphore, NamedSemaphoreOptions } from '../sync/semaphore';
+import { EndSignal } from './end-signal';
 import { atEnd, forgetEnding } from './endings';
 import { classOf, noteOf, type Managed, type ManagedKind } from './manager-kinds';
 import { ManagerState, Ownership, managerContents } from './manager-state';
@@ -66,6 +72,9 @@ const variable = 'SHMKIT_MANAGER';
  * If none does, it is dead: {@link attach} says so, and {@link create} and {@link open} remove what was
  * left and start anew.
  *
+ * Whoever takes part in a manager that has ended is told: the verbs of all that it gave throw
+ * `ERR_SHUTDOWN`, so do waits that are under way, and {@link signal} aborts.
+ *
  * An object's name has the manager's in front: `/app/cache` for `manager.dict('cache')` of a manager `app`.
  * `SharedDict.attach('/app/cache')` attaches to it; to make one takes a manager, so that it is no other's. To ask for one makes it when it is absent, and gives a
  * handle that is closed by itself. Without a name, a new one is made under a made-up name. Its options are
@@ -85,6 +94,7 @@ export class Manager implements Disposable {
   readonly #attachment: Attachment;
   readonly #state: ManagerState;
   readonly #isOwner: boolean;
+  #signal: EndSignal | undefined;
   /** What keeps objects where they go with their last handle, by their notes. */
   readonly #kept = new Map<string, { close(): void }>();
 
@@ -210,6 +220,23 @@ export class Manager implements Disposable {
     return this.#attachment.closed;
   }
 
+  /**
+   * Aborts when the manager has ended, by whomever: it was shut down, or its owner has ended. Its reason is
+   * what the verbs of all that the manager gave throw from then on, a SharedMemoryError `ERR_SHUTDOWN`. It
+   * does not abort when this handle is closed and the manager lives on.
+   *
+   * To ask for it has a thread wait for the end; that does not keep the process alive.
+   *
+   * @throws SharedMemoryError `ERR_CLOSED`
+   */
+  get signal(): AbortSignal {
+    if (this.#signal === undefined) {
+      const seat = this.#attachment.open();
+      this.#signal = new EndSignal(seat, this.#state);
+    }
+    return this.#signal.signal;
+  }
+
   /** A segment; see {@link SharedMemory.open}. */
   memory(name?: string, options?: SharedMemoryOpenOptions): SharedMemory {
     return this.#make('memory', name, options);
@@ -297,8 +324,9 @@ export class Manager implements Disposable {
   }
 
   /**
-   * Unlinks all that was made in it, and the manager, and closes this handle. Whoever has something of
-   * it keeps that until they close it. Idempotent.
+   * Ends the manager: unlinks all that was made in it, and the manager, and closes this handle. Whoever has
+   * something of it gets `ERR_SHUTDOWN` from each of its verbs, also from those that wait at the moment.
+   * Idempotent.
    */
   shutdown(): void {
     if (this.closed) return;
@@ -336,6 +364,7 @@ export class Manager implements Disposable {
     this.#kept.clear();
     try {
       this.#state.withdraw(isAtEnd);
+      this.#signal?.close();
     } catch {
       // Its bytes were overwritten. What is left is found by the next who makes a manager of that name.
     } finally {
@@ -360,6 +389,7 @@ export class Manager implements Disposable {
       const found = isNoted && options === undefined ? attachIfThere(kind, name) : undefined;
       return found ?? asManager(() => open(kind, name, withMode(options, mode)));
     });
+    if (made instanceof SharedMemory) endsWith(made, this.#state);
     if (!native.namesOutliveHandles) this.#keep(kind, name);
     return made as Managed<K>;
   }

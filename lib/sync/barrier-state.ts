@@ -156,7 +156,7 @@ export class BarrierState implements SeatState {
 
   close(): void {
     this.turn.close();
-    if (this.#roster.own !== 0) this.#seat.exclusively(() => this.#roster.leave());
+    this.#roster.leaveUnderLock();
   }
 
   /** B3, under the lock. */

@@ -311,7 +311,9 @@ export class NamedBarrier extends NamedObject {
   /** @internal */
   protected override letGo(): void {
     this.#state.turn.giveUp(this, this.attachment.closedMeanwhile());
-    for (const { generation } of this.#here) this.#state.break(generation);
+    if (!this.attachment.hasEnded) {
+      for (const { generation } of this.#here) this.#state.break(generation);
+    }
     this.attachment.close();
   }
 }

@@ -286,8 +286,11 @@ export class NamedCondition extends NamedObject {
   protected override letGo(): void {
     const { attachment, lock } = this;
     if (!lock.held) {
-      this.#state.forget(this.#state.notified.giveUp(this, attachment.closedMeanwhile()));
-      for (const { isNotified } of this.#over) this.#state.leave(isNotified);
+      const waiting = this.#state.notified.giveUp(this, attachment.closedMeanwhile());
+      if (!attachment.hasEnded) {
+        this.#state.forget(waiting);
+        for (const { isNotified } of this.#over) this.#state.leave(isNotified);
+      }
     }
     attachment.close(lock);
   }

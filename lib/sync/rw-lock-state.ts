@@ -142,7 +142,7 @@ export class RWLockState implements SeatState {
 
   close(): void {
     this.freed.close();
-    if (this.#roster.own !== 0) this.#seat.exclusively(() => this.#roster.leave());
+    this.#roster.leaveUnderLock();
   }
 
   #mayTake(claim: Claim, own: number, look: boolean): boolean {

@@ -236,9 +236,10 @@ export class NamedRWLock extends NamedObject {
   /** @internal */
   protected override letGo(): void {
     const { attachment } = this;
-    if (this.#held > 0) {
+    if (this.#held > 0 && !attachment.hasEnded) {
       throw attachment.error('EBUSY', 'is held through this handle; release it first');
     }
+    this.#state.holders.delete(this);
     this.#state.freed.giveUp(this, attachment.closedMeanwhile());
     attachment.close();
   }

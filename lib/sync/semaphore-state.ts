@@ -123,7 +123,7 @@ export class SemaphoreState implements SeatState {
 
   close(): void {
     this.freed.close();
-    if (this.#roster.own !== 0) this.#seat.exclusively(() => this.#roster.leave());
+    this.#roster.leaveUnderLock();
   }
 
   /** Under the lock. */

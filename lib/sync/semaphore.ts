@@ -248,7 +248,7 @@ export class NamedSemaphore extends NamedObject {
   protected override letGo(): void {
     const { attachment } = this;
     const held = Math.min(this.#held, this.#state.held);
-    if (held > 0) {
+    if (held > 0 && !attachment.hasEnded) {
       throw attachment.error('EBUSY', `has ${held} permits held through this handle; release them`);
     }
     this.#state.holders.delete(this);

@@ -110,6 +110,14 @@ Napi::Value RemoveName(const Napi::CallbackInfo& info) {
   return ToValue(info.Env(), seat->object->RemoveName(info[1].As<Napi::Boolean>()));
 }
 
+// (seat, whether it is a lock, whether this thread holds its lock, itself or through its agent)
+Napi::Value End(const Napi::CallbackInfo& info) {
+  const Seat* const seat = SeatOf(info);
+  if (!seat) return {};
+  const bool is_lock = info[1].As<Napi::Boolean>();
+  return ToValue(info.Env(), seat->object->End(is_lock, info[2].As<Napi::Boolean>()));
+}
+
 // (seat, offset, length, with users): both inside the object. -> a new ArrayBuffer, or undefined
 // where the runtime refuses external memory
 Napi::Value Buffer(const Napi::CallbackInfo& info) {
@@ -177,11 +185,14 @@ Napi::Value WatchOpen(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), Environment::Of(info.Env()).watches.Add(object, word));
 }
 
-// (watch, seen, milliseconds) -> whether there is a thread to wait
+// (watch, seen, milliseconds, whether the event loop stays alive for it) -> whether there is a
+// thread to wait
 Napi::Value WatchWait(const Napi::CallbackInfo& info) {
   const uint32_t seen = info[1].As<Napi::Number>();
+  const bool awaited = info[3].As<Napi::Boolean>();
   Watches& watches = Environment::Of(info.Env()).watches;
-  return Napi::Boolean::New(info.Env(), watches.Watch(NumberOf(info), seen, DeadlineOf(info[2])));
+  const bool watched = watches.Watch(NumberOf(info), seen, DeadlineOf(info[2]), awaited);
+  return Napi::Boolean::New(info.Env(), watched);
 }
 
 Napi::Value WatchSettle(const Napi::CallbackInfo& info) {
@@ -264,6 +275,7 @@ Napi::Object Numbers(Napi::Env env) {
                            {"Acquired.Gone", Acquired::kGone},
                            {"Acquired.Broken", Acquired::kBroken},
                            {"Acquired.TooManyHeld", Acquired::kTooManyHeld},
+                           {"Acquired.Ended", Acquired::kEnded},
                        });
 }
 
@@ -286,6 +298,7 @@ Napi::Object Layout(Napi::Env env) {
                            {"stateAt", offsetof(Header, state)},
                            {"newsAt", offsetof(Header, news)},
                            {"mutexAt", offsetof(Header, mutex)},
+                           {"endedAt", offsetof(Header, ended)},
                        });
 }
 
@@ -296,7 +309,8 @@ void ExportObjects(Napi::Env env, Napi::Object exports) {
             {
                 {"initialize", Initialize},       {"objectOpen", Open},
                 {"objectClose", Close},           {"objectId", Id},
-                {"objectRemoveName", RemoveName}, {"objectBuffer", Buffer},
+                {"objectRemoveName", RemoveName}, {"objectEnd", End},
+                {"objectBuffer", Buffer},
                 {"objectCommit", Commit},         {"objectHide", HideBuffer},
                 {"bufferDetach", Detach},         {"wordWait", WordWait},
                 {"wordWake", WordWake},           {"watchOpen", WatchOpen},

@@ -28,7 +28,7 @@ void Watches::Close(uint32_t index) {
   vacant_.push_back(index);
 }
 
-bool Watches::Watch(uint32_t index, uint32_t seen, const os::Deadline& until) {
+bool Watches::Watch(uint32_t index, uint32_t seen, const os::Deadline& until, bool awaited) {
   Slot* const slot = At(index);
   if (!slot) return false;
   if (!mailbox_->is_open()) {
@@ -37,8 +37,8 @@ bool Watches::Watch(uint32_t index, uint32_t seen, const os::Deadline& until) {
     if (!mailbox_->Open(env_, on_news)) return false;
   }
   if (!slot->thread->Watch(seen, until)) return false;
-  if (!slot->expecting) mailbox_->Expect(env_);
-  slot->expecting = true;
+  if (awaited && !slot->expecting) mailbox_->Expect(env_);
+  slot->expecting = slot->expecting || awaited;
   return true;
 }
 

@@ -21,9 +21,9 @@ class Watches {
   uint32_t Add(SharedObject* object, os::WaitWord* word);
   void Close(uint32_t index);
 
-  // Until the next news, or Cancel, the event loop is kept alive. False where the system gives no
-  // thread.
-  bool Watch(uint32_t index, uint32_t seen, const os::Deadline& until);
+  // Until the next news, or Cancel, the event loop is kept alive if that is awaited. False where
+  // the system gives no thread.
+  bool Watch(uint32_t index, uint32_t seen, const os::Deadline& until, bool awaited);
   // The news has come.
   void Settle(uint32_t index);
   void Cancel(uint32_t index);

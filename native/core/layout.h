@@ -43,6 +43,9 @@ struct Header {
   std::atomic<uint32_t> state;
   std::atomic<uint32_t> news;
   alignas(8) uint8_t mutex[os::kMutexBytes];
+  // Not 0: what it belongs to has ended, and nobody uses it any more (L6 in shared_object.h). Apart
+  // from the line that every acquisition writes to, for some look at it each time.
+  std::atomic<uint32_t> ended;
 };
 
 constexpr size_t kHeaderBytes = 256;
@@ -60,6 +63,7 @@ static_assert(offsetof(Header, length) == 48);
 static_assert(offsetof(Header, state) == 64);
 static_assert(offsetof(Header, news) == 68);
 static_assert(offsetof(Header, mutex) == 72);
+static_assert(offsetof(Header, ended) == 136);
 static_assert(sizeof(Header) <= kHeaderBytes);
 
 }  // namespace shmkit

@@ -2,7 +2,7 @@
 // is, words to wait for, and data.
 //
 // Invariants, by number; L2 holds for objects that are removed by Unlink, which are locks. Other
-// kinds just lose their name (RemoveName), and whoever has them keeps them.
+// kinds just lose their name (RemoveName), and whoever has them keeps them, unless they end (L6).
 //
 //   L1  A process maps an object once, however many environments and handles use it: the registry
 //       hands out the one SharedObject of an identity, counted (os::Mutex M5).
@@ -20,6 +20,9 @@
 //   L5  A mapping under a lock that may be held by a thread of this process stays: the kernel walks
 //       that thread's list of locks when it ends. It has ended when its lock comes to somebody here
 //       as a dead owner's; if it comes to another process, the mapping stays for good.
+//   L6  What ended is of no use to anybody again: its name goes, as it does by Unlink or
+//   RemoveName,
+//       and nobody acquires its lock any more, nor waits for it for longer than a slice.
 #pragma once
 
 #include <cstring>
@@ -78,6 +81,7 @@ enum class Acquired : uint32_t {
   kGone = 3,         // unlinked: open the name again
   kBroken = 4,       // the mutex's bytes are not a mutex
   kTooManyHeld = 5,  // the thread holds as many as the system would hand on if it died
+  kEnded = 6,        // what it belongs to has ended (L6)
 };
 
 class SharedObject {
@@ -131,6 +135,8 @@ class SharedObject {
   os::Status Unlink(bool held_by_this_thread);
   // Removes the name while it leads to this object, and nothing else. ENOENT when it does not.
   os::Status RemoveName(bool held_by_this_thread);
+  // L6. Removes the name by Unlink, or by RemoveName.
+  os::Status End(bool is_lock, bool held_by_this_thread);
 
  private:
   SharedObject(std::string name, const os::Segment& segment, const Facts& facts,

@@ -22,10 +22,14 @@ bool IsFailureToRemove(const os::Status& unlinked) {
 }  // namespace
 
 Acquired SharedObject::SettleUncommon(os::Grant grant) {
-  if (grant == os::Grant::kTimeout) return Acquired::kTimeout;
+  const bool ended = header_->ended.load(std::memory_order_relaxed) != 0;
+  if (grant == os::Grant::kTimeout) return ended ? Acquired::kEnded : Acquired::kTimeout;
   const uint32_t state = header_->state.load(std::memory_order_relaxed);
   // A dead object may have lost what its mutex kept outside of it.
-  if (grant == os::Grant::kBroken) return state == kDead ? Acquired::kGone : Acquired::kBroken;
+  if (grant == os::Grant::kBroken) {
+    if (ended) return Acquired::kEnded;
+    return state == kDead ? Acquired::kGone : Acquired::kBroken;
+  }
   if (grant == os::Grant::kOwnerDied) {
     header_->news.store(kOwnerDied, std::memory_order_relaxed);
     Unpin();
@@ -36,11 +40,11 @@ Acquired SharedObject::SettleUncommon(os::Grant grant) {
       break;
     case kDoomed:
       // Where the name cannot be removed the lock stays in use, and is ours.
-      if (IsFailureToRemove(Finish())) break;
+      if (IsFailureToRemove(Finish()) && !ended) break;
       [[fallthrough]];
     case kDead:
       mutex_.Unlock();
-      return Acquired::kGone;
+      return ended ? Acquired::kEnded : Acquired::kGone;
     default:
       mutex_.Unlock();
       return Acquired::kBroken;
@@ -69,7 +73,8 @@ os::Status SharedObject::Finish() {
   header_->state.store(kDead, std::memory_order_release);
   const os::Status unlinked = os::Unlink(name_, &identity_);
   if (IsFailureToRemove(unlinked)) {
-    header_->state.store(kLive, std::memory_order_release);
+    const bool ended = header_->ended.load(std::memory_order_relaxed) != 0;
+    header_->state.store(ended ? kDoomed : kLive, std::memory_order_release);
   } else {
     os::Mutex::Dispose(id_);
   }
@@ -116,6 +121,17 @@ os::Status SharedObject::RemoveName(bool held_by_this_thread) {
   const os::Status unlinked = os::Unlink(name_, &identity_);
   if (acquired == Acquired::kYes || acquired == Acquired::kAbandoned) PutBack(acquired);
   return unlinked;
+}
+
+// Not doomed before RemoveName has had the lock, which would remove the name on the way then. From
+// here on an acquisition finds the object doomed or dead, and looks why.
+os::Status SharedObject::End(bool is_lock, bool held_by_this_thread) {
+  header_->ended.store(1, std::memory_order_relaxed);
+  if (is_lock) return Unlink(held_by_this_thread);
+  const os::Status removed = RemoveName(held_by_this_thread);
+  uint32_t state = kLive;
+  header_->state.compare_exchange_strong(state, kDoomed);
+  return removed;
 }
 
 }  // namespace shmkit

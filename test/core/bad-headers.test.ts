@@ -136,6 +136,7 @@ describe('the layout', () => {
       'Acquired.Gone': Acquired.Gone,
       'Acquired.Broken': Acquired.Broken,
       'Acquired.TooManyHeld': Acquired.TooManyHeld,
+      'Acquired.Ended': Acquired.Ended,
       'Disposition.Create': Disposition.Create,
       'Disposition.Attach': Disposition.Attach,
       'Disposition.Open': Disposition.Open,
