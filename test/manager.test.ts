@@ -1,7 +1,7 @@
 import { fork, spawn } from 'node:child_process';
 import cluster from 'node:cluster';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import {
   Manager,
@@ -280,6 +280,51 @@ describe('a manager', () => {
     expectCode(() => SharedMemory.attach(memory.name), 'ENOENT');
     for (const value of values) value.close();
     for (const manager of managers) manager.shutdown();
+  });
+
+  it('keeps no note of what is gone, and all of what is there', () => {
+    const name = uniqueName('app');
+    const manager = Manager.create({ name });
+    using member = Manager.attach(name);
+    const bytes = () => (onLinux ? statSync(`/dev/shm/shmkit.manager.${name}`).blocks * 512 : 0);
+    const stays = Array.from({ length: 100 }, (_, i) =>
+      (i % 2 === 0 ? manager : member).lock(`stays ${i}`),
+    );
+    manager.memory('stays', { size: 1 }).close();
+    const churn = (count: number) => {
+      for (let i = 0; i < count; i++) {
+        const at = i % 2 === 0 ? manager : member;
+        using gone = i % 3 === 0 ? at.memory(undefined, { size: 1 }) : at.event(`gone ${i}`);
+        gone.unlink();
+        // One that comes again was perhaps noted, and perhaps not.
+        using again = at.event(`again ${i % 5}`);
+        if (i % 7 === 0) again.unlink();
+      }
+    };
+    churn(300);
+    const before = bytes();
+    churn(3000);
+    expect(bytes()).toBe(before);
+    for (const each of stays) each.close();
+    manager.memory('stays').close();
+    for (let i = 0; i < 100; i++) NamedLock.attach(`/${name}/stays ${i}`).close();
+    manager.shutdown();
+    expect(leftOf(name)).toEqual([]);
+  });
+
+  it('has room for notes as its capacity says', () => {
+    using manager = Manager.create({ name: uniqueName('app'), capacity: 1 << 16 });
+    const fill = () => {
+      for (let i = 0; ; i++) manager.event(`${i}${'x'.repeat(150)}`).close();
+    };
+    expectCode(fill, 'ERR_CAPACITY', manager.name, 'capacity');
+    using one = manager.event(`0${'x'.repeat(150)}`);
+    expect(one.isSet).toBe(false);
+    // There is room again when something of it is gone.
+    one.unlink();
+    manager.event(`new${'x'.repeat(140)}`).close();
+    expectCode(() => Manager.create({ capacity: 5 }), 'ERR_OUT_OF_RANGE', 'capacity');
+    expectCode(() => Manager.open('x', { capacity: 5 }), 'ERR_OUT_OF_RANGE', 'capacity');
   });
 
   it('unlinks what others have unlinked already, or hold', () => {

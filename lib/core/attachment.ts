@@ -180,6 +180,16 @@ export function unlinkObject(kind: ObjectKind, name: string): void {
   if (failure) throw explain(failure, kind, name);
 }
 
+/** Whether there is something of that name, be it what cannot be used here. */
+export function isThere(kind: ObjectKind, name: string): boolean {
+  const seat = LockSeat.tryTake(kind, name, defaultMode, Disposition.Attach, noContents);
+  if (seat instanceof LockSeat) {
+    seat.leave();
+    return true;
+  }
+  return !isFailure(seat) || seat.code !== 'ENOENT';
+}
+
 /**
  * Ends an object: who has it gets `ERR_SHUTDOWN`, and its name goes.
  *

@@ -3,7 +3,7 @@ import type { GrowingMemory } from './growing-memory';
 import type { ListRing } from './list-ring';
 import type { Sequence } from './sequence';
 import { largeBytes } from './structure-layout';
-import { inlineBytes, mostValueBytes, slotLayout } from './shared-list-layout';
+import { inlineBytes, mostValueBytes, slotLayout, slotWords } from './shared-list-layout';
 import type { StructureState } from './structure-state';
 
 /** Where a value is, in bytes, and what it is stored as. */
@@ -107,6 +107,14 @@ export class ListSlots {
     this.#orFull(this.#ring.widen(length, count));
     // What is written next, without the log, may come to where the old directory was.
     this.#state.log.commit();
+  }
+
+  /** The value of another slot, where no element is from then on, takes the place of this one's. */
+  move(from: number, to: number): void {
+    const { log } = this.#state;
+    this.#sequence.open();
+    this.free(to);
+    for (let i = 0; i < slotWords; i++) log.write(to + i, this.#ints[from + i] ?? 0);
   }
 
   /** Frees the block of a slot's value, if it has one. */

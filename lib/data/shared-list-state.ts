@@ -94,6 +94,22 @@ export class ListState extends ListReader {
     this.log.commit();
   }
 
+  /**
+   * Removes an element, within a change, by itself: the last one takes its place. Needs no memory.
+   */
+  protected drop(index: number): void {
+    const { ring, slots } = this;
+    const last = ring.length - 1;
+    const end = ring.head + last + 1;
+    const slot = ring.slot(end - 1);
+    this.sequence.open();
+    if (index === last) slots.free(slot);
+    else slots.move(slot, ring.slot(ring.head + index));
+    if (ListRing.begins(end)) ring.vacate(end);
+    ring.commitLength(last);
+    this.log.commit();
+  }
+
   /** @returns the length. */
   unshift(values: readonly unknown[]): number {
     if (values.length === 1) this.slots.encoder.encode('values[0]', values[0]);

@@ -1,7 +1,8 @@
-import { endObject, unlinkObject } from '../core/attachment';
+import { endObject, isThere, unlinkObject } from '../core/attachment';
 import type { LockSeat } from '../core/lock-seat';
 import type { Contents } from '../core/object-seat';
 import { Roster, rosterBytes } from '../core/roster';
+import { SharedMemory } from '../core/shared-memory';
 import { wake } from '../core/word';
 import { ListState } from '../data/shared-list-state';
 import { listShape } from '../data/shared-list-layout';
@@ -12,8 +13,11 @@ import { classOf, noteOf, parseNote, type ManagedKind } from './manager-kinds';
 /** How many threads may take part at a time. */
 const participants = 1024;
 
-/** Address space for the notes of what was made: enough for a hundred thousand and more. */
-const capacity = 1 << 24;
+/** Address space for the notes of what there is, unless told otherwise: enough for a hundred thousand and more. */
+export const defaultCapacity = 1 << 24;
+
+/** Notes below which nobody looks whether what they are of is still there. */
+const fewNotes = 64;
 
 const shape: StructureShape = {
   wordsBytes: rosterBytes(participants),
@@ -24,6 +28,9 @@ const shape: StructureShape = {
 export const endAt = 0;
 /** The permission bits of what is made in it. */
 const modeAt = 2;
+/** How often notes of what is gone were looked for, and how many notes there are when it is time again. */
+const sweepsAt = 3;
+const sweepWhenAt = 4;
 
 /** Whose a manager is, as the type in its header. */
 export const enum Ownership {
@@ -43,7 +50,12 @@ const enum End {
 }
 
 /** What a new manager is made of: its creator takes part from the beginning. */
-export function managerContents(name: string, ownership: Ownership, mode: number): Contents {
+export function managerContents(
+  name: string,
+  ownership: Ownership,
+  mode: number,
+  capacity: number,
+): Contents {
   const bytes = Roster.initialWords('manager', name);
   new Int32Array(bytes.buffer)[modeAt] = mode;
   return { ...structureContents(shape, ownership, capacity), words: bytes };
@@ -55,6 +67,7 @@ export function managerContents(name: string, ownership: Ownership, mode: number
  *
  * - M1  What is made is noted before, and both is done under the lock. So what is noted may not be
  *       there, but nothing is there that is not noted.
+ *       Notes of what is gone go, whenever there are twice as many notes as there were things then.
  * - M2  A manager lives while it has not ended, and somebody on its roster does. Its creator is on the
  *       roster when others first see it. One of peers ends when the last on the roster leaves, by the
  *       same change that takes it off. If that one is killed instead, the manager is dead.
@@ -67,6 +80,10 @@ export class ManagerState extends ListState {
   readonly #words: Int32Array;
   /** Whether it ends with the last who takes part. */
   readonly isOfPeers: boolean;
+  /** The notes that this thread has read, how many, and after how many sweeps. */
+  readonly #known = new Set<unknown>();
+  #knownCount = 0;
+  #knownSweeps = 0;
   /** Handles of this thread that take part. */
   #members = 0;
 
@@ -133,11 +150,27 @@ export class ManagerState extends ListState {
    * @throws SharedMemoryError `ERR_SHUTDOWN` the manager has ended.
    */
   make<T>(kind: ManagedKind, name: string, make: (isNoted: boolean) => T): T {
+    try {
+      return this.#make(kind, name, make);
+    } catch (error) {
+      const isFull =
+        hasCode(error, 'ERR_CAPACITY') && (error as SharedMemoryError).resource === this.seat.name;
+      if (!isFull) throw error;
+    }
+    // Full of notes, perhaps of what is gone.
+    this.mutate(() => this.#sweep());
+    return this.#make(kind, name, make);
+  }
+
+  #make<T>(kind: ManagedKind, name: string, make: (isNoted: boolean) => T): T {
     return this.mutate(() => {
       if (this.hasEnded) throw this.endedError();
       const note = noteOf(kind, name);
-      const isNoted = this.find(note, 0, false) >= 0;
-      if (!isNoted) this.append(note);
+      const isNoted = this.#isNoted(note);
+      if (!isNoted) {
+        this.#sweepInTime();
+        this.append(note);
+      }
       return make(isNoted);
     });
   }
@@ -198,6 +231,41 @@ export class ManagerState extends ListState {
     ignoringAbsent(() => this.seat.removeName());
   }
 
+  /** Notes come at the end, and go by a sweep only. So a thread reads each of them once. */
+  #isNoted(note: string): boolean {
+    const sweeps = this.#words[sweepsAt] ?? 0;
+    const { length } = this.ring;
+    if (sweeps !== this.#knownSweeps || length < this.#knownCount) {
+      this.#known.clear();
+      this.#knownCount = 0;
+      this.#knownSweeps = sweeps;
+    }
+    for (const each of this.slice(this.#knownCount, length)) this.#known.add(each);
+    this.#knownCount = length;
+    return this.#known.has(note);
+  }
+
+  /**
+   * Takes away the notes of what is gone, when there are twice as many as there were things the last time:
+   * so there are never many more than things, at a cost that is the same for each that is made.
+   */
+  #sweepInTime(): void {
+    const words = this.#words;
+    if (this.ring.length >= Math.max(words[sweepWhenAt] ?? 0, fewNotes)) this.#sweep();
+  }
+
+  #sweep(): void {
+    const words = this.#words;
+    // Before: whoever dies in the middle leaves others with what they know no more.
+    words[sweepsAt] = ((words[sweepsAt] ?? 0) + 1) | 0;
+    const notes = this.slice(0, Infinity);
+    for (let index = notes.length - 1; index >= 0; index--) {
+      const note = parseNote(notes[index]);
+      if (note === undefined || !isStillThere(note.kind, note.name)) this.drop(index);
+    }
+    words[sweepWhenAt] = 2 * this.ring.length;
+  }
+
   #unlinkAll(isAtEnd: boolean): void {
     for (const each of this.slice(0, Infinity)) {
       const note = parseNote(each);
@@ -209,6 +277,16 @@ export class ManagerState extends ListState {
         // It was never made, or somebody has unlinked it; or it may not be unlinked by us.
       }
     }
+  }
+}
+
+function isStillThere(kind: ManagedKind, name: string): boolean {
+  if (kind !== 'memory') return isThere(kind, name);
+  try {
+    SharedMemory.attach(name).close();
+    return true;
+  } catch (error) {
+    return !hasCode(error, 'ENOENT');
   }
 }
 

@@ -15,6 +15,7 @@ import type { SharedNamespace, SharedNamespaceOptions } from '../data/shared-nam
 import type { SharedQueue, SharedQueueOptions } from '../data/shared-queue';
 import type { SharedList, SharedListOptions } from '../data/shared-list';
 import type { SharedValue, SharedValueOptions } from '../data/shared-value';
+import { checkCapacity } from '../data/structure-layout';
 import type { ElementType } from '../element-types';
 import { SharedMemoryError, hasCode, invalidType } from '../errors';
 import { asManager, freshName, managedName, systemName } from '../names';
@@ -28,7 +29,7 @@ import type { NamedSemaphore, NamedSemaphoreOptions } from '../sync/semaphore';
 import { EndSignal } from './end-signal';
 import { atEnd, forgetEnding } from './endings';
 import { classOf, noteOf, type Managed, type ManagedKind } from './manager-kinds';
-import { ManagerState, Ownership, managerContents } from './manager-state';
+import { ManagerState, Ownership, defaultCapacity, managerContents } from './manager-state';
 
 /** What {@link Manager.open} takes. */
 export interface ManagerOptions {
@@ -37,6 +38,11 @@ export interface ManagerOptions {
    * whatever the umask. Default `0o600`, its owner alone.
    */
   readonly mode?: number;
+  /**
+   * Bytes of address space for a new manager's notes of what there is in it, some 40 and the length of its
+   * name for each object; memory is taken as it is needed. Default 16 MiB.
+   */
+  readonly capacity?: number;
 }
 
 /** What {@link Manager.create} takes. */
@@ -127,7 +133,7 @@ export class Manager implements Disposable {
    * `ERR_ZERO_COPY_UNAVAILABLE`.
    */
   static create(options: ManagerCreateOptions = {}): Manager {
-    checkOptions(options, ['name', 'mode']);
+    checkOptions(options, ['name', 'mode', 'capacity']);
     return Manager.#createAs(Ownership.Creator, options);
   }
 
@@ -135,9 +141,10 @@ export class Manager implements Disposable {
     const { name = freshName() } = options;
     systemName('manager', name);
     const mode = checkMode(options.mode);
+    const capacity = checkCapacity(options.capacity ?? defaultCapacity);
     for (let round = 0; ; round++) {
       try {
-        const contents = managerContents(name, ownership, mode);
+        const contents = managerContents(name, ownership, mode, capacity);
         return new Manager(toCreate('manager', { ...options, name }, contents), true);
       } catch (error) {
         if (!hasCode(error, 'EEXIST') || round === mostRounds) throw error;
@@ -165,7 +172,7 @@ export class Manager implements Disposable {
    * @throws SharedMemoryError as {@link Manager.create} (but `EEXIST`) and {@link Manager.attach}.
    */
   static open(name: string, options: ManagerOptions = {}): Manager {
-    checkOptions(options, ['mode']);
+    checkOptions(options, ['mode', 'capacity']);
     for (let round = 0; ; round++) {
       try {
         return Manager.attach(name);
