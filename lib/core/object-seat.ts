@@ -165,7 +165,9 @@ export class ObjectSeat implements ObjectShape {
 
   /** Where the runtime takes no outside memory there are locks only, which tell when they are acquired. */
   #showEnd(): Int32Array<ArrayBuffer> {
-    return new Int32Array(native.objectBuffer(this.index, layout.endedAt, 4) ?? new ArrayBuffer(4));
+    return new Int32Array(
+      native.objectBuffer(this.index, layout.endedAt, 4, false) ?? new ArrayBuffer(4),
+    );
   }
 
   /** The last handle of this thread lets go. */

@@ -53,6 +53,12 @@ export interface Views {
 
 const nothing = new Uint8Array(0);
 
+/** How many bytes a value may have where it goes, and what is said of a larger one. */
+export interface SizeLimit {
+  readonly mostValueBytes: number;
+  tooLarge(size: number): Error;
+}
+
 /**
  * A value on its way into shared memory. It is used again for each value, so that none is made; it is
  * of no use after the next.
@@ -68,10 +74,17 @@ export class Encoder {
   /** ArrayBuffers behind what is packed. */
   #pieces: Pieces | undefined;
   #serial = 0;
+  readonly #limit: SizeLimit | undefined;
+
+  /** @param limit - none where values are only compared with those that are there. */
+  constructor(limit?: SizeLimit) {
+    this.#limit = limit;
+  }
 
   /**
    * @param what - how messages speak of the value.
-   * @throws TypeError `ERR_INVALID_ARG_TYPE` it cannot be cloned.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` it cannot be cloned; SharedMemoryError `ERR_CAPACITY` it
+   * is larger than a value may be.
    */
   encode(what: string, value: unknown): this {
     switch (typeof value) {
@@ -81,8 +94,8 @@ export class Encoder {
       case 'string':
         this.#text = value;
         return isLatin1(value)
-          ? this.#is(Tag.Latin1, value.length)
-          : this.#is(Tag.Utf16, 2 * value.length);
+          ? this.#isLong(Tag.Latin1, value.length)
+          : this.#isLong(Tag.Utf16, 2 * value.length);
       case 'boolean':
         return this.#is(value ? Tag.True : Tag.False, 0);
       case 'undefined':
@@ -181,7 +194,7 @@ export class Encoder {
         if (isUint8Array(value) && areAlone(value)) {
           this.#packed = value;
           this.#pieces = undefined;
-          return this.#is(Tag.Bytes, value.length);
+          return this.#isLong(Tag.Bytes, value.length);
         }
     }
     return this.#isPacked(pack(what, value));
@@ -190,7 +203,14 @@ export class Encoder {
   #isPacked({ bytes, pieces }: Packed): this {
     this.#packed = bytes;
     this.#pieces = pieces;
-    return this.#is(Tag.Packed, pieces?.size ?? bytes.length);
+    return this.#isLong(Tag.Packed, pieces?.size ?? bytes.length);
+  }
+
+  /** The same of what may be of any size. */
+  #isLong(tag: Tag, size: number): this {
+    const limit = this.#limit;
+    if (limit !== undefined && size > limit.mostValueBytes) throw limit.tooLarge(size);
+    return this.#is(tag, size);
   }
 
   #is(tag: Tag, size: number): this {

@@ -39,7 +39,7 @@ export class DictClaims {
   readonly #table: DictTable;
   readonly #writer: DictWriter;
   readonly #eviction: DictEviction | undefined;
-  readonly #encoder = new Encoder();
+  readonly #encoder: Encoder;
 
   constructor(
     seat: LockSeat,
@@ -51,6 +51,7 @@ export class DictClaims {
   ) {
     this.computed = new Word(seat, computedAt, false);
     this.#structure = structure;
+    this.#encoder = new Encoder(structure);
     const { memory } = structure;
     memory.follow(() => (this.#floats = memory.floats));
     this.#entries = entries;

@@ -3,7 +3,7 @@ import type { GrowingMemory } from './growing-memory';
 import type { ListRing } from './list-ring';
 import type { Sequence } from './sequence';
 import { largeBytes } from './structure-layout';
-import { inlineBytes, mostValueBytes, slotLayout, slotWords } from './shared-list-layout';
+import { inlineBytes, slotLayout, slotWords } from './shared-list-layout';
 import type { StructureState } from './structure-state';
 
 /** Where a value is, in bytes, and what it is stored as. */
@@ -21,7 +21,7 @@ interface Place {
  */
 export class ListSlots {
   /** Of what is to be written. */
-  readonly encoder = new Encoder();
+  readonly encoder: Encoder;
   readonly #state: StructureState;
   readonly #ring: ListRing;
   readonly #sequence: Sequence;
@@ -32,6 +32,7 @@ export class ListSlots {
 
   constructor(state: StructureState, ring: ListRing, sequence: Sequence, large: Sequence) {
     this.#state = state;
+    this.encoder = new Encoder(state);
     this.#ring = ring;
     this.#sequence = sequence;
     this.#large = large;
@@ -139,7 +140,7 @@ export class ListSlots {
   #store(): number {
     const { size } = this.encoder;
     if (size <= inlineBytes) return 0;
-    const pointer = size > mostValueBytes ? 0 : this.#state.allocate(size);
+    const pointer = this.#state.allocate(size);
     if (pointer === 0) throw this.#state.full(size);
     this.encoder.write(this.#memory, 8 * pointer);
     return pointer;

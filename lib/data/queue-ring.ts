@@ -38,8 +38,6 @@ const ownerShift = 5;
 const nobody = 0;
 const done = 1;
 
-const mostValueBytes = 2 ** 31 - 64;
-
 /** By which a record is found again. */
 export interface Held {
   readonly number: number;
@@ -124,7 +122,6 @@ export class Ring {
   put(encoder: Encoder): boolean {
     this.#memory.failure = undefined;
     const { size } = encoder;
-    if (size > mostValueBytes) return false;
     const units = unitsOf(size);
     const at = this.#place(units);
     if (at === 0) return false;

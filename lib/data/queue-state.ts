@@ -8,7 +8,12 @@ import { finish, type Encoder } from './codec';
 import { CorruptError } from './corrupt-error';
 import { Ring, ringWords, type Found, type Held } from './queue-ring';
 import { StructureState } from './structure-state';
-import { blocksAt, structureLayout, type StructureShape } from './structure-layout';
+import {
+  blocksAt,
+  mostBytesInWord,
+  structureLayout,
+  type StructureShape,
+} from './structure-layout';
 
 /** The words that are waited for, each with a count of who waits; two of {@link Turns}; the roster. */
 const waitedFor = {
@@ -34,7 +39,11 @@ const reapingIntervalMs = 100;
 
 /** What makes a queue of so many participants. */
 export function queueShape(participants: number): StructureShape {
-  return { wordsBytes: rosterBytes(participants), ownWords: () => ringWords + 2 };
+  return shapeOf(rosterBytes(participants));
+}
+
+function shapeOf(wordsBytes: number): StructureShape {
+  return { wordsBytes, ownWords: () => ringWords + 2, mostValueBytes: mostBytesInWord };
 }
 
 /** Where the ring's records begin. */
@@ -71,10 +80,7 @@ export class QueueState extends StructureState {
   #reapedAt = 0;
 
   constructor(seat: LockSeat) {
-    const shape: StructureShape = {
-      wordsBytes: seat.words.byteLength,
-      ownWords: () => ringWords + 2,
-    };
+    const shape = shapeOf(seat.words.byteLength);
     super(seat, shape);
     this.#ring = new Ring(this.memory, this.log, this.#own, recordsAt(shape, seat.length));
     this.#roster = new Roster(seat, (entry) => void this.#giveAllBack(entry));

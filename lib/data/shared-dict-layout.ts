@@ -1,6 +1,11 @@
 import type { Contents } from '../core/object-seat';
 import { Sequences } from './sequences';
-import { structureContents, structureLayout, type StructureShape } from './structure-layout';
+import {
+  mostBytesInWord,
+  structureContents,
+  structureLayout,
+  type StructureShape,
+} from './structure-layout';
 
 /**
  * Where things are in a dict: the one place. docs/memory-layout.md explains them. Places are in words
@@ -94,6 +99,7 @@ export function dictShape(evicts: boolean): StructureShape {
   return {
     wordsBytes: 64,
     ownWords: (capacity) => usesAt(capacity) - own + (evicts ? usesOf(capacity) : 0),
+    mostValueBytes: mostBytesInWord,
   };
 }
 

@@ -50,7 +50,7 @@ export class DictState extends StructureState {
   readonly #writer: DictWriter;
   /** Of a dict that evicts. */
   readonly #eviction: DictEviction | undefined;
-  readonly #encoder = new Encoder();
+  readonly #encoder = new Encoder(this);
   readonly #expected = new Encoder();
 
   constructor(seat: LockSeat) {

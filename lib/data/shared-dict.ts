@@ -173,9 +173,9 @@ export class SharedDict<V = unknown> extends Structure {
    * Sets the value of a key. Blocks this thread for the moment that somebody else's change takes.
    *
    * @throws TypeError `ERR_INVALID_ARG_TYPE` the value cannot be cloned.
-   * @throws SharedMemoryError `ERR_CAPACITY` the dict is full; `ENOSPC` the memory file system is;
-   * nothing was changed. `ERR_CLOSED`, `ERR_CORRUPT`; `ERR_DEADLOCK` within a function that
-   * {@link update} was given.
+   * @throws SharedMemoryError `ERR_CAPACITY` the dict is full, or the value is larger than one may be
+   * (2 GiB less 64 bytes); `ENOSPC` the memory file system is; nothing was changed. `ERR_CLOSED`,
+   * `ERR_CORRUPT`; `ERR_DEADLOCK` within a function that {@link update} was given.
    */
   set(key: string, value: V, options?: TtlOptions): this {
     const state = this.open();

@@ -23,7 +23,8 @@ export const slotLayout = {
 } as const;
 
 export const inlineBytes = 8;
-export const mostValueBytes = 2 ** 28 - 1;
+/** The size of a value has 28 bits. */
+const mostValueBytes = 2 ** 28 - 1;
 
 /** The words that a list keeps for itself. */
 export const listWords = {
@@ -64,4 +65,5 @@ export const enum Turning {
 export const listShape: StructureShape = {
   wordsBytes: 64,
   ownWords: () => listWords.count,
+  mostValueBytes,
 };

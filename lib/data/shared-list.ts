@@ -125,9 +125,9 @@ export class SharedList<V = unknown> extends Structure {
    *
    * @throws RangeError `ERR_OUT_OF_RANGE` there is no such element.
    * @throws TypeError `ERR_INVALID_ARG_TYPE` the value cannot be cloned.
-   * @throws SharedMemoryError `ERR_CAPACITY` it has no room for it; `ENOSPC` the memory file system
-   * has none; `ERR_CLOSED`, `ERR_CORRUPT`; `ERR_DEADLOCK` a function that this thread gave to
-   * {@link update} is running.
+   * @throws SharedMemoryError `ERR_CAPACITY` it has no room for it, or the value is larger than one may
+   * be (256 MiB less one byte); `ENOSPC` the memory file system has none; `ERR_CLOSED`,
+   * `ERR_CORRUPT`; `ERR_DEADLOCK` a function that this thread gave to {@link update} is running.
    */
   set(index: number, value: V): void {
     this.open().set(checkIndex(index), value);

@@ -1,4 +1,5 @@
 import { unlinkObject, type Request } from '../core/attachment';
+import { now } from '../core/clock';
 import type { Typed } from '../core/handle';
 import { toAttach, toCreate, toOpen } from '../core/named-object';
 import type { Contents } from '../core/object-seat';
@@ -65,13 +66,14 @@ export interface SharedQueueHandle<V = unknown> extends Typed<V> {
 export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
   declare readonly shmkit: 'queue';
   readonly #state: QueueState;
-  readonly #encoder = new Encoder();
+  readonly #encoder: Encoder;
   /** Taken through this handle and not done. */
   readonly #held = new Map<QueueItem<unknown>, Held>();
 
   private constructor(request: Request) {
     super(request);
     this.#state = this.stateBy((seat) => new QueueState(seat));
+    this.#encoder = new Encoder(this.#state);
   }
 
   /** @internal */
@@ -151,20 +153,22 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
   }
 
   /**
-   * Appends an item, without blocking anything, as soon as there is room for it.
+   * Appends an item, without blocking anything, as soon as there is room for it. The time that it takes
+   * to pack the value is part of `timeout`.
    *
    * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`; `ERR_SHUTDOWN` the queue was shut down;
-   * `ERR_CAPACITY` there could never be room; `ENOSPC` the system has no memory for it; the signal's
-   * reason when it aborts.
+   * `ERR_CAPACITY` there could never be room, or the value is larger than one may be (2 GiB less 64
+   * bytes); `ENOSPC` the system has no memory for it; the signal's reason when it aborts.
    * @throws TypeError `ERR_INVALID_ARG_TYPE` it cannot be cloned.
    */
   async put(value: V, options?: WaitOptions): Promise<void> {
     const state = this.open();
     const { timeout, signal } = waitOf(options);
     signal?.throwIfAborted();
+    const begun = beginning(timeout);
     if (!state.taken.awaited && this.#append(this.#encode(this.#encoder, value))) return;
-    const encoder = this.#encode(new Encoder(), value).keep();
-    await state.taken.wait(this.#putting(encoder, timeout, signal));
+    const encoder = this.#encode(new Encoder(state), value).keep();
+    await state.taken.wait(this.#putting(encoder, timeout, begun, signal));
   }
 
   /**
@@ -175,9 +179,10 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
   putSync(value: V, options?: TimeoutOptions): void {
     const state = this.open();
     const timeout = options === undefined ? undefined : timeoutOf(options);
+    const begun = beginning(timeout);
     const encoder = this.#encode(this.#encoder, value);
     if (this.#append(encoder)) return;
-    state.taken.waitSync(this.#putting(encoder, timeout));
+    state.taken.waitSync(this.#putting(encoder, timeout, begun));
   }
 
   /**
@@ -409,7 +414,13 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
     return item;
   }
 
-  #putting(encoder: Encoder, timeout: number | undefined, signal?: AbortSignal): Wait<true> {
+  /** @param begun - when the time began that the wait may take: packing takes some of it. */
+  #putting(
+    encoder: Encoder,
+    timeout: number | undefined,
+    begun: number,
+    signal?: AbortSignal,
+  ): Wait<true> {
     const waiting = new Waiting();
     return {
       handle: this,
@@ -421,16 +432,16 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
           throw error;
         }
       },
-      timeout,
+      timeout: timeout && Math.max(timeout - (now() - begun), 0),
       signal,
-      expired: (limit) => {
+      expired: () => {
         this.state.withdraw(waiting);
         const { size, maxSize, blocker } = this.state;
         const isBlocked = size < maxSize && blocker !== undefined;
         const why = `: process ${blocker} has taken an item and is not done with it, and no room behind it is free before`;
         throw this.attachment.error(
           'ERR_TIMEOUT',
-          `had no room within ${limit} ms${isBlocked ? why : ''}`,
+          `had no room within ${timeout} ms${isBlocked ? why : ''}`,
         );
       },
       calledOff: () => this.state.withdraw(waiting),
@@ -492,6 +503,11 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
     }
     super.letGo();
   }
+}
+
+/** The time now, where it matters. */
+function beginning(timeout: number | undefined): number {
+  return timeout === undefined ? 0 : now();
 }
 
 function contentsOf(options: SharedQueueOptions): Contents {

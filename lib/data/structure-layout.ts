@@ -40,7 +40,12 @@ export interface StructureShape {
   readonly wordsBytes: number;
   /** How many words it keeps for itself in the data, at a capacity. */
   ownWords(capacity: number): number;
+  /** How many bytes the places say at most that tell the size of a value. */
+  readonly mostValueBytes: number;
 }
+
+/** The same where a word tells the size. */
+export const mostBytesInWord = 2 ** 31 - 64;
 
 /** Where the undo log begins. */
 export function logAt(shape: StructureShape, capacity: number): number {

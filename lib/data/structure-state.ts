@@ -3,6 +3,7 @@ import type { SeatState } from '../core/object-seat';
 import { SharedMemoryError } from '../errors';
 import { called } from '../names';
 import { Arena } from './arena';
+import type { SizeLimit } from './codec';
 import { CorruptError, MismatchError } from './corrupt-error';
 import { GrowingMemory } from './growing-memory';
 import {
@@ -21,10 +22,11 @@ import type { UndoLog } from './undo-log';
  * A change is made between {@link enter} and {@link leave}, or {@link abort}; or by
  * {@link change}, which costs a closure.
  */
-export class StructureState implements SeatState {
+export class StructureState implements SeatState, SizeLimit {
   readonly memory: GrowingMemory;
   readonly log: UndoLog;
   readonly arena: Arena;
+  readonly mostValueBytes: number;
   protected readonly seat: LockSeat;
   #inside = false;
   #anew = false;
@@ -32,6 +34,7 @@ export class StructureState implements SeatState {
   /** @throws SharedMemoryError `ERR_CORRUPT` its header is none of such a structure. */
   constructor(seat: LockSeat, shape: StructureShape) {
     this.seat = seat;
+    this.mostValueBytes = shape.mostValueBytes;
     const { length: capacity, dataAt, size } = seat;
     const isWhole =
       isCapacity(capacity) &&
@@ -165,6 +168,16 @@ export class StructureState implements SeatState {
       'ERR_CAPACITY',
       `has no room for ${bytes} bytes${isScattered ? ' in one piece' : ''}: ` +
         `${used} of ${capacity} are used; create it with a greater capacity`,
+    );
+  }
+
+  /** @param size - `Infinity`: more than could be counted. */
+  tooLarge(size: number): SharedMemoryError {
+    const most = this.mostValueBytes;
+    const bytes = size === Infinity ? 'so many' : String(size);
+    return this.error(
+      'ERR_CAPACITY',
+      `cannot store ${bytes} bytes: a value may have at most ${most} bytes`,
     );
   }
 

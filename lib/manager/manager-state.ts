@@ -22,6 +22,7 @@ const fewNotes = 64;
 const shape: StructureShape = {
   wordsBytes: rosterBytes(participants),
   ownWords: (capacity) => listShape.ownWords(capacity),
+  mostValueBytes: listShape.mostValueBytes,
 };
 
 /** The manager's own words; its roster follows. The first is waited for: whether the end has begun. */
