@@ -45,6 +45,8 @@ export interface ErrorDetails {
   readonly errno?: number;
   /** The name of the object concerned. */
   readonly resource?: string;
+  /** Which of its values: the key of an entry, or the index of an element. */
+  readonly key?: string | number;
   readonly cause?: unknown;
 }
 
@@ -59,6 +61,8 @@ export class SharedMemoryError extends Error {
   declare readonly syscall?: string;
   declare readonly errno?: number;
   declare readonly resource?: string;
+  /** Which value cannot be read: the key of an entry, or the index of an element. */
+  declare readonly key?: string | number;
 
   constructor(code: ErrorCode | (string & {}), message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -66,6 +70,7 @@ export class SharedMemoryError extends Error {
     if (details.syscall !== undefined) this.syscall = details.syscall;
     if (details.errno !== undefined) this.errno = details.errno;
     if (details.resource !== undefined) this.resource = details.resource;
+    if (details.key !== undefined) this.key = details.key;
   }
 
   static {
@@ -73,7 +78,7 @@ export class SharedMemoryError extends Error {
   }
 }
 
-export function hasCode(error: unknown, code: ErrorCode): boolean {
+export function hasCode(error: unknown, code: ErrorCode): error is SharedMemoryError {
   return error instanceof SharedMemoryError && error.code === code;
 }
 

@@ -14,9 +14,11 @@ export {
   type SharedNamespaceHandle,
   type SharedNamespaceOptions,
 } from './data/shared-namespace';
+export type { IterationOptions } from './data/passed-over';
 export type { QueueItem } from './data/queue-item';
 export {
   SharedQueue,
+  type ItemsOptions,
   type SharedQueueCreateOptions,
   type SharedQueueHandle,
   type SharedQueueOptions,

@@ -302,10 +302,21 @@ function readInto(copy: Copy, views: Views, tag: Tag, at: number, size: number):
       copyOut(copy, views, at, size);
       return copy;
     default:
-      // There is none such.
+      // Nothing is known of its bytes.
       copy.tag = tag;
       return copy;
   }
+}
+
+/** What was read of a value that is none. */
+export const noValue: unknown = new Copy();
+
+/** What was read, to be finished again after others were read: where {@link finish} has thrown. */
+export function apart(read: unknown): unknown {
+  if (!(read instanceof Copy)) return read;
+  const own = Object.assign(new Copy(), read);
+  read.bytes = Buffer.alloc(0);
+  return own;
 }
 
 /**
@@ -315,14 +326,25 @@ function readInto(copy: Copy, views: Views, tag: Tag, at: number, size: number):
  * object throws.
  */
 export function finish(read: unknown): unknown {
-  return read instanceof Copy ? unpackCopy(read) : read;
+  if (!(read instanceof Copy)) return read;
+  const value = unpackCopy(read);
+  // Not when that throws: it may be tried again.
+  read.buffers = noBuffers;
+  read.bases = noBases;
+  if (read.bytes.length > largestScratchBytes) {
+    read.bytes = Buffer.alloc(0);
+    forgetUnpacked();
+  }
+  return value;
 }
 
 function unpackCopy(copy: Copy): unknown {
   const { bytes, size, tag, buffers, bases } = copy;
   if (tag === Tag.Handle) return attachShared(parseHandle(readLatin1(bytes, 0, size)));
   if (tag !== Tag.Packed) {
-    throw new CorruptError(`a value of it is stored as ${tag}, which there is not`);
+    throw new MismatchError(
+      `a value of it is stored as ${tag}, of which this version does not know`,
+    );
   }
   const head = bytes[0] ?? 0;
   if (copy.isNonsense || size < headBytes || bytes[1] !== (~head & 0xff)) {
@@ -334,16 +356,7 @@ function unpackCopy(copy: Copy): unknown {
       `a value of it was packed by another version of shmkit, in format ${found}; this one reads ${version}`,
     );
   }
-  try {
-    return unpack(bytes, headBytes, size, buffers, bases);
-  } finally {
-    copy.buffers = noBuffers;
-    copy.bases = noBases;
-    if (bytes.length > largestScratchBytes) {
-      copy.bytes = Buffer.alloc(0);
-      forgetUnpacked();
-    }
-  }
+  return unpack(bytes, headBytes, size, buffers, bases);
 }
 
 /** The same with its ArrayBuffers, each of which is copied once. */

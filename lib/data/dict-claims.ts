@@ -77,7 +77,11 @@ export class DictClaims {
       const value = at === none ? absent : this.#entries.readLocked(at);
       if (value !== absent && value !== pending) {
         this.#eviction?.use(hash);
-        return { value: finish(value) };
+        try {
+          return { value: finish(value) };
+        } catch (error) {
+          throw this.#structure.unreadable(error, key);
+        }
       }
       if (at !== none && this.#entries.tagOf(at) === Tag.Pending) {
         const body = this.#entries.bodyOfWords(at, pendingWords);

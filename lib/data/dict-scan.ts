@@ -1,4 +1,5 @@
 import { loadFirst, loadLast } from '../core/ordered';
+import { noValue } from './codec';
 import { CorruptError } from './corrupt-error';
 import { Later, absent, nonsenseValue, pending, type DictEntries } from './dict-entries';
 import {
@@ -20,7 +21,7 @@ export interface Cursor {
   /** Of the table, when it began. */
   readonly buckets: number;
   bucket: number;
-  /** Keys, and what is read of their values, to be finished. */
+  /** Keys, and what is read of their values, to be finished; no key where an entry makes no sense. */
   readonly found: unknown[];
 }
 
@@ -64,12 +65,12 @@ export class DictScan {
       const large = loadFirst(fixed, largeSequence);
       const before = loadFirst(fixed, sequence);
       if (((large | before) & 1) !== 0) continue;
-      const isFound = this.#collect(cursor, bucket, period);
+      const isFound = this.#collect(cursor, bucket, period, false);
       if (!isFound || loadLast(fixed, sequence) !== before) continue;
       if (!cursor.found.some((one) => one instanceof Later)) return true;
       // D5: large values are read when it is known where they are.
       copies++;
-      if (this.#readLater(cursor) && loadLast(fixed, largeSequence) === large) return true;
+      if (this.#readLater(cursor, false) && loadLast(fixed, largeSequence) === large) return true;
     }
     this.#collectSlowly(cursor, bucket, period);
     return true;
@@ -78,25 +79,28 @@ export class DictScan {
   #collectSlowly(cursor: Cursor, bucket: number, period: number): void {
     this.#structure.look(() => {
       this.#table.evenOut();
-      if (!this.#collect(cursor, bucket, period) || !this.#readLater(cursor)) {
-        throw new CorruptError(noTable);
-      }
+      if (!this.#collect(cursor, bucket, period, true)) throw new CorruptError(noTable);
+      this.#readLater(cursor, true);
     });
   }
 
-  /** Reads the large values of a group; false when one makes no sense, now. */
-  #readLater({ found }: Cursor): boolean {
+  /** Reads the large values of a group; false when one makes no sense, now. Under the lock that is noted. */
+  #readLater({ found }: Cursor, isLocked: boolean): boolean {
     for (let i = 1; i < found.length; i += 2) {
       const later = found[i];
       if (!(later instanceof Later)) continue;
-      found[i] = this.#entries.readApart(later.at);
-      if (typeof found[i] === 'symbol') return false;
+      const value = this.#entries.readApart(later.at);
+      if (typeof value === 'symbol' && !isLocked) return false;
+      found[i] = typeof value === 'symbol' ? noValue : value;
     }
     return true;
   }
 
-  /** The entries of a group; false when that makes no sense, now. */
-  #collect(cursor: Cursor, bucket: number, period: number): boolean {
+  /**
+   * The entries of a group; false when that makes no sense, now. Under the lock it will not make more sense
+   * later: what does not is noted, and the rest collected.
+   */
+  #collect(cursor: Cursor, bucket: number, period: number, isLocked: boolean): boolean {
     cursor.found.length = 0;
     const table = this.#table;
     const entries = this.#entries;
@@ -106,20 +110,33 @@ export class DictScan {
     let steps = 0;
     for (let from = bucketOf(bucket, buckets); from < buckets; from += period) {
       let link = table.headAt(from);
-      if (link === nonsense) return false;
+      if (link === nonsense) {
+        if (!isLocked) return false;
+        cursor.found.push(undefined, noValue);
+        continue;
+      }
       for (;;) {
         const pointer = this.#ints[link] ?? 0;
         if (pointer === 0) break;
         link = 2 * pointer;
         if (++steps > mostSteps || pointer < 0 || !memory.reaches(link + entryWords.body + 2)) {
-          return false;
+          if (!isLocked) return false;
+          // One that goes around says the same again and again.
+          if (steps > mostSteps) cursor.found.length = 0;
+          cursor.found.push(undefined, noValue);
+          if (steps > mostSteps) return true;
+          break;
         }
         if ((entries.hashOf(link) & (period - 1)) !== bucket) continue;
         const isLater = entries.isLarge(link) && entries.isVisible(link);
         const value = isLater ? new Later(link) : entries.readApart(link);
         if (value === absent || value === pending) continue;
         const key = entries.keyOf(link);
-        if (key === undefined || value === nonsenseValue) return false;
+        if (key === undefined || value === nonsenseValue) {
+          if (!isLocked) return false;
+          cursor.found.push(undefined, noValue);
+          continue;
+        }
         cursor.found.push(key, value);
       }
     }

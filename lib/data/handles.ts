@@ -1,4 +1,5 @@
-import { CorruptError } from './corrupt-error';
+import { SharedMemoryError, hasCode } from '../errors';
+import { CorruptError, MismatchError } from './corrupt-error';
 
 /** A shared object as plain data, whatever its kind. */
 export interface AnyHandle {
@@ -67,8 +68,36 @@ export function attachShared(handle: AnyHandle): object {
   const known = attached.get(key)?.deref();
   if (known && !known.closed) return known;
   if (attachTo === undefined) throw new Error('no classes to attach');
-  const made = attachTo(handle) as Shared;
+  let made: Shared;
+  try {
+    made = attachTo(handle) as Shared;
+  } catch (error) {
+    throw explainWithin(error, handle);
+  }
   attached.set(key, new WeakRef(made));
   collected.register(made, key);
   return made;
+}
+
+/** What is said of a shared object that a value holds: nobody is to make it. */
+function explainWithin(error: unknown, { shmkit: kind, name }: AnyHandle): unknown {
+  // A manager says itself whether it is gone or dead.
+  if (hasCode(error, 'ENOENT') && kind !== 'manager') {
+    const { syscall, errno } = error;
+    const message = `${kind} '${name}' is gone: nothing has that name any more`;
+    return new SharedMemoryError('ENOENT', message, {
+      ...(syscall !== undefined && { syscall }),
+      ...(errno !== undefined && { errno }),
+      resource: name,
+    });
+  }
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ERR_OUT_OF_RANGE') {
+    const message = `a value of it holds a shared object of kind '${kind}', of which this version does not know`;
+    return new MismatchError(message, { cause: error });
+  }
+  if (code === 'ERR_INVALID_ARG_TYPE') {
+    return new CorruptError('a value of it is no handle', { cause: error });
+  }
+  return error;
 }

@@ -62,9 +62,10 @@ export abstract class ListReader extends StructureState {
         throw this.explain(error);
       }
       if (isLarge) return this.#getLarge(index);
-      if (sequence.after === before) return this.#finished(value);
+      if (sequence.after === before) return this.finish(value, index);
     }
-    return this.#look(() => finish(this.#peek(index)));
+    const value = this.#look(() => this.#peek(index));
+    return this.finish(value, index);
   }
 
   /** The elements from `start` to before `end`, as of one moment. */
@@ -80,7 +81,7 @@ export abstract class ListReader extends StructureState {
         // more of it on copies when one has taken long.
         const takesLong = (typeof value === 'object' && value !== null) || this.slots.isLarge(slot);
         if (takesLong && !isSteady()) return values;
-        values.push(finish(value));
+        values.push(this.finish(value, i));
       }
       return values;
     });
@@ -104,6 +105,20 @@ export abstract class ListReader extends StructureState {
       for (let i = last; i >= 0; i--) if (matches(i, false)) return i;
       return -1;
     });
+  }
+
+  /**
+   * The element at an index, of what was read of it.
+   *
+   * @throws UnreadableError its bytes make none, or a shared object in it cannot be attached to.
+   */
+  protected finish(value: unknown, index: number): unknown {
+    if (typeof value !== 'object' || value === null) return value;
+    try {
+      return finish(value);
+    } catch (error) {
+      throw this.unreadable(error, index);
+    }
   }
 
   /** A change, after what somebody may have left. */
@@ -152,17 +167,10 @@ export abstract class ListReader extends StructureState {
       if (sequence.after !== before) continue;
       const value = this.slots.readPlace(place);
       copies++;
-      if (large.after === largeBefore) return this.#finished(value);
+      if (large.after === largeBefore) return this.finish(value, index);
     }
-    return this.#look(() => finish(this.#peek(index)));
-  }
-
-  #finished(value: unknown): unknown {
-    try {
-      return finish(value);
-    } catch (error) {
-      throw this.explain(error);
-    }
+    const value = this.#look(() => this.#peek(index));
+    return this.finish(value, index);
   }
 
   #search(

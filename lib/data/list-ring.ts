@@ -110,9 +110,12 @@ export class ListRing {
    * @throws CorruptError it does not.
    */
   reach(pointer: number, words: number): void {
-    if (pointer < this.#least || !this.#memory.reaches(2 * pointer + words)) {
-      throw new CorruptError('a pointer of it leads astray');
-    }
+    if (!this.reaches(pointer, words)) throw new CorruptError('a pointer of it leads astray');
+  }
+
+  /** Whether a pointer leads to so many words. */
+  reaches(pointer: number, words: number): boolean {
+    return pointer >= this.#least && this.#memory.reaches(2 * pointer + words);
   }
 
   /**

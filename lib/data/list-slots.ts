@@ -1,10 +1,13 @@
-import { Encoder, Tag, read, tagIn } from './codec';
+import { Encoder, Tag, noValue, read, tagIn } from './codec';
 import type { GrowingMemory } from './growing-memory';
 import type { ListRing } from './list-ring';
 import type { Sequence } from './sequence';
 import { largeBytes } from './structure-layout';
 import { inlineBytes, slotLayout, slotWords } from './shared-list-layout';
 import type { StructureState } from './structure-state';
+
+/** Where a value is whose pointer leads astray. */
+const nowhere = -1;
 
 /** Where a value is, in bytes, and what it is stored as. */
 interface Place {
@@ -60,7 +63,7 @@ export class ListSlots {
 
   /** The same, when it is known where the value is. */
   readPlace({ at, tag, size }: Place): unknown {
-    return read(this.#memory, tag, at, size);
+    return at === nowhere ? noValue : read(this.#memory, tag, at, size);
   }
 
   /** Whether a slot has a large value. */
@@ -71,7 +74,7 @@ export class ListSlots {
   /** Whether the value is one that was encoded. */
   matches(slot: number, wanted: Encoder): boolean {
     const { at, tag, size } = this.place(slot);
-    return wanted.matches(this.#memory, tag, at, size);
+    return at !== nowhere && wanted.matches(this.#memory, tag, at, size);
   }
 
   /** A number takes the place of another. */
@@ -125,15 +128,15 @@ export class ListSlots {
     this.#state.arena.free(this.#ints[slot + slotLayout.pointer] ?? 0);
   }
 
-  /** Where the value of a slot is, in bytes. */
+  /** Where the value of a slot is, in bytes, or {@link nowhere}. */
   place(slot: number): Place {
     const what = this.#ints[slot + slotLayout.what] ?? 0;
     const tag = tagIn(what);
     const size = what >>> 4;
     if (size <= inlineBytes) return { at: 4 * (slot + slotLayout.value), tag, size };
     const pointer = this.#ints[slot + slotLayout.pointer] ?? 0;
-    this.#ring.reach(pointer, Math.ceil(size / 4));
-    return { at: 8 * pointer, tag, size };
+    const isThere = this.#ring.reaches(pointer, Math.ceil(size / 4));
+    return { at: isThere ? 8 * pointer : nowhere, tag, size };
   }
 
   /** A block with the encoded value, or 0 where it needs none. */

@@ -1,5 +1,6 @@
 import { SharedMemoryError } from '../errors';
 import { called } from '../names';
+import type { Reading } from './queue-state';
 
 /** What an item asks of the handle that it was taken through. */
 export interface ItemKeeper {
@@ -7,6 +8,8 @@ export interface ItemKeeper {
   readonly closed: boolean;
   /** @internal False when this thread has it not. */
   settle(item: QueueItem<unknown>, how: 'ack' | 'giveBack'): boolean;
+  /** @internal Reads again what could not be read. */
+  reread(read: unknown): Reading;
 }
 
 /**
@@ -15,17 +18,36 @@ export interface ItemKeeper {
  * by whatever end.
  */
 export class QueueItem<V> {
-  readonly value: V;
   /** Whether somebody else has had it before, and died or gave it back. */
   readonly isOfferedAgain: boolean;
   readonly #keeper: ItemKeeper;
+  #reading: Reading;
   #isSettled = false;
 
   /** @internal Items come from the queue's take methods. */
-  constructor(keeper: ItemKeeper, value: V, isOfferedAgain: boolean) {
+  constructor(keeper: ItemKeeper, reading: Reading, isOfferedAgain: boolean) {
     this.#keeper = keeper;
-    this.value = value;
+    this.#reading = reading;
     this.isOfferedAgain = isOfferedAgain;
+  }
+
+  /**
+   * What was put. An item is taken also where its value cannot be read: it is acknowledged or given back as
+   * any other. Each look tries again, since what was missing may be there by now.
+   *
+   * @throws SharedMemoryError `ERR_CORRUPT` its bytes make no sense, or `ERR_ABI_MISMATCH` not to this
+   * version; of a shared object in it, what attaching to it throws, as `ENOENT` when it is gone.
+   */
+  get value(): V {
+    const { failure } = this.#reading;
+    if (failure !== undefined) this.#reading = this.#keeper.reread(failure.read);
+    if (this.#reading.failure !== undefined) throw this.#reading.failure.error;
+    return this.#reading.value as V;
+  }
+
+  /** @internal Whether it was acknowledged or given back. */
+  get isSettled(): boolean {
+    return this.#isSettled;
   }
 
   /**

@@ -1,4 +1,4 @@
-import { read, tagIn, type Encoder } from './codec';
+import { noValue, read, tagIn, type Encoder } from './codec';
 import { CorruptError } from './corrupt-error';
 import type { GrowingMemory } from './growing-memory';
 import type { UndoLog } from './undo-log';
@@ -152,14 +152,13 @@ export class Ring {
     const ints = this.#ints;
     const state = this.#stateAt(at);
     const size = ints[2 * at + record.size] ?? 0;
-    if (size < 0 || unitsOf(size) !== walk.units)
-      throw new CorruptError('a value of it has no end');
+    const isWhole = size >= 0 && unitsOf(size) === walk.units;
     const found: Found = {
       at,
       moves: this.#get(word.moves),
       number: ints[2 * at + record.number] ?? 0,
       isOfferedAgain: (state & offeredBefore) !== 0,
-      read: read(this.#memory, tagIn(state), 8 * (at + recordUnits), size),
+      read: isWhole ? read(this.#memory, tagIn(state), 8 * (at + recordUnits), size) : noValue,
     };
     if (owner !== undefined) {
       this.#log.write(2 * at + record.state, withOwner(state, owner));

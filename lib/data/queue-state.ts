@@ -4,7 +4,7 @@ import type { LockSeat } from '../core/lock-seat';
 import { Roster, entryLayout, rosterBytes } from '../core/roster';
 import { Turns, type Waiting } from '../core/turns';
 import { Word } from '../core/word';
-import { finish, type Encoder } from './codec';
+import { Encoder, apart, finish } from './codec';
 import { CorruptError } from './corrupt-error';
 import { Ring, ringWords, type Found, type Held } from './queue-ring';
 import { StructureState } from './structure-state';
@@ -14,6 +14,7 @@ import {
   structureLayout,
   type StructureShape,
 } from './structure-layout';
+import { isOfValue } from './unreadable';
 
 /** The words that are waited for, each with a count of who waits; two of {@link Turns}; the roster. */
 const waitedFor = {
@@ -51,9 +52,14 @@ export function recordsAt(shape: StructureShape, capacity: number): number {
   return blocksAt(shape, capacity);
 }
 
-/** An item, and how to be done with it. */
-export interface Taken extends Held {
+/** A value that was read, or why it could not be, and what there is of it. */
+export interface Reading {
   readonly value: unknown;
+  readonly failure: { readonly error: unknown; readonly read: unknown } | undefined;
+}
+
+/** An item, and how to be done with it. */
+export interface Taken extends Held, Reading {
   readonly isOfferedAgain: boolean;
 }
 
@@ -72,12 +78,16 @@ export class QueueState extends StructureState {
   readonly maxSize: number;
   /** Handles of this thread through which something was taken that is not done. */
   readonly holders = new Holders();
+  /** Of what is put without a wait. */
+  readonly encoder = new Encoder(this);
   readonly #ring: Ring;
   readonly #roster: Roster;
   /** Of those who wait for room. */
   readonly #turns: Turns;
   readonly #own = structureLayout.own;
   #reapedAt = 0;
+  /** What was read of an item that is this thread's, which had no means to make a value of it. */
+  #left: { readonly read: unknown } | undefined;
 
   constructor(seat: LockSeat) {
     const shape = shapeOf(seat.words.byteLength);
@@ -162,12 +172,33 @@ export class QueueState extends StructureState {
       : undefined;
   }
 
-  /** Takes the first item for good; undefined when there is none. */
-  get(look: boolean): Taken | undefined {
-    return this.#take(look, false);
+  /**
+   * Takes the first item for good; undefined when there is none.
+   *
+   * @throws UnreadableError it cannot be read. It counts as done, since nobody has got it; if this process
+   * has too little of something, it is what comes next instead.
+   */
+  get(look: boolean): Reading | undefined {
+    const left = this.#left;
+    const reading = left === undefined ? this.#take(look, false) : this.reread(left.read);
+    this.#left = undefined;
+    if (reading?.failure === undefined) return reading;
+    const { error, read } = reading.failure;
+    if (isOfValue(error)) this.countDone(1);
+    else this.#left = { read };
+    throw error;
   }
 
-  /** Takes the first item, which is this thread's until it is done. */
+  /** What can be read now of what could not be before. */
+  reread(read: unknown): Reading {
+    try {
+      return { value: finish(read), failure: undefined };
+    } catch (error) {
+      return { value: undefined, failure: { error: this.unreadable(error), read: apart(read) } };
+    }
+  }
+
+  /** Takes the first item, which is this thread's until it is done; whether or not it can be read. */
   take(look: boolean): Taken | undefined {
     return this.#take(look, true);
   }
@@ -262,7 +293,6 @@ export class QueueState extends StructureState {
     if (this.#ring.ready <= 0 && !(look && (taken > 0 || this.log.pending))) return undefined;
     const mayReap = taken > 0 && this.#isTimeToReap();
     let found: Found | undefined;
-    let value: unknown;
     this.enter();
     try {
       const owner = keeps ? this.#roster.join() : undefined;
@@ -274,15 +304,11 @@ export class QueueState extends StructureState {
     }
     this.leave();
     if (found === undefined) return undefined;
-    // It is taken, whatever it says: who cannot read it now never could.
-    try {
-      value = finish(found.read);
-    } catch (error) {
-      throw this.explain(error);
-    }
+    // Before others are told, who would read something else.
+    const { value, failure } = this.reread(found.read);
     if (!keeps) this.#tellOfRoom();
     const { at, moves, number, isOfferedAgain } = found;
-    return { at, moves, number, isOfferedAgain, value };
+    return { at, moves, number, isOfferedAgain, value, failure };
   }
 
   /** Where there is always something to take nobody waits, and so nobody looks who died. */

@@ -14,6 +14,7 @@ import { Sequences } from './sequences';
 import { dictShape, dictWords, evicting } from './shared-dict-layout';
 import { mostCopies } from './structure-layout';
 import { StructureState } from './structure-state';
+import { unreadableEntry, type UnreadableError } from './unreadable';
 
 /** What {@link DictState.set} is to do when there is an entry, and when there is none. */
 export const enum When {
@@ -100,9 +101,9 @@ export class DictState extends StructureState {
       }
       if (loadLast(ints, sequence) !== before) continue;
       if (at !== none) this.#eviction?.use(hash);
-      return this.finish(value);
+      return this.finish(value, key);
     }
-    return this.#getSlowly(key, hash);
+    return this.finish(this.#readSlowly(key, hash), key);
   }
 
   /** Whether there is a value. */
@@ -119,7 +120,7 @@ export class DictState extends StructureState {
       const is = at !== none && this.#entries.isVisible(at);
       if (loadLast(ints, sequence) === before) return is;
     }
-    return typeof this.#getSlowly(key, hash) !== 'symbol';
+    return this.#hasSlowly(key, hash);
   }
 
   /**
@@ -208,7 +209,7 @@ export class DictState extends StructureState {
     const entries = this.#entries;
     const hash = this.#table.hash(key);
     return this.change(() => {
-      const before = this.#getLocked(key, hash);
+      const before = this.finish(this.#readLocked(key, hash), key);
       const after = notAPromise(fn(typeof before === 'symbol' ? undefined : before), changing);
       const encoder = this.#encoder.encode('what fn returns', after);
       const at = this.#table.locate(key, hash);
@@ -259,16 +260,20 @@ export class DictState extends StructureState {
   /**
    * The value, of what was read of it.
    *
-   * @throws SharedMemoryError `ERR_CORRUPT` its bytes make none; what attaching to a shared object
-   * throws.
+   * @throws UnreadableError its bytes make none, or a shared object in it cannot be attached to.
    */
-  finish(value: unknown): unknown {
+  finish(value: unknown, key: string): unknown {
     if (typeof value !== 'object' || value === null) return value;
     try {
       return finish(value);
     } catch (error) {
-      throw this.explain(error);
+      throw this.unreadable(error, key);
     }
+  }
+
+  /** What is said of an entry of which not even the key makes sense. */
+  unreadableEntry(): UnreadableError {
+    return unreadableEntry(this.seat.kind, this.seat.name);
   }
 
   override close(): void {
@@ -301,32 +306,38 @@ export class DictState extends StructureState {
       copies++;
       if (value === nonsenseValue || loadLast(ints, dictWords.large + stripe) !== large) continue;
       this.#eviction?.use(hash);
-      return this.finish(value);
+      return this.finish(value, key);
     }
-    return this.#getSlowly(key, hash);
+    return this.finish(this.#readSlowly(key, hash), key);
   }
 
   /** Apart from where it is called, which has no closures to make that way. */
-  #getSlowly(key: string, hash: number): unknown {
+  #readSlowly(key: string, hash: number): unknown {
     return this.look(() => {
       this.#table.evenOut();
-      return this.#getLocked(key, hash);
+      return this.#readLocked(key, hash);
     });
   }
 
-  #getLocked(key: string, hash: number): unknown {
+  #hasSlowly(key: string, hash: number): boolean {
+    return this.look(() => {
+      this.#table.evenOut();
+      const at = this.#table.locate(key, hash);
+      return at !== none && this.#entries.isVisible(at);
+    });
+  }
+
+  /** What is read of the value, to be finished; `absent`, or `pending`. */
+  #readLocked(key: string, hash: number): unknown {
     const at = this.#table.locate(key, hash);
     if (at === none) return absent;
     const value = this.#entries.readLocked(at);
     this.#eviction?.use(hash);
-    return this.finish(value);
+    return value;
   }
 
-  #notANumber(key: string, at: number): TypeError {
-    return invalidType(
-      `the value of ${JSON.stringify(key)}`,
-      'a number',
-      this.finish(this.#entries.readLocked(at)),
-    );
+  #notANumber(key: string, at: number): unknown {
+    const value = this.finish(this.#entries.readLocked(at), key);
+    return invalidType(`the value of ${JSON.stringify(key)}`, 'a number', value);
   }
 }

@@ -7,6 +7,7 @@ import { notAPromise } from '../sync-callbacks';
 import { Computation } from './computations';
 import type { Claim } from './dict-claims';
 import { pending } from './dict-entries';
+import { PassedOver, type IterationOptions } from './passed-over';
 import { dictContents, evicting, longestKey } from './shared-dict-layout';
 import { DictState, When } from './shared-dict-state';
 import { Structure, type StructureCreateOptions, type StructureOptions } from './structure';
@@ -152,8 +153,9 @@ export class SharedDict<V = unknown> extends Structure {
   /**
    * The value of a key, or undefined. Takes no lock.
    *
-   * @throws SharedMemoryError `ERR_CLOSED`, `ERR_CORRUPT`; what attaching throws, when the value is an
-   * object of the library's.
+   * @throws SharedMemoryError `ERR_CLOSED`; the value cannot be read: `ERR_CORRUPT` its bytes make no
+   * sense, or `ERR_ABI_MISMATCH` not to this version; of a shared object in it, what attaching to it
+   * throws, as `ENOENT` when it is gone. `key` and `cause` say of what and why.
    */
   get(key: string): V | undefined {
     const value = this.open().get(checkKey(key));
@@ -231,7 +233,8 @@ export class SharedDict<V = unknown> extends Structure {
    * for as long as it would have, unless `ttl` says otherwise.
    *
    * @returns the new value.
-   * @throws what the function throws (then nothing was changed), and as {@link set}.
+   * @throws what the function throws (then nothing was changed), and as {@link set} and {@link get}: a
+   * value that cannot be read is not replaced.
    */
   update(key: string, fn: (value: V | undefined) => V, options?: TtlOptions): V {
     const state = this.open();
@@ -256,12 +259,13 @@ export class SharedDict<V = unknown> extends Structure {
   /**
    * The value of a key, computed if there is none: by one task of one process only, while others wait
    * for it. When that process dies, or the function throws, another computes it. A key that is set
-   * meanwhile keeps that value; one that is deleted stays without.
+   * meanwhile keeps that value; one that is deleted stays without. A value that is there and cannot be read
+   * is not computed anew: {@link delete} it first.
    *
    * The function may ask for other values. One that, by whatever chain of them, waits for itself gets
    * `ERR_DEADLOCK` as long as the chain is within this thread; across processes give it a `timeout`.
    *
-   * @throws what the function throws; SharedMemoryError `ERR_TIMEOUT` somebody else computes it for
+   * @throws what the function throws; as {@link get}; SharedMemoryError `ERR_TIMEOUT` somebody else computes it for
    * longer; `ERR_DEADLOCK`; the signal's reason; and as {@link set}.
    */
   async getOrSet(
@@ -326,19 +330,33 @@ export class SharedDict<V = unknown> extends Structure {
     return value;
   }
 
-  /** The keys. */
-  *keys(): Generator<string, undefined, undefined> {
-    for (const [key] of this.#pairs(false)) yield key;
+  /**
+   * The keys, also of values that cannot be read.
+   *
+   * @throws as {@link entries}, but of entries only whose key makes no sense.
+   */
+  *keys(options: IterationOptions = {}): Generator<string, undefined, undefined> {
+    for (const [key] of this.#pairs(false, options)) yield key;
   }
 
-  /** The values. */
-  *values(): Generator<V, undefined, undefined> {
-    for (const [, value] of this.#pairs(true)) yield value as V;
+  /**
+   * The values.
+   *
+   * @throws as {@link entries}
+   */
+  *values(options: IterationOptions = {}): Generator<V, undefined, undefined> {
+    for (const [, value] of this.#pairs(true, options)) yield value as V;
   }
 
-  /** The entries, each a key and its value; see {@link SharedDict} for what it is to iterate. */
-  *entries(): Generator<[string, V], undefined, undefined> {
-    for (const [key, value] of this.#pairs(true)) yield [key, value as V];
+  /**
+   * The entries, each a key and its value; see {@link SharedDict} for what it is to iterate. One that cannot
+   * be read is passed over: all others come, and then an error of the first such, unless
+   * `onUnreadable` is told of each.
+   *
+   * @throws SharedMemoryError `ERR_CLOSED`; `ERR_CORRUPT`; at the end, as {@link get}, with the `key`.
+   */
+  *entries(options: IterationOptions = {}): Generator<[string, V], undefined, undefined> {
+    for (const [key, value] of this.#pairs(true, options)) yield [key, value as V];
   }
 
   /** The same as {@link entries}. */
@@ -346,7 +364,11 @@ export class SharedDict<V = unknown> extends Structure {
     return this.entries();
   }
 
-  /** Calls a function for each entry. */
+  /**
+   * Calls a function for each entry.
+   *
+   * @throws what the function throws, and as {@link entries}
+   */
   forEach(fn: (value: V, key: string, dict: this) => void, thisArg?: unknown): void {
     checkFunction(fn);
     for (const [key, value] of this) fn.call(thisArg, value, key, this);
@@ -376,14 +398,34 @@ export class SharedDict<V = unknown> extends Structure {
     super.letGo();
   }
 
-  *#pairs(withValues: boolean): Generator<[string, unknown], undefined, undefined> {
+  *#pairs(
+    withValues: boolean,
+    options: IterationOptions,
+  ): Generator<[string, unknown], undefined, undefined> {
+    const passedOver = new PassedOver(options);
     const cursor = this.open().scan.begin();
     while (this.open().scan.next(cursor)) {
       const { found } = cursor;
       for (let i = 0; i < found.length; i += 2) {
-        yield [found[i] as string, withValues ? this.open().finish(found[i + 1]) : undefined];
+        const state = this.open();
+        const key = found[i] as string | undefined;
+        if (key === undefined) {
+          passedOver.note(state.unreadableEntry());
+          continue;
+        }
+        let value: unknown;
+        if (withValues) {
+          try {
+            value = state.finish(found[i + 1], key);
+          } catch (error) {
+            passedOver.note(error);
+            continue;
+          }
+        }
+        yield [key, value];
       }
     }
+    passedOver.end();
     return undefined;
   }
 

@@ -1,7 +1,7 @@
 import type { LockSeat } from '../core/lock-seat';
 import { invalidType, outOfRange } from '../errors';
 import { changing, notAPromise } from '../sync-callbacks';
-import { Tag, finish } from './codec';
+import { Tag } from './codec';
 import { ListReader, clamp } from './list-reader';
 import { ListRing } from './list-ring';
 import { ListSplicer } from './list-splicer';
@@ -42,7 +42,7 @@ export class ListState extends ListReader {
   update(index: number, fn: (value: unknown) => unknown): unknown {
     return this.mutate(() => {
       const slot = this.#slotAt(index);
-      const after = notAPromise(fn(finish(this.slots.read(slot))), changing);
+      const after = notAPromise(fn(this.finish(this.slots.read(slot), index)), changing);
       this.slots.encoder.encode('what fn returns', after);
       this.slots.assign(slot);
       return after;
@@ -54,7 +54,8 @@ export class ListState extends ListReader {
     return this.mutate(() => {
       const slot = this.#slotAt(index);
       if (this.slots.tag(slot) !== Tag.Number) {
-        throw invalidType(`element ${index}`, 'a number', finish(this.slots.read(slot)));
+        const value = this.finish(this.slots.read(slot), index);
+        throw invalidType(`element ${index}`, 'a number', value);
       }
       const before = this.slots.number(slot);
       this.slots.setNumber(slot, before + delta);
@@ -131,7 +132,7 @@ export class ListState extends ListReader {
       if (length === 0) return undefined;
       const end = ring.head + length;
       const slot = ring.slot(end - 1);
-      const value = finish(this.slots.read(slot));
+      const value = this.finish(this.slots.read(slot), length - 1);
       this.sequence.open();
       this.slots.free(slot);
       // The chunk that the list just ended before is not needed for the next that is pushed.
@@ -147,7 +148,7 @@ export class ListState extends ListReader {
       const { length, head } = ring;
       if (length === 0) return undefined;
       const slot = ring.slot(head);
-      const value = finish(this.slots.read(slot));
+      const value = this.finish(this.slots.read(slot), 0);
       this.sequence.open();
       this.slots.free(slot);
       if (ListRing.begins(head + 1)) ring.vacate(head);

@@ -4,6 +4,7 @@ import { toAttach, toCreate, toOpen } from '../core/named-object';
 import { invalidType } from '../errors';
 import { checkInteger, checkOptions } from '../options';
 import { absent } from './list-reader';
+import { PassedOver, type IterationOptions } from './passed-over';
 import { listShape } from './shared-list-layout';
 import { ListState } from './shared-list-state';
 import { Structure, type StructureCreateOptions, type StructureOptions } from './structure';
@@ -112,8 +113,9 @@ export class SharedList<V = unknown> extends Structure {
    * The element at an index; a negative one counts from the end.
    *
    * @returns undefined beyond either end.
-   * @throws SharedMemoryError `ERR_CLOSED`; `ERR_CORRUPT` it makes no sense; of a shared object, what
-   * attaching to it throws.
+   * @throws SharedMemoryError `ERR_CLOSED`; it cannot be read: `ERR_CORRUPT` its bytes make no sense, or
+   * `ERR_ABI_MISMATCH` not to this version; of a shared object in it, what attaching to it throws, as
+   * `ENOENT` when it is gone. `key` is its index, and `cause` says why. {@link set} replaces it.
    */
   at(index: number): V | undefined {
     const value = this.open().get(checkIndex(index));
@@ -147,7 +149,8 @@ export class SharedList<V = unknown> extends Structure {
    * Removes the last element.
    *
    * @returns the element, or undefined when there is none.
-   * @throws SharedMemoryError as {@link at}, and `ERR_DEADLOCK` as {@link set}; it stays then.
+   * @throws SharedMemoryError as {@link at}, and `ERR_DEADLOCK` as {@link set}; it stays then. To remove
+   * one that cannot be read, {@link set} another value first.
    */
   pop(): V | undefined {
     return this.open().pop() as V | undefined;
@@ -186,7 +189,7 @@ export class SharedList<V = unknown> extends Structure {
    * Removes `deleteCount` elements from `start` on, by default all, and puts others in their place.
    *
    * @returns the elements that were removed.
-   * @throws as {@link set}
+   * @throws as {@link set} and {@link at}: if one of them cannot be read, nothing is changed.
    */
   splice(start: number, deleteCount = Infinity, ...values: V[]): V[] {
     const state = this.open();
@@ -228,7 +231,7 @@ export class SharedList<V = unknown> extends Structure {
    * function cannot change the list either.
    *
    * @returns the new element.
-   * @throws what the function throws (then nothing was changed), and as {@link set}.
+   * @throws what the function throws (then nothing was changed), and as {@link set} and {@link at}.
    */
   update(index: number, fn: (value: V) => V): V {
     if (typeof fn !== 'function') throw invalidType('fn', 'a function', fn);
@@ -285,21 +288,30 @@ export class SharedList<V = unknown> extends Structure {
   /**
    * The elements, each read when its turn comes: what is changed meanwhile is seen or not, and if
    * elements are inserted or removed in front of it, one may be met twice or not at all. For all as of
-   * one moment, see {@link toArray}.
+   * one moment, see {@link toArray}. One that cannot be read is passed over: all others come, and then an
+   * error of the first such, unless `onUnreadable` is told of each.
    *
-   * @throws as {@link at}
+   * @throws SharedMemoryError `ERR_CLOSED`, `ERR_CORRUPT`; at the end, as {@link at}.
    */
-  *values(): Generator<V, void, undefined> {
-    for (const [, value] of this.entries()) yield value;
+  *values(options: IterationOptions = {}): Generator<V, void, undefined> {
+    for (const [, value] of this.entries(options)) yield value;
   }
 
   /** Indices and elements, as {@link values}. */
-  *entries(): Generator<[number, V], void, undefined> {
+  *entries(options: IterationOptions = {}): Generator<[number, V], void, undefined> {
+    const passedOver = new PassedOver(options);
     for (let i = 0; ; i++) {
-      const value = this.open().get(i);
-      if (value === absent) return;
+      let value: unknown;
+      try {
+        value = this.open().get(i);
+      } catch (error) {
+        passedOver.note(error);
+        continue;
+      }
+      if (value === absent) break;
       yield [i, value as V];
     }
+    passedOver.end();
   }
 
   /** The same as {@link values}. */

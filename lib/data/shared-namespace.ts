@@ -7,6 +7,7 @@ import { dictContents } from './shared-dict-layout';
 import { DictState, When } from './shared-dict-state';
 import { Structure, type StructureCreateOptions, type StructureOptions } from './structure';
 import { checkCapacity } from './structure-layout';
+import { UnreadableError } from './unreadable';
 
 /** What {@link SharedNamespace.open} takes. */
 export type SharedNamespaceOptions = StructureOptions;
@@ -92,7 +93,8 @@ export class SharedNamespace<T extends object = Record<string, unknown>> extends
   /**
    * The properties. What is read, assigned or deleted here throws `ERR_CLOSED` when the handle is
    * closed, and otherwise as {@link SharedDict.get}, {@link SharedDict.set} and
-   * {@link SharedDict.delete} do.
+   * {@link SharedDict.delete} do. `Object.keys()` and `in` need no values, so they name all properties,
+   * also those whose values cannot be read; what reads the values, as `Object.entries()`, throws then.
    */
   get values(): T {
     return this.#values;
@@ -139,14 +141,28 @@ class Properties<T extends object> implements ProxyHandler<T> {
     const cursor = scan.begin();
     const keys: string[] = [];
     while (scan.next(cursor)) {
-      for (let i = 0; i < cursor.found.length; i += 2) keys.push(cursor.found[i] as string);
+      for (let i = 0; i < cursor.found.length; i += 2) {
+        const key = cursor.found[i] as string | undefined;
+        if (key !== undefined) keys.push(key);
+      }
     }
     return keys;
   }
 
   getOwnPropertyDescriptor(target: T, key: string | symbol): PropertyDescriptor | undefined {
     if (!this.has(target, key)) return undefined;
-    return { value: this.get(target, key), writable: true, enumerable: true, configurable: true };
+    const all = { enumerable: true, configurable: true };
+    try {
+      return { ...all, value: this.get(target, key), writable: true };
+    } catch (error) {
+      if (!(error instanceof UnreadableError)) throw error;
+      // Who asks for its name only is not told what is wrong with its value.
+      return {
+        ...all,
+        get: () => this.get(target, key),
+        set: (value: unknown) => void this.set(target, key, value),
+      };
+    }
   }
 
   defineProperty(target: T, key: string | symbol, descriptor: PropertyDescriptor): boolean {

@@ -6,7 +6,7 @@ import type { Contents } from '../core/object-seat';
 import { defaultParticipants, mostParticipants } from '../core/roster';
 import { Waiting } from '../core/turns';
 import type { Wait } from '../core/word';
-import { hasCode } from '../errors';
+import { hasCode, invalidType, type SharedMemoryError } from '../errors';
 import {
   checkInteger,
   checkOptions,
@@ -18,9 +18,18 @@ import {
 import { Encoder } from './codec';
 import { QueueItem, type ItemKeeper } from './queue-item';
 import { Ring, type Held } from './queue-ring';
-import { QueueState, mostItems, queueShape, recordsAt, shut, type Taken } from './queue-state';
+import {
+  QueueState,
+  mostItems,
+  queueShape,
+  recordsAt,
+  shut,
+  type Reading,
+  type Taken,
+} from './queue-state';
 import { Structure, type StructureCreateOptions, type StructureOptions } from './structure';
 import { checkCapacity, structureContents } from './structure-layout';
+import { isOfValue, warnOf } from './unreadable';
 
 /** What {@link SharedQueue.open} takes. */
 export interface SharedQueueOptions extends StructureOptions {
@@ -38,6 +47,19 @@ export interface SharedQueueOptions extends StructureOptions {
 
 /** What {@link SharedQueue.create} takes. */
 export interface SharedQueueCreateOptions extends SharedQueueOptions, StructureCreateOptions {}
+
+/** What {@link SharedQueue.items} takes. */
+export interface ItemsOptions<V = unknown> extends WaitOptions {
+  /**
+   * Told of each item that cannot be read, and why. It may acknowledge the item or give it back; otherwise
+   * it is acknowledged. The loop goes on when what it returns has settled. What it throws ends the
+   * loop, and the item is offered again.
+   */
+  readonly onUnreadable?: (
+    error: SharedMemoryError,
+    item: QueueItem<V>,
+  ) => void | PromiseLike<void>;
+}
 
 /** A queue as plain data, to be sent to another process; see {@link SharedQueue.toJSON}. */
 export interface SharedQueueHandle<V = unknown> extends Typed<V> {
@@ -66,14 +88,12 @@ export interface SharedQueueHandle<V = unknown> extends Typed<V> {
 export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
   declare readonly shmkit: 'queue';
   readonly #state: QueueState;
-  readonly #encoder: Encoder;
   /** Taken through this handle and not done. */
   readonly #held = new Map<QueueItem<unknown>, Held>();
 
   private constructor(request: Request) {
     super(request);
     this.#state = this.stateBy((seat) => new QueueState(seat));
-    this.#encoder = new Encoder(this.#state);
   }
 
   /** @internal */
@@ -166,7 +186,7 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
     const { timeout, signal } = waitOf(options);
     signal?.throwIfAborted();
     const begun = beginning(timeout);
-    if (!state.taken.awaited && this.#append(this.#encode(this.#encoder, value))) return;
+    if (!state.taken.awaited && this.#append(this.#encode(state.encoder, value))) return;
     const encoder = this.#encode(new Encoder(state), value).keep();
     await state.taken.wait(this.#putting(encoder, timeout, begun, signal));
   }
@@ -180,7 +200,7 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
     const state = this.open();
     const timeout = options === undefined ? undefined : timeoutOf(options);
     const begun = beginning(timeout);
-    const encoder = this.#encode(this.#encoder, value);
+    const encoder = this.#encode(state.encoder, value);
     if (this.#append(encoder)) return;
     state.taken.waitSync(this.#putting(encoder, timeout, begun));
   }
@@ -194,15 +214,21 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
    * @throws TypeError `ERR_INVALID_ARG_TYPE` it cannot be cloned.
    */
   tryPut(value: V): boolean {
-    const encoder = this.#encode(this.#encoder, value);
+    const encoder = this.#encode(this.open().encoder, value);
     return !this.open().taken.awaited && this.#append(encoder, true) === true;
   }
 
   /**
    * Takes the first item for good, without blocking anything, as soon as there is one.
    *
+   * An item that cannot be read is taken as well, and counts as done, since nobody has got it: the error is
+   * all that there is of it. Where that must not be, {@link take}. Only where it is this process that
+   * has too little of something (`EMFILE`, `ENOMEM`), the next call of this thread tries the same again.
+   *
    * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`; `ERR_SHUTDOWN` the queue was shut down and
-   * is empty; `ERR_CORRUPT`; the signal's reason when it aborts.
+   * is empty; the item cannot be read: `ERR_CORRUPT` its bytes make no sense, or `ERR_ABI_MISMATCH` not
+   * to this version; of a shared object in it, what attaching to it throws, as `ENOENT` when it is
+   * gone; the signal's reason when it aborts.
    */
   async get(options?: WaitOptions): Promise<V> {
     const state = this.open();
@@ -234,7 +260,7 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
    * block.
    *
    * @returns undefined when there is none, as well as when that is the item.
-   * @throws SharedMemoryError `ERR_CLOSED`, `ERR_CORRUPT`
+   * @throws SharedMemoryError `ERR_CLOSED`; the item cannot be read: as {@link get}
    */
   tryGet(): V | undefined {
     const state = this.open();
@@ -243,10 +269,12 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
   }
 
   /**
-   * Takes the first item to be acknowledged, without blocking anything, as soon as there is one.
+   * Takes the first item to be acknowledged, without blocking anything, as soon as there is one; also one
+   * that cannot be read, which its `value` tells.
    *
-   * @throws SharedMemoryError as {@link get}; `ERR_CAPACITY` more threads do so than there is room
-   * for.
+   * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`; `ERR_SHUTDOWN` as {@link get}; `ERR_CORRUPT` the
+   * queue makes no sense; `ERR_CAPACITY` more threads do so than there is room for; the signal's reason
+   * when it aborts.
    */
   async take(options?: WaitOptions): Promise<QueueItem<V>> {
     const state = this.open();
@@ -334,8 +362,9 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
   }
 
   /**
-   * Takes items for good, as {@link get}, until the queue is shut down and empty: for `for await`. Throws
-   * `ERR_SHUTDOWN` when instead the manager that made it has ended.
+   * Takes items for good, as {@link get}, until the queue is shut down and empty: for `for await`. Of one
+   * that cannot be read the process is told by a warning, and the loop goes on. Throws `ERR_SHUTDOWN` when
+   * instead the manager that made it has ended.
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<V, void, undefined> {
     for (;;) {
@@ -344,7 +373,9 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
         value = await this.get();
       } catch (error) {
         if (hasCode(error, 'ERR_SHUTDOWN') && !this.attachment.hasEnded) return;
-        throw error;
+        if (!isOfValue(error)) throw error;
+        warnOf(error);
+        continue;
       }
       yield value;
     }
@@ -353,18 +384,38 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
   /**
    * Takes items one after the other until the queue is shut down and empty, for `for await`: each is
    * acknowledged when the next is asked for, and offered again when the loop is left before that.
+   *
+   * An item that cannot be read does not end the loop: `onUnreadable` is told of it, or else the process by
+   * a warning, and it is acknowledged. Where it is this process that has too little of something (`EMFILE`,
+   * `ENOMEM`), the loop ends with that error, and the item is offered again.
+   *
+   * @throws SharedMemoryError as {@link take}, but not `ERR_SHUTDOWN`.
    */
-  async *items(options?: WaitOptions): AsyncGenerator<V, void, undefined> {
+  async *items(options: ItemsOptions<V> = {}): AsyncGenerator<V, void, undefined> {
+    const { onUnreadable, ...wait } = options;
+    if (onUnreadable !== undefined && typeof onUnreadable !== 'function') {
+      throw invalidType('onUnreadable', 'a function', onUnreadable);
+    }
     for (;;) {
       let item: QueueItem<V>;
       try {
-        item = await this.take(options);
+        item = await this.take(wait);
       } catch (error) {
         if (hasCode(error, 'ERR_SHUTDOWN') && !this.attachment.hasEnded) return;
         throw error;
       }
       try {
-        yield item.value;
+        let value: V;
+        try {
+          value = item.value;
+        } catch (error) {
+          if (!isOfValue(error)) throw error;
+          if (onUnreadable === undefined) warnOf(error);
+          else await onUnreadable(error, item);
+          if (!item.isSettled) item.ack();
+          continue;
+        }
+        yield value;
         item.ack();
       } finally {
         item[Symbol.dispose]();
@@ -385,6 +436,11 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
     this.#held.delete(item);
     if (this.#held.size === 0) state.holders.delete(this);
     return how === 'ack' ? state.finish(held) : state.giveBack(held);
+  }
+
+  /** @internal Also of a handle that was closed: it takes nothing of the queue. */
+  reread(read: unknown): Reading {
+    return this.state.reread(read);
   }
 
   #encode(encoder: Encoder, value: V): Encoder {
@@ -408,7 +464,7 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
 
   #hold(taken: Taken | undefined): QueueItem<V> | undefined {
     if (taken === undefined) return undefined;
-    const item = new QueueItem<V>(this, taken.value as V, taken.isOfferedAgain);
+    const item = new QueueItem<V>(this, taken, taken.isOfferedAgain);
     if (this.#held.size === 0) this.state.holders.add(this);
     this.#held.set(item, taken);
     return item;

@@ -14,6 +14,7 @@ import {
   type StructureShape,
 } from './structure-layout';
 import type { UndoLog } from './undo-log';
+import { unreadable } from './unreadable';
 
 /**
  * What the structures have in common, for all handles of one thread: the memory of a shared object,
@@ -191,6 +192,16 @@ export class StructureState implements SeatState, SizeLimit {
       resource: name,
       cause: error.cause,
     });
+  }
+
+  /**
+   * What people are told of a value that cannot be read.
+   *
+   * @param key - of the entry, or the index of the element; none of an item.
+   */
+  unreadable(error: unknown, key?: string | number): unknown {
+    const { kind, name } = this.seat;
+    return unreadable(error, { kind, name, key });
   }
 
   error(code: string, what: string): SharedMemoryError {

@@ -1,0 +1,148 @@
+// Values that cannot be read, by the reasons there are.
+import { closeSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
+import { SharedValue } from 'shmkit';
+import { layout, type ObjectKind } from '../../lib/core/layout';
+import { onLinux } from './system';
+import { dataAt } from './words';
+
+/** What is put, and how it comes to be unreadable. */
+export interface Poison extends Disposable {
+  readonly value: unknown;
+  /** The name of the shared object that cannot be attached to, if that is why. */
+  readonly missing: string | undefined;
+  /** Once it is there, in a structure that nobody has read it from. */
+  spoil(kind: ObjectKind, name: string): void;
+}
+
+export interface Reason {
+  readonly why: string;
+  readonly code: string;
+  /** What the message says of it. */
+  readonly said: RegExp;
+  make(): Poison;
+}
+
+export const reasons: Reason[] = [
+  {
+    why: 'holds a shared object that is gone',
+    code: 'ENOENT',
+    said: /is gone/,
+    make: () => withShared((shared) => ({ id: 2, reply: shared })),
+  },
+  {
+    why: 'is a shared object that is gone',
+    code: 'ENOENT',
+    said: /is gone/,
+    make: () => withShared((shared) => shared),
+  },
+  {
+    why: 'holds several shared objects, of which one is gone',
+    code: 'ENOENT',
+    said: /is gone/,
+    make: () => withShared((shared) => new Map([['list', [1, { deep: new Set([shared]) }]]])),
+  },
+  ...(onLinux
+    ? [
+        {
+          why: 'holds a shared object of another version',
+          code: 'ERR_ABI_MISMATCH',
+          said: /layout version 99/,
+          make: () => withHeader(layout.versionAt, Buffer.from(Int16Array.of(99).buffer)),
+        },
+        {
+          why: 'holds a shared object that was overwritten',
+          code: 'ERR_CORRUPT',
+          said: /does not begin/,
+          make: () => withHeader(0, Buffer.from('nonsense')),
+        },
+        {
+          why: 'is of a kind that a later version has',
+          code: 'ERR_ABI_MISMATCH',
+          said: /kind 'valve'/,
+          make: () => withBytes('"value"', '"valve"'),
+        },
+        {
+          why: 'has bytes that make no sense',
+          code: 'ERR_CORRUPT',
+          said: /no handle/,
+          make: () => withBytes('{"shmkit"', '}"shmkit"'),
+        },
+      ]
+    : []),
+];
+
+/** Overwrites what is found in an object. */
+export function overwrite(
+  kind: ObjectKind,
+  name: string,
+  found: string,
+  by: string | Buffer,
+  shift = 0,
+) {
+  const file = `/dev/shm/shmkit.${kind}.${name}`;
+  const at = readFileSync(file).indexOf(found);
+  if (at < 0) throw new Error(`there is no ${found} in ${file}`);
+  const bytes = typeof by === 'string' ? Buffer.from(by) : by;
+  const descriptor = openSync(file, 'r+');
+  writeSync(descriptor, bytes, 0, bytes.length, at + shift);
+  closeSync(descriptor);
+}
+
+/** Has an entry of a dict lead to itself as the next. */
+export function leadToItself(name: string, found: string): void {
+  const file = `/dev/shm/shmkit.dict.${name}`;
+  const descriptor = openSync(file, 'r+');
+  const entry = readFileSync(file).indexOf(found) - 16;
+  const pointer = Int32Array.of((entry - dataAt(descriptor)) / 8);
+  writeSync(descriptor, Buffer.from(pointer.buffer), 0, 4, entry);
+  closeSync(descriptor);
+}
+
+function withShared(around: (shared: unknown) => unknown): Poison {
+  const shared = SharedValue.create({ type: 'int32' });
+  const remove = () => {
+    if (shared.closed) return;
+    shared.unlink();
+    shared.close();
+  };
+  return {
+    value: around(shared),
+    missing: shared.name,
+    spoil: remove,
+    [Symbol.dispose]: remove,
+  };
+}
+
+function withHeader(at: number, bytes: Buffer): Poison {
+  const shared = SharedValue.create({ type: 'int32' });
+  const file = `/dev/shm/shmkit.value.${shared.name}`;
+  return {
+    value: { reply: shared },
+    missing: shared.name,
+    spoil() {
+      shared.close();
+      const descriptor = openSync(file, 'r+');
+      writeSync(descriptor, bytes, 0, bytes.length, at);
+      closeSync(descriptor);
+    },
+    // Of another version it is not this one's to remove.
+    [Symbol.dispose]: () => {
+      unlinkSync(file);
+    },
+  };
+}
+
+function withBytes(found: string, by: string): Poison {
+  const shared = SharedValue.create({ type: 'int32' });
+  return {
+    value: shared,
+    missing: undefined,
+    spoil: (kind, name) => {
+      overwrite(kind, name, found, by);
+    },
+    [Symbol.dispose]: () => {
+      shared.unlink();
+      shared.close();
+    },
+  };
+}
