@@ -6,7 +6,7 @@ import { uniqueName } from '../support/names';
 import { vandalize } from '../support/vandal';
 import { onLinux } from '../support/system';
 
-const known = ['ERR_CORRUPT', 'ERR_CAPACITY', 'ERR_INVALID_ARG_TYPE'];
+const known = ['ERR_CORRUPT', 'ERR_ABI_MISMATCH', 'ERR_CAPACITY', 'ERR_INVALID_ARG_TYPE'];
 
 describe.runIf(onLinux)('a dict whose bytes are overwritten', () => {
   it.each([

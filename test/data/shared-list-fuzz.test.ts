@@ -6,7 +6,13 @@ import { uniqueName } from '../support/names';
 import { vandalize } from '../support/vandal';
 import { onLinux } from '../support/system';
 
-const known = ['ERR_CORRUPT', 'ERR_CAPACITY', 'ERR_INVALID_ARG_TYPE', 'ERR_OUT_OF_RANGE'];
+const known = [
+  'ERR_CORRUPT',
+  'ERR_ABI_MISMATCH',
+  'ERR_CAPACITY',
+  'ERR_INVALID_ARG_TYPE',
+  'ERR_OUT_OF_RANGE',
+];
 
 describe.runIf(onLinux)('a list whose bytes are overwritten', () => {
   it.each([

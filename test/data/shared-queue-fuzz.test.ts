@@ -16,6 +16,7 @@ const known = [
   'ERR_SHUTDOWN',
   // Handles and errors of which the bytes were overwritten.
   'ENOENT',
+  'ERR_ABI_MISMATCH',
   'ERR_INVALID_ARG_TYPE',
   'ERR_INVALID_ARG_VALUE',
 ];
