@@ -22,7 +22,7 @@ const asksClock = [
 ];
 
 export default tseslint.config(
-  { ignores: ['build', 'dist', 'out', 'prebuilds'] },
+  { ignores: ['build', 'native/build', 'dist', 'out', 'prebuilds'] },
   js.configs.recommended,
   {
     files: ['**/*.ts', '**/*.mts'],
@@ -34,6 +34,7 @@ export default tseslint.config(
       eqeqeq: 'error',
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      '@typescript-eslint/no-require-imports': ['error', { allowAsImport: true }],
       // An intersection with {} keeps literal completion open to other strings; errors.ts says so.
       '@typescript-eslint/no-redundant-type-constituents': 'off',
       '@typescript-eslint/no-empty-object-type': ['error', { allowObjectTypes: 'always' }],

@@ -1,22 +1,10 @@
-import { readdirSync } from 'node:fs';
-import path from 'node:path';
-import nodeGypBuild from 'node-gyp-build';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path = require('node:path');
+import nodeGypBuild = require('node-gyp-build');
 import { SharedMemoryError } from './errors';
 
 const root = path.join(__dirname, '..');
-
-/** What builds the addon where the package is: installed, or checked out. */
-function building(): string {
-  const enter = (directory: string) => `cd "${path.relative(process.cwd(), directory) || '.'}"`;
-  if (path.basename(path.dirname(root)) !== 'node_modules') {
-    return `${enter(root)} && npm ci && npm run build:native`;
-  }
-  const project = path.join(root, '..', '..');
-  return (
-    `${enter(project)} && npm install --no-save node-addon-api node-gyp && ` +
-    `npx node-gyp rebuild --directory "${path.relative(project, root)}"`
-  );
-}
 
 let addon: unknown;
 
@@ -27,12 +15,71 @@ let addon: unknown;
  */
 export function loadAddon(): unknown {
   try {
-    return (addon ??= nodeGypBuild(root));
+    return (addon ??= load());
   } catch (error) {
-    const needs = 'with a C++ compiler, make and Python';
-    const message = `${why(error)}; to build one, ${needs}: ${building()}`;
-    throw new SharedMemoryError('ERR_NO_ADDON', message, { cause: error });
+    throw new SharedMemoryError('ERR_NO_ADDON', explain(error), { cause: error });
   }
+}
+
+function load(): unknown {
+  if (isExecutable()) return loadFile();
+  try {
+    // Those who trace files and some bundlers know this call, written out like this.
+    return nodeGypBuild(path.join(__dirname, '..'));
+  } catch {
+    return loadFile();
+  }
+}
+
+/** By a `require` of its own: one that was bundled may load no files. */
+function loadFile(): unknown {
+  const file = nodeGypBuild.path(root);
+  return createRequire(file)(file) as unknown;
+}
+
+/** Whether this code is within an executable: Node's or Bun's. */
+function isExecutable(): boolean {
+  return __filename === process.execPath || !existsSync(__filename);
+}
+
+function explain(error: unknown): string {
+  const what = why(error);
+  return isBundled() ? `${what}; ${unbundling()}` : `${what}; ${building()}`;
+}
+
+/** Whether this code is in a file of another's making, from where the package's files are not found. */
+function isBundled(): boolean {
+  try {
+    const about: unknown = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
+    return (about as { name?: unknown } | null)?.name !== 'shmkit';
+  } catch {
+    return true;
+  }
+}
+
+function unbundling(): string {
+  const copy = (folder: string) => `copy its folder prebuilds to ${path.join(folder, 'prebuilds')}`;
+  if (isExecutable()) {
+    return `shmkit was bundled into ${process.execPath}: ${copy(path.dirname(process.execPath))}`;
+  }
+  return (
+    `shmkit was bundled into ${__filename}: keep it out of the bundle (esbuild: --external:shmkit; ` +
+    "webpack: externals: { shmkit: 'commonjs shmkit' }; rollup: external: ['shmkit']), or " +
+    `${copy(root)}; docs/platforms.md has a line for each bundler`
+  );
+}
+
+/** What builds the addon where the package is: one command each, since not every shell knows `&&`. */
+function building(): string {
+  const needs = 'to build one, with a C++ compiler, make and Python';
+  if (existsSync(path.join(root, 'package-lock.json'))) {
+    return `${needs}, in ${root}: npm ci, then npm run build:native`;
+  }
+  // The folder is never a value by itself: those who trace files would take it for one that is read.
+  return (
+    `${needs}: npx --yes --package=node-gyp --package=node-addon-api ` +
+    `node-gyp rebuild --directory "${root}${path.sep}native"`
+  );
 }
 
 function why(error: unknown): string {

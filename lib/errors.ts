@@ -72,11 +72,9 @@ export class SharedMemoryError extends Error {
     if (details.resource !== undefined) this.resource = details.resource;
     if (details.key !== undefined) this.key = details.key;
   }
-
-  static {
-    Object.defineProperty(this.prototype, 'name', { value: 'SharedMemoryError' });
-  }
 }
+
+Object.defineProperty(SharedMemoryError.prototype, 'name', { value: 'SharedMemoryError' });
 
 export function hasCode(error: unknown, code: ErrorCode): error is SharedMemoryError {
   return error instanceof SharedMemoryError && error.code === code;

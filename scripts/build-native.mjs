@@ -5,11 +5,11 @@ import { createRequire } from 'node:module';
 import { headersEnvironment } from './node-headers.mjs';
 
 const nodeGyp = createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js');
-const steps = existsSync('build/config.gypi') ? ['configure', 'build'] : ['rebuild'];
+const steps = existsSync('native/build/config.gypi') ? ['configure', 'build'] : ['rebuild'];
 for (const step of steps) {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
-    [nodeGyp, step, ...process.argv.slice(2)],
+    [nodeGyp, step, '--directory', 'native', ...process.argv.slice(2)],
     {
       env: { ...process.env, ...headersEnvironment() },
       encoding: 'utf8',

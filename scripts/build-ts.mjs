@@ -14,14 +14,16 @@ function compile(...args) {
 }
 
 /**
- * A class that speaks of itself is bundled as `var Name = class _Name`, which people would meet in
- * `constructor.name` and in stack traces. Inside, either name means the same.
+ * A class is bundled as `var Name = class _Name`, when it speaks of itself, or as `var Name = class`.
+ * People would meet the former in `constructor.name` and in stack traces, and their own bundlers make
+ * names of their own of either. Declared, it keeps its name.
  */
-function withOwnNames(code) {
-  const renamed = [...code.matchAll(/^var (\w+) = class (?!\1\b|extends\b)(\w+)/gm)];
-  return renamed.reduce(
-    (text, [, name, inner]) => text.replaceAll(new RegExp(`\\b${inner}\\b`, 'g'), name),
-    code,
+function withDeclaredClasses(code) {
+  const heads = /^var (\w+) = class(?: (?!extends\b)(\w+))?(?= extends\b| \{)/gm;
+  const inner = [...code.matchAll(heads)].filter(([, name, within]) => within && within !== name);
+  return inner.reduce(
+    (text, [, name, within]) => text.replaceAll(new RegExp(`\\b${within}\\b`, 'g'), name),
+    code.replaceAll(heads, 'class $1'),
   );
 }
 
@@ -39,9 +41,8 @@ function toCommonJS(code) {
   const linked = code.replaceAll(
     /^import \{([^}]*)\} from "\.\/(\w+)\.js";$/gm,
     (_, names, from) =>
-      from === 'loader'
-        ? `const {${names}} = require("./loader.js");`
-        : `const {${names.replaceAll(' as ', ': ')}} = require("./loader.js").part("${from}");`,
+      `const {${names.replaceAll(' as ', ': ')}} = require("./loader.js")` +
+      (from === 'loader' ? ';' : `.part("${from}");`),
   );
   if (/^import .*"\.\//m.test(linked))
     throw new Error('an import between parts was not understood');
@@ -51,7 +52,7 @@ function toCommonJS(code) {
     target: 'node20',
     define: { [plainRequire]: 'require' },
   });
-  return withOwnNames(common);
+  return withDeclaredClasses(common);
 }
 
 rmSync('dist', { recursive: true, force: true });
@@ -68,10 +69,22 @@ const common = {
 const loader = {
   name: 'loader',
   setup({ onResolve }) {
-    onResolve({ filter: /^\.\/addon$/ }, () => ({ path: './loader.js', external: true }));
+    onResolve({ filter: /^\.\/addon$/ }, () => ({
+      path: './loader.js',
+      external: true,
+    }));
   },
 };
-await build({ ...common, entryPoints: { loader: 'lib/loader.ts' }, outdir: 'dist', format: 'cjs' });
+const { outputFiles: loaders } = await build({
+  ...common,
+  entryPoints: { loader: 'lib/loader.ts' },
+  outdir: 'dist',
+  format: 'cjs',
+  // Bundlers that look for addons read this file, and some read no newer language.
+  target: 'es2019',
+  write: false,
+});
+for (const { path: file, text } of loaders) writeFileSync(file, withDeclaredClasses(text));
 const { outputFiles, metafile } = await build({
   ...common,
   // The basics are all in what both have in common, for there are structures that hold any of them;
@@ -102,13 +115,13 @@ const exportsOf = (output) => metafile.outputs[`dist/${output}.js`].exports;
 const names = { basics: exportsOf('basics-alone'), structures: exportsOf('structures') };
 const missing = names.basics.filter((name) => !exportsOf('basics').includes(name));
 if (missing.length > 0) throw new Error(`not in common: ${missing.join(', ')}`);
-const loaders = parts.map((name) => `${name}: () => require('./${name}.js')`);
+const evaluations = parts.map((name) => `${name}: () => require('./${name}.js')`);
 writeFileSync(
   'dist/index.js',
   `'use strict';
 module.exports = require('./loader.js').library(
   ${JSON.stringify(names)},
-  { ${loaders.join(', ')} },
+  { ${evaluations.join(', ')} },
 );
 // Never evaluated: by this, import knows the names.
 0 && (module.exports = { ${Object.values(names).flat().join(', ')} });

@@ -1,5 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { SharedMemoryError } from 'shmkit';
@@ -75,9 +83,8 @@ describe('the package', () => {
   it('has no class in it that is called otherwise than its variable', () => {
     for (const part of ['basics', 'structures', 'loader']) {
       const code = readFileSync(`dist/${part}.js`, 'utf8');
-      const named = [...code.matchAll(/\bvar (\w+) = class (?!extends\b)(\w+)/g)];
-      expect(named.filter(([, variable, name]) => variable !== name)).toEqual([]);
-      expect(code).toMatch(/^var \w+ = class /m);
+      expect(code.match(/\w+ = class\b.*/g)).toBeNull();
+      expect(code).toMatch(/^class \w+/m);
     }
   });
 
@@ -155,12 +162,45 @@ describe('the package', () => {
     expect([name, code]).toEqual(['SharedMemoryError', 'ERR_NO_ADDON']);
     expect(message).toContain(`prebuilds for ${process.platform}-${process.arch}`);
     expect(message).toContain('there are: sunos-x64;');
-    const folder = path.join('node_modules', 'shmkit');
     if (process.platform === 'linux') {
       expect(message).toMatch(new RegExp(`for linux-${process.arch} (glibc|musl);`));
     }
-    expect(message).toContain('with a C++ compiler, make and Python: cd "." && npm install');
-    expect(message).toContain(`node-gyp rebuild --directory "${folder}"`);
+    // One command, which every shell takes, wherever the package lies.
+    const folder = path.join('node_modules', 'shmkit', 'native');
+    expect(message).toMatch(
+      /with a C\+\+ compiler, make and Python: npx --yes --package=node-gyp --package=node-addon-api node-gyp rebuild --directory "([^"]+)"$/,
+    );
+    expect(message?.endsWith(`${folder}"`)).toBe(true);
+    expect(path.isAbsolute(/"(.+)"$/.exec(message ?? '')?.[1] ?? '')).toBe(true);
+  });
+
+  it('says how to bundle it where it was bundled without its addon', () => {
+    const bundle = mkdtempSync(path.join(tmpdir(), 'shmkit-'));
+    try {
+      writeFileSync(path.join(bundle, 'package.json'), '{"name":"app"}');
+      const file = path.join(bundle, 'dist', 'app.js');
+      const contents =
+        "try { require('./dist/index.js'); } catch (error) { console.log(error.code, error.message); }";
+      const options = {
+        stdin: { contents, resolveDir: process.cwd() },
+        bundle: true,
+        platform: 'node',
+        outfile: file,
+      };
+      // By a process of its own: what esbuild starts it keeps.
+      evaluate(
+        'commonjs',
+        `require('esbuild').buildSync(${JSON.stringify(options)}); console.log(0);`,
+      );
+      const { stdout } = spawnSync(process.execPath, [file], { encoding: 'utf8' });
+      expect(stdout).toMatch(/^ERR_NO_ADDON there is no addon for this system: /);
+      expect(stdout).toContain(`shmkit was bundled into ${realpathSync(file)}: keep it out`);
+      expect(stdout).toContain('esbuild: --external:shmkit');
+      const folder = path.join(realpathSync(bundle), 'prebuilds');
+      expect(stdout).toContain(`or copy its folder prebuilds to ${folder};`);
+    } finally {
+      rmSync(bundle, { recursive: true });
+    }
   });
 
   it('says why where its addon cannot be loaded', () => {

@@ -1,3 +1,4 @@
+# In this folder, because package managers run node-gyp at installation for one in the package's root.
 {
   'variables': {
     # 1 builds an addon that behaves as under runtimes which refuse external memory (Electron).
@@ -6,14 +7,14 @@
   'targets': [
     {
       'target_name': 'shmkit',
-      'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
+      'include_dirs': ['<!(node node-addon-api.cjs)'],
       'defines': [
         'NAPI_VERSION=8',
         'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS',
         # A worker that is being terminated takes no exception: there, to throw one ends no process.
         'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
       ],
-      'sources': ['native/addon.cc'],
+      'sources': ['addon.cc'],
       'cflags_cc': ['-std=gnu++17', '-ffunction-sections', '-fdata-sections', '-fvisibility=hidden', '-Wall', '-Wextra'],
       'cflags_cc!': ['-std=gnu++20'],
       'conditions': [
@@ -38,6 +39,16 @@
           'defines': ['NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED'],
         }],
       ],
+    },
+    {
+      # To where node-gyp-build looks for it.
+      'target_name': 'place',
+      'type': 'none',
+      'dependencies': ['shmkit'],
+      'copies': [{
+        'files': ['<(PRODUCT_DIR)/shmkit.node'],
+        'destination': '<(module_root_dir)/../build/Release',
+      }],
     },
   ],
 }
