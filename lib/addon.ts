@@ -4,9 +4,8 @@ import path = require('node:path');
 import nodeGypBuild = require('node-gyp-build');
 import { SharedMemoryError } from './errors';
 
-const root = path.join(__dirname, '..');
-
-let addon: unknown;
+/** Where the package lies. */
+export const root = path.join(__dirname, '..');
 
 /**
  * The addon, as it was built here or comes with the package.
@@ -15,7 +14,7 @@ let addon: unknown;
  */
 export function loadAddon(): unknown {
   try {
-    return (addon ??= load());
+    return load();
   } catch (error) {
     throw new SharedMemoryError('ERR_NO_ADDON', explain(error), { cause: error });
   }

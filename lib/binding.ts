@@ -1,4 +1,4 @@
-import { loadAddon } from './addon';
+import { home } from './home';
 
 /** A system call that failed. */
 export interface NativeFailure {
@@ -202,4 +202,6 @@ interface Native {
   readonly numbers: Readonly<Record<string, number>>;
 }
 
-export const native = loadAddon() as Native;
+export const native = home().addon as Native;
+
+export const { thread } = home();

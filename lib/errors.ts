@@ -76,8 +76,15 @@ export class SharedMemoryError extends Error {
 
 Object.defineProperty(SharedMemoryError.prototype, 'name', { value: 'SharedMemoryError' });
 
+function isSharedMemoryError(error: unknown): error is SharedMemoryError {
+  if (error instanceof SharedMemoryError) return true;
+  const named = error as { name?: unknown } | null | undefined;
+  return typeof error === 'object' && named?.name === 'SharedMemoryError';
+}
+
 export function hasCode(error: unknown, code: ErrorCode): error is SharedMemoryError {
-  return error instanceof SharedMemoryError && error.code === code;
+  // What another realm threw is of a class of its own.
+  return isSharedMemoryError(error) && error.code === code;
 }
 
 /** A `TypeError` as Node's own functions throw it for an argument of the wrong type. */

@@ -61,8 +61,31 @@ export function checkTimeout(timeout: unknown): number | undefined {
   return timeout === Infinity ? undefined : timeout;
 }
 
+/** By what it can do: each realm, and each implementation, has a class of its own. */
+function isAbortSignal(value: unknown): value is AbortSignal {
+  if (typeof value !== 'object' || value === null) return false;
+  const { aborted, addEventListener, removeEventListener } = value as Partial<AbortSignal>;
+  return (
+    typeof aborted === 'boolean' &&
+    typeof addEventListener === 'function' &&
+    typeof removeEventListener === 'function'
+  );
+}
+
+/** Why a signal was aborted; not every implementation says so. */
+export function reasonOf(signal: AbortSignal): unknown {
+  const reason: unknown = signal.reason;
+  return reason === undefined
+    ? new DOMException('This operation was aborted', 'AbortError')
+    : reason;
+}
+
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw reasonOf(signal);
+}
+
 export function checkSignal(signal: unknown): AbortSignal | undefined {
-  if (signal === undefined || signal instanceof AbortSignal) return signal;
+  if (signal === undefined || isAbortSignal(signal)) return signal;
   throw invalidType('signal', 'an AbortSignal', signal);
 }
 

@@ -1,9 +1,9 @@
 // The library comes in parts, each a file, and each evaluated when something of it is first wanted:
 // to read all of it takes longer than all else there is to loading.
 //
-// Module caches can be cleared and doubled (Jest does both); a thread and the locks it holds cannot.
-// So each part is evaluated once in a thread, and kept with the addon, which is loaded once.
-import { loadAddon } from './addon';
+// Module caches can be cleared and doubled (Jest does both). So each part is evaluated once in a realm,
+// and kept with what the thread has once; see home.ts.
+import { home, realm, version } from './home';
 
 type Name = 'basics' | 'structures';
 
@@ -11,16 +11,16 @@ type Exports = Readonly<Record<string, unknown>>;
 
 type Loaders = Readonly<Record<Name, () => Exports>>;
 
-/** What is kept with the addon. */
+/** What is kept of a realm. */
 interface Kept {
-  library?: Exports;
-  parts: Partial<Record<Name, Exports>>;
+  readonly library: Exports;
+  readonly parts: Partial<Record<Name, Exports>>;
   loaders: Loaders;
 }
 
 /** A part, evaluated if it was not yet. */
 export function part(name: Name): Exports {
-  const { parts, loaders } = loadAddon() as Kept;
+  const { parts, loaders } = home().realms.get(realm) as Kept;
   return (parts[name] ??= loaders[name]());
 }
 
@@ -30,10 +30,15 @@ export function part(name: Name): Exports {
  * @param loaders - evaluate each part, by the module system that asks: another may have ended.
  */
 export function library(names: Readonly<Record<Name, string[]>>, loaders: Loaders): Exports {
-  const kept = loadAddon() as Partial<Kept>;
-  kept.loaders = loaders;
-  kept.parts ??= {};
-  return (kept.library ??= lazily(names));
+  const { realms, version: shared } = home();
+  const known = realms.get(realm) as Kept | undefined;
+  if (known === undefined) {
+    const kept: Kept = { library: lazily(names), parts: {}, loaders };
+    realms.set(realm, kept);
+    return kept.library;
+  }
+  if (shared === version) known.loaders = loaders;
+  return known.library;
 }
 
 function lazily(names: Readonly<Record<Name, string[]>>): Exports {

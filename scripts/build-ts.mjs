@@ -1,7 +1,7 @@
 // Builds dist/: the types by tsc, the code by esbuild in few files, because each file of its own costs
 // a third of a millisecond at every start. Then the test fixtures.
 import { spawnSync } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { build, transformSync } from 'esbuild';
@@ -55,6 +55,8 @@ function toCommonJS(code) {
   return withDeclaredClasses(common);
 }
 
+const { version: packageVersion } = JSON.parse(readFileSync('package.json', 'utf8'));
+
 rmSync('dist', { recursive: true, force: true });
 compile('-p', 'tsconfig.json');
 
@@ -65,11 +67,11 @@ const common = {
   bundle: true,
   packages: 'external',
 };
-/** The loader of the addon is a file of its own, which all of the others ask. */
+/** What loads the addon is a file of its own, which all of the others ask. */
 const loader = {
   name: 'loader',
   setup({ onResolve }) {
-    onResolve({ filter: /^\.\/addon$/ }, () => ({
+    onResolve({ filter: /^\.\/home$/ }, () => ({
       path: './loader.js',
       external: true,
     }));
@@ -82,6 +84,7 @@ const { outputFiles: loaders } = await build({
   format: 'cjs',
   // Bundlers that look for addons read this file, and some read no newer language.
   target: 'es2019',
+  define: { packageVersion: JSON.stringify(packageVersion) },
   write: false,
 });
 for (const { path: file, text } of loaders) writeFileSync(file, withDeclaredClasses(text));

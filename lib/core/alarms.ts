@@ -1,4 +1,4 @@
-import { native } from '../binding';
+import { native, thread } from '../binding';
 import { now } from './clock';
 
 /** Something to do at a moment. */
@@ -13,10 +13,12 @@ export interface Alarm {
 const heap: Alarm[] = [];
 const places = new Map<Alarm, number>();
 
-/** When the addon rings. */
-let next = Infinity;
+const { alarm: addons, ringers, callbacks } = thread;
 
-native.alarmInitialize(onMoment);
+if (!addons.isInitialized) {
+  native.alarmInitialize(callbacks.onMoment);
+  addons.isInitialized = true;
+}
 
 /**
  * Has an alarm ring when its moment has come, and keeps the event loop alive until then.
@@ -27,7 +29,10 @@ export function setAlarm(alarm: Alarm): boolean {
   if (!ringsBy(alarm.moment)) return false;
   heap.push(alarm);
   rise(heap.length - 1, alarm);
-  if (heap.length === 1) native.alarmExpect(true);
+  if (heap.length === 1) {
+    ringers.add(onMoment);
+    if (ringers.size === 1) native.alarmExpect(true);
+  }
   return true;
 }
 
@@ -39,11 +44,12 @@ export function clearAlarm(alarm: Alarm): void {
   const last = heap.pop();
   if (last !== undefined && last !== alarm) settle(at, last);
   // That the addon rings in vain costs less than to tell it of every wait that ends in time.
-  if (heap.length === 0) native.alarmExpect(false);
+  if (heap.length > 0) return;
+  ringers.delete(onMoment);
+  if (ringers.size === 0) native.alarmExpect(false);
 }
 
 function onMoment(): void {
-  next = Infinity;
   const time = now();
   for (let first = heap[0]; first !== undefined && first.moment <= time; first = heap[0]) {
     clearAlarm(first);
@@ -54,9 +60,9 @@ function onMoment(): void {
 }
 
 function ringsBy(moment: number): boolean {
-  if (moment >= next) return true;
+  if (moment >= addons.next) return true;
   if (!native.alarmSet(moment - now())) return false;
-  next = moment;
+  addons.next = moment;
   return true;
 }
 

@@ -5,7 +5,7 @@ import { called, systemName, type Kind } from '../names';
 import { defaultMode } from '../options';
 import type { ObjectKind } from './layout';
 import type { Lock } from './lock';
-import { LockSeat } from './lock-seat';
+import { LockSeat, isSeat } from './lock-seat';
 import { noContents, type Contents } from './object-seat';
 import { isLitter, refused } from './refusals';
 
@@ -170,7 +170,7 @@ export class Attachment {
 export function unlinkObject(kind: ObjectKind, name: string): void {
   const full = systemName(kind, name);
   const seat = LockSeat.tryTake(kind, name, defaultMode, Disposition.Attach, noContents);
-  if (seat instanceof LockSeat) {
+  if (isSeat(seat)) {
     removeAndLeave(seat);
     return;
   }

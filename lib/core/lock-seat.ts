@@ -1,6 +1,7 @@
 import {
   Acquired,
   native,
+  thread,
   type Disposition,
   type NativeFailure,
   type NativeRefusal,
@@ -11,11 +12,12 @@ import { called } from '../names';
 import { control, operand, operands } from './control';
 import type { ObjectKind } from './layout';
 import type { Lock } from './lock';
-import { LockGuard } from './lock-guard';
+import type { LockGuard } from './lock-guard';
 import type { LockWaiter } from './lock-waiter';
 import { ObjectSeat, nameMovedOn, openObject, type Contents } from './object-seat';
 import { refused } from './refusals';
-import { onNews } from './word';
+
+const { agents, callbacks } = thread;
 
 // The hot calls, out of the addon's object: looking them up there costs as much as the mutex.
 const {
@@ -25,17 +27,13 @@ const {
   addFloat64: nativeAddFloat64,
 } = native;
 
-const seats = new Map<number, LockSeat>();
+/** Some may be of another realm's class; see lib/home.ts. */
+const seats = thread.seats as Map<number, LockSeat>;
 
-native.initialize(
-  control,
-  (index) => seats.get(index)?.collect(),
-  onNews,
-  () => undefined,
-);
-
-/** Seats whose agents have been asked for the lock. */
-const agents = new Set<number>();
+if (!thread.isInitialized) {
+  native.initialize(control, callbacks.onGrant, callbacks.onNews, callbacks.nothing);
+  thread.isInitialized = true;
+}
 
 /**
  * A process that ends right after it has released a lock must not pass for one that died holding it:
@@ -43,6 +41,11 @@ const agents = new Set<number>();
  */
 function awaitAgents(): void {
   for (const index of agents) native.agentAwaitReturn(index);
+}
+
+function stopAwaitingAgents(): void {
+  if (thread.awaitAgents !== undefined) process.off('exit', thread.awaitAgents);
+  thread.awaitAgents = undefined;
 }
 
 /**
@@ -57,7 +60,12 @@ const tooManyHeld =
 const overwritten = 'its bytes were overwritten; unlink it and open it again';
 
 /** The seat is of an object that was unlinked; the name has to be opened again. */
-export const gone = Symbol('gone');
+export const gone: unique symbol = Symbol.for('shmkit.gone');
+
+/** Whether a seat was taken, whichever realm's. */
+export function isSeat(taken: LockSeat | NativeFailure | NativeRefusal): taken is LockSeat {
+  return 'index' in taken;
+}
 
 /**
  * What all handles of one thread to one object share of its lock: who of this thread holds it, who
@@ -92,7 +100,7 @@ export class LockSeat extends ObjectSeat {
     contents: Contents,
   ): LockSeat {
     const seat = LockSeat.tryTake(kind, name, mode, disposition, contents);
-    if (seat instanceof LockSeat) return seat;
+    if (isSeat(seat)) return seat;
     throw isFailure(seat) ? explain(seat, kind, name) : refused(seat, kind, name);
   }
 
@@ -108,12 +116,17 @@ export class LockSeat extends ObjectSeat {
     if (!('index' in found)) return found;
     let seat = seats.get(found.index);
     if (seat) {
-      seat.#handles++;
+      seat.share();
     } else {
       seat = new LockSeat(kind, name, found);
       seats.set(found.index, seat);
     }
     return seat;
+  }
+
+  /** One handle more uses it, maybe of another realm, whose class knows nothing of what is private here. */
+  share(): void {
+    this.#handles++;
   }
 
   get locked(): boolean {
@@ -125,7 +138,7 @@ export class LockSeat extends ObjectSeat {
     seats.delete(this.index);
     if (agents.delete(this.index)) {
       native.agentAwaitReturn(this.index);
-      if (agents.size === 0) process.off('exit', awaitAgents);
+      if (agents.size === 0) stopAwaitingAgents();
     }
     this.close();
   }
@@ -196,7 +209,7 @@ export class LockSeat extends ObjectSeat {
     }
     control[0] = this.index;
     const outcome = timeout === undefined ? nativeLock() : native.lockWithin(this.index, timeout);
-    if (outcome === undefined) return (this.holder = new LockGuard(lock, this, false));
+    if (outcome === undefined) return (this.holder = lock.guard(this, false));
     return this.#conclude(lock, outcome, false);
   }
 
@@ -205,7 +218,7 @@ export class LockSeat extends ObjectSeat {
     if (this.holder !== null || this.#queue.size > 0) return null;
     control[0] = this.index;
     const outcome = nativeTryLock();
-    if (outcome === undefined) return (this.holder = new LockGuard(lock, this, false));
+    if (outcome === undefined) return (this.holder = lock.guard(this, false));
     return this.#conclude(lock, outcome, false);
   }
 
@@ -322,7 +335,7 @@ export class LockSeat extends ObjectSeat {
   }
 
   #askAgent(): void {
-    if (agents.size === 0) process.on('exit', awaitAgents);
+    if (agents.size === 0) process.on('exit', (thread.awaitAgents = awaitAgents));
     agents.add(this.index);
     this.#agentAsked = native.agentRequest(this.index);
     if (!this.#agentAsked) this.#fail('EAGAIN', 'the system gives no thread to wait for it');
@@ -354,7 +367,7 @@ export class LockSeat extends ObjectSeat {
       case Acquired.Yes:
       case Acquired.Abandoned:
         this.#agentHolds = byAgent;
-        this.holder = new LockGuard(lock, this, outcome === Acquired.Abandoned);
+        this.holder = lock.guard(this, outcome === Acquired.Abandoned);
         // A re-entrant lock is its thread's, with all the tasks of it.
         if (this.kind === 'rlock') for (const waiter of this.#empty()) waiter.resolve(this.holder);
         return this.holder;

@@ -1,10 +1,16 @@
 import { invalidType } from '../errors';
 import type { Kind } from '../names';
-import { timeoutOf, waitOf, type TimeoutOptions, type WaitOptions } from '../options';
+import {
+  timeoutOf,
+  throwIfAborted,
+  waitOf,
+  type TimeoutOptions,
+  type WaitOptions,
+} from '../options';
 import { notAPromise, type NotAPromise } from '../sync-callbacks';
 import type { Attachment } from './attachment';
 import { deadlineOf, remaining } from './clock';
-import type { LockGuard } from './lock-guard';
+import { LockGuard } from './lock-guard';
 import { gone, type LockSeat } from './lock-seat';
 import { LockWaiter, notFree } from './lock-waiter';
 
@@ -99,7 +105,7 @@ export class Lock {
    */
   async acquire(options?: WaitOptions): Promise<LockGuard> {
     const { timeout, signal } = waitOf(options);
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     const guard = this.tryAcquire();
     if (guard !== null) return guard;
     if (timeout === 0) throw notFree(this.kind, this.name, timeout);
@@ -166,6 +172,11 @@ export class Lock {
     } finally {
       guard[Symbol.dispose]();
     }
+  }
+
+  /** @internal A guard of it, of the class of the realm that asked: the seat may be of another. */
+  guard(seat: LockSeat, abandoned: boolean): LockGuard {
+    return new LockGuard(this, seat, abandoned);
   }
 
   /** @internal Sits down at the lock that has the name now, since the old one was unlinked. */

@@ -76,6 +76,8 @@ export class ObjectSeat implements ObjectShape {
   #words: Int32Array<ArrayBuffer> | undefined;
   #end: Int32Array<ArrayBuffer> | undefined;
   #state: SeatState | undefined;
+  /** What the classes of other realms keep, by the prototype of their functions. */
+  #foreignStates: Map<object, SeatState> | undefined;
 
   constructor(kind: ObjectKind, name: string, { index, type, length, dataAt, size }: Found) {
     this.kind = kind;
@@ -134,8 +136,23 @@ export class ObjectSeat implements ObjectShape {
     );
   }
 
-  /** The state that the object's class keeps here; each object is of one class. */
+  /**
+   * The state that the object's class keeps here; each object is of one class, in each realm. So what
+   * it makes of shared bytes, and what it throws, is of the realm that asks.
+   */
   state<S extends SeatState>(make: () => S): S {
+    const realm = Reflect.getPrototypeOf(make);
+    if (realm === null || realm === Function.prototype) return this.commonState(make);
+    const states = (this.#foreignStates ??= new Map<object, SeatState>());
+    const known = states.get(realm);
+    if (known !== undefined) return known as S;
+    const made = make();
+    states.set(realm, made);
+    return made;
+  }
+
+  /** The same, of what is one for all realms. */
+  commonState<S extends SeatState>(make: () => S): S {
     return (this.#state ??= make()) as S;
   }
 
@@ -173,6 +190,7 @@ export class ObjectSeat implements ObjectShape {
   /** The last handle of this thread lets go. */
   protected close(): void {
     this.#state?.close();
+    for (const each of this.#foreignStates?.values() ?? []) each.close();
     if (this.#end) native.objectHide(this.index, this.#end.buffer);
     if (this.#words) native.objectHide(this.index, this.#words.buffer);
     native.objectClose(this.index);

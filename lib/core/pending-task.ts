@@ -1,3 +1,4 @@
+import { reasonOf } from '../options';
 import { clearAlarm, setAlarm, type Alarm } from './alarms';
 import { now } from './clock';
 
@@ -56,7 +57,7 @@ export abstract class PendingTask<T> implements Alarm {
     this.expire(this.#timeout ?? 0);
   }
 
-  readonly #onAbort = () => this.giveUp(this.#signal?.reason);
+  readonly #onAbort = () => this.giveUp(this.#signal && reasonOf(this.#signal));
 
   /**
    * The alarm ends a wait in time, whatever a program has made of its timers. Where it has put some

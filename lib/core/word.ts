@@ -1,6 +1,7 @@
-import { native } from '../binding';
+import { native, thread } from '../binding';
 import { SharedMemoryError } from '../errors';
 import { called } from '../names';
+import { reasonOf } from '../options';
 import { deadlineOf, now } from './clock';
 import type { ObjectSeat } from './object-seat';
 import { layout } from './layout';
@@ -22,7 +23,7 @@ const mostHandovers = 16;
 
 const everybody = 0xffff_ffff;
 
-const watches = new Map<number, { hear(): void }>();
+const watches = thread.watches as Map<number, { hear(): void }>;
 
 /** Wakes so many of those who wait for a word, which has been changed before. */
 export function wake(seat: ObjectSeat, at: number, count = everybody): void {
@@ -37,12 +38,6 @@ function offsetOf(at: number): number {
 export function tellOf(watch: number, listener: { hear(): void } | undefined): void {
   if (listener === undefined) watches.delete(watch);
   else watches.set(watch, listener);
-}
-
-/** A word that a thread watches has changed, or it is time to look again. */
-export function onNews(watch: number): void {
-  native.watchSettle(watch);
-  watches.get(watch)?.hear();
 }
 
 /**
@@ -153,7 +148,7 @@ export class Word {
   async wait<T>(wait: Wait<T>): Promise<T> {
     if (wait.signal?.aborted) {
       wait.calledOff?.();
-      throw wait.signal.reason;
+      throw reasonOf(wait.signal);
     }
     const seen = this.value;
     if (!this.#isQueue || this.#tasks.size === 0) {

@@ -11,6 +11,7 @@ import {
   checkInteger,
   checkOptions,
   timeoutOf,
+  throwIfAborted,
   waitOf,
   type TimeoutOptions,
   type WaitOptions,
@@ -184,7 +185,7 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
   async put(value: V, options?: WaitOptions): Promise<void> {
     const state = this.open();
     const { timeout, signal } = waitOf(options);
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     const begun = beginning(timeout);
     if (!state.taken.awaited && this.#append(this.#encode(state.encoder, value))) return;
     const encoder = this.#encode(new Encoder(state), value).keep();
@@ -233,7 +234,7 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
   async get(options?: WaitOptions): Promise<V> {
     const state = this.open();
     const { timeout, signal } = waitOf(options);
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     if (!state.put.awaited) {
       const taken = state.get(false);
       if (taken !== undefined) return taken.value as V;

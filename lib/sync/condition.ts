@@ -18,6 +18,7 @@ import {
   checkInteger,
   checkOptions,
   timeoutOf,
+  throwIfAborted,
   waitOf,
   type TimeoutOptions,
   type WaitOptions,
@@ -133,7 +134,7 @@ export class NamedCondition extends NamedObject {
     timeout: number | undefined,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     const guard = this.#begin();
     try {
       await this.#state.notified.wait(this.#wait(left, timeout, signal));

@@ -11,7 +11,14 @@ import {
   type OpenOptions,
 } from '../core/named-object';
 import { invalidType } from '../errors';
-import { checkOptions, timeoutOf, waitOf, type TimeoutOptions, type WaitOptions } from '../options';
+import {
+  checkOptions,
+  timeoutOf,
+  throwIfAborted,
+  waitOf,
+  type TimeoutOptions,
+  type WaitOptions,
+} from '../options';
 import { notAPromise, type NotAPromise } from '../sync-callbacks';
 import { RLockGuard } from './rlock-guard';
 
@@ -120,7 +127,7 @@ export class NamedRLock extends NamedObject {
    * @throws SharedMemoryError as {@link Lock.acquire}
    */
   async acquire(options?: WaitOptions): Promise<RLockGuard> {
-    waitOf(options).signal?.throwIfAborted();
+    throwIfAborted(waitOf(options).signal);
     return this.tryAcquire() ?? this.#begin(await this.#lock.acquire(options));
   }
 
@@ -186,7 +193,7 @@ export class NamedRLock extends NamedObject {
   }
 
   get #recursion(): Recursion {
-    return this.attachment.seat.state(() => new Recursion());
+    return this.attachment.seat.commonState(() => new Recursion());
   }
 
   #canReenter(): boolean {
