@@ -1,2 +1,9 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 export * from './basics';
 export * from './structures';
+
+declare global {
+  /** So that there is one where neither the DOM's types nor Node's are; where they are, it is theirs. */
+  // eslint-disable-next-line @typescript-eslint/no-empty-object-type
+  interface AbortSignal {}
+}

@@ -4,6 +4,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readdirSync,
   realpathSync,
   rmSync,
   writeFileSync,
@@ -95,6 +96,33 @@ describe('the package', () => {
     expect([rest.dependencies, rest.optionalDependencies]).toEqual([undefined, undefined]);
     for (const script of ['preinstall', 'install', 'postinstall']) {
       expect(scripts?.[script]).toBeUndefined();
+    }
+  });
+
+  it('has types that need no others, and no newer TypeScript than 5.2', () => {
+    const files = readdirSync('dist', { recursive: true, encoding: 'utf8' });
+    const declarations = files.filter((file) => /\.d\.m?ts$/.test(file));
+    expect(declarations).toContain('index.d.ts');
+    for (const file of declarations) {
+      const text = readFileSync(path.join('dist', file), 'utf8');
+      expect([file, /Array<ArrayBuffer>|\bBuffer\b|\bNodeJS\.|['"]node:/.exec(text)?.[0]]).toEqual([
+        file,
+        undefined,
+      ]);
+    }
+    const project = mkdtempSync(path.join(tmpdir(), 'shmkit-'));
+    try {
+      const compilerOptions = {
+        ...{ noEmit: true, strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false },
+        ...{ target: 'es2022', lib: ['es2022'], module: 'nodenext', types: [] },
+      };
+      const config = { compilerOptions, files: [path.resolve('dist/index.d.ts')] };
+      writeFileSync(path.join(project, 'tsconfig.json'), JSON.stringify(config));
+      const tsc = ['node_modules/typescript/bin/tsc', '--project', project];
+      const { stdout, status } = spawnSync(process.execPath, tsc, { encoding: 'utf8' });
+      expect([stdout, status]).toEqual(['', 0]);
+    } finally {
+      rmSync(project, { recursive: true });
     }
   });
 
