@@ -35,9 +35,19 @@ export interface Thread {
     readonly onGrant: (seat: number) => void;
     readonly onNews: (watch: number) => void;
     readonly onMoment: () => void;
+    readonly onTurn: (seats: readonly number[]) => void;
     readonly nothing: () => void;
   };
   isInitialized: boolean;
+  /** What is called when the turn of the event loop ends; see core/operations.ts. */
+  readonly turnEnds: Set<() => void>;
+  /** Where others' code is called, in the terms of the engine; see core/foreign.ts. */
+  readonly foreignPlaces: Set<string>;
+  /**
+   * How many realms, and copies of the library, listen for signals: each would take the others' listeners
+   * for the application's. See manager/endings.ts.
+   */
+  readonly endings: { listening: number };
 }
 
 export interface Home {
@@ -60,17 +70,27 @@ const source = `(function (version, layoutVersion, root, addon) {
   const watches = new Map();
   const alarm = { next: Infinity, isInitialized: false };
   const ringers = new Set();
+  const turnEnds = new Set();
+  const control = new Int32Array(new ArrayBuffer(64));
   return {
     version, layoutVersion, root, addon,
     thread: {
-      seats, watches, alarm, ringers,
+      seats, watches, alarm, ringers, turnEnds, control,
       agents: new Set(),
       awaitAgents: undefined,
-      control: new Int32Array(new ArrayBuffer(64)),
+      foreignPlaces: new Set(),
+      endings: { listening: 0 },
       callbacks: {
         onGrant(seat) { seats.get(seat)?.collect(); },
         onNews(watch) { addon.watchSettle(watch); watches.get(watch)?.hear(); },
         onMoment() { alarm.next = Infinity; for (const ring of [...ringers]) ring(); },
+        onTurn(fresh) {
+          for (const seat of fresh) seats.get(seat)?.endTurn();
+          const all = [...turnEnds];
+          turnEnds.clear();
+          control[10] = 0;
+          for (const end of all) end();
+        },
         nothing() {},
       },
       isInitialized: false,

@@ -268,7 +268,7 @@ describe('copies of the package in one thread', () => {
     const others = {
       'an older one that comes second': copy('older', asVersion('0.0.9')),
       'a newer one that comes second': copy('newer', asVersion('0.2.0')),
-      'another layout': copy('layout', (code) => code.replace(/\bversion: 1,/, 'version: 2,')),
+      'another layout': copy('layout', (code) => code.replace(/\bversion: 2,/, 'version: 3,')),
     };
     const told = run(
       `
@@ -282,7 +282,7 @@ describe('copies of the package in one thread', () => {
     for (const [what, file] of Object.entries(others)) {
       const [name, code, message] = told[what] ?? [];
       expect([what, name, code]).toEqual([what, 'SharedMemoryError', 'ERR_ABI_MISMATCH']);
-      expect(message).toContain(`uses shmkit ${version} (layout version 1) of ${root} already`);
+      expect(message).toContain(`uses shmkit ${version} (layout version 2) of ${root} already`);
       expect(message).toContain(path.dirname(path.dirname(file)));
     }
   });

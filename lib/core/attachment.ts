@@ -183,7 +183,7 @@ export function unlinkObject(kind: ObjectKind, name: string): void {
 /** Whether there is something of that name, be it what cannot be used here. */
 export function isThere(kind: ObjectKind, name: string): boolean {
   const seat = LockSeat.tryTake(kind, name, defaultMode, Disposition.Attach, noContents);
-  if (seat instanceof LockSeat) {
+  if (isSeat(seat)) {
     seat.leave();
     return true;
   }

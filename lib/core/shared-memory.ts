@@ -402,6 +402,13 @@ export class SharedMemory {
   }
 }
 
+/** What `console.log` shows of one: as CPython does, also how large it is. */
+Object.defineProperty(SharedMemory.prototype, Symbol.for('nodejs.util.inspect.custom'), {
+  value(this: SharedMemory) {
+    return `SharedMemory { name: '${this.name}', size: ${this.size} }`;
+  },
+});
+
 function handleOf(name: string, readOnly: boolean): SharedMemoryHandle {
   return { shmkit: 'memory', name, ...(readOnly && { readOnly: true }) };
 }

@@ -127,12 +127,21 @@ function classOf(prototype: object): Class {
   return found;
 }
 
+/** Whether it is of a class of shared objects, or of one that extends it. */
+function isBranded(prototype: object): boolean {
+  for (let at: object | null = prototype; at !== null; at = Reflect.getPrototypeOf(at)) {
+    if (isProxy(at)) return false;
+    if (Object.hasOwn(at, sharedBrand)) return true;
+  }
+  return false;
+}
+
 /** Looks along the prototypes for classes that are not the program's own. */
 function judge(prototype: object): Class {
+  if (isBranded(prototype)) return Class.Shared;
   let found = Class.Ordinary;
   for (let at: object | null = prototype; at !== null; at = Reflect.getPrototypeOf(at)) {
     if (isProxy(at)) return Class.Opaque;
-    if (Object.hasOwn(at, sharedBrand)) return Class.Shared;
     if (at === objectPrototype) continue;
     const made: unknown = Object.getOwnPropertyDescriptor(at, 'constructor')?.value;
     if (typeof made === 'function' && isNativeCode(textOf(made as () => unknown))) {

@@ -18,6 +18,14 @@ export interface ItemKeeper {
  * by whatever end.
  */
 export class QueueItem<V> {
+  /**
+   * What was put. An item is taken also where its value cannot be read: it is acknowledged or given back as
+   * any other. Each look tries again, since what was missing may be there by now.
+   *
+   * @throws SharedMemoryError `ERR_CORRUPT` its bytes make no sense, or `ERR_ABI_MISMATCH` not to this
+   * version; of a shared object in it, what attaching to it throws, as `ENOENT` when it is gone.
+   */
+  readonly value!: V;
   /** Whether somebody else has had it before, and died or gave it back. */
   readonly isOfferedAgain: boolean;
   readonly #keeper: ItemKeeper;
@@ -28,21 +36,9 @@ export class QueueItem<V> {
   constructor(keeper: ItemKeeper, reading: Reading, isOfferedAgain: boolean) {
     this.#keeper = keeper;
     this.#reading = reading;
+    if (reading.failure === undefined) this.value = reading.value as V;
+    else Object.defineProperty(this, 'value', { get: () => this.#readAgain(), enumerable: true });
     this.isOfferedAgain = isOfferedAgain;
-  }
-
-  /**
-   * What was put. An item is taken also where its value cannot be read: it is acknowledged or given back as
-   * any other. Each look tries again, since what was missing may be there by now.
-   *
-   * @throws SharedMemoryError `ERR_CORRUPT` its bytes make no sense, or `ERR_ABI_MISMATCH` not to this
-   * version; of a shared object in it, what attaching to it throws, as `ENOENT` when it is gone.
-   */
-  get value(): V {
-    const { failure } = this.#reading;
-    if (failure !== undefined) this.#reading = this.#keeper.reread(failure.read);
-    if (this.#reading.failure !== undefined) throw this.#reading.failure.error;
-    return this.#reading.value as V;
   }
 
   /** @internal Whether it was acknowledged or given back. */
@@ -72,7 +68,15 @@ export class QueueItem<V> {
 
   /** Gives it back, unless it was acknowledged or given back before, or the queue is closed. */
   [Symbol.dispose](): void {
-    if (!this.#isSettled && !this.#keeper.closed) this.giveBack();
+    if (!this.#isSettled && !this.#keeper.closed) this.#keeper.settle(this, 'giveBack');
+    this.#isSettled = true;
+  }
+
+  #readAgain(): V {
+    const { failure } = this.#reading;
+    if (failure !== undefined) this.#reading = this.#keeper.reread(failure.read);
+    if (this.#reading.failure !== undefined) throw this.#reading.failure.error;
+    return this.#reading.value as V;
   }
 
   #settle(how: 'ack' | 'giveBack'): void {

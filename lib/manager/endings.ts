@@ -1,3 +1,6 @@
+import { thread } from '../binding';
+import { setAlarm } from '../core/alarms';
+import { now } from '../core/clock';
 /** Something that is to be brought to its end before this thread ends. */
 interface Ending {
   endWithThread(): void;
@@ -25,19 +28,7 @@ const signals = candidates.filter((signal) =>
   onWindows ? signal !== 'SIGQUIT' && signal !== 'SIGUSR2' : signal !== 'SIGBREAK',
 );
 
-/**
- * What copies of this library that share a process know of each other: each listens, and each would take
- * the others' listeners for the application's.
- */
-interface Shared {
-  /** How many copies listen. */
-  listening: number;
-}
-
-const key = Symbol.for('shmkit.endings');
-const shared = ((process as unknown as Record<symbol, Shared | undefined>)[key] ??= {
-  listening: 0,
-});
+const shared = thread.endings;
 
 const endings = new Set<Ending>();
 
@@ -98,7 +89,7 @@ function countIn(emitter: unknown): number {
  */
 function exitFor(signal: Signal): void {
   if (process.listenerCount(signal) === 0) process.exit(128 + numberOf(signal));
-  setTimeout(exitFor, 10, signal);
+  setAlarm({ moment: now() + 10, ring: () => exitFor(signal) });
 }
 
 function numberOf(signal: Signal): number {

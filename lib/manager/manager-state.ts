@@ -154,8 +154,7 @@ export class ManagerState extends ListState {
     try {
       return this.#make(kind, name, make);
     } catch (error) {
-      const isFull =
-        hasCode(error, 'ERR_CAPACITY') && (error as SharedMemoryError).resource === this.seat.name;
+      const isFull = hasCode(error, 'ERR_CAPACITY') && error.resource === this.seat.name;
       if (!isFull) throw error;
     }
     // Full of notes, perhaps of what is gone.

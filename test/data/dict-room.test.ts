@@ -94,12 +94,10 @@ describe('a full dict that evicts', () => {
   it('never evicts what somebody computes', async () => {
     using dict = SharedDict.create({ capacity: 256 * KiB, eviction: 'lru' });
     fill(dict, () => 40);
-    let resolve: (value: string) => void = () => undefined;
-    const computed = dict.getOrSet(
-      'computed',
-      () => new Promise<string>((done) => (resolve = done)),
-    );
-    await Promise.resolve();
+    let computed!: Promise<string>;
+    const resolve = await new Promise<(value: string) => void>((begun) => {
+      computed = dict.getOrSet('computed', () => new Promise<string>(begun)) as Promise<string>;
+    });
     for (let i = 0; i < 50; i++) dict.set('big', 'B'.repeat((i + 1) * 2 * KiB));
     resolve('here');
     expect(await computed).toBe('here');

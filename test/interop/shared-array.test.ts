@@ -124,7 +124,7 @@ describe.runIf(numpy)('numpy (skipped where there is no python3 with numpy)', ()
 
   const lies: [string, RegExp, (bytes: Buffer) => unknown][] = [
     ['another magic', /no shmkit object/, (bytes) => bytes.write('SHMQ')],
-    ['another version', /layout version 2/, (bytes) => bytes.writeUInt16LE(2, 4)],
+    ['another version', /layout version 3/, (bytes) => bytes.writeUInt16LE(3, 4)],
     ['another kind', /kind 2, not an array/, (bytes) => bytes.writeUInt16LE(2, 6)],
     ['data inside of the header', /too small/, (bytes) => bytes.writeUInt32LE(40, 12)],
     ['data beyond the end', /too small/, (bytes) => bytes.writeUInt32LE(bytes.length, 12)],
