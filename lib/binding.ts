@@ -63,6 +63,7 @@ export const enum Acquired {
   Broken = 4,
   TooManyHeld = 5,
   Ended = 6,
+  Shallow = 7,
 }
 
 /** `Disposition` in shared_object.h. */
@@ -101,13 +102,16 @@ interface Native {
   segmentList(): NativeListing[] | NativeFailure;
 
   /**
-   * `control[0]` names the seat of the four hot calls below. A blocked call calls `nothing` now and
-   * then: that it cannot any more tells it that the thread is being ended.
+   * `control` is what core/control.ts says. `onTurn` is called when a turn of the event loop has
+   * ended, where the runtime tells, if some seats were locked in it and still are, or something is to
+   * be looked at. A blocked call calls `nothing` now and then: that it cannot any more tells it that
+   * the thread is being ended.
    */
   initialize(
     control: Int32Array,
     onGrant: (seat: number) => void,
     onNews: (watch: number) => void,
+    onTurn: (seats: readonly number[]) => void,
     nothing: () => void,
   ): void;
 
@@ -171,6 +175,13 @@ interface Native {
   lockWithin(seat: number, milliseconds: number): Acquired | undefined;
   /** Gives back what nobody used, with the news it came with. */
   lockPutBack(seat: number, abandoned: boolean): void;
+  /** Whoever gets the lock next, which this thread holds, is told that its owner died. */
+  lockAbandon(seat: number): void;
+  /**
+   * To be called from further and further down, after `Acquired.Shallow`, until it returns true: the
+   * stack suffices for what is done under a lock (native/binding/stack.h).
+   */
+  readonly proveStack: () => boolean;
   lockIsLocked(seat: number): boolean;
   lockUnlink(seat: number, held: boolean): NativeFailure | undefined;
 

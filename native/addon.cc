@@ -12,6 +12,7 @@
 #include "binding/object.cc"
 #include "binding/seats.cc"
 #include "binding/segment.cc"
+#include "binding/turns.cc"
 #include "binding/watches.cc"
 #include "core/agent_thread.cc"
 #include "core/alarm_thread.cc"

@@ -17,14 +17,26 @@ export class LockGuard {
   }
 
   #abandoned: boolean;
+  #isScoped: boolean;
   readonly #lock: Lock;
   readonly #seat: LockSeat;
 
   /** @internal Guards come from the lock's acquire methods. */
-  constructor(lock: Lock, seat: LockSeat, abandoned: boolean) {
+  constructor(lock: Lock, seat: LockSeat, abandoned: boolean, isScoped = false) {
     this.#lock = lock;
     this.#seat = seat;
     this.#abandoned = abandoned;
+    this.#isScoped = isScoped;
+  }
+
+  /** @internal Whether the library gives it back before it returns to who called it. */
+  get isScoped(): boolean {
+    return this.#isScoped;
+  }
+
+  /** @internal */
+  set isScoped(isScoped: boolean) {
+    this.#isScoped = isScoped;
   }
 
   /** @internal An owner died while the lock was given up for a while. */

@@ -9,12 +9,14 @@ import {
 import { SharedMemoryError } from '../errors';
 import { explain, isFailure } from '../failures';
 import { called } from '../names';
-import { control, operand, operands } from './control';
+import { control, controlAt, operand, operands } from './control';
+import { isForeignInterrupted } from './foreign';
 import type { ObjectKind } from './layout';
 import type { Lock } from './lock';
 import type { LockGuard } from './lock-guard';
 import type { LockWaiter } from './lock-waiter';
 import { ObjectSeat, nameMovedOn, openObject, type Contents } from './object-seat';
+import { atEndOfTurn, callOff } from './operations';
 import { refused } from './refusals';
 
 const { agents, callbacks } = thread;
@@ -25,14 +27,21 @@ const {
   tryLock: nativeTryLock,
   unlock: nativeUnlock,
   addFloat64: nativeAddFloat64,
+  proveStack: nativeProveStack,
 } = native;
 
 /** Some may be of another realm's class; see lib/home.ts. */
 const seats = thread.seats as Map<number, LockSeat>;
 
 if (!thread.isInitialized) {
-  native.initialize(control, callbacks.onGrant, callbacks.onNews, callbacks.nothing);
+  const { onGrant, onNews, onTurn, nothing } = callbacks;
+  native.initialize(control, onGrant, onNews, onTurn, nothing);
   thread.isInitialized = true;
+}
+
+/** Throws what the engine throws when the stack does not suffice for what is done under a lock. */
+function proveStack(): void {
+  if (!nativeProveStack()) proveStack();
 }
 
 /**
@@ -86,6 +95,7 @@ export class LockSeat extends ObjectSeat {
   #handles = 1;
   /** Between {@link enter} and {@link exit}. */
   #isInside = false;
+  readonly #goOn = () => this.#goOnServing();
   #agentAsked = false;
   #agentHolds = false;
   #handovers = 0;
@@ -165,8 +175,7 @@ export class LockSeat extends ObjectSeat {
    * @returns whether the last owner died.
    */
   enter(): boolean {
-    control[0] = this.index;
-    const outcome = nativeLock();
+    const outcome = this.#lock();
     this.#isInside = outcome === undefined || outcome === Acquired.Abandoned;
     if (this.#isInside) return outcome !== undefined;
     if (outcome === Acquired.TooManyHeld) throw this.#fail('ERR_CAPACITY', tooManyHeld);
@@ -174,9 +183,14 @@ export class LockSeat extends ObjectSeat {
     throw this.#fail('ERR_CORRUPT', overwritten);
   }
 
+  /** Whether this thread is between {@link enter} and {@link exit}, or was interrupted there. */
+  get isInside(): boolean {
+    return this.#isInside;
+  }
+
   exit(): void {
     this.#isInside = false;
-    control[0] = this.index;
+    control[controlAt.seat] = this.index;
     nativeUnlock();
   }
 
@@ -189,8 +203,7 @@ export class LockSeat extends ObjectSeat {
       act();
       return;
     }
-    control[0] = this.index;
-    const outcome = nativeTryLock();
+    const outcome = this.#tryLock();
     if (outcome !== undefined && outcome !== Acquired.Abandoned) return;
     try {
       act();
@@ -199,25 +212,33 @@ export class LockSeat extends ObjectSeat {
     }
   }
 
-  /** The caller has made sure that this thread does not hold it. Blocks. */
-  acquireSync(lock: Lock, timeout: number | undefined): LockGuard | null | typeof gone {
+  /**
+   * The caller has made sure that this thread does not hold it. Blocks.
+   *
+   * @param isScoped - the library gives it back before it returns to who called it.
+   */
+  acquireSync(
+    lock: Lock,
+    timeout: number | undefined,
+    isScoped: boolean,
+  ): LockGuard | null | typeof gone {
     if (this.#agentAsked) {
       const outcome = native.agentCollectWithin(this.index, timeout);
       if (outcome === Acquired.Timeout) return null;
       this.#agentAsked = false;
-      return this.#conclude(lock, outcome, true);
+      if (isScoped) this.lookAtEndOfTurn();
+      return this.#conclude(lock, outcome, true, isScoped);
     }
-    control[0] = this.index;
-    const outcome = timeout === undefined ? nativeLock() : native.lockWithin(this.index, timeout);
-    if (outcome === undefined) return (this.holder = lock.guard(this, false));
-    return this.#conclude(lock, outcome, false);
+    const outcome = timeout === undefined ? this.#lock() : this.#lockWithin(timeout);
+    if (outcome === undefined) return (this.holder = lock.guard(this, false, isScoped));
+    return this.#conclude(lock, outcome, false, isScoped);
   }
 
   /** Null when somebody holds it, or waits for it in this thread. */
   tryAcquire(lock: Lock): LockGuard | null | typeof gone {
-    if (this.holder !== null || this.#queue.size > 0) return null;
-    control[0] = this.index;
-    const outcome = nativeTryLock();
+    if (this.holder !== null && !this.reclaim()) return null;
+    if (this.#queue.size > 0) return null;
+    const outcome = this.#tryLock();
     if (outcome === undefined) return (this.holder = lock.guard(this, false));
     return this.#conclude(lock, outcome, false);
   }
@@ -229,11 +250,71 @@ export class LockSeat extends ObjectSeat {
       native.agentRelease(this.index);
       this.#handovers = mostHandovers;
     } else {
-      control[0] = this.index;
+      control[controlAt.seat] = this.index;
       nativeUnlock();
     }
     if (this.#afterwards !== undefined) this.#settleAfterwards();
-    if (this.#queue.size > 0) this.#advance();
+    if (this.#queue.size > 0) this.#serve();
+  }
+
+  /**
+   * Gives the lock back that this thread holds, if the library acquired it for a function and both
+   * were interrupted: the next owner is told, as of one that died.
+   *
+   * @returns whether it was so.
+   */
+  reclaim(): boolean {
+    if (this.holder?.isScoped !== true || !isForeignInterrupted()) return false;
+    this.#abandon();
+    return true;
+  }
+
+  /**
+   * A turn of the event loop has ended, and this thread holds the lock. Whoever means to keep it has
+   * its guard by now.
+   */
+  endTurn(): void {
+    if (this.holder === null) this.#abandon();
+    else this.reclaim();
+  }
+
+  /** Has {@link endTurn} called when the turn has ended, if the lock is held then. */
+  lookAtEndOfTurn(): void {
+    atEndOfTurn(() => {
+      if (this.holder !== null) this.endTurn();
+    });
+  }
+
+  #abandon(): void {
+    this.#isInside = false;
+    this.interrupted();
+    native.lockAbandon(this.index);
+    this.release();
+  }
+
+  #lock(): Acquired | undefined {
+    control[controlAt.seat] = this.index;
+    const outcome = nativeLock();
+    return outcome === Acquired.Shallow ? this.#again(nativeLock) : outcome;
+  }
+
+  #tryLock(): Acquired | undefined {
+    control[controlAt.seat] = this.index;
+    const outcome = nativeTryLock();
+    return outcome === Acquired.Shallow ? this.#again(nativeTryLock) : outcome;
+  }
+
+  #lockWithin(timeout: number): Acquired | undefined {
+    const within = () => native.lockWithin(this.index, timeout);
+    const outcome = within();
+    return outcome === Acquired.Shallow ? this.#again(within) : outcome;
+  }
+
+  /** As deep as here nobody has shown that the stack suffices. */
+  #again(lock: () => Acquired | undefined): Acquired | undefined {
+    proveStack();
+    control[controlAt.seat] = this.index;
+    return lock();
   }
 
   /** Has something done as soon as this thread has released the lock, which it holds now. */
@@ -243,7 +324,7 @@ export class LockSeat extends ObjectSeat {
 
   /** Adds to the float64 at an offset in the object, atomically; returns what it was before. */
   addFloat64(offset: number, delta: number): number {
-    control[0] = this.index;
+    control[controlAt.seat] = this.index;
     operands[operand.at] = offset;
     operands[operand.delta] = delta;
     nativeAddFloat64();
@@ -319,12 +400,22 @@ export class LockSeat extends ObjectSeat {
     for (const act of all) act();
   }
 
+  /** Lets those have it who are queued; should this be interrupted, when the turn has ended. */
+  #serve(): void {
+    atEndOfTurn(this.#goOn);
+    this.#advance();
+    callOff(this.#goOn);
+  }
+
+  #goOnServing(): void {
+    if (this.#queue.size > 0 && this.holder === null && !this.#agentAsked) this.#serve();
+  }
+
   /** Somebody is queued and nobody of this thread holds the lock. */
   #advance(): void {
     if (this.#handovers < mostHandovers) {
       this.#handovers++;
-      control[0] = this.index;
-      const outcome = nativeTryLock() ?? Acquired.Yes;
+      const outcome = this.#tryLock() ?? Acquired.Yes;
       if (outcome !== Acquired.Timeout) {
         this.#settleFirst(outcome, false);
         return;
@@ -362,12 +453,17 @@ export class LockSeat extends ObjectSeat {
   }
 
   /** When the lock is gone or broken, also settles all who wait here. */
-  #conclude(lock: Lock, outcome: Acquired, byAgent: boolean): LockGuard | null | typeof gone {
+  #conclude(
+    lock: Lock,
+    outcome: Acquired,
+    byAgent: boolean,
+    isScoped = false,
+  ): LockGuard | null | typeof gone {
     switch (outcome) {
       case Acquired.Yes:
       case Acquired.Abandoned:
         this.#agentHolds = byAgent;
-        this.holder = lock.guard(this, outcome === Acquired.Abandoned);
+        this.holder = lock.guard(this, outcome === Acquired.Abandoned, isScoped);
         // A re-entrant lock is its thread's, with all the tasks of it.
         if (this.kind === 'rlock') for (const waiter of this.#empty()) waiter.resolve(this.holder);
         return this.holder;
@@ -381,6 +477,7 @@ export class LockSeat extends ObjectSeat {
       case Acquired.TooManyHeld:
         throw this.#fail('ERR_CAPACITY', tooManyHeld);
       case Acquired.Broken:
+      case Acquired.Shallow: // was settled before
         throw this.#fail('ERR_CORRUPT', overwritten);
     }
   }

@@ -7,12 +7,16 @@ import {
   type TimeoutOptions,
   type WaitOptions,
 } from '../options';
-import { notAPromise, type NotAPromise } from '../sync-callbacks';
+import type { NotAPromise } from '../sync-callbacks';
 import type { Attachment } from './attachment';
 import { deadlineOf, remaining } from './clock';
+import { callForeign } from './foreign';
 import { LockGuard } from './lock-guard';
 import { gone, type LockSeat } from './lock-seat';
 import { LockWaiter, notFree } from './lock-waiter';
+
+/** What is told of functions that the lock is held for. */
+export const notAsync = 'fn, which runExclusive() takes if it is async';
 
 /** Keeps the handle of an object for as long as its lock is in use. */
 const owners = new WeakMap<Lock, object>();
@@ -73,23 +77,36 @@ export class Lock {
   acquireSync(options?: TimeoutOptions): LockGuard {
     const { seat } = this.#attachment;
     if (options === undefined && seat.holder === null && !this.#attachment.closed) {
-      const result = seat.acquireSync(this, undefined);
+      const result = seat.acquireSync(this, undefined, false);
       if (result !== gone && result !== null) return result;
     }
-    return this.#acquireWithin(timeoutOf(options));
+    return this.#acquireWithin(timeoutOf(options), false);
   }
 
-  #acquireWithin(timeout: number | undefined): LockGuard {
+  /**
+   * @internal The same, for a function that the library calls and gives the lock back after: were
+   * both interrupted, it would go to the next owner as a dead one's.
+   */
+  acquireScoped(options?: TimeoutOptions): LockGuard {
+    const { seat } = this.#attachment;
+    if (options === undefined && seat.holder === null && !this.#attachment.closed) {
+      const result = seat.acquireSync(this, undefined, true);
+      if (result !== gone && result !== null) return result;
+    }
+    return this.#acquireWithin(timeoutOf(options), true);
+  }
+
+  #acquireWithin(timeout: number | undefined, isScoped: boolean): LockGuard {
     const deadline = deadlineOf(timeout);
     let seat = this.#attachment.open();
     for (;;) {
-      if (seat.holder !== null) {
+      if (seat.holder !== null && !seat.reclaim()) {
         throw this.#attachment.error(
           'ERR_DEADLOCK',
           'is held by this thread; waiting for it would never end',
         );
       }
-      const result = seat.acquireSync(this, remaining(deadline));
+      const result = seat.acquireSync(this, remaining(deadline), isScoped);
       if (result === null) throw notFree(this.kind, this.name, timeout ?? 0);
       if (result !== gone) return result;
       seat = this.reopen();
@@ -151,10 +168,10 @@ export class Lock {
    */
   runExclusiveSync<T>(fn: (guard: LockGuard) => NotAPromise<T>, options?: TimeoutOptions): T {
     if (typeof fn !== 'function') throw invalidType('fn', 'a function', fn);
-    const guard = this.acquireSync(options);
+    const guard = this.acquireScoped(options);
     // Not `using`: compiled for Node 20 it takes three times as long as the lock.
     try {
-      return notAPromise<T>(fn(guard), 'fn, which runExclusive() takes if it is async');
+      return callForeign(fn as (guard: LockGuard) => T, guard, notAsync);
     } finally {
       guard[Symbol.dispose]();
     }
@@ -175,8 +192,8 @@ export class Lock {
   }
 
   /** @internal A guard of it, of the class of the realm that asked: the seat may be of another. */
-  guard(seat: LockSeat, abandoned: boolean): LockGuard {
-    return new LockGuard(this, seat, abandoned);
+  guard(seat: LockSeat, abandoned: boolean, isScoped = false): LockGuard {
+    return new LockGuard(this, seat, abandoned, isScoped);
   }
 
   /** @internal Sits down at the lock that has the name now, since the old one was unlinked. */

@@ -58,6 +58,8 @@ export function openObject(
 export interface SeatState {
   /** The last of them lets go. */
   close(): void;
+  /** What this thread did under the object's lock was interrupted: what it knows of that says nothing. */
+  interrupted?(): void;
 }
 
 /** What all handles of one thread to one object share: its place in native, and its words. */
@@ -154,6 +156,12 @@ export class ObjectSeat implements ObjectShape {
   /** The same, of what is one for all realms. */
   commonState<S extends SeatState>(make: () => S): S {
     return (this.#state ??= make()) as S;
+  }
+
+  /** Tells the state that what this thread did under the lock was interrupted. */
+  protected interrupted(): void {
+    this.#state?.interrupted?.();
+    for (const each of this.#foreignStates?.values() ?? []) each.interrupted?.();
   }
 
   /** A new ArrayBuffer over some of the object's bytes, for the library's users. */

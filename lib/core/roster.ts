@@ -35,6 +35,9 @@ export const entryLayout = {
 /** How many entries have ever been used, in the words before the roster. */
 const usedAt = 15;
 
+/** When this process started, in milliseconds since 1970. */
+const started = native.timeOfDay() - 1000 * process.uptime();
+
 /** A token has 52 bits. */
 const half = 2 ** 26;
 
@@ -101,7 +104,7 @@ export class Roster {
     if (this.#own !== 0) return this.#own;
     const token = native.presenceToken();
     if (isFailure(token)) throw noPresence(this.#seat, token.code);
-    const at = this.#free() ?? this.#reapFor();
+    const at = this.#find(token) ?? this.#free() ?? this.#reapFor();
     const { words } = this;
     words.fill(0, at, at + entryLayout.words);
     writeEntry(words, at, token);
@@ -191,11 +194,22 @@ export class Roster {
   }
 
   #isPresent(at: number): boolean {
+    const token = this.#tokenAt(at);
+    return token !== undefined && native.isPresent(token);
+  }
+
+  #tokenAt(at: number): number | undefined {
     const { words } = this;
     const low = (words[at + entryLayout.token] ?? 0) - 1;
     const high = (words[at + entryLayout.tokenHigh] ?? 0) - 1;
     const isToken = low >= 0 && low < half && high >= 0 && high < half;
-    return isToken && native.isPresent(high * half + low);
+    return isToken ? high * half + low : undefined;
+  }
+
+  /** The entry of this thread, if it was interrupted when it had just taken it. */
+  #find(token: number): number | undefined {
+    for (const at of this.entries()) if (this.#tokenAt(at) === token) return at;
+    return undefined;
   }
 
   #free(): number | undefined {
@@ -227,8 +241,7 @@ export class Roster {
 
 function writeEntry(words: Int32Array, at: number, token: number): void {
   words[at + entryLayout.pid] = process.pid;
-  new Float64Array(words.buffer, words.byteOffset + 4 * (at + entryLayout.started), 1)[0] =
-    native.timeOfDay() - 1000 * process.uptime();
+  new Float64Array(words.buffer, words.byteOffset + 4 * (at + entryLayout.started), 1)[0] = started;
   words[at + entryLayout.tokenHigh] = Math.floor(token / half) + 1;
   Atomics.store(words, at + entryLayout.token, (token % half) + 1);
 }

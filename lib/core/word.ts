@@ -5,6 +5,7 @@ import { reasonOf } from '../options';
 import { deadlineOf, now } from './clock';
 import type { ObjectSeat } from './object-seat';
 import { layout } from './layout';
+import { endHeldOperation, holdOperation } from './operations';
 import { PendingTask } from './pending-task';
 
 /**
@@ -79,6 +80,13 @@ export class Word {
   #seen = 0;
   #handovers = 0;
   #reviewing = false;
+  /** Were it interrupted, those who are left wait on. */
+  readonly #reviewal = {
+    undo: () => {
+      this.#reviewing = false;
+      if (this.#tasks.size > 0) this.#wait(this.value - 1);
+    },
+  };
 
   /**
    * @param at - which of the seat's words; the one after it counts those who wait.
@@ -180,21 +188,26 @@ export class Word {
       this.#reviewing = false;
       return;
     }
+    holdOperation(this.#reviewal);
     const seen = this.value;
     const isSame = this.#watching && seen === this.#seen;
     const look = isSame && isOverdue;
     if (look) this.#slice = Math.min(2 * this.#slice, longestSliceMs);
     if (!isSame) this.#slice = shortestSliceMs;
     this.#watching = false;
-    for (const task of this.#tasks) {
-      if (task.attempt(look)) {
-        this.#tasks.delete(task);
-      } else if (this.#isQueue) {
-        break;
+    try {
+      for (const task of this.#tasks) {
+        if (task.attempt(look)) {
+          this.#tasks.delete(task);
+        } else if (this.#isQueue) {
+          break;
+        }
       }
+    } finally {
+      this.#reviewing = false;
+      endHeldOperation(this.#reviewal);
+      if (this.#tasks.size > 0) this.#wait(seen);
     }
-    this.#reviewing = false;
-    if (this.#tasks.size > 0) this.#wait(seen);
   }
 
   /** @internal */

@@ -1,5 +1,6 @@
 import { native } from '../binding';
 import type { LockSeat } from '../core/lock-seat';
+import type { Operation } from '../core/operations';
 import { Word } from '../core/word';
 import { isFailure } from '../failures';
 import { Encoder, Tag, finish } from './codec';
@@ -23,6 +24,20 @@ export interface Claim {
 const pendingWords = 4;
 
 let serials = 0;
+
+/** A value that is being computed while the thread is blocked, and by which claim. */
+export class SyncComputation implements Operation {
+  claim: Claim | undefined;
+  readonly #renounce: (claim: Claim) => void;
+
+  constructor(renounce: (claim: Claim) => void) {
+    this.#renounce = renounce;
+  }
+
+  undo(): void {
+    if (this.claim !== undefined) this.#renounce(this.claim);
+  }
+}
 
 /**
  * Values that are computed by one thread while others wait for them. An entry that is pending says who
@@ -64,7 +79,7 @@ export class DictClaims {
    * What there is of a key: its value; or who is to compute it, which is this thread from now on; or
    * `pending`, when somebody else does who is still there.
    */
-  claim(key: string): { value: unknown } | Claim | typeof pending {
+  claim(key: string, computation?: SyncComputation): { value: unknown } | Claim | typeof pending {
     const token = native.presenceToken();
     if (isFailure(token)) {
       const { code } = token;
@@ -89,9 +104,16 @@ export class DictClaims {
         if (isToken(whose) && native.isPresent(whose)) return pending;
       }
       const serial = ++serials;
+      const claim = { key, token, serial };
+      if (computation) computation.claim = claim;
       this.#writer.put(key, hash, at, this.#encoder.promise(token, serial), 0);
-      return { key, token, serial };
+      return claim;
     });
+  }
+
+  /** A computation that blocks the thread: were it interrupted, others may compute. */
+  computation(): SyncComputation {
+    return new SyncComputation((claim) => this.renounce(claim));
   }
 
   /** Whether this very thread computes it. */

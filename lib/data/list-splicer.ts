@@ -15,6 +15,7 @@ const stepRoom = 128;
  * whole, or not at all. Within a change, after what somebody may have left.
  */
 export class ListSplicer {
+  readonly #state: StructureState;
   readonly #ring: ListRing;
   readonly #slots: ListSlots;
   readonly #sequence: Sequence;
@@ -23,6 +24,7 @@ export class ListSplicer {
   readonly #at = structureLayout.own;
 
   constructor(state: StructureState, ring: ListRing, slots: ListSlots, sequence: Sequence) {
+    this.#state = state;
     this.#ring = ring;
     this.#slots = slots;
     this.#sequence = sequence;
@@ -86,7 +88,7 @@ export class ListSplicer {
     this.#putAside(end, 0, false);
     for (let i = 0; i < values.length; i++) {
       this.#breathe();
-      this.#slots.encoder.encode(`values[${i}]`, values[i]);
+      this.#encode(values, i);
       this.#slots.fill(end + i);
       this.#write(listWords.asideCount, i + 1);
     }
@@ -98,11 +100,16 @@ export class ListSplicer {
     this.#putAside(head, 0, true);
     for (let i = values.length - 1; i >= 0; i--) {
       this.#breathe();
-      this.#slots.encoder.encode(`values[${i}]`, values[i]);
+      this.#encode(values, i);
       this.#slots.fill(head - values.length + i);
       this.#write(listWords.aside, this.#ring.around(head - values.length + i));
       this.#write(listWords.asideCount, values.length - i);
     }
+  }
+
+  /** A value may have getters, which are others' code. */
+  #encode(values: readonly unknown[], i: number): void {
+    this.#state.call(() => this.#slots.encoder.encode(`values[${i}]`, values[i]));
   }
 
   #putAside(position: number, count: number, isInFront: boolean): void {

@@ -175,6 +175,9 @@ export class Ring {
     const place = this.#locate(held, owner);
     if (place === 0) return false;
     this.#set(word.taken, this.taken - 1);
+    // So that nobody takes it for its owner's any more, even where it is no record any more.
+    const state = 2 * place + record.state;
+    this.#log.write(state, withOwner(this.#ints[state] ?? 0, done));
     this.#finish(place);
     return true;
   }

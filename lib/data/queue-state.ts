@@ -1,6 +1,7 @@
 import { now } from '../core/clock';
 import { Holders } from '../core/holders';
 import type { LockSeat } from '../core/lock-seat';
+import { beginOperation, endOperation, type Operation } from '../core/operations';
 import { Roster, entryLayout, rosterBytes } from '../core/roster';
 import { Turns, type Waiting } from '../core/turns';
 import { Word } from '../core/word';
@@ -71,7 +72,7 @@ export const shut = Symbol('shut');
  * change; who has taken an item without being done with it has an entry on the roster, by which
  * others see that it died, and offer again what it had.
  */
-export class QueueState extends StructureState {
+export class QueueState extends StructureState implements Operation {
   readonly put: Word;
   readonly taken: Word;
   readonly done: Word;
@@ -88,6 +89,8 @@ export class QueueState extends StructureState {
   #reapedAt = 0;
   /** What was read of an item that is this thread's, which had no means to make a value of it. */
   #left: { readonly read: unknown } | undefined;
+  /** The item that is about to be taken. */
+  #taking: Held | undefined;
 
   constructor(seat: LockSeat) {
     const shape = shapeOf(seat.words.byteLength);
@@ -198,9 +201,25 @@ export class QueueState extends StructureState {
     }
   }
 
-  /** Takes the first item, which is this thread's until it is done; whether or not it can be read. */
+  /**
+   * Takes the first item, which is this thread's until it is done, whether or not it can be read;
+   * {@link hasTaken} is called when somebody has it.
+   */
   take(look: boolean): Taken | undefined {
+    beginOperation(this);
     return this.#take(look, true);
+  }
+
+  hasTaken(): void {
+    this.#taking = undefined;
+    endOperation();
+  }
+
+  /** An item that nobody has is offered again. */
+  undo(): void {
+    const taken = this.#taking;
+    this.#taking = undefined;
+    if (taken !== undefined) this.giveBack(taken);
   }
 
   /** Is done with an item that this thread has; false when it has it not. */
@@ -299,6 +318,7 @@ export class QueueState extends StructureState {
       if (mayReap) this.#reap();
       found = this.#ring.take(owner);
       if (found === undefined && look && this.#reap() > 0) found = this.#ring.take(owner);
+      if (keeps) this.#taking = found;
     } catch (error) {
       throw this.abort(error);
     }

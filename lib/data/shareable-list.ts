@@ -421,7 +421,7 @@ export class ShareableList implements Iterable<ShareableValue> {
     if (this.#elements.gone) throw this.#closedError();
     const lock = this.#guard?.lock;
     if (lock === undefined) return fn();
-    const guard = lock.held ? undefined : lock.acquireSync();
+    const guard = lock.held ? undefined : lock.acquireScoped();
     try {
       if (this.#journal?.replay() === false) throw corrupt(this.name, 'its journal is none');
       return fn();

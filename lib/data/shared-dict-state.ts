@@ -3,7 +3,7 @@ import { loadFirst, loadLast } from '../core/ordered';
 import { invalidType } from '../errors';
 import { changing, notAPromise } from '../sync-callbacks';
 import { Encoder, Tag, finish } from './codec';
-import { DictClaims, type Claim } from './dict-claims';
+import { DictClaims, type Claim, type SyncComputation } from './dict-claims';
 import { DictEntries, absent, nonsenseValue, pending } from './dict-entries';
 import { DictEviction } from './dict-eviction';
 import { DictExpiry, expiryOf } from './dict-expiry';
@@ -210,8 +210,12 @@ export class DictState extends StructureState {
     const hash = this.#table.hash(key);
     return this.change(() => {
       const before = this.finish(this.#readLocked(key, hash), key);
-      const after = notAPromise(fn(typeof before === 'symbol' ? undefined : before), changing);
-      const encoder = this.#encoder.encode('what fn returns', after);
+      const encoder = this.#encoder;
+      const after = this.call(() => {
+        const after = notAPromise(fn(typeof before === 'symbol' ? undefined : before), changing);
+        encoder.encode('what fn returns', after);
+        return after;
+      });
       const at = this.#table.locate(key, hash);
       const expiry =
         ttl === undefined && at !== none && entries.isVisible(at)
@@ -250,11 +254,15 @@ export class DictState extends StructureState {
    *
    * @param look - whether to see if who computes it is still there.
    */
-  claim(key: string, look: boolean): { value: unknown } | Claim | typeof pending {
+  claim(
+    key: string,
+    look: boolean,
+    computation?: SyncComputation,
+  ): { value: unknown } | Claim | typeof pending {
     const there = this.get(key);
     if (typeof there !== 'symbol') return { value: there };
     if (there === pending && !look) return pending;
-    return this.claims.claim(key);
+    return this.claims.claim(key, computation);
   }
 
   /**

@@ -1,11 +1,12 @@
 import { unlinkObject, type Request } from '../core/attachment';
 import type { Typed } from '../core/handle';
 import { toAttach, toCreate, toOpen } from '../core/named-object';
+import { callForeign } from '../core/foreign';
+import { endHeldOperation, holdOperation, settleOperations } from '../core/operations';
 import { invalidType, outOfRange } from '../errors';
 import { checkOptions, timeoutOf, waitOf, type TimeoutOptions, type WaitOptions } from '../options';
-import { notAPromise } from '../sync-callbacks';
 import { Computation } from './computations';
-import type { Claim } from './dict-claims';
+import type { Claim, SyncComputation } from './dict-claims';
 import { pending } from './dict-entries';
 import { PassedOver, type IterationOptions } from './passed-over';
 import { dictContents, evicting, longestKey } from './shared-dict-layout';
@@ -91,7 +92,9 @@ export class SharedDict<V = unknown> extends Structure {
   /** @internal */
   protected override open(): DictState {
     if (this.attachment.guarded) this.attachment.open();
-    return this.#state;
+    const state = this.#state;
+    if (state.inside) state.putRight();
+    return state;
   }
 
   /**
@@ -308,26 +311,36 @@ export class SharedDict<V = unknown> extends Structure {
     const timeout = timeoutOf(waitOnly(options));
     const there = state.get(checkKey(key));
     if (typeof there !== 'symbol') return there as V;
+    settleOperations();
     if (there === pending && state.claims.isOwn(key)) {
       throw this.attachment.error('ERR_DEADLOCK', `: this thread computes '${key}' already`);
     }
-    const claim = state.claims.computed.waitSync<{ value: unknown } | Claim>({
-      handle: this,
-      attempt: (look) => this.#attempt(key, look),
-      timeout,
-      expired: (limit) => this.#late(key, limit),
-    });
-    if ('value' in claim) return claim.value as V;
-    this.#claims.add(claim);
-    let value: V;
+    const computation = state.claims.computation();
+    holdOperation(computation);
     try {
-      value = notAPromise(fn(key), 'fn, which getOrSet() takes if it is async');
-      this.#settle(claim, () => state.claims.fulfil(claim, value, ttl));
+      const claim = state.claims.computed.waitSync<{ value: unknown } | Claim>({
+        handle: this,
+        attempt: (look) => this.#attempt(key, look, computation),
+        timeout,
+        expired: (limit) => this.#late(key, limit),
+      });
+      return 'value' in claim ? (claim.value as V) : this.#compute(claim, ttl, fn);
+    } finally {
+      endHeldOperation(computation);
+    }
+  }
+
+  #compute(claim: Claim, ttl: number, fn: (key: string) => V): V {
+    const { claims } = this.state;
+    this.#claims.add(claim);
+    try {
+      const value = callForeign(fn, claim.key, 'fn, which getOrSet() takes if it is async');
+      this.#settle(claim, () => claims.fulfil(claim, value, ttl));
+      return value;
     } catch (error) {
-      this.#settle(claim, () => state.claims.renounce(claim));
+      this.#settle(claim, () => claims.renounce(claim));
       throw error;
     }
-    return value;
   }
 
   /**
@@ -429,8 +442,12 @@ export class SharedDict<V = unknown> extends Structure {
     return undefined;
   }
 
-  #attempt(key: string, look: boolean): { value: unknown } | Claim | undefined {
-    const claim = this.open().claim(key, look);
+  #attempt(
+    key: string,
+    look: boolean,
+    computation?: SyncComputation,
+  ): { value: unknown } | Claim | undefined {
+    const claim = this.open().claim(key, look, computation);
     return claim === pending ? undefined : claim;
   }
 

@@ -42,8 +42,12 @@ export class ListState extends ListReader {
   update(index: number, fn: (value: unknown) => unknown): unknown {
     return this.mutate(() => {
       const slot = this.#slotAt(index);
-      const after = notAPromise(fn(this.finish(this.slots.read(slot), index)), changing);
-      this.slots.encoder.encode('what fn returns', after);
+      const before = this.finish(this.slots.read(slot), index);
+      const after = this.call(() => {
+        const after = notAPromise(fn(before), changing);
+        this.slots.encoder.encode('what fn returns', after);
+        return after;
+      });
       this.slots.assign(slot);
       return after;
     });

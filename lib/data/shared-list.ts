@@ -53,7 +53,9 @@ export class SharedList<V = unknown> extends Structure {
   /** @internal */
   protected override open(): ListState {
     if (this.attachment.guarded) this.attachment.open();
-    return this.#state;
+    const state = this.#state;
+    if (state.inside) state.putRight();
+    return state;
   }
 
   /**

@@ -48,7 +48,9 @@ export class SharedNamespace<T extends object = Record<string, unknown>> extends
   /** @internal */
   protected override open(): DictState {
     if (this.attachment.guarded) this.attachment.open();
-    return this.#state;
+    const state = this.#state;
+    if (state.inside) state.putRight();
+    return state;
   }
 
   /**

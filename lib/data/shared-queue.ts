@@ -105,7 +105,9 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
   /** @internal */
   protected override open(): QueueState {
     if (this.attachment.guarded) this.attachment.open();
-    return this.#state;
+    const state = this.#state;
+    if (state.inside) state.putRight();
+    return state;
   }
 
   /**
@@ -281,7 +283,7 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
     const state = this.open();
     const { timeout, signal } = waitOf(options);
     // At once: an item that came is this handle's before anything else can happen to it.
-    const wait = this.#taking((look) => this.#hold(state.take(look)), timeout, signal);
+    const wait = this.#taking((look) => this.#hold(look), timeout, signal);
     return state.put.wait(wait);
   }
 
@@ -293,7 +295,7 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
   takeSync(options?: TimeoutOptions): QueueItem<V> {
     const state = this.open();
     const timeout = timeoutOf(options);
-    return state.put.waitSync(this.#taking((look) => this.#hold(state.take(look)), timeout));
+    return state.put.waitSync(this.#taking((look) => this.#hold(look), timeout));
   }
 
   /**
@@ -306,7 +308,7 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
   tryTake(): QueueItem<V> | null {
     const state = this.open();
     if (state.put.awaited) return null;
-    return this.#hold(state.take(true)) ?? null;
+    return this.#hold(true) ?? null;
   }
 
   /**
@@ -434,9 +436,10 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
     const held = this.#held.get(item);
     const state = this.open();
     if (held === undefined) return false;
+    const isSettled = how === 'ack' ? state.finish(held) : state.giveBack(held);
     this.#held.delete(item);
     if (this.#held.size === 0) state.holders.delete(this);
-    return how === 'ack' ? state.finish(held) : state.giveBack(held);
+    return isSettled;
   }
 
   /** @internal Also of a handle that was closed: it takes nothing of the queue. */
@@ -463,8 +466,15 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
     throw this.attachment.error('ERR_SHUTDOWN', 'was shut down: nothing is put any more');
   }
 
-  #hold(taken: Taken | undefined): QueueItem<V> | undefined {
-    if (taken === undefined) return undefined;
+  #hold(look: boolean): QueueItem<V> | undefined {
+    const { state } = this;
+    const taken = state.take(look);
+    const item = taken && this.#itemOf(taken);
+    state.hasTaken();
+    return item;
+  }
+
+  #itemOf(taken: Taken): QueueItem<V> {
     const item = new QueueItem<V>(this, taken, taken.isOfferedAgain);
     if (this.#held.size === 0) this.state.holders.add(this);
     this.#held.set(item, taken);

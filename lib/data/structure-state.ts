@@ -1,3 +1,4 @@
+import { callForeign, isForeignInterrupted } from '../core/foreign';
 import type { LockSeat } from '../core/lock-seat';
 import type { SeatState } from '../core/object-seat';
 import { SharedMemoryError } from '../errors';
@@ -16,6 +17,15 @@ import {
 import type { UndoLog } from './undo-log';
 import { unreadable } from './unreadable';
 
+/** What this thread does with a structure. */
+const enum Inside {
+  Not = 0,
+  /** It makes a change. */
+  Changing = 1,
+  /** The same, and calls others' code meanwhile, which may ask for more. */
+  Calling = 2,
+}
+
 /**
  * What the structures have in common, for all handles of one thread: the memory of a shared object,
  * and changes of it that are there as a whole or not at all.
@@ -29,7 +39,7 @@ export class StructureState implements SeatState, SizeLimit {
   readonly arena: Arena;
   readonly mostValueBytes: number;
   protected readonly seat: LockSeat;
-  #inside = false;
+  #inside: Inside = Inside.Not;
   #anew = false;
 
   /** @throws SharedMemoryError `ERR_CORRUPT` its header is none of such a structure. */
@@ -66,7 +76,27 @@ export class StructureState implements SeatState, SizeLimit {
 
   /** Whether this thread is making a change. */
   get inside(): boolean {
-    return this.#inside;
+    return this.#inside !== Inside.Not;
+  }
+
+  /** Whether a change of this thread's was interrupted; see {@link putRight}. */
+  get isInterrupted(): boolean {
+    return this.#inside === Inside.Changing || isForeignInterrupted();
+  }
+
+  /**
+   * Has what this thread left of a change undone, if it was interrupted in one: to be called whenever
+   * a method of a handle is, for then it is making none, unless it calls others' code meanwhile.
+   */
+  putRight(): void {
+    if (this.#inside !== Inside.Changing) return;
+    this.enter();
+    this.leave();
+  }
+
+  /** @see SeatState.interrupted */
+  interrupted(): void {
+    if (this.#inside === Inside.Calling) this.#inside = Inside.Changing;
   }
 
   /**
@@ -75,22 +105,33 @@ export class StructureState implements SeatState, SizeLimit {
    * @throws SharedMemoryError `ERR_CORRUPT`; `ERR_DEADLOCK` this thread is making a change.
    */
   enter(): void {
-    if (this.#inside) {
+    const wasInterrupted = this.#inside !== Inside.Not;
+    // Only others' code could ask for it within a change, be it one of another realm's classes.
+    const mayBeCalled = this.#inside === Inside.Calling || (!wasInterrupted && this.seat.isInside);
+    if (mayBeCalled && !isForeignInterrupted()) {
       throw this.error(
         'ERR_DEADLOCK',
         'is being changed by this thread: it waits for the function that was given',
       );
     }
     const abandoned = this.seat.enter();
-    this.#inside = true;
-    if (abandoned || this.log.pending) this.#recover();
+    this.#inside = Inside.Changing;
+    if (abandoned || wasInterrupted || this.log.pending) this.#recover();
+  }
+
+  /** Calls code that is not the library's, within a change. */
+  call<T>(fn: () => T): T {
+    this.#inside = Inside.Calling;
+    const result = callForeign(fn, undefined);
+    this.#inside = Inside.Changing;
+    return result;
   }
 
   /** Commits, and releases the lock. */
   leave(): void {
     this.log.commit();
     this.settle();
-    this.#inside = false;
+    this.#inside = Inside.Not;
     this.seat.exit();
   }
 
@@ -106,7 +147,7 @@ export class StructureState implements SeatState, SizeLimit {
     } catch {
       // Whoever comes next finds the same, and says so.
     }
-    this.#inside = false;
+    this.#inside = Inside.Not;
     this.seat.exit();
     return this.explain(error);
   }
@@ -136,7 +177,7 @@ export class StructureState implements SeatState, SizeLimit {
 
   /** Has a look under the lock; goes ahead within a change. */
   look<T>(act: () => T): T {
-    return this.#inside ? act() : this.change(act);
+    return this.inside ? act() : this.change(act);
   }
 
   /** What is so when no change is under way, be it of somebody who died. */
@@ -234,7 +275,7 @@ export class StructureState implements SeatState, SizeLimit {
         this.recover();
         return;
       }
-      this.#inside = false;
+      this.#inside = Inside.Not;
       this.seat.exit();
       throw this.explain(error);
     }

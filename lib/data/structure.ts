@@ -62,7 +62,10 @@ export abstract class Structure extends NamedObject {
   /** @internal */
   protected override letGo(): void {
     const { attachment } = this;
-    if (this.state.inside) throw attachment.error('EBUSY', 'is being changed by this thread');
+    const { state } = this;
+    if (state.inside && !state.isInterrupted) {
+      throw attachment.error('EBUSY', 'is being changed by this thread');
+    }
     attachment.close();
   }
 }

@@ -1,5 +1,6 @@
 import type { LockSeat } from '../core/lock-seat';
 import type { SeatState } from '../core/object-seat';
+import type { Operation } from '../core/operations';
 import { Roster, entryLayout } from '../core/roster';
 import { Word } from '../core/word';
 
@@ -112,6 +113,21 @@ export class BarrierState implements SeatState {
       if (isLast) this.#turnTo(generation, Status.Acting);
       return { generation, index, isLast };
     });
+  }
+
+  /** An arrival that is going to be made: were it interrupted, it breaks the barrier as others that fail. */
+  arrival(): Operation {
+    const { own } = this.#roster;
+    const generation = this.#generation;
+    const arrived = own === 0 ? 0 : this.#arrivedBy(own);
+    return {
+      undo: () => {
+        const { own } = this.#roster;
+        if (own === 0 || this.#status === Status.Broken) return;
+        const isSame = this.#generation === generation;
+        if (this.#arrivedBy(own) > (isSame ? arrived : 0)) this.break();
+      },
+    };
   }
 
   /** The action is done: lets all go. False when it was broken meanwhile. */

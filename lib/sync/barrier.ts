@@ -20,9 +20,19 @@ import {
   type TimeoutOptions,
   type WaitOptions,
 } from '../options';
-import { notAPromise } from '../sync-callbacks';
+import { callForeign } from '../core/foreign';
+import {
+  beginOperation,
+  endHeldOperation,
+  endOperation,
+  holdOperation,
+  settleOperations,
+} from '../core/operations';
 import type { Wait } from '../core/word';
 import { BarrierState, type Arrival } from './barrier-state';
+
+/** What is told of actions. */
+const notAsync = 'the action, which wait() takes if it is async';
 
 /** What a handle to a barrier has for itself. */
 export interface NamedBarrierHandleOptions {
@@ -154,6 +164,7 @@ export class NamedBarrier extends NamedObject {
    */
   get waiting(): number {
     this.attachment.open();
+    settleOperations();
     return this.#state.waiting();
   }
 
@@ -164,6 +175,7 @@ export class NamedBarrier extends NamedObject {
    */
   get broken(): boolean {
     this.attachment.open();
+    settleOperations();
     return this.#state.broken();
   }
 
@@ -198,21 +210,27 @@ export class NamedBarrier extends NamedObject {
    */
   waitSync(options?: TimeoutOptions): number {
     this.attachment.open();
+    settleOperations();
     const own = timeoutOf(options);
     const timeout = options?.timeout === undefined ? this.#timeout : own;
     const deadline = deadlineOf(timeout);
-    const arrival = this.#state.turn.waitSync(this.#arrive(timeout));
+    const operation = this.#state.arrival();
+    holdOperation(operation);
+    let arrival: Arrival | undefined;
     try {
+      arrival = this.#state.turn.waitSync(this.#arrive(timeout));
       if (arrival.isLast) return this.#act(arrival);
       return this.#state.turn.waitSync(this.#await(arrival, timeout, deadline));
     } finally {
-      this.#here.delete(arrival);
+      if (arrival !== undefined) this.#here.delete(arrival);
+      endHeldOperation(operation);
     }
   }
 
   /** Breaks it. Does not block. */
   abort(): void {
     this.attachment.open();
+    settleOperations();
     this.#state.break();
   }
 
@@ -223,6 +241,7 @@ export class NamedBarrier extends NamedObject {
    */
   reset(): void {
     this.attachment.open();
+    settleOperations();
     this.#state.reset();
   }
 
@@ -235,9 +254,11 @@ export class NamedBarrier extends NamedObject {
     return {
       handle: this,
       attempt: (look) => {
+        beginOperation(this.#state.arrival());
         const arrival = this.#state.arrive(look);
+        if (typeof arrival === 'object') this.#here.add(arrival);
+        endOperation();
         if (arrival === 'broken') throw this.#brokenError();
-        if (arrival !== undefined) this.#here.add(arrival);
         return arrival;
       },
       timeout,
@@ -279,7 +300,7 @@ export class NamedBarrier extends NamedObject {
 
   #act(arrival: Arrival): number {
     try {
-      notAPromise(this.#action?.(), 'the action, which wait() takes if it is async');
+      if (this.#action !== undefined) callForeign(this.#action, undefined, notAsync);
     } catch (error) {
       if (!this.closed) this.#state.break(arrival.generation);
       throw error;

@@ -1,5 +1,6 @@
 import type { LockSeat } from '../core/lock-seat';
 import type { SeatState } from '../core/object-seat';
+import type { Operation } from '../core/operations';
 import { Roster, entryLayout } from '../core/roster';
 import { Word, wake } from '../core/word';
 
@@ -15,6 +16,31 @@ const at = {
   /** How many of those notifications came to a wait that has ended. */
   taken: entryLayout.first,
 } as const;
+
+/** How far a wait that blocks the thread has come. */
+export class Waiting implements Operation {
+  isNotified = false;
+  /** How many waits the thread had begun before this one. */
+  #before: number | undefined;
+  readonly #end: (before: number, isNotified: boolean) => void;
+
+  constructor(end: (before: number, isNotified: boolean) => void) {
+    this.#end = end;
+  }
+
+  begin(before: number): void {
+    this.#before = before;
+  }
+
+  done(): void {
+    this.#before = undefined;
+  }
+
+  undo(): void {
+    if (this.#before !== undefined) this.#end(this.#before, this.isNotified);
+    this.#before = undefined;
+  }
+}
 
 /**
  * What the conditions of one thread share: who waits, and who was notified.
@@ -42,21 +68,34 @@ export class ConditionState implements SeatState {
     this.notified = new Word(seat, turnAt, true);
   }
 
+  /** A wait that blocks the thread: were it interrupted, it ends, and a notification goes to another. */
+  waiting(): Waiting {
+    return new Waiting((before, isNotified) => {
+      if (this.#words[this.#roster.own + at.entered] === before) return;
+      const has = isNotified || this.claim(false) === true;
+      this.leave(has);
+      if (has) this.#seat.exclusivelyIfFree(() => this.#notify(1));
+    });
+  }
+
   /** A wait begins. Under the lock. */
-  enter(): void {
+  enter(waiting?: Waiting): void {
     if (this.#roster.own === 0) {
       const own = this.#roster.join();
       this.notified = new Word(this.#seat, own + at.notified, true);
       this.#claimed = 0;
     }
-    this.#add(this.#roster.own + at.entered, 1);
+    const entered = this.#roster.own + at.entered;
+    if (waiting) waiting.begin(this.#words[entered] ?? 0);
+    this.#add(entered, 1);
   }
 
   /** True when a notification is there for a wait of this thread, which has it now. */
-  claim(look: boolean): true | undefined {
+  claim(look: boolean, waiting?: Waiting): true | undefined {
     const { own } = this.#roster;
     if (this.#difference(own + at.notified, this.#claimed) > 0) {
       this.#claimed = (this.#claimed + 1) | 0;
+      if (waiting) waiting.isNotified = true;
       return true;
     }
     if (look) this.#seat.exclusivelyIfFree(() => this.#reap());
@@ -64,9 +103,10 @@ export class ConditionState implements SeatState {
   }
 
   /** A wait has ended. Under the lock. */
-  leave(isNotified: boolean): void {
+  leave(isNotified: boolean, waiting?: Waiting): void {
     const { own } = this.#roster;
     this.#add(own + (isNotified ? at.taken : at.entered), isNotified ? 1 : -1);
+    waiting?.done();
   }
 
   /** Some waits will not be ended: their handle was closed. */

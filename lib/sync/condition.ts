@@ -12,6 +12,7 @@ import {
 } from '../core/named-object';
 import type { Contents } from '../core/object-seat';
 import { defaultParticipants, mostParticipants, rosterBytes } from '../core/roster';
+import { endHeldOperation, holdOperation, settleOperations } from '../core/operations';
 import type { Wait } from '../core/word';
 import { invalidType } from '../errors';
 import {
@@ -24,7 +25,7 @@ import {
   type WaitOptions,
 } from '../options';
 import { notAPromise, type NotAPromise } from '../sync-callbacks';
-import { ConditionState } from './condition-state';
+import { ConditionState, type Waiting } from './condition-state';
 
 /** What {@link NamedCondition.open} takes. */
 export interface NamedConditionOptions extends OpenOptions {
@@ -135,6 +136,7 @@ export class NamedCondition extends NamedObject {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     throwIfAborted(signal);
+    settleOperations();
     const guard = this.#begin();
     try {
       await this.#state.notified.wait(this.#wait(left, timeout, signal));
@@ -158,14 +160,25 @@ export class NamedCondition extends NamedObject {
   }
 
   #waitSyncWithin(left: number | undefined, timeout: number | undefined): void {
-    const guard = this.#begin();
+    settleOperations();
+    const waiting = this.#state.waiting();
+    holdOperation(waiting);
     try {
-      this.#state.notified.waitSync(this.#wait(left, timeout));
+      this.#blockWithin(left, timeout, waiting);
+    } finally {
+      endHeldOperation(waiting);
+    }
+  }
+
+  #blockWithin(left: number | undefined, timeout: number | undefined, waiting: Waiting): void {
+    const guard = this.#begin(waiting);
+    try {
+      this.#state.notified.waitSync(this.#wait(left, timeout, undefined, waiting));
     } catch (reason) {
-      if (this.#end(guard, this.lock.acquireSync(), false)) return;
+      if (this.#end(guard, this.lock.acquireScoped(), false, waiting)) return;
       throw reason;
     }
-    this.#end(guard, this.lock.acquireSync(), true);
+    this.#end(guard, this.lock.acquireScoped(), true, waiting);
   }
 
   /**
@@ -216,12 +229,14 @@ export class NamedCondition extends NamedObject {
    */
   notify(count = 1): number {
     checkInteger('count', count, 0, Number.MAX_SAFE_INTEGER);
+    settleOperations();
     this.#checkHeld();
     return this.#state.notify(count);
   }
 
   /** Lets all who wait go on; as {@link notify}. */
   notifyAll(): number {
+    settleOperations();
     this.#checkHeld();
     return this.#state.notify(Infinity);
   }
@@ -237,9 +252,9 @@ export class NamedCondition extends NamedObject {
     throw this.attachment.error('ERR_NOT_HELD', 'has a lock that is not held through this handle');
   }
 
-  #begin(): LockGuard {
+  #begin(waiting?: Waiting): LockGuard {
     this.#checkHeld();
-    this.#state.enter();
+    this.#state.enter(waiting);
     return this.attachment.seat.suspend();
   }
 
@@ -247,12 +262,17 @@ export class NamedCondition extends NamedObject {
    * @param left - how long it may wait yet.
    * @param timeout - of how long in all.
    */
-  #wait(left: number | undefined, timeout?: number, signal?: AbortSignal): Wait<true> {
+  #wait(
+    left: number | undefined,
+    timeout?: number,
+    signal?: AbortSignal,
+    waiting?: Waiting,
+  ): Wait<true> {
     return {
       handle: this,
       timeout: left,
       signal,
-      attempt: (look) => this.#state.claim(look),
+      attempt: (look) => this.#state.claim(look, waiting),
       expired: (limit) => {
         const within = `${timeout ?? limit} ms`;
         throw this.attachment.error('ERR_TIMEOUT', `was not notified within ${within}`);
@@ -276,10 +296,10 @@ export class NamedCondition extends NamedObject {
    *
    * @returns whether it was notified, be it after the wait was given up and before the lock was back.
    */
-  #end(guard: LockGuard, again: LockGuard, isNotified: boolean): boolean {
+  #end(guard: LockGuard, again: LockGuard, isNotified: boolean, waiting?: Waiting): boolean {
     this.attachment.seat.resume(guard, again);
-    const isSo = isNotified || this.#state.claim(false) === true;
-    this.#state.leave(isSo);
+    const isSo = isNotified || this.#state.claim(false, waiting) === true;
+    this.#state.leave(isSo, waiting);
     return isSo;
   }
 

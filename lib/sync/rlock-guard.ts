@@ -6,12 +6,14 @@ import type { NamedRLock } from './rlock';
 export class RLockGuard {
   readonly #abandoned: boolean;
   readonly #lock: NamedRLock;
+  readonly #isScoped: boolean;
   #released = false;
 
   /** @internal Guards come from the lock's acquire methods. */
-  constructor(lock: NamedRLock, abandoned: boolean) {
+  constructor(lock: NamedRLock, abandoned: boolean, isScoped: boolean) {
     this.#lock = lock;
     this.#abandoned = abandoned;
+    this.#isScoped = isScoped;
   }
 
   /** Whether the last owner died holding the lock; told once, to the outermost acquisition. */
@@ -37,7 +39,8 @@ export class RLockGuard {
         { resource: this.#lock.name },
       );
     }
-    this.#lock.release();
+    if (this.#lock.held) this.#lock.leave(this.#isScoped);
+    else this.#lock.release();
     this.#released = true;
   }
 

@@ -1,5 +1,7 @@
-import { Lock } from '../core/lock';
+import { callForeign } from '../core/foreign';
+import { Lock, notAsync } from '../core/lock';
 import type { LockGuard } from '../core/lock-guard';
+import type { LockSeat } from '../core/lock-seat';
 import { unlinkObject, type Request } from '../core/attachment';
 import { noContents } from '../core/object-seat';
 import {
@@ -19,7 +21,7 @@ import {
   type TimeoutOptions,
   type WaitOptions,
 } from '../options';
-import { notAPromise, type NotAPromise } from '../sync-callbacks';
+import type { NotAPromise } from '../sync-callbacks';
 import { RLockGuard } from './rlock-guard';
 
 /** What {@link NamedRLock.open} takes. */
@@ -35,11 +37,44 @@ export interface NamedRLockHandle {
 
 /** How deep this thread is in the lock, through whichever handles. */
 class Recursion {
-  depth = 0;
+  /** How often it was acquired to be kept, and not released. */
+  kept = 0;
+  /** The same for functions that it is released after. */
+  scoped = 0;
   guard: LockGuard | undefined;
 
+  get depth(): number {
+    return this.kept + this.scoped;
+  }
+
+  enter(isScoped: boolean): void {
+    if (isScoped) this.scoped++;
+    else this.kept++;
+  }
+
+  leave(isScoped: boolean): void {
+    if (isScoped) this.scoped--;
+    else this.kept--;
+  }
+
+  /** It was entered or left, and is still held. */
+  remain(seat: LockSeat): void {
+    const { guard } = this;
+    if (guard === undefined) return;
+    const isScoped = this.kept === 0;
+    if (isScoped === guard.isScoped) return;
+    guard.isScoped = isScoped;
+    // What is left may be of a function that was interrupted.
+    if (isScoped) seat.lookAtEndOfTurn();
+  }
+
+  interrupted(): void {
+    this.kept = this.scoped = 0;
+    this.guard = undefined;
+  }
+
   close(): void {
-    this.depth = 0;
+    this.interrupted();
   }
 }
 
@@ -118,7 +153,7 @@ export class NamedRLock extends NamedObject {
    */
   acquireSync(options?: TimeoutOptions): RLockGuard {
     timeoutOf(options);
-    return this.tryAcquire() ?? this.#begin(this.#lock.acquireSync(options));
+    return this.tryAcquire() ?? this.#begin(this.#lock.acquireSync(options), false);
   }
 
   /**
@@ -128,7 +163,7 @@ export class NamedRLock extends NamedObject {
    */
   async acquire(options?: WaitOptions): Promise<RLockGuard> {
     throwIfAborted(waitOf(options).signal);
-    return this.tryAcquire() ?? this.#begin(await this.#lock.acquire(options));
+    return this.tryAcquire() ?? this.#begin(await this.#lock.acquire(options), false);
   }
 
   /**
@@ -137,11 +172,7 @@ export class NamedRLock extends NamedObject {
    * @returns null when it is taken.
    */
   tryAcquire(): RLockGuard | null {
-    if (this.#canReenter()) return this.#enter();
-    const guard = this.#lock.tryAcquire();
-    if (guard !== null) return this.#begin(guard);
-    // By trying, the handle may have moved on from a lock that was unlinked to one that is held here.
-    return this.#canReenter() ? this.#enter() : null;
+    return this.#try(false);
   }
 
   /**
@@ -151,11 +182,7 @@ export class NamedRLock extends NamedObject {
    */
   release(): void {
     if (!this.held) throw this.attachment.error('ERR_NOT_HELD', 'is not held by this thread');
-    const recursion = this.#recursion;
-    if (--recursion.depth > 0) return;
-    const { guard } = recursion;
-    recursion.guard = undefined;
-    guard?.release();
+    this.leave(this.#recursion.kept === 0);
   }
 
   /**
@@ -165,9 +192,10 @@ export class NamedRLock extends NamedObject {
    */
   runExclusiveSync<T>(fn: (guard: RLockGuard) => NotAPromise<T>, options?: TimeoutOptions): T {
     if (typeof fn !== 'function') throw invalidType('fn', 'a function', fn);
-    const guard = this.acquireSync(options);
+    timeoutOf(options);
+    const guard = this.#try(true) ?? this.#begin(this.#lock.acquireScoped(options), true);
     try {
-      return notAPromise<T>(fn(guard), 'fn, which runExclusive() takes if it is async');
+      return callForeign(fn as (guard: RLockGuard) => T, guard, notAsync);
     } finally {
       guard[Symbol.dispose]();
     }
@@ -200,19 +228,44 @@ export class NamedRLock extends NamedObject {
     return this.attachment.open().holder !== null;
   }
 
-  #begin(guard: LockGuard): RLockGuard {
+  #try(isScoped: boolean): RLockGuard | null {
+    if (this.#canReenter()) return this.#enter(isScoped);
+    const guard = this.#lock.tryAcquire();
+    if (guard !== null) return this.#begin(guard, isScoped);
+    // By trying, the handle may have moved on from a lock that was unlinked to one that is held here.
+    return this.#canReenter() ? this.#enter(isScoped) : null;
+  }
+
+  #begin(guard: LockGuard, isScoped: boolean): RLockGuard {
     const recursion = this.#recursion;
     // The thread may have entered between the grant and now, where this task goes on. All tasks that
     // waited when it was granted come by here before any of them can release it: they are resolved
     // together, and none has gone further than this when the last of them is here.
-    recursion.depth++;
+    recursion.enter(isScoped);
     recursion.guard = guard;
-    return new RLockGuard(this, guard.abandoned);
+    if (recursion.depth === 1) guard.isScoped = isScoped;
+    else recursion.remain(this.attachment.seat);
+    return new RLockGuard(this, guard.abandoned, isScoped);
   }
 
-  #enter(): RLockGuard {
-    this.#recursion.depth++;
-    return new RLockGuard(this, false);
+  #enter(isScoped: boolean): RLockGuard {
+    const recursion = this.#recursion;
+    recursion.enter(isScoped);
+    recursion.remain(this.attachment.seat);
+    return new RLockGuard(this, false, isScoped);
+  }
+
+  /** @internal One acquisition is over. */
+  leave(isScoped: boolean): void {
+    const recursion = this.#recursion;
+    recursion.leave(isScoped);
+    if (recursion.depth > 0) {
+      recursion.remain(this.attachment.seat);
+      return;
+    }
+    const { guard } = recursion;
+    recursion.guard = undefined;
+    guard?.release();
   }
 
   /** @internal */

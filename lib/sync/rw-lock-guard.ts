@@ -52,8 +52,14 @@ export class RWLockGuard {
         { resource: this.#lock.name },
       );
     }
-    this.#released = true;
     this.#end();
+  }
+
+  /** @internal It is given back, or is about to be; returns whether that was not so before. */
+  noteReleased(): boolean {
+    const isNews = !this.#released;
+    this.#released = true;
+    return isNews;
   }
 
   /** Gives it back, unless that was done before. */

@@ -2,6 +2,7 @@ import { now } from '../core/clock';
 import { Holders } from '../core/holders';
 import type { LockSeat } from '../core/lock-seat';
 import type { SeatState } from '../core/object-seat';
+import { beginOperation, endOperation, type Operation } from '../core/operations';
 import { Roster, entryLayout } from '../core/roster';
 import { Word } from '../core/word';
 
@@ -45,6 +46,18 @@ export interface Claim {
   passedOver?: number | undefined;
 }
 
+/** A change of what this thread holds. */
+interface Step {
+  /** Undefined: a release. */
+  readonly claim: Claim | undefined;
+  readonly heldBefore: number;
+  /** Whether a writer had died whose successor has not come. */
+  readonly newsBefore: number;
+  /** Of a release, with what tells the guard that it has no more to give. */
+  readonly heldAfter?: number;
+  readonly released?: () => void;
+}
+
 /** That a claim was granted. */
 export interface Granted {
   /** Whether a writer died holding it, and no other has come since. */
@@ -61,7 +74,7 @@ export interface Granted {
  * A grant is one word, the entry's `held`, made under the lock; so is its end. Freeing the entry of
  * a dead thread (Roster R1) ends what it held or waited for; that it was writing is noted before.
  */
-export class RWLockState implements SeatState {
+export class RWLockState implements SeatState, Operation {
   readonly freed: Word;
   /** Handles of this thread through which something is held. */
   readonly holders = new Holders();
@@ -70,6 +83,8 @@ export class RWLockState implements SeatState {
   readonly #words: Int32Array;
   /** Whose ticket this thread's is. */
   #ticketOf: Claim | undefined;
+  /** What is under way, and what was held before. */
+  #step: Step | undefined;
 
   constructor(seat: LockSeat) {
     this.#seat = seat;
@@ -123,6 +138,35 @@ export class RWLockState implements SeatState {
     });
   }
 
+  /** A claim is made; {@link done} is called when there is a guard for it, or it is given up. */
+  begin(claim: Claim): void {
+    beginOperation(this);
+    this.#step = { claim, heldBefore: this.held, newsBefore: this.#word(at.writerDied) };
+  }
+
+  done(): void {
+    this.#step = undefined;
+    endOperation();
+  }
+
+  /** What nobody has a guard for is given back, and nobody waits for more. A release is completed. */
+  undo(): void {
+    const step = this.#step;
+    this.#step = undefined;
+    if (step === undefined) return;
+    const { claim, heldBefore, newsBefore, heldAfter = heldBefore } = step;
+    step.released?.();
+    if (claim?.nested === true) this.withdraw(claim);
+    if (this.held !== heldAfter) {
+      this.#seat.exclusively(() => {
+        if (claim !== undefined && newsBefore !== 0) this.#set(at.writerDied, 1);
+        this.#set(this.#roster.own + of.held, heldAfter);
+      });
+    }
+    this.freed.announce();
+    this.freed.offer();
+  }
+
   /** A task waits no more. */
   withdraw(claim: Claim): void {
     if (this.#ticketOf !== claim) return;
@@ -131,11 +175,14 @@ export class RWLockState implements SeatState {
     this.freed.announce();
   }
 
-  release(mode: Mode): void {
-    this.#seat.exclusively(() => {
-      const held = this.#roster.own + of.held;
-      this.#set(held, mode === Mode.Write ? 0 : this.#word(held) - 1);
-    });
+  release(mode: Mode, released: () => void): void {
+    beginOperation(this);
+    const heldBefore = this.held;
+    const heldAfter = mode === Mode.Write ? 0 : heldBefore - 1;
+    this.#step = { claim: undefined, heldBefore, newsBefore: 0, heldAfter, released };
+    released();
+    this.#seat.exclusively(() => this.#set(this.#roster.own + of.held, heldAfter));
+    this.done();
     this.freed.announce();
     this.freed.offer();
   }

@@ -8,6 +8,7 @@ import {
   type OpenOptions,
 } from '../core/named-object';
 import type { Contents } from '../core/object-seat';
+import { settleOperations } from '../core/operations';
 import { defaultParticipants, mostParticipants, rosterBytes } from '../core/roster';
 import {
   checkInteger,
@@ -105,12 +106,14 @@ export class NamedRWLock extends NamedObject {
   /** How many hold it for reading, at the instant of asking. */
   get readers(): number {
     this.attachment.open();
+    settleOperations();
     return this.#state.survey().readers;
   }
 
   /** Whether somebody holds it for writing, at the instant of asking. */
   get writing(): boolean {
     this.attachment.open();
+    settleOperations();
     return this.#state.survey().isWriting;
   }
 
@@ -181,8 +184,11 @@ export class NamedRWLock extends NamedObject {
     return this.#state.freed.wait<RWLockGuard>({
       handle: this,
       attempt: (look) => {
+        this.#state.begin(claim);
         const granted = this.#state.take(claim, look, true);
-        return granted && this.#guard(mode, granted);
+        const guard = granted && this.#guard(mode, granted);
+        this.#state.done();
+        return guard;
       },
       timeout,
       signal,
@@ -194,6 +200,7 @@ export class NamedRWLock extends NamedObject {
   #acquireSync(mode: Mode, options: TimeoutOptions | undefined): RWLockGuard {
     this.attachment.open();
     const timeout = timeoutOf(options);
+    settleOperations();
     const { held } = this.#state;
     if (held !== 0 && (held < 0 || mode === Mode.Write)) {
       const how =
@@ -201,6 +208,7 @@ export class NamedRWLock extends NamedObject {
       throw this.attachment.error('ERR_DEADLOCK', `is held by this thread for ${how}`);
     }
     const claim: Claim = { mode, nested: true };
+    this.#state.begin(claim);
     const granted =
       this.#state.take(claim, false, false) ??
       this.#state.freed.waitSync<Granted>({
@@ -209,14 +217,20 @@ export class NamedRWLock extends NamedObject {
         timeout,
         expired: (limit) => this.#expire(claim, limit),
       });
-    return this.#guard(mode, granted);
+    const guard = this.#guard(mode, granted);
+    this.#state.done();
+    return guard;
   }
 
   #tryAcquire(mode: Mode): RWLockGuard | null {
     this.attachment.open();
     if (this.#state.freed.awaited) return null;
-    const granted = this.#state.take({ mode, nested: false }, true, false);
-    return granted === undefined ? null : this.#guard(mode, granted);
+    const claim: Claim = { mode, nested: false };
+    this.#state.begin(claim);
+    const granted = this.#state.take(claim, true, false);
+    const guard = granted === undefined ? null : this.#guard(mode, granted);
+    this.#state.done();
+    return guard;
   }
 
   #expire(claim: Claim, limit: number): never {
@@ -226,11 +240,13 @@ export class NamedRWLock extends NamedObject {
   }
 
   #guard(mode: Mode, { abandoned }: Granted): RWLockGuard {
+    const released = () => {
+      if (guard.noteReleased() && --this.#held === 0) this.#state.holders.delete(this);
+    };
+    const end = () => this.#state.release(mode, released);
+    const guard = new RWLockGuard(this, mode === Mode.Write ? 'write' : 'read', abandoned, end);
     if (this.#held++ === 0) this.#state.holders.add(this);
-    return new RWLockGuard(this, mode === Mode.Write ? 'write' : 'read', abandoned, () => {
-      if (--this.#held === 0) this.#state.holders.delete(this);
-      this.#state.release(mode);
-    });
+    return guard;
   }
 
   /** @internal */

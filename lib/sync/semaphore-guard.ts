@@ -30,7 +30,11 @@ export class SemaphoreGuard {
         { resource: this.#semaphore.name },
       );
     }
-    this.#semaphore.release();
+    this.#semaphore.giveBack(this);
+  }
+
+  /** @internal It is given back, or is about to be. */
+  noteReleased(): void {
     this.#released = true;
   }
 

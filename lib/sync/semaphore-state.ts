@@ -1,9 +1,11 @@
 import { Holders } from '../core/holders';
 import type { LockSeat } from '../core/lock-seat';
 import type { SeatState } from '../core/object-seat';
+import { beginOperation, endOperation, type Operation } from '../core/operations';
 import { Roster, entryLayout } from '../core/roster';
 import { Turns, type Waiting } from '../core/turns';
 import { Word } from '../core/word';
+import type { SemaphoreGuard } from './semaphore-guard';
 
 /** More permits than anybody needs, and few enough for sums of them to be exact. */
 export const mostPermits = 2 ** 30;
@@ -46,7 +48,7 @@ export function initialWords(value: number, robust: boolean): Uint8Array {
  * - S3  Who has waited for long has its turn before others ({@link Turns}): while it stands, permits
  *       are taken under the lock only, and whoever gives one back tells all who wait.
  */
-export class SemaphoreState implements SeatState {
+export class SemaphoreState implements SeatState, Operation {
   readonly freed: Word;
   /** Handles of this thread through which something is held. */
   readonly holders = new Holders();
@@ -55,6 +57,12 @@ export class SemaphoreState implements SeatState {
   readonly #roster: Roster;
   readonly #words: Int32Array;
   readonly #turns: Turns;
+  /** How many this thread held before it began to take the permit that it is about to take. */
+  #heldBefore = Infinity;
+  #tookLoose = false;
+  /** The guard whose permit is being released, and how many this thread held before. */
+  #releasing: SemaphoreGuard | undefined;
+  #heldAtRelease = 0;
 
   constructor(seat: LockSeat) {
     this.#seat = seat;
@@ -79,13 +87,17 @@ export class SemaphoreState implements SeatState {
   }
 
   /**
+   * Takes a permit if there is one; {@link took} is called when there is a guard for it.
+   *
    * @param look - whether the holders may have died
    * @param waiting - of the task that waits for it, if one does
    */
   take(look: boolean, waiting?: Waiting): Permit | undefined {
+    beginOperation(this);
+    this.#heldBefore = this.held;
     const { own } = this.#roster;
     if ((own !== 0 || this.#word(at.pool) === 0) && !this.#turns.standing) {
-      const outcome = this.#takeFromPool() ?? (this.#decrement(at.loose) ? 'loose' : 'none');
+      const outcome = this.#takeFromPool() ?? this.#takeLoose() ?? 'none';
       if (outcome === 'held' || outcome === 'loose') return outcome;
       if (outcome === 'none' && !look && waiting?.isLong !== true) return undefined;
     }
@@ -107,6 +119,38 @@ export class SemaphoreState implements SeatState {
   /** A task waits no more. */
   withdraw(waiting: Waiting): void {
     if (this.#turns.withdraw(waiting)) this.freed.announce();
+  }
+
+  /** A guard's permit is about to be released; {@link took} is called when it is. */
+  releasing(guard: SemaphoreGuard): void {
+    beginOperation(this);
+    this.#releasing = guard;
+    this.#heldAtRelease = this.held;
+    guard.noteReleased();
+  }
+
+  /** What was begun is done. */
+  took(): void {
+    this.#heldBefore = Infinity;
+    this.#tookLoose = false;
+    this.#releasing = undefined;
+    endOperation();
+  }
+
+  /** A permit that nobody has a guard for goes back, be it one that was being released. */
+  undo(): void {
+    const { own } = this.#roster;
+    this.#releasing?.noteReleased();
+    if (this.#releasing !== undefined && this.held === this.#heldAtRelease && own !== 0) {
+      this.#decrement(own + entryLayout.held);
+    }
+    this.#releasing = undefined;
+    if (this.held > this.#heldBefore) this.#decrement(own + entryLayout.held);
+    this.#heldBefore = Infinity;
+    if (this.#tookLoose) Atomics.add(this.#words, at.loose, 1);
+    this.#tookLoose = false;
+    this.freed.announce();
+    this.freed.offer();
   }
 
   /** Why not, if not: there would be more than `max`. */
@@ -132,7 +176,13 @@ export class SemaphoreState implements SeatState {
       this.#roster.join();
       if (this.#takeFromPool() === 'held') return 'held';
     }
-    return this.#decrement(at.loose) ? 'loose' : undefined;
+    return this.#takeLoose();
+  }
+
+  #takeLoose(): 'loose' | undefined {
+    if (!this.#decrement(at.loose)) return undefined;
+    this.#tookLoose = true;
+    return 'loose';
   }
 
   /** S1. This thread is on the roster, or there is no pool. */

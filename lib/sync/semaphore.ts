@@ -158,7 +158,7 @@ export class NamedSemaphore extends NamedObject {
   acquireSync(options?: TimeoutOptions): SemaphoreGuard {
     this.attachment.open();
     const timeout = timeoutOf(options);
-    return this.#guard(this.#state.take(false) ?? this.#acquireSlowly(timeout));
+    return this.#take(false) ?? this.#acquireSlowly(timeout);
   }
 
   /**
@@ -172,10 +172,7 @@ export class NamedSemaphore extends NamedObject {
     const waiting = new Waiting();
     return this.#state.freed.wait<SemaphoreGuard>({
       handle: this,
-      attempt: (look) => {
-        const permit = this.#state.take(look, waiting);
-        return permit && this.#guard(permit);
-      },
+      attempt: (look) => this.#take(look, waiting),
       timeout,
       signal,
       expired: (limit) => this.#expire(limit, waiting),
@@ -192,8 +189,7 @@ export class NamedSemaphore extends NamedObject {
   tryAcquire(): SemaphoreGuard | null {
     this.attachment.open();
     if (this.#state.freed.awaited) return null;
-    const permit = this.#state.take(true);
-    return permit === undefined ? null : this.#guard(permit);
+    return this.#take(true) ?? null;
   }
 
   /**
@@ -207,6 +203,18 @@ export class NamedSemaphore extends NamedObject {
   release(count = 1): void {
     this.attachment.open();
     checkInteger('count', count, 1, mostPermits);
+    this.#release(count);
+  }
+
+  /** @internal Gives back the permit of a guard. */
+  giveBack(guard: SemaphoreGuard): void {
+    this.attachment.open();
+    this.#state.releasing(guard);
+    this.#release(1);
+    this.#state.took();
+  }
+
+  #release(count: number): void {
     const { max, value } = this.#state.release(count) ?? {};
     if (max !== undefined) {
       throw this.attachment.error(
@@ -224,11 +232,11 @@ export class NamedSemaphore extends NamedObject {
   }
 
   /** Apart from where it is called, which has no closures to make that way. */
-  #acquireSlowly(timeout: number | undefined): Permit {
+  #acquireSlowly(timeout: number | undefined): SemaphoreGuard {
     const waiting = new Waiting();
-    return this.#state.freed.waitSync<Permit>({
+    return this.#state.freed.waitSync<SemaphoreGuard>({
       handle: this,
-      attempt: (look) => this.#state.take(look, waiting),
+      attempt: (look) => this.#take(look, waiting),
       timeout,
       expired: (limit) => this.#expire(limit, waiting),
     });
@@ -239,9 +247,18 @@ export class NamedSemaphore extends NamedObject {
     throw this.attachment.error('ERR_TIMEOUT', `had no permit within ${limit} ms`);
   }
 
+  #take(look: boolean, waiting?: Waiting): SemaphoreGuard | undefined {
+    const state = this.#state;
+    const permit = state.take(look, waiting);
+    const guard = permit && this.#guard(permit);
+    state.took();
+    return guard;
+  }
+
   #guard(permit: Permit): SemaphoreGuard {
+    const guard = new SemaphoreGuard(this);
     if (permit === 'held' && this.#held++ === 0) this.#state.holders.add(this);
-    return new SemaphoreGuard(this);
+    return guard;
   }
 
   /** @internal */

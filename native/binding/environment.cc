@@ -1,5 +1,7 @@
 #include "environment.h"
 
+#include "turns.h"
+
 namespace shmkit {
 
 void Environment::Make(napi_env env) {
@@ -9,11 +11,13 @@ void Environment::Make(napi_env env) {
       nullptr);
 }
 
-void Environment::Initialize(int32_t* control, napi_value on_grant, napi_value on_news,
-                             napi_value nothing) {
-  seats.Initialize(control, on_grant);
-  watches.Initialize(on_news);
-  napi_create_reference(env_, nothing, 1, &nothing_);
+void Environment::Initialize(int32_t* control, const Callbacks& callbacks) {
+  seats.Initialize(control, callbacks.on_grant);
+  watches.Initialize(callbacks.on_news);
+  napi_create_reference(env_, callbacks.nothing, 1, &nothing_);
+  napi_create_reference(env_, callbacks.on_turn, 1, &on_turn_);
+  AtEndOfTurns(
+      env_, [](void* environment) { static_cast<Environment*>(environment)->EndTurn(); }, this);
   napi_add_env_cleanup_hook(
       env_, [](void* environment) { static_cast<Environment*>(environment)->Leave(); }, this);
 }
@@ -37,6 +41,27 @@ os::Result<os::Presence*> Environment::TakePresence() {
     presence_ = std::make_unique<os::Presence>(entered.value());
   }
   return presence_.get();
+}
+
+// No JavaScript is under way now, so whoever has acquired a lock and means to keep it knows of it.
+void Environment::EndTurn() {
+  if (!seats.AwaitsTurn()) return;
+  const std::vector<uint32_t> fresh = seats.TakeFresh();
+  napi_handle_scope scope;
+  if (napi_open_handle_scope(env_, &scope) != napi_ok) return;
+  napi_value on_turn = nullptr;
+  napi_value global = nullptr;
+  napi_value numbers = nullptr;
+  napi_get_reference_value(env_, on_turn_, &on_turn);
+  napi_get_global(env_, &global);
+  napi_create_array(env_, &numbers);
+  for (uint32_t i = 0; i < fresh.size(); i++) {
+    napi_value number = nullptr;
+    napi_create_uint32(env_, fresh[i], &number);
+    napi_set_element(env_, numbers, i, number);
+  }
+  napi_make_callback(env_, nullptr, global, on_turn, 1, &numbers, nullptr);
+  napi_close_handle_scope(env_, scope);
 }
 
 // What this thread held is for others from here on: locks go to the system's list of the dead (see

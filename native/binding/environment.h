@@ -24,8 +24,15 @@ class Environment {
   static void Make(napi_env env);
 
   // The array whose first word says which seat the hot calls are about; what is told of locks that
-  // were granted and of words that changed; a function that does nothing.
-  void Initialize(int32_t* control, napi_value on_grant, napi_value on_news, napi_value nothing);
+  // were granted, of words that changed, and of turns of the event loop that left something behind;
+  // a function that does nothing.
+  struct Callbacks {
+    napi_value on_grant;
+    napi_value on_news;
+    napi_value on_turn;
+    napi_value nothing;
+  };
+  void Initialize(int32_t* control, const Callbacks& callbacks);
 
   // Whether JavaScript still runs here: not when the environment is being ended.
   bool Alive();
@@ -41,9 +48,11 @@ class Environment {
   explicit Environment(napi_env env) : seats(env), watches(env), alarm(env), env_(env) {}
 
   void Leave();
+  void EndTurn();
 
   napi_env const env_;
   napi_ref nothing_ = nullptr;
+  napi_ref on_turn_ = nullptr;
   std::unique_ptr<os::Presence> presence_;
 };
 

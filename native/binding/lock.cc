@@ -30,33 +30,34 @@ Acquired LockWithin(Environment& here, Seat& seat, const os::Deadline& deadline)
   return here.seats.Note(seat, WaitInSlices(here, deadline, wait));
 }
 
+Acquired TryLockNow(Seats& seats, Seat& seat) {
+  const Acquired before = seats.Before(seat);
+  if (before != Acquired::kTimeout) return before;
+  return seats.Note(seat, seat.object->TryLock());
+}
+
 // tryLock(): undefined, or why not.
 napi_value TryLock(napi_env env, napi_callback_info) {
   Seats& seats = Environment::Of(env).seats;
-  if (seats.AtLimit()) return ToValue(env, Acquired::kTooManyHeld);
-  Seat* const current = CurrentSeat(env);
-  if (!current) return nullptr;
-  Seat& seat = *current;
-  Acquired acquired = seat.object->TryLock();
-  if (acquired == Acquired::kTimeout && seat.agent) {
+  Seat* const seat = CurrentSeat(env);
+  if (!seat) return nullptr;
+  Acquired acquired = TryLockNow(seats, *seat);
+  if (acquired == Acquired::kTimeout && seat->agent) {
     // What this thread has released its agent may be about to unlock.
-    seat.agent->AwaitReturn();
-    acquired = seat.object->TryLock();
+    seat->agent->AwaitReturn();
+    acquired = TryLockNow(seats, *seat);
   }
-  return ToValue(env, seats.Note(seat, acquired));
+  return ToValue(env, acquired);
 }
 
 // lock(): the same, and blocks.
 napi_value Lock(napi_env env, napi_callback_info) {
   Environment& here = Environment::Of(env);
-  Seats& seats = here.seats;
-  if (seats.AtLimit()) return ToValue(env, Acquired::kTooManyHeld);
-  Seat* const current = CurrentSeat(env);
-  if (!current) return nullptr;
-  Seat& seat = *current;
-  const Acquired at_once = seats.Note(seat, seat.object->TryLock());
+  Seat* const seat = CurrentSeat(env);
+  if (!seat) return nullptr;
+  const Acquired at_once = TryLockNow(here.seats, *seat);
   if (at_once != Acquired::kTimeout) return ToValue(env, at_once);
-  return ToValue(env, LockWithin(here, seat, os::Deadline::Never()));
+  return ToValue(env, LockWithin(here, *seat, os::Deadline::Never()));
 }
 
 // unlock(): what lock or tryLock took.
@@ -75,10 +76,26 @@ Napi::Value Wrapped(Napi::Env env, Acquired acquired) {
 // (seat, milliseconds): lock() with a limit
 Napi::Value LockTimed(const Napi::CallbackInfo& info) {
   Environment& here = Environment::Of(info.Env());
-  if (here.seats.AtLimit()) return Wrapped(info.Env(), Acquired::kTooManyHeld);
   Seat* const seat = SeatOf(info);
   if (!seat) return {};
+  const Acquired at_once = TryLockNow(here.seats, *seat);
+  if (at_once != Acquired::kTimeout) return Wrapped(info.Env(), at_once);
   return Wrapped(info.Env(), LockWithin(here, *seat, DeadlineOf(info[1])));
+}
+
+// proveStack(): whether the stack was shown to suffice, from this far down; see stack.h
+napi_value ProveStack(napi_env env, napi_callback_info) {
+  napi_value proven = nullptr;
+  napi_get_boolean(env, Environment::Of(env).seats.stack.Prove(), &proven);
+  return proven;
+}
+
+// (seat): whoever gets the lock next, which this thread holds, itself or through its agent, is told
+// that its owner died
+Napi::Value Abandon(const Napi::CallbackInfo& info) {
+  const Seat* const seat = SeatOf(info);
+  if (seat) seat->object->Abandon();
+  return info.Env().Undefined();
 }
 
 // (seat, whether it came with news of a dead owner): gives back what nobody used
@@ -102,7 +119,7 @@ Napi::Value IsLocked(const Napi::CallbackInfo& info) {
 Napi::Value Unlink(const Napi::CallbackInfo& info) {
   const Seat* const seat = SeatOf(info);
   if (!seat) return {};
-  return ToValue(info.Env(), seat->object->Unlink(info[1].As<Napi::Boolean>()));
+  return ToValue(info.Env(), seat->object->Unlink(info[1].As<Napi::Boolean>() || seat->held));
 }
 
 // (seat) -> whether there is an agent to wait
@@ -164,6 +181,8 @@ void ExportLocks(Napi::Env env, Napi::Object exports) {
                 {"unlock", Unlock},
                 {"lockWithin", LockTimed},
                 {"lockPutBack", PutBack},
+                {"lockAbandon", Abandon},
+                {"proveStack", ProveStack},
                 {"lockIsLocked", IsLocked},
                 {"lockUnlink", Unlink},
                 {"agentRequest", AgentRequest},

@@ -107,7 +107,7 @@ Napi::Value Id(const Napi::CallbackInfo& info) {
 Napi::Value RemoveName(const Napi::CallbackInfo& info) {
   const Seat* const seat = SeatOf(info);
   if (!seat) return {};
-  return ToValue(info.Env(), seat->object->RemoveName(info[1].As<Napi::Boolean>()));
+  return ToValue(info.Env(), seat->object->RemoveName(info[1].As<Napi::Boolean>() || seat->held));
 }
 
 // (seat, whether it is a lock, whether this thread holds its lock, itself or through its agent)
@@ -250,10 +250,10 @@ Napi::Value IsPresent(const Napi::CallbackInfo& info) {
 }
 
 // (control words, function of a seat that agents call, function of a watch that has news, function
-// that does nothing)
+// of seats that are held at the end of a turn and were not before, function that does nothing)
 Napi::Value Initialize(const Napi::CallbackInfo& info) {
   auto control = info[0].As<Napi::Int32Array>();
-  Environment::Of(info.Env()).Initialize(control.Data(), info[1], info[2], info[3]);
+  Environment::Of(info.Env()).Initialize(control.Data(), {info[1], info[2], info[3], info[4]});
   return info.Env().Undefined();
 }
 
@@ -276,6 +276,7 @@ Napi::Object Numbers(Napi::Env env) {
                            {"Acquired.Broken", Acquired::kBroken},
                            {"Acquired.TooManyHeld", Acquired::kTooManyHeld},
                            {"Acquired.Ended", Acquired::kEnded},
+                           {"Acquired.Shallow", Acquired::kShallow},
                        });
 }
 
@@ -310,14 +311,13 @@ void ExportObjects(Napi::Env env, Napi::Object exports) {
                 {"initialize", Initialize},       {"objectOpen", Open},
                 {"objectClose", Close},           {"objectId", Id},
                 {"objectRemoveName", RemoveName}, {"objectEnd", End},
-                {"objectBuffer", Buffer},
-                {"objectCommit", Commit},         {"objectHide", HideBuffer},
-                {"bufferDetach", Detach},         {"wordWait", WordWait},
-                {"wordWake", WordWake},           {"watchOpen", WatchOpen},
-                {"watchWait", WatchWait},         {"watchSettle", WatchSettle},
-                {"watchCancel", WatchCancel},     {"watchClose", WatchClose},
-                {"addFloat64", AddFloat64},       {"presenceToken", PresenceToken},
-                {"isPresent", IsPresent},
+                {"objectBuffer", Buffer},         {"objectCommit", Commit},
+                {"objectHide", HideBuffer},       {"bufferDetach", Detach},
+                {"wordWait", WordWait},           {"wordWake", WordWake},
+                {"watchOpen", WatchOpen},         {"watchWait", WatchWait},
+                {"watchSettle", WatchSettle},     {"watchCancel", WatchCancel},
+                {"watchClose", WatchClose},       {"addFloat64", AddFloat64},
+                {"presenceToken", PresenceToken}, {"isPresent", IsPresent},
             });
   exports["layout"] = Layout(env);
   exports["numbers"] = Numbers(env);

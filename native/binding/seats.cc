@@ -20,7 +20,7 @@ uint32_t Seats::Add(SharedObject* object) {
     index = vacant_.back();
     vacant_.pop_back();
   }
-  seats_[index] = std::make_unique<Seat>(Seat{object, false, false, nullptr});
+  seats_[index] = std::make_unique<Seat>(object, index);
   by_object_.emplace(object, index);
   return index;
 }
@@ -31,19 +31,41 @@ void Seats::Close(uint32_t index) {
   Unrequest(*seat);
   if (seat->agent) seat->agent->Quit();
   by_object_.erase(seat->object);
-  // It may be the last to use it, of a thread that holds its lock (L5).
-  if (seat->held) seat->object->Pin();
+  if (seat->held) {
+    // Nobody closes what they hold: whoever acquired it was interrupted before they knew.
+    seat->object->PutBack(Acquired::kAbandoned);
+    NoteRelease(*seat);
+  }
   seat->object->DropReference();
   seats_[index].reset();
   vacant_.push_back(index);
 }
 
-Acquired Seats::Note(Seat& seat, Acquired acquired) {
-  if (acquired == Acquired::kYes || acquired == Acquired::kAbandoned) {
-    seat.held = true;
-    ++held_;
+void Seats::NoteHeld(Seat& seat) {
+  if (seat.held) return;
+  seat.held = seat.fresh = true;
+  seat.place = held_;
+  all_held_[held_++] = &seat;
+  ++fresh_;
+}
+
+void Seats::NoteRelease(Seat& seat) {
+  Seat* const last = all_held_[--held_];
+  last->place = seat.place;
+  all_held_[seat.place] = last;
+  if (seat.fresh) --fresh_;
+  seat.held = seat.fresh = false;
+}
+
+std::vector<uint32_t> Seats::TakeFresh() {
+  std::vector<uint32_t> all;
+  for (unsigned i = 0; i < held_ && fresh_ > 0; i++) {
+    if (!all_held_[i]->fresh) continue;
+    all_held_[i]->fresh = false;
+    --fresh_;
+    all.push_back(all_held_[i]->index);
   }
-  return acquired;
+  return all;
 }
 
 bool Seats::Request(uint32_t index) {
@@ -79,6 +101,8 @@ void Seats::Leave() {
   }
   seats_.clear();
   by_object_.clear();
+  held_ = fresh_ = 0;
+  control_ = nullptr;
 }
 
 }  // namespace shmkit

@@ -15,13 +15,19 @@
 #include "../core/agent_thread.h"
 #include "../core/shared_object.h"
 #include "mailbox.h"
+#include "stack.h"
 
 namespace shmkit {
 
 struct Seat {
-  SharedObject* object;
-  bool held;       // by this thread itself
-  bool requested;  // of the agent, and not yet collected
+  Seat(SharedObject* of, uint32_t number) : object(of), index(number) {}
+
+  SharedObject* const object;
+  const uint32_t index;
+  bool held = false;       // by this thread itself
+  bool fresh = false;      // since after the last turn of the event loop
+  bool requested = false;  // of the agent, and not yet collected
+  unsigned place = 0;      // while it is held: where it stands among those that are
   std::shared_ptr<AgentThread> agent;
 };
 
@@ -43,12 +49,27 @@ class Seats {
   // What else the hot calls are about: the same words as float64.
   double* operands() { return reinterpret_cast<double*>(control_); }
 
-  Acquired Note(Seat& seat, Acquired acquired);
-  void NoteRelease(Seat& seat) {
-    seat.held = false;
-    --held_;
+  // Why the lock of a seat is not to be tried, or that it is held already: by this thread, which
+  // was interrupted before it knew, or before it gave it back. It is as good as a dead owner then.
+  // kTimeout: neither is so.
+  Acquired Before(Seat& seat) {
+    if (seat.held) return Acquired::kAbandoned;
+    if (held_ >= kMostHeld) return Acquired::kTooManyHeld;
+    return stack.Suffices() ? Acquired::kTimeout : Acquired::kShallow;
   }
-  bool AtLimit() const { return held_ >= kMostHeld; }
+  Acquired Note(Seat& seat, Acquired acquired) {
+    if (acquired == Acquired::kYes || acquired == Acquired::kAbandoned) NoteHeld(seat);
+    return acquired;
+  }
+  void NoteRelease(Seat& seat);
+
+  // Those that were acquired since the last turn of the event loop ended, and are still held. They
+  // are not told again.
+  std::vector<uint32_t> TakeFresh();
+  // Whether there are any, or JavaScript has something else to look at when a turn ends.
+  bool AwaitsTurn() const { return fresh_ > 0 || (control_ && control_[kLookAtEnd] != 0); }
+
+  Stack stack;
 
   bool Request(uint32_t index);
   void Unrequest(Seat& seat);
@@ -59,6 +80,10 @@ class Seats {
  private:
   // The kernel hands on at most 2048 locks of a thread that dies (ROBUST_LIST_LIMIT).
   static constexpr unsigned kMostHeld = 2000;
+  // Which word of the array says that JavaScript has something to look at.
+  static constexpr unsigned kLookAtEnd = 10;
+
+  void NoteHeld(Seat& seat);
 
   napi_env const env_;
   int32_t* control_ = nullptr;
@@ -66,7 +91,9 @@ class Seats {
   std::vector<std::unique_ptr<Seat>> seats_;
   std::vector<uint32_t> vacant_;
   std::map<SharedObject*, uint32_t> by_object_;
+  Seat* all_held_[kMostHeld];  // the first held_ of them
   unsigned held_ = 0;
+  unsigned fresh_ = 0;
   std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();
 };
 

@@ -82,6 +82,7 @@ enum class Acquired : uint32_t {
   kBroken = 4,       // the mutex's bytes are not a mutex
   kTooManyHeld = 5,  // the thread holds as many as the system would hand on if it died
   kEnded = 6,        // what it belongs to has ended (L6)
+  kShallow = 7,      // not tried: the caller has to show first that its stack suffices
 };
 
 class SharedObject {
@@ -125,6 +126,8 @@ class SharedObject {
   }
   // Gives back a lock that nobody used, with the news it came with (L4).
   void PutBack(Acquired acquired);
+  // Its owner is taken for dead from here on, and so the next one is told. Holding the lock.
+  void Abandon() { header_->news.store(kOwnerDied, std::memory_order_relaxed); }
 
   bool IsLocked();
 

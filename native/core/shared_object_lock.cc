@@ -54,7 +54,7 @@ Acquired SharedObject::SettleUncommon(os::Grant grant) {
 }
 
 void SharedObject::PutBack(Acquired acquired) {
-  if (acquired == Acquired::kAbandoned) header_->news.store(kOwnerDied, std::memory_order_relaxed);
+  if (acquired == Acquired::kAbandoned) Abandon();
   Unlock();
 }
 

@@ -11,4 +11,6 @@ void PinModule() {
   (void)dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
 }
 
+void* FindInProgram(const char* name) { return dlsym(RTLD_DEFAULT, name); }
+
 }  // namespace shmkit::os

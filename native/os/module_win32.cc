@@ -10,4 +10,8 @@ void PinModule() {
                      reinterpret_cast<LPCWSTR>(&PinModule), &module);
 }
 
+void* FindInProgram(const char* name) {
+  return reinterpret_cast<void*>(GetProcAddress(GetModuleHandleW(nullptr), name));
+}
+
 }  // namespace shmkit::os

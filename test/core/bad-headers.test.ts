@@ -137,6 +137,7 @@ describe('the layout', () => {
       'Acquired.Broken': Acquired.Broken,
       'Acquired.TooManyHeld': Acquired.TooManyHeld,
       'Acquired.Ended': Acquired.Ended,
+      'Acquired.Shallow': Acquired.Shallow,
       'Disposition.Create': Disposition.Create,
       'Disposition.Attach': Disposition.Attach,
       'Disposition.Open': Disposition.Open,

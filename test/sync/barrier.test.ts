@@ -1,8 +1,10 @@
+import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import { NamedBarrier } from 'shmkit';
 import { describe, expect, it, vi } from 'vitest';
 import { temporary, timed, until } from '../support/temporaries';
-import { start } from '../support/children';
+import { fixturePath, start } from '../support/children';
 import { expectCode, expectRejection } from '../support/errors';
 import { uniqueName } from '../support/names';
 import { setWord } from '../support/words';
@@ -33,6 +35,23 @@ function beforeLook(n: number, act: () => void): Disposable {
       // What was to be shown was shown.
       expect(looks).toBeGreaterThanOrEqual(n);
     },
+  };
+}
+
+type Verb = 'waitSync' | 'abort' | 'reset';
+
+/** Has another thread do something to a barrier, whenever it is told to, while this one stands. */
+async function elsewhere(barrier: NamedBarrier, verbs: Verb[]): Promise<() => void> {
+  const turn = new Int32Array(new SharedArrayBuffer(4));
+  const { name } = barrier;
+  const worker = new Worker(fixturePath('sync-barrier-elsewhere'), {
+    workerData: { name, turn, verbs },
+  });
+  await once(worker, 'message');
+  return () => {
+    Atomics.store(turn, 0, 1);
+    Atomics.notify(turn, 0);
+    Atomics.wait(turn, 0, 1);
   };
 }
 
@@ -273,15 +292,15 @@ describe('abort', () => {
 });
 
 describe('a party that waits', () => {
-  it.each([1, 2, 3, 4, 5, 6])('has passed what is broken afterwards, right before look %i', (n) => {
-    using barrier = temporary(NamedBarrier.create({ parties: 2 }));
-    using _ = beforeLook(n, () => {
-      expect(barrier.waitSync()).toBe(1);
-      barrier.abort();
-    });
-    expect(barrier.waitSync()).toBe(0);
-    expect(barrier.broken).toBe(true);
-  });
+  it.each([1, 2, 3, 4, 5, 6])(
+    'has passed what is broken afterwards, right before look %i',
+    async (n) => {
+      using barrier = temporary(NamedBarrier.create({ parties: 2 }));
+      using _ = beforeLook(n, await elsewhere(barrier, ['waitSync', 'abort']));
+      expect(barrier.waitSync()).toBe(0);
+      expect(barrier.broken).toBe(true);
+    },
+  );
 });
 
 describe('reset', () => {
@@ -298,9 +317,9 @@ describe('reset', () => {
     expect(await Promise.all(own)).toEqual(['ERR_BROKEN_BARRIER', 0, 1]);
   });
 
-  it.each([1, 2, 3, 4, 5, 6])('right before look %i of one that waits breaks it', (n) => {
+  it.each([1, 2, 3, 4, 5, 6])('right before look %i of one that waits breaks it', async (n) => {
     using barrier = temporary(NamedBarrier.create({ parties: 2 }));
-    using _ = beforeLook(n, () => barrier.reset());
+    using _ = beforeLook(n, await elsewhere(barrier, ['reset']));
     expectCode(() => barrier.waitSync(), 'ERR_BROKEN_BARRIER');
     expect(barrier.broken).toBe(false);
   });

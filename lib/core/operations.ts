@@ -1,0 +1,109 @@
+import { thread } from '../binding';
+import { control, controlAt } from './control';
+import { isForeignInterrupted } from './foreign';
+
+/**
+ * Something that leaves marks in shared memory before it is done: a permit that is taken before there
+ * is a guard for it, a party that has arrived and waits. A thread that dies is found out by the others;
+ * one that was interrupted lives on, and has to take its marks back itself.
+ *
+ * Operations are synchronous. So one that is under way when the next begins, or when a turn of the
+ * event loop ends, was interrupted.
+ */
+export interface Operation {
+  /** It was interrupted: takes back what it has done, if it has done anything. */
+  undo(): void;
+}
+
+let current: Operation | undefined;
+
+/** Those that wait for a function that is not the library's. */
+const outer = new Set<Operation>();
+
+/** Whatever else is to be done at the end of the turn. */
+const afterwards = new Set<() => void>();
+
+/** Whether {@link endOperations} is going to be called. */
+let isAwaited = false;
+
+/** Begins an operation; {@link endOperation} ends it. */
+export function beginOperation(operation: Operation): void {
+  if (current !== undefined) undoCurrent();
+  current = operation;
+  if (!isAwaited) awaitEndOfTurn();
+}
+
+export function endOperation(): void {
+  current = undefined;
+}
+
+/**
+ * Undoes what was interrupted in this very turn: to be called where a method begins that an operation
+ * which is still under way could not have called.
+ */
+export function settleOperations(): void {
+  if (current !== undefined) undoCurrent();
+  if (outer.size > 0) undoOuter();
+}
+
+/** The operation is going to call others' code, or to begin operations of its own. */
+export function holdOperation(operation: Operation): void {
+  if (current === operation) current = undefined;
+  outer.add(operation);
+  if (!isAwaited) awaitEndOfTurn();
+}
+
+/** The operation that was held is done. */
+export function endHeldOperation(operation: Operation): void {
+  outer.delete(operation);
+  if (current !== undefined) undoCurrent();
+}
+
+/** Has something done when the turn of the event loop ends, unless it is called off. */
+export function atEndOfTurn(act: () => void): void {
+  afterwards.add(act);
+  if (!isAwaited) awaitEndOfTurn();
+}
+
+export function callOff(act: () => void): void {
+  afterwards.delete(act);
+}
+
+function awaitEndOfTurn(): void {
+  isAwaited = true;
+  thread.turnEnds.add(endOperations);
+  control[controlAt.lookAtEnd] = 1;
+}
+
+/** A turn of the event loop has ended. */
+function endOperations(): void {
+  isAwaited = false;
+  if (current !== undefined) undoCurrent();
+  if (outer.size > 0) undoOuter();
+  const acts = [...afterwards];
+  afterwards.clear();
+  for (const act of acts) attempt(act);
+  if (outer.size > 0) awaitEndOfTurn();
+}
+
+function undoCurrent(): void {
+  const operation = current;
+  current = undefined;
+  if (operation !== undefined) attempt(() => operation.undo());
+}
+
+function undoOuter(): void {
+  if (!isForeignInterrupted()) return;
+  const all = [...outer];
+  outer.clear();
+  for (const operation of all) attempt(() => operation.undo());
+}
+
+/** Nobody is there to be told of a failure: whoever uses the object next finds the reason. */
+function attempt(act: () => void): void {
+  try {
+    act();
+  } catch {
+    // See above.
+  }
+}

@@ -1,0 +1,15 @@
+// The end of each turn of an environment's event loop: the moment before the thread goes to sleep.
+//
+// Node-API has no such thing, so libuv's own functions are used where the program has them (Node,
+// Electron). They are looked up by name: programs without them load the addon as well.
+#pragma once
+
+#include <napi.h>
+
+namespace shmkit {
+
+// Calls a function at the end of each turn until the environment ends. Does not keep the event loop
+// alive. False where there is no libuv.
+bool AtEndOfTurns(napi_env env, void (*act)(void* data), void* data);
+
+}  // namespace shmkit

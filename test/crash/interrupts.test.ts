@@ -1,0 +1,69 @@
+// What V8 ends without a `catch` or a `finally`, and what runs out of stack, leaves nothing held: not
+// for this process, nor for others.
+import { setImmediate as turn } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+// The library comes after what it is watched by.
+import { countSteps, interrupt, stepWithin } from '../support/interrupts';
+import { watched } from '../support/stores';
+import { cases, letGo, onStepsWithin } from '../fixtures/interrupted-cases';
+import { start } from '../support/children';
+import { onLinux } from '../support/system';
+
+/** How many of the steps of a verb are tried. */
+const mostSteps = 16;
+
+const verbs = Object.entries(cases).flatMap(([name, { verbs }]) =>
+  Object.keys(verbs).map((verb) => [name, verb] as const),
+);
+
+function sample(count: number): number[] {
+  const stride = Math.max(1, count / mostSteps);
+  return Array.from({ length: Math.min(count, mostSteps) }, (_, i) => Math.floor(i * stride));
+}
+
+describe.runIf(onLinux)('what is interrupted at any step of', () => {
+  it.each(Object.entries(cases))('a %s is whole, and of use to all', async (name, one) => {
+    const peer = start('interrupted-peer');
+    await peer.hear();
+    onStepsWithin(stepWithin);
+    const fresh = () => watched(one.create);
+    for (const [verb, act] of Object.entries(one.verbs)) {
+      const remove = (object: ReturnType<typeof fresh>) => {
+        letGo();
+        object.unlink();
+        object.close();
+      };
+      const counted = fresh();
+      const steps = sample(countSteps(() => act(counted)));
+      remove(counted);
+      for (const step of steps) {
+        const begin = (): [typeof counted, () => unknown] => {
+          const object = fresh();
+          return [object, () => act(object)];
+        };
+        const object = interrupt(step, begin, remove);
+        const where = `${verb}, interrupted at step ${step} of ${steps.length}`;
+        letGo();
+        // By this thread at once, and by others before it waits for something.
+        if (step % 2 === 0) expect(() => one.use(object), where).not.toThrow();
+        await turn();
+        await turn();
+        peer.tell([name, object]);
+        expect(await peer.hear(), where).toBe('well');
+        expect(() => one.use(object), where).not.toThrow();
+        remove(object);
+      }
+    }
+    await peer.kill();
+  });
+});
+
+describe.runIf(onLinux)('what runs out of stack at any place of', () => {
+  it.each(verbs)("a %s's %s", async (name, verb) => {
+    const child = start('overflows', [name, verb], { execArgv: ['--stack-size=300'] });
+    const [count, elsewhere] = await child.hear<[number, string]>();
+    expect(count).toBeGreaterThan(0);
+    expect(elsewhere).toBe('"well"');
+    await child.succeed();
+  });
+});
