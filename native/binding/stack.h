@@ -43,7 +43,7 @@ class Stack {
   }
 
   // What the deepest change needs below the call that takes its lock, several times over.
-  static constexpr uintptr_t kNeededBytes = 32 * 1024;
+  static constexpr uintptr_t kNeededBytes = uintptr_t{32} << 10;
   // Twice that, so that a recursion has to show it every few hundred calls only.
   static constexpr uintptr_t kProvenBytes = 2 * kNeededBytes;
 

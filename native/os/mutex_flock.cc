@@ -10,6 +10,7 @@
 //   kFree   nobody owns the mutex, or its owner has just taken the flock and not yet said so
 //   kOwned  somebody does; seen by one who gets the flock, it means that this owner died
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
