@@ -307,8 +307,10 @@ export class Arena {
 
   /** Of the block that begins there, which is inside the memory as a whole. */
   #sizeOf(head: number): number {
+    // First: others may have made blocks that the views do not show yet (GrowingMemory G3).
+    const { top } = this;
     const size = (this.#ints[head] ?? 0) >>> 2;
-    if (head < this.#begin || size < leastSize || head + 2 * size > this.top) {
+    if (head < this.#begin || size < leastSize || head + 2 * size > top) {
       throw new CorruptError('a block is none');
     }
     return size;
