@@ -87,7 +87,11 @@ export function interrupt<T>(
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error;
     } finally {
-      onStep = undefined;
+      // What was interrupted has not ended its watching.
+      atEachStep(
+        () => undefined,
+        () => undefined,
+      );
     }
     if (steps > step) return object;
     end(object);
