@@ -99,7 +99,7 @@ export class Attachment {
    */
   close(lock?: Lock): void {
     if (this.closed) return;
-    if (lock?.held) {
+    if (lock?.held && !this.seat.reclaim()) {
       if (!this.hasEnded)
         throw this.error('EBUSY', 'is held through this handle; release it first');
       lock.release();
