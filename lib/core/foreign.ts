@@ -70,6 +70,8 @@ function callSites(): readonly Site[] | undefined {
     return undefined; // Error cannot be changed here
   } finally {
     Reflect.set(engine, 'stackTraceLimit', stackTraceLimit);
+    // Assigned, since to define or delete it leaves the other in force in Bun.
+    Reflect.set(engine, 'prepareStackTrace', before?.value);
     if (before === undefined) Reflect.deleteProperty(engine, 'prepareStackTrace');
     else Reflect.defineProperty(engine, 'prepareStackTrace', before);
   }
