@@ -26,6 +26,11 @@ const afterwards = new Set<() => void>();
 /** Whether {@link endOperations} is going to be called. */
 let isAwaited = false;
 
+/** Undoes what was interrupted, before it is written down what the next operation begins with. */
+export function undoInterrupted(): void {
+  if (current !== undefined) undoCurrent();
+}
+
 /** Begins an operation; {@link endOperation} ends it. */
 export function beginOperation(operation: Operation): void {
   if (current !== undefined) undoCurrent();

@@ -1,9 +1,10 @@
 import { SharedMemoryError } from '../errors';
+import type { Operation } from '../core/operations';
 import { called } from '../names';
 import type { NamedSemaphore } from './semaphore';
 
 /** A permit that was acquired. Give it back, or leave the block of a `using` declaration. */
-export class SemaphoreGuard {
+export class SemaphoreGuard implements Operation {
   readonly #semaphore: NamedSemaphore;
   #released = false;
 
@@ -36,6 +37,12 @@ export class SemaphoreGuard {
   /** @internal It is given back, or is about to be. */
   noteReleased(): void {
     this.#released = true;
+  }
+
+  /** @internal Its release was interrupted. */
+  undo(): void {
+    this.#released = true;
+    this.#semaphore.undoRelease();
   }
 
   /** Gives the permit back, unless that was done before, or the semaphore is closed. */

@@ -1,7 +1,7 @@
 import { Holders } from '../core/holders';
 import type { LockSeat } from '../core/lock-seat';
 import type { SeatState } from '../core/object-seat';
-import { beginOperation, endOperation, type Operation } from '../core/operations';
+import { beginOperation, endOperation, undoInterrupted, type Operation } from '../core/operations';
 import { Roster, entryLayout } from '../core/roster';
 import { Turns, type Waiting } from '../core/turns';
 import { Word } from '../core/word';
@@ -57,12 +57,9 @@ export class SemaphoreState implements SeatState, Operation {
   readonly #roster: Roster;
   readonly #words: Int32Array;
   readonly #turns: Turns;
-  /** How many this thread held before it began to take the permit that it is about to take. */
-  #heldBefore = Infinity;
+  /** How many this thread held before it began to take a permit, or to release one. */
+  #heldBefore = 0;
   #tookLoose = false;
-  /** The guard whose permit is being released, and how many this thread held before. */
-  #releasing: SemaphoreGuard | undefined;
-  #heldAtRelease = 0;
 
   constructor(seat: LockSeat) {
     this.#seat = seat;
@@ -93,8 +90,9 @@ export class SemaphoreState implements SeatState, Operation {
    * @param waiting - of the task that waits for it, if one does
    */
   take(look: boolean, waiting?: Waiting): Permit | undefined {
-    beginOperation(this);
+    undoInterrupted();
     this.#heldBefore = this.held;
+    beginOperation(this);
     const { own } = this.#roster;
     if ((own !== 0 || this.#word(at.pool) === 0) && !this.#turns.standing) {
       const outcome = this.#takeFromPool() ?? this.#takeLoose() ?? 'none';
@@ -121,36 +119,33 @@ export class SemaphoreState implements SeatState, Operation {
     if (this.#turns.withdraw(waiting)) this.freed.announce();
   }
 
-  /** A guard's permit is about to be released; {@link took} is called when it is. */
-  releasing(guard: SemaphoreGuard): void {
-    beginOperation(this);
-    this.#releasing = guard;
-    this.#heldAtRelease = this.held;
-    guard.noteReleased();
-  }
-
-  /** What was begun is done. */
+  /** There is a guard for what was taken, or nothing was. */
   took(): void {
-    this.#heldBefore = Infinity;
     this.#tookLoose = false;
-    this.#releasing = undefined;
     endOperation();
   }
 
-  /** A permit that nobody has a guard for goes back, be it one that was being released. */
+  /** A permit that was taken, and that nobody has a guard for, goes back. */
   undo(): void {
-    const { own } = this.#roster;
-    this.#releasing?.noteReleased();
-    if (this.#releasing !== undefined && this.held === this.#heldAtRelease && own !== 0) {
-      this.#decrement(own + entryLayout.held);
-    }
-    this.#releasing = undefined;
-    if (this.held > this.#heldBefore) this.#decrement(own + entryLayout.held);
-    this.#heldBefore = Infinity;
+    if (this.held > this.#heldBefore) this.#decrement(this.#roster.own + entryLayout.held);
     if (this.#tookLoose) Atomics.add(this.#words, at.loose, 1);
     this.#tookLoose = false;
-    this.freed.announce();
-    this.freed.offer();
+    this.#tell();
+  }
+
+  /** A guard's permit is about to be released. */
+  releasing(guard: SemaphoreGuard): void {
+    undoInterrupted();
+    this.#heldBefore = this.held;
+    beginOperation(guard);
+    guard.noteReleased();
+  }
+
+  /** The permit goes back that was being released, unless it has done so. */
+  undoRelease(): void {
+    const { own } = this.#roster;
+    if (own !== 0 && this.held === this.#heldBefore) this.#decrement(own + entryLayout.held);
+    this.#tell();
   }
 
   /** Why not, if not: there would be more than `max`. */
@@ -163,6 +158,12 @@ export class SemaphoreState implements SeatState, Operation {
     else this.freed.announce(count);
     this.freed.offer();
     return undefined;
+  }
+
+  /** Somebody may have what was given back. */
+  #tell(): void {
+    this.freed.announce();
+    this.freed.offer();
   }
 
   close(): void {

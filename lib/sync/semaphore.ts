@@ -8,6 +8,7 @@ import {
   type OpenOptions,
 } from '../core/named-object';
 import type { Contents } from '../core/object-seat';
+import { endOperation } from '../core/operations';
 import { defaultParticipants, mostParticipants, rosterBytes } from '../core/roster';
 import { outOfRange } from '../errors';
 import {
@@ -210,8 +211,16 @@ export class NamedSemaphore extends NamedObject {
   giveBack(guard: SemaphoreGuard): void {
     this.attachment.open();
     this.#state.releasing(guard);
-    this.#release(1);
-    this.#state.took();
+    try {
+      this.#release(1);
+    } finally {
+      endOperation();
+    }
+  }
+
+  /** @internal The same of one that was interrupted. */
+  undoRelease(): void {
+    if (!this.closed) this.#state.undoRelease();
   }
 
   #release(count: number): void {
