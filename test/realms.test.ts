@@ -131,6 +131,25 @@ describe('realms of one thread', () => {
     expect(told).toEqual([null, false, true, 'ERR_DEADLOCK', true, true, true, false]);
   });
 
+  it('guard a list of Python by a lock of another', () => {
+    const told = run(`
+      const lock = main.NamedLock.open('shmkit-realms-list');
+      const realm = inNewRealm();
+      realm.evaluate('var name = "shmkit-realms-list"');
+      const make = realm.evaluate('(lock) => library.ShareableList.create({ name, from: [1, 2], lock })');
+      const list = make(lock);
+      lock.acquireSync();
+      list.set(0, 5); // goes ahead: this thread has the lock
+      lock.release();
+      const got = [...list];
+      let refused;
+      try { make(lock.toJSON()); } catch (error) { refused = error.code; }
+      list.unlink(); list.close(); lock.unlink(); lock.close();
+      return [got, refused];
+    `);
+    expect(told).toEqual([[5, 2], 'ERR_INVALID_ARG_TYPE']);
+  });
+
   it('enter a reentrant lock together', () => {
     const told = run(`
       const mine = main.NamedRLock.create();

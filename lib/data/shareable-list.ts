@@ -442,8 +442,19 @@ function called(name: string): string {
 }
 
 function checkLock(lock: unknown = false): boolean | NamedLock {
-  if (typeof lock === 'boolean' || lock instanceof NamedLock) return lock;
+  if (typeof lock === 'boolean' || isLock(lock)) return lock;
   throw invalidType('lock', 'a boolean or a NamedLock', lock);
+}
+
+/** Also one of another realm's class, or of another copy's; a handle is none. */
+function isLock(value: unknown): value is NamedLock {
+  if (value instanceof NamedLock) return true;
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    (value as Partial<NamedLock>).shmkit === 'lock' &&
+    typeof (value as Partial<NamedLock>).acquireScoped === 'function'
+  );
 }
 
 function guardOf(lock: boolean | NamedLock, name: string, mode?: number): Guard | undefined {
