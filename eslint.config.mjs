@@ -87,7 +87,7 @@ export default tseslint.config(
         {
           // Of classes of the library's own that never meet another copy of it.
           selector:
-            "BinaryExpression[operator='instanceof'][right.name!=/^(CorruptError|MismatchError|UnreadableError|SharedMemoryError|SharedMemory|Copy|Later|NamedLock|Error)$/]",
+            "BinaryExpression[operator='instanceof'][right.name!=/^(CorruptError|MismatchError|UnreadableError|SharedMemoryError|SharedMemory|Copy|Later|NamedLock|Error|Request|Segment|Elements)$/]",
           message: "An object of another realm is not an instance of this one's classes.",
         },
       ],

@@ -1,3 +1,4 @@
+import { attachingTo, kindsOf } from './core/missing';
 import { NamedLock, type NamedLockHandle } from './core/named-lock';
 import { SharedMemory, type SharedMemoryHandle } from './core/shared-memory';
 import { NamedObject } from './core/named-object';
@@ -99,14 +100,26 @@ tellClasses([NamedObject, SharedMemory, NamedLock, ShareableList, Manager], (han
 export function attach<H extends Handle>(handle: H): Attached<H> {
   const given: unknown = handle;
   if (typeof given !== 'object' || given === null || !('shmkit' in given)) {
-    throw invalidType('handle', "what a shared object's toJSON() gave", handle);
+    throw invalidType('handle', expected(given), given);
   }
   const kind: unknown = given.shmkit;
   if (typeof kind !== 'string' || !Object.hasOwn(attachers, kind)) {
     const kinds = Object.keys(attachers).map((known) => `'${known}'`);
     throw outOfRange('handle.shmkit', `one of ${kinds.join(', ')}`, kind);
   }
+  const { name } = given as { readonly name?: unknown };
+  if (typeof name !== 'string') throw invalidType('handle.name', 'a string', name);
   // By its own name for its kind, which is what tells its type.
   const attacher = attachers[kind as keyof Kinds] as (handle: Handle) => unknown;
   return attacher(handle) as Attached<H>;
+}
+
+/** What a handle is, and what would have been one in place of what was given. */
+function expected(given: unknown): string {
+  const handle = "what a shared object's toJSON() gave, such as { shmkit: 'dict', name: 'cache' }";
+  if (typeof given !== 'string') return handle;
+  if (given.trimStart().startsWith('{')) return `${handle}, and text has to be parsed first`;
+  const found = kindsOf(given);
+  const calls = found.map((kind) => attachingTo(kind, given)).join(' or ');
+  return calls === '' ? handle : `${handle}; by its name it is ${calls}`;
 }

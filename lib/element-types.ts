@@ -1,4 +1,5 @@
 import { invalidType, outOfRange } from './errors';
+import { nearestOf } from './misspelt';
 
 /** The typed array of each element type, by numpy's names. */
 export interface TypedArrays {
@@ -62,11 +63,32 @@ export function constructorOf<T extends ElementType>(
 }
 
 export function checkType<T extends ElementType>(type: T | undefined): T {
-  if (typeof type !== 'string') throw invalidType('type', 'a string', type);
-  if (!Object.hasOwn(constructors, type)) {
-    throw outOfRange('type', `one of ${names.join(', ')}`, type);
-  }
+  if (typeof type !== 'string') throw invalidType('type', expected(classNameOf(type)), type);
+  if (!Object.hasOwn(constructors, type)) throw outOfRange('type', expected(type), type);
   return type;
+}
+
+/** What C, Python's `array` module and people call the types, or how numbers are called here. */
+const aliases: Readonly<Record<string, ElementType>> = {
+  ...{ b: 'int8', B: 'uint8', h: 'int16', H: 'uint16', i: 'int32', I: 'uint32' },
+  ...{ l: 'int64', L: 'uint64', q: 'int64', Q: 'uint64', f: 'float32', d: 'float64' },
+  ...{ byte: 'uint8', char: 'int8', short: 'int16', int: 'int32', long: 'int64', bigint: 'int64' },
+  ...{ integer: 'int32', number: 'float64', float: 'float32', double: 'float64' },
+};
+
+function expected(given: string | undefined): string {
+  const near = given === undefined ? undefined : meantBy(given);
+  return `one of ${names.join(', ')}${near === undefined ? '' : ` (probably '${near}')`}`;
+}
+
+function meantBy(given: string): ElementType | undefined {
+  if (Object.hasOwn(aliases, given)) return aliases[given];
+  const ofClass = names.find((type) => typedArrayNames[type] === given);
+  return ofClass ?? nearestOf(given, names);
+}
+
+function classNameOf(type: unknown): string | undefined {
+  return typeof type === 'function' ? type.name : undefined;
 }
 
 /** By which number the header of an object says of which type its elements are. */

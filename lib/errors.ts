@@ -99,14 +99,49 @@ export function outOfRange(what: string, expected: string, actual: unknown): Ran
   return Object.assign(new RangeError(message), { code: 'ERR_OUT_OF_RANGE' });
 }
 
+/** A `TypeError` as the platform's own classes throw it that nobody else may construct. */
+export function illegalConstructor(type: string): TypeError {
+  const message = `${type} has no public constructor: use ${type}.create(), ${type}.attach() or ${type}.open()`;
+  return Object.assign(new TypeError(message), { code: 'ERR_ILLEGAL_CONSTRUCTOR' });
+}
+
+/** A `TypeError` of a name that is none of those there are: of an option, or of a property. */
+export function invalidName(message: string): TypeError {
+  return Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_VALUE' });
+}
+
+/** Of a property that was assigned, and does not exist. */
+export function unknownProperty(
+  type: string,
+  key: string | symbol,
+  instead: string | undefined,
+): TypeError {
+  const what = typeof key === 'symbol' ? String(key) : `'${key}'`;
+  const why = instead === undefined ? 'nobody else would ever see it' : `use ${instead}`;
+  return invalidName(`${type} has no property ${what} that could be assigned: ${why}`);
+}
+
+/** What an object is, in words. */
+function describeObject(value: object): string {
+  if (Array.isArray(value)) return 'an array';
+  if ('then' in value && typeof value.then === 'function') return 'a promise (await it first)';
+  const { name } = (value as { constructor?: { name?: unknown } }).constructor ?? {};
+  return `an object of type ${typeof name === 'string' && name !== '' ? name : 'Object'}`;
+}
+
 function describe(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
-  if (typeof value === 'string') return `the string ${JSON.stringify(value)}`;
-  if (typeof value === 'number') return String(value);
-  if (typeof value === 'bigint') return `${value}n`;
-  if (typeof value === 'boolean') return String(value);
-  if (typeof value === 'object') {
-    return `an object of type ${(value as { constructor?: { name?: string } }).constructor?.name ?? 'Object'}`;
+  switch (typeof value) {
+    case 'string':
+      return `the string ${JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value)}`;
+    case 'number':
+    case 'boolean':
+    case 'undefined':
+      return String(value);
+    case 'bigint':
+      return `${value}n`;
+    case 'object':
+      return value === null ? 'null' : describeObject(value);
+    default:
+      return `a ${typeof value}`;
   }
-  return `a ${typeof value}`;
 }

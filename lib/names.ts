@@ -1,5 +1,6 @@
 import { native } from './binding';
 import { SharedMemoryError, invalidType } from './errors';
+import { quoted } from './shown';
 
 /**
  * Each kind of object has a namespace of its own: a prefix to the name that the system sees. Plain
@@ -49,6 +50,27 @@ const words: Record<Kind, string> = {
   manager: 'manager',
 };
 
+/** The classes of the objects, but for lists in Python's bytes, which are segments. */
+export const classNames: Readonly<Record<Kind, string>> = {
+  memory: 'SharedMemory',
+  lock: 'NamedLock',
+  rlock: 'NamedRLock',
+  semaphore: 'NamedSemaphore',
+  event: 'NamedEvent',
+  condition: 'NamedCondition',
+  barrier: 'NamedBarrier',
+  rwlock: 'NamedRWLock',
+  value: 'SharedValue',
+  array: 'SharedArray',
+  dict: 'SharedDict',
+  list: 'SharedList',
+  queue: 'SharedQueue',
+  namespace: 'SharedNamespace',
+  manager: 'Manager',
+};
+
+export const kinds = Object.keys(prefixes) as readonly Kind[];
+
 /** How messages speak of an object: `segment 'frames'`. */
 export function called(kind: Kind, name: string): string {
   return `${words[kind]} '${name}'`;
@@ -74,7 +96,8 @@ export function managedName(manager: string, own: string): string {
   return `/${manager}/${own}`;
 }
 
-function parseManagedName(name: string): { manager: string; own: string } | undefined {
+/** The manager of what has a manager's name, and how the manager calls it. */
+export function managerOf(name: string): { manager: string; own: string } | undefined {
   const [, manager, own] = /^\/([^/]+)\/([^/]+)$/.exec(name) ?? [];
   return manager === undefined || own === undefined ? undefined : { manager, own };
 }
@@ -130,7 +153,7 @@ export function checkedSystemName(kind: Kind, name: string): string {
  * the manager's name what could end it is escaped.
  */
 function fullName(kind: Kind, name: string): string {
-  const parts = isManaged(name) ? parseManagedName(name) : undefined;
+  const parts = isManaged(name) ? managerOf(name) : undefined;
   if (parts === undefined) return prefixes[kind] + name;
   return `${reserved}${kind}@${encodeManager(parts.manager)}@${parts.own}`;
 }
@@ -149,7 +172,7 @@ export function parseSystemName(full: string): { kind: Kind; name: string } {
   if (Object.hasOwn(prefixes, kind) && manager !== undefined && own !== undefined) {
     return { kind: kind as Kind, name: managedName(decodeManager(manager), own) };
   }
-  for (const kind of Object.keys(prefixes) as Kind[]) {
+  for (const kind of kinds) {
     const prefix = prefixes[kind];
     if (prefix !== '' && full.startsWith(prefix)) return { kind, name: full.slice(prefix.length) };
   }
@@ -164,7 +187,7 @@ export function freshName(): string {
 }
 
 function checkName(kind: Kind, name: unknown): asserts name is string {
-  if (typeof name !== 'string') throw invalidType('name', 'a string', name);
+  if (typeof name !== 'string') throw noName(name);
   const refuse = (code: 'EINVAL' | 'ENAMETOOLONG', why: string): never => {
     throw new SharedMemoryError(
       code,
@@ -176,10 +199,8 @@ function checkName(kind: Kind, name: unknown): asserts name is string {
   };
   if (name === '') refuse('EINVAL', 'it is empty');
   if (name === '.' || name === '..') refuse('EINVAL', 'it is a directory');
-  const managed = isManaged(name) && kind !== 'manager' ? parseManagedName(name) : undefined;
-  if (managed === undefined && name.includes('/')) {
-    refuse('EINVAL', "it contains '/'; use '.', '-' or '_' to part words");
-  }
+  const managed = isManaged(name) && kind !== 'manager' ? managerOf(name) : undefined;
+  if (managed === undefined && name.includes('/')) refuse('EINVAL', slash(kind, name));
   if (name.includes('\0')) refuse('EINVAL', 'it contains a NUL character');
   if (process.platform === 'win32' && name.includes('\\')) refuse('EINVAL', "it contains '\\'");
   // A lone surrogate has no UTF-8 form; encoders would make one name of many.
@@ -196,4 +217,21 @@ function checkName(kind: Kind, name: unknown): asserts name is string {
   if (length > limit) {
     refuse('ENAMETOOLONG', `it takes ${length} bytes in UTF-8, and ${limit} is the most`);
   }
+}
+
+/** Of a name that is no string. */
+export function noName(given: unknown): TypeError {
+  const isObject = typeof given === 'object' && given !== null;
+  const why = isObject ? 'a string, ahead of any options' : 'a string';
+  return invalidType('name', why, given);
+}
+
+/** What is said of a `/` in a name, by what it was probably to be. */
+function slash(kind: Kind, name: string): string {
+  const why = "it contains '/'";
+  if (kind !== 'manager' && managerOf(`/${name}`) !== undefined) {
+    return `${why}; use '.', '-' or '_' to part words, or '/${name}' for what a manager made`;
+  }
+  if (/^\/[^/]+$/.test(name)) return `${why}; leave it out: ${quoted(name.slice(1))}`;
+  return `${why}; use '.', '-' or '_' to part words`;
 }

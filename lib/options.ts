@@ -1,4 +1,6 @@
 import { invalidType, outOfRange } from './errors';
+import { unknownOption } from './misspelt';
+import { shownObject } from './shown';
 
 /** How long a blocking call may wait. */
 export interface TimeoutOptions {
@@ -18,32 +20,66 @@ export interface WaitOptions extends TimeoutOptions {
 /** The permission bits that objects have unless told otherwise: their owner alone. */
 export const defaultMode = 0o600;
 
-export function checkOptions(options: unknown, known: readonly string[]): void {
-  if (typeof options !== 'object' || options === null) {
-    throw invalidType('options', 'an object', options);
-  }
+/**
+ * @param known - their names.
+ * @param needed - an example of those that cannot be left out.
+ */
+export function checkOptions(options: unknown, known: readonly string[], needed?: object): void {
+  if (typeof options !== 'object' || options === null) throw noOptions(options, known, needed);
   for (const key of Object.keys(options)) {
-    if (!known.includes(key)) {
-      throw Object.assign(
-        new TypeError(
-          `unknown option '${key}'; there are ${known.map((k) => `'${k}'`).join(', ')}`,
-        ),
-        { code: 'ERR_INVALID_ARG_VALUE' },
-      );
-    }
+    if (known.includes(key)) continue;
+    if (Array.isArray(options)) throw noOptions(options, known, needed);
+    throw unknownOption(key, known, misplaced(key));
   }
 }
 
-export function checkInteger(what: string, value: unknown, least: number, most: number): number {
-  if (typeof value !== 'number') throw invalidType(what, 'a number', value);
-  if (!Number.isInteger(value) || value < least || value > most) {
-    throw outOfRange(what, `an integer from ${least} to ${most}`, value);
+function noOptions(given: unknown, known: readonly string[], needed?: object): TypeError {
+  const example = { ...needed, ...guess(given, known) };
+  const suchAs = Object.keys(example).length > 0 ? `, such as ${shownObject(example)}` : '';
+  return invalidType('options', `an object${suchAs}`, given);
+}
+
+/** Options that may have been meant by what was given in place of an object, by its type. */
+const meant: Partial<Record<string, readonly string[]>> = {
+  number: ['parties', 'size', 'length', 'timeout', 'ttl', 'value', 'capacity'],
+  string: ['name', 'type'],
+  object: ['from'],
+};
+
+function guess(given: unknown, known: readonly string[]): object {
+  const option =
+    given === null ? undefined : meant[typeof given]?.find((each) => known.includes(each));
+  return option === undefined ? {} : { [option]: given };
+}
+
+/** What is said of options that belong elsewhere. */
+function misplaced(key: string): string | undefined {
+  if (key === 'name') return 'the name is the first argument';
+  if (key === 'signal') return 'nothing reaches a thread that is blocked; the async verb takes one';
+  return undefined;
+}
+
+/** @param unit - in which it is measured. */
+export function checkInteger(
+  what: string,
+  value: unknown,
+  least: number,
+  most: number,
+  unit?: string,
+): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) {
+    const isAny = least === Number.MIN_SAFE_INTEGER;
+    const range = `an integer${isAny ? '' : ` from ${least} to ${most}`}${unit ? ` (${unit})` : ''}`;
+    throw (typeof value === 'number' ? outOfRange : invalidType)(what, range, value);
   }
   return value;
 }
 
 export function checkMode(mode: unknown = defaultMode): number {
-  return checkInteger('mode', mode, 0, 0o777);
+  const isOne = typeof mode === 'number' && Number.isInteger(mode) && mode >= 0 && mode <= 0o777;
+  if (isOne) return mode;
+  const bits = 'permission bits from 0 to 0o777, such as 0o660';
+  throw (typeof mode === 'number' ? outOfRange : invalidType)('mode', bits, mode);
 }
 
 export function checkBoolean(what: string, value: unknown = false): boolean {
@@ -54,7 +90,9 @@ export function checkBoolean(what: string, value: unknown = false): boolean {
 /** Milliseconds, or `undefined` for a wait without end. */
 export function checkTimeout(timeout: unknown): number | undefined {
   if (timeout === undefined) return undefined;
-  if (typeof timeout !== 'number') throw invalidType('timeout', 'a number', timeout);
+  if (typeof timeout !== 'number') {
+    throw invalidType('timeout', 'a number of milliseconds', timeout);
+  }
   if (Number.isNaN(timeout) || timeout < 0) {
     throw outOfRange('timeout', 'milliseconds, 0 or more', timeout);
   }

@@ -7,15 +7,30 @@ import type { ObjectKind } from './layout';
 import type { Lock } from './lock';
 import { LockSeat, isSeat } from './lock-seat';
 import { noContents, type Contents } from './object-seat';
+import { explainOpening } from './missing';
 import { isLitter, refused } from './refusals';
 
-/** What to attach to, or to make. */
-export interface Request {
+/** What to attach to, or to make. Only the library makes one: see construction.ts. */
+export class Request {
   readonly kind: ObjectKind;
   readonly name: string;
-  readonly mode?: number;
   readonly disposition: Disposition;
-  readonly contents?: Contents;
+  readonly mode: number;
+  readonly contents: Contents;
+
+  constructor(
+    kind: ObjectKind,
+    name: string,
+    disposition: Disposition,
+    mode: number = defaultMode,
+    contents: Contents = noContents,
+  ) {
+    this.kind = kind;
+    this.name = name;
+    this.disposition = disposition;
+    this.mode = mode;
+    this.contents = contents;
+  }
 }
 
 const forgotten = new FinalizationRegistry<Attachment>((attachment) => attachment.letGo());
@@ -57,9 +72,9 @@ export class Attachment {
   constructor({ kind, name, mode, disposition, contents }: Request) {
     this.kind = kind;
     this.name = name;
-    this.#mode = mode ?? defaultMode;
+    this.#mode = mode;
     this.#reopening = disposition === Disposition.Open ? Disposition.Open : Disposition.Attach;
-    this.seat = LockSeat.take(kind, name, this.#mode, disposition, contents ?? noContents);
+    this.seat = LockSeat.take(kind, name, mode, disposition, contents);
     this.guarded = this.seat.isManaged;
   }
 
@@ -174,7 +189,7 @@ export function unlinkObject(kind: ObjectKind, name: string): void {
     removeAndLeave(seat);
     return;
   }
-  if (isFailure(seat)) throw explain(seat, kind, name);
+  if (isFailure(seat)) throw explainOpening(seat, kind, name, 'unlink');
   if (!isLitter(seat)) throw refused(seat, kind, name);
   const failure = native.segmentUnlink(full, undefined);
   if (failure) throw explain(failure, kind, name);
@@ -197,7 +212,9 @@ export function isThere(kind: ObjectKind, name: string): boolean {
  * gives back here, and nobody gets the lock by that.
  */
 export function endObject(kind: ObjectKind, name: string, isAtEnd: boolean): void {
-  const seat = LockSeat.take(kind, name, defaultMode, Disposition.Attach, noContents);
+  const seat = LockSeat.tryTake(kind, name, defaultMode, Disposition.Attach, noContents);
+  // What is gone is nothing to look for among other kinds.
+  if (!isSeat(seat)) throw isFailure(seat) ? explain(seat, kind, name) : refused(seat, kind, name);
   try {
     seat.end();
     if (!isAtEnd || !movesOn(kind)) return;

@@ -17,6 +17,7 @@ import type { LockGuard } from './lock-guard';
 import type { LockWaiter } from './lock-waiter';
 import { ObjectSeat, nameMovedOn, openObject, type Contents } from './object-seat';
 import { atEndOfTurn, callOff } from './operations';
+import { explainOpening } from './missing';
 import { refused } from './refusals';
 
 const { agents, callbacks } = thread;
@@ -111,7 +112,7 @@ export class LockSeat extends ObjectSeat {
   ): LockSeat {
     const seat = LockSeat.tryTake(kind, name, mode, disposition, contents);
     if (isSeat(seat)) return seat;
-    throw isFailure(seat) ? explain(seat, kind, name) : refused(seat, kind, name);
+    throw isFailure(seat) ? explainOpening(seat, kind, name) : refused(seat, kind, name);
   }
 
   /** The same, or why not. */

@@ -8,6 +8,7 @@ import {
   type WaitOptions,
 } from '../options';
 import type { NotAPromise } from '../sync-callbacks';
+import { refuseAssignments } from './assignments';
 import type { Attachment } from './attachment';
 import { deadlineOf, remaining } from './clock';
 import { callForeign } from './foreign';
@@ -201,3 +202,5 @@ export class Lock {
     return this.#attachment.reopen();
   }
 }
+
+refuseAssignments(Lock);

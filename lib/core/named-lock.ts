@@ -1,9 +1,11 @@
-import { Disposition } from '../binding';
-import { freshName, systemName } from '../names';
-import { checkMode, checkOptions } from '../options';
-import { Attachment, unlinkObject, type Request } from './attachment';
+import { systemName } from '../names';
+import { checkOptions } from '../options';
+import { Attachment, Request, unlinkObject } from './attachment';
+import { checkConstruction } from './construction';
 import { showHandle } from './handle';
 import { Lock } from './lock';
+import { toAttach, toCreate, toOpen } from './named-object';
+import { noContents } from './object-seat';
 
 /** What {@link NamedLock.open} takes. */
 export interface NamedLockOptions {
@@ -33,9 +35,10 @@ export class NamedLock extends Lock {
 
   readonly #attachment: Attachment;
 
-  private constructor(request: Omit<Request, 'kind'>) {
+  private constructor(request: Request) {
+    checkConstruction(request instanceof Request, new.target);
     systemName('lock', request.name);
-    const attachment = new Attachment({ kind: 'lock', ...request });
+    const attachment = new Attachment(request);
     super(attachment);
     showHandle(this, { shmkit: 'lock', name: request.name });
     this.#attachment = attachment;
@@ -50,12 +53,7 @@ export class NamedLock extends Lock {
    */
   static create(options: NamedLockCreateOptions = {}): NamedLock {
     checkOptions(options, ['name', 'mode']);
-    const { name = freshName() } = options;
-    return new NamedLock({
-      name,
-      mode: checkMode(options.mode),
-      disposition: Disposition.Create,
-    });
+    return new NamedLock(toCreate('lock', options, noContents));
   }
 
   /**
@@ -65,18 +63,18 @@ export class NamedLock extends Lock {
    * `ERR_ABI_MISMATCH` what bears the name is not a lock that this process can use.
    */
   static attach(name: string): NamedLock {
-    return new NamedLock({ name, disposition: Disposition.Attach });
+    return new NamedLock(toAttach('lock', name));
   }
 
   /**
    * Attaches to a lock, or makes it when it is absent. Of any number of processes that open one
-   * name at once, one makes it.
+   * name at once, one makes it; its `mode` counts.
    *
    * @throws SharedMemoryError as {@link NamedLock.create} (but `EEXIST`) and {@link NamedLock.attach}.
    */
   static open(name: string, options: NamedLockOptions = {}): NamedLock {
     checkOptions(options, ['mode']);
-    return new NamedLock({ name, mode: checkMode(options.mode), disposition: Disposition.Open });
+    return new NamedLock(toOpen('lock', name, options, noContents));
   }
 
   /**

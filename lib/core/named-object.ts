@@ -1,7 +1,9 @@
 import { Disposition } from '../binding';
 import { freshName, systemName } from '../names';
 import { checkMode } from '../options';
-import { Attachment, type Request } from './attachment';
+import { refuseAssignments } from './assignments';
+import { Attachment, Request } from './attachment';
+import { checkConstruction } from './construction';
 import { showHandle } from './handle';
 import type { ObjectKind } from './layout';
 import type { Contents } from './object-seat';
@@ -32,6 +34,7 @@ export abstract class NamedObject {
 
   /** @internal */
   protected constructor(request: Request) {
+    checkConstruction(request instanceof Request, new.target);
     const { kind, name } = request;
     systemName(kind, name);
     showHandle(this, { shmkit: kind, name });
@@ -79,18 +82,20 @@ export abstract class NamedObject {
   protected abstract letGo(): void;
 }
 
+refuseAssignments(NamedObject);
+
 /** A request to make a new object. */
 export function toCreate(
   kind: ObjectKind,
   { name = freshName(), mode }: CreateOptions,
   contents: Contents,
 ): Request {
-  return { kind, name, mode: checkMode(mode), disposition: Disposition.Create, contents };
+  return new Request(kind, name, Disposition.Create, checkMode(mode), contents);
 }
 
 /** A request to attach to an object that exists. */
 export function toAttach(kind: ObjectKind, name: string): Request {
-  return { kind, name, disposition: Disposition.Attach };
+  return new Request(kind, name, Disposition.Attach);
 }
 
 /** A request to attach to an object or make it. */
@@ -100,5 +105,5 @@ export function toOpen(
   { mode }: OpenOptions,
   contents: Contents,
 ): Request {
-  return { kind, name, mode: checkMode(mode), disposition: Disposition.Open, contents };
+  return new Request(kind, name, Disposition.Open, checkMode(mode), contents);
 }

@@ -1,5 +1,5 @@
 import { constants } from 'node:buffer';
-import { native, type SegmentHandle } from '../binding';
+import { native, type NativeFailure, type SegmentHandle } from '../binding';
 import { constructorOf, type ElementType, type TypedArrays } from '../element-types';
 import { SharedMemoryError, hasCode, invalidType, outOfRange } from '../errors';
 import { explain, isFailure, wentWithLastHandle } from '../failures';
@@ -11,8 +11,12 @@ import {
   systemName,
   type Kind,
 } from '../names';
+import { shown } from '../shown';
 import { checkBoolean, checkInteger, checkMode, checkOptions } from '../options';
+import { assignedBy, refuseAssignments } from './assignments';
+import { checkConstruction } from './construction';
 import { showHandle } from './handle';
+import { explainOpening } from './missing';
 
 /** What {@link SharedMemory.create} takes. */
 export interface SharedMemoryCreateOptions {
@@ -64,6 +68,21 @@ export interface SharedObjectInfo {
 /** Where the native calls leave the size of the segment they give. */
 const sizeOut = new Float64Array(1);
 
+/** A segment that was made or attached to. Only the library makes one: see construction.ts. */
+class Segment {
+  readonly name: string;
+  readonly readOnly: boolean;
+  readonly size: number;
+  readonly handle: SegmentHandle;
+
+  constructor(name: string, readOnly: boolean, handle: SegmentHandle) {
+    this.name = name;
+    this.readOnly = readOnly;
+    [this.size = 0] = sizeOut;
+    this.handle = handle;
+  }
+}
+
 /** Beyond a 47-bit address space nothing can be mapped. */
 const mostBytes = 2 ** 47;
 
@@ -112,10 +131,12 @@ export class SharedMemory {
     endsWith = (memory, lifetime) => (memory.#lifetime = lifetime);
   }
 
-  private constructor(name: string, readOnly: boolean, handle: SegmentHandle) {
+  private constructor(segment: Segment) {
+    checkConstruction(segment instanceof Segment, new.target);
+    const { name, readOnly, size, handle } = segment;
     showHandle(this, handleOf(name, readOnly));
     this.#readOnly = readOnly;
-    [this.#size = 0] = sizeOut;
+    this.#size = size;
     this.#handle = handle;
   }
 
@@ -127,7 +148,7 @@ export class SharedMemory {
    * @throws RangeError `ERR_OUT_OF_RANGE` for a size that is no positive integer.
    */
   static create(options: SharedMemoryCreateOptions): SharedMemory {
-    checkOptions(options, ['size', 'name', 'mode', 'sparse']);
+    checkOptions(options, ['size', 'name', 'mode', 'sparse'], { size: 4096 });
     return SharedMemory.createFilled(options, undefined);
   }
 
@@ -156,29 +177,34 @@ export class SharedMemory {
   static attach(name: string, options: SharedMemoryAttachOptions = {}): SharedMemory {
     checkOptions(options, ['readOnly']);
     const readOnly = checkBoolean('readOnly', options.readOnly);
+    const result = SharedMemory.#tryAttach(name, readOnly);
+    if (isFailure(result)) throw explainOpening(result, 'memory', name);
+    return result;
+  }
+
+  static #tryAttach(name: string, readOnly: boolean): SharedMemory | NativeFailure {
     const result = native.segmentAttach(systemName('memory', name), readOnly, sizeOut);
-    if (isFailure(result)) throw explain(result, 'memory', name);
-    return new SharedMemory(name, readOnly, result);
+    return isFailure(result) ? result : new SharedMemory(new Segment(name, readOnly, result));
   }
 
   /**
    * Attaches to a segment, or creates it when it is absent. Of any number of processes that open
-   * one name at once, one creates it.
+   * one name at once, one creates it; its `mode` and `sparse` count.
    *
-   * @throws SharedMemoryError `EINVAL` when one is there with fewer bytes than `size`; and as
+   * @throws SharedMemoryError `ERR_WRONG_KIND` when one is there with fewer bytes than `size`; and as
    * {@link SharedMemory.create} and {@link SharedMemory.attach}.
    */
   static open(name: string, options: SharedMemoryOpenOptions): SharedMemory {
-    checkOptions(options, ['size', 'mode', 'sparse']);
-    const size = checkSize(options.size);
     systemName('memory', name);
+    checkOptions(options, ['size', 'mode', 'sparse'], { size: 4096 });
+    const size = checkSize(options.size);
+    checkMode(options.mode);
+    checkBoolean('sparse', options.sparse);
     checkMayBeMade('memory', name);
     for (let round = 0; ; round++) {
-      try {
-        return SharedMemory.attach(name).#ofAtLeast(size);
-      } catch (error) {
-        if (!hasCode(error, 'ENOENT') || round === mostRounds) throw error;
-      }
+      const there = SharedMemory.#tryAttach(name, false);
+      if (!isFailure(there)) return there.#ofAtLeast(size);
+      if (there.code !== 'ENOENT' || round === mostRounds) throw explain(there, 'memory', name);
       try {
         return SharedMemory.#create(name, options);
       } catch (error) {
@@ -194,7 +220,7 @@ export class SharedMemory {
    */
   static unlink(name: string): void {
     const failure = native.segmentUnlink(systemName('memory', name), undefined);
-    if (failure) throw explain(failure, 'memory', name);
+    if (failure) throw explainOpening(failure, 'memory', name, 'unlink');
   }
 
   /**
@@ -251,6 +277,8 @@ export class SharedMemory {
     const isGone = this.#buffer === undefined || this.#buffer.byteLength === 0;
     if (isGone && this.size <= constants.MAX_LENGTH) {
       this.#buffer = native.segmentBuffer(this.#handle);
+      // `buffer[0] = 1`, as Python has it, would be a property of the object, and no byte.
+      Object.preventExtensions(this.#buffer);
     }
     if (this.#buffer === undefined) {
       throw new SharedMemoryError(
@@ -312,9 +340,9 @@ export class SharedMemory {
    */
   write(offset: number, bytes: ArrayBufferView): void {
     this.#checkOpen();
+    checkInteger('offset', offset, 0, this.size);
     if (!ArrayBuffer.isView(bytes))
       throw invalidType('bytes', 'a Buffer, TypedArray or DataView', bytes);
-    checkInteger('offset', offset, 0, this.size);
     if (bytes.byteLength > this.size - offset) {
       throw outOfRange('bytes', `at most ${this.size - offset} bytes long`, bytes.byteLength);
     }
@@ -378,14 +406,14 @@ export class SharedMemory {
     checkMayBeMade('memory', name);
     const result = native.segmentCreate(full, size, mode, sparse, sizeOut, contents);
     if (isFailure(result)) throw explain(result, 'memory', name);
-    return new SharedMemory(name, false, result);
+    return new SharedMemory(new Segment(name, false, result));
   }
 
   #ofAtLeast(size: number): this {
     if (this.size >= size) return this;
     this.close();
     throw new SharedMemoryError(
-      'EINVAL',
+      'ERR_WRONG_KIND',
       `${called('memory', this.name)} is there with ${this.size} bytes, and ${size} were asked for`,
       { resource: this.name },
     );
@@ -402,6 +430,11 @@ export class SharedMemory {
   }
 }
 
+refuseAssignments(SharedMemory);
+assignedBy('memory', (key, value) =>
+  /^\d+$/.test(key) ? `array('uint8')[${key}] = ${shown(value)}` : undefined,
+);
+
 /** What `console.log` shows of one: as CPython does, also how large it is. */
 Object.defineProperty(SharedMemory.prototype, Symbol.for('nodejs.util.inspect.custom'), {
   value(this: SharedMemory) {
@@ -414,5 +447,5 @@ function handleOf(name: string, readOnly: boolean): SharedMemoryHandle {
 }
 
 function checkSize(size: unknown): number {
-  return checkInteger('size', size, 1, mostBytes);
+  return checkInteger('size', size, 1, mostBytes, 'bytes');
 }

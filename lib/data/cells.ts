@@ -348,7 +348,13 @@ function checkInteger(what: string, value: unknown, least: number, most: number)
 }
 
 function checkBigInt(what: string, value: unknown, least: bigint, most: bigint): bigint {
-  if (typeof value !== 'bigint') throw invalidType(what, 'a bigint', value);
+  if (typeof value !== 'bigint') {
+    throw invalidType(
+      what,
+      Number.isInteger(value) ? `a bigint (${String(value)}n)` : 'a bigint',
+      value,
+    );
+  }
   if (value < least || value > most) {
     throw outOfRange(what, `an integer from ${least}n to ${most}n`, value);
   }

@@ -104,6 +104,10 @@ export class QueueState extends StructureState implements Operation {
     this.maxSize = seat.type === 0 ? mostItems : seat.type;
   }
 
+  get participants(): number {
+    return this.#roster.capacity;
+  }
+
   override get bytesUsed(): number {
     return this.look(() => this.#ring.bytesUsed);
   }

@@ -1,8 +1,11 @@
 import { isUint8Array, typedArrayName } from '../element-types';
+import { assignedBy, assignedByIndex, refuseAssignments } from '../core/assignments';
+import { checkConstruction } from '../core/construction';
 import { showHandle } from '../core/handle';
 import { NamedLock, type NamedLockHandle } from '../core/named-lock';
 import { SharedMemory, mostRounds } from '../core/shared-memory';
 import { SharedMemoryError, hasCode, invalidType, outOfRange } from '../errors';
+import { systemName } from '../names';
 import { checkInteger, checkMode, checkOptions } from '../options';
 import { Journal } from './shareable-list-journal';
 import {
@@ -49,6 +52,9 @@ export interface ShareableListHandle {
   /** Of the lock that the list was created or attached to with; its own has the list's name. */
   readonly lock?: NamedLockHandle | undefined;
 }
+
+/** The least that a new list takes. */
+const example = { from: [1, 'a', null] };
 
 /** How a list is locked, and whose the lock is. */
 interface Guard {
@@ -120,6 +126,7 @@ export class ShareableList implements Iterable<ShareableValue> {
     journal: Journal | undefined,
     guard: Guard | undefined,
   ) {
+    checkConstruction(elements instanceof Elements, new.target);
     // A lock's clone is its handle.
     showHandle(this, {
       shmkit: 'shareable-list',
@@ -144,7 +151,7 @@ export class ShareableList implements Iterable<ShareableValue> {
    * surrogate pair, which has no UTF-8 form.
    */
   static create(options: ShareableListCreateOptions): ShareableList {
-    checkOptions(options, ['from', 'name', 'mode', 'lock']);
+    checkOptions(options, ['from', 'name', 'mode', 'lock'], example);
     const lock = checkLock(options.lock);
     const mode = checkMode(options.mode);
     const { name } = options;
@@ -168,14 +175,18 @@ export class ShareableList implements Iterable<ShareableValue> {
 
   /**
    * Attaches to a list, or makes it when it is absent. Of any number of processes that open one name
-   * at once, one makes it; the elements of the others are not used.
+   * at once, one makes it; its `from` and `mode` count.
    *
    * @throws SharedMemoryError as {@link ShareableList.create} (but `EEXIST`) and
    * {@link ShareableList.attach}.
    */
   static open(name: string, options: ShareableListOpenOptions): ShareableList {
-    checkOptions(options, ['from', 'mode', 'lock']);
+    systemName('memory', name);
+    checkOptions(options, ['from', 'mode', 'lock'], example);
     const { lock = false } = options;
+    checkLock(lock);
+    checkMode(options.mode);
+    checkElements(options.from);
     for (let round = 0; ; round++) {
       try {
         return ShareableList.attach(name, { lock });
@@ -437,6 +448,9 @@ export class ShareableList implements Iterable<ShareableValue> {
   }
 }
 
+refuseAssignments(ShareableList);
+assignedBy('shareable-list', assignedByIndex('set'));
+
 function called(name: string): string {
   return `list '${name}'`;
 }
@@ -479,13 +493,16 @@ function compose(
   return { shape, bytes: elements.bytes };
 }
 
-function encodeAll(from: Iterable<ShareableValue>, name: string | undefined): Encoded[] {
-  const given: unknown = from;
+function checkElements(from: unknown): void {
   const isIterable =
-    typeof given === 'string' ||
-    (typeof given === 'object' && given !== null && Symbol.iterator in given);
-  if (!isIterable) throw invalidType('from', 'an iterable', from);
-  const asFloat = ['Float64Array', 'Float32Array'].includes(typedArrayName(given) ?? '');
+    typeof from === 'string' ||
+    (typeof from === 'object' && from !== null && Symbol.iterator in from);
+  if (!isIterable) throw invalidType('from', 'an iterable of elements', from);
+}
+
+function encodeAll(from: Iterable<ShareableValue>, name: string | undefined): Encoded[] {
+  checkElements(from);
+  const asFloat = ['Float64Array', 'Float32Array'].includes(typedArrayName(from) ?? '');
   return Array.from(from, (value, i) => {
     const encoded = encode(value, undefined, asFloat);
     if ('refused' in encoded) throw refusal(name, i, value, encoded);

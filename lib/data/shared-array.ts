@@ -1,3 +1,4 @@
+import { assignedBy, assignedByIndex } from '../core/assignments';
 import { unlinkObject, type Request } from '../core/attachment';
 import type { Typed } from '../core/handle';
 import {
@@ -15,6 +16,7 @@ import {
   type TypedArrays,
 } from '../element-types';
 import { invalidType, outOfRange } from '../errors';
+import { systemName } from '../names';
 import { checkInteger, checkOptions, type TimeoutOptions, type WaitOptions } from '../options';
 import { encodeElements } from './cells';
 import { TypedData, typedContents, type Expected } from './typed-data';
@@ -60,6 +62,9 @@ export interface SharedArrayHandle<T extends ElementType = ElementType> extends 
 /** Beyond it no typed array can be made of a segment. */
 const mostElements = 2 ** 47;
 
+/** The least that a new one takes. */
+const example = { type: 'float64', length: 100 };
+
 /**
  * Numbers of one type in shared memory, with a lock of their own: Python's `multiprocessing.Array`.
  *
@@ -92,7 +97,7 @@ export class SharedArray<T extends ElementType = ElementType>
    * such length, or one of the elements is no value of the type.
    */
   static create<T extends ElementType>(options: SharedArrayCreateOptions<T>): SharedArray<T> {
-    checkOptions(options, ['type', 'length', 'from', 'name', 'mode']);
+    checkOptions(options, ['type', 'length', 'from', 'name', 'mode'], example);
     const { type, length, data } = elementsOf<T>(options);
     const contents = typedContents(type, length, data);
     return new SharedArray(toCreate('array', options, contents), { type, length });
@@ -117,13 +122,14 @@ export class SharedArray<T extends ElementType = ElementType>
 
   /**
    * Attaches to an array, or makes it when it is absent. Of any number of processes that open one
-   * name at once, one makes it.
+   * name at once, one makes it; its `mode` counts.
    *
-   * @throws SharedMemoryError as {@link SharedArray.create} (but `EEXIST`) and
+   * @throws SharedMemoryError `ERR_WRONG_KIND` it is there with another type or length; and as {@link SharedArray.create} (but `EEXIST`) and
    * {@link SharedArray.attach}.
    */
   static open<T extends ElementType>(name: string, options: SharedArrayOptions<T>): SharedArray<T> {
-    checkOptions(options, ['type', 'length', 'mode']);
+    systemName('array', name);
+    checkOptions(options, ['type', 'length', 'mode'], example);
     const type = checkType(options.type);
     const length = checkLength(options.length);
     return new SharedArray(toOpen('array', name, options, typedContents(type, length)), {
@@ -323,6 +329,8 @@ export class SharedArray<T extends ElementType = ElementType>
     if (this.attachment.guarded) this.attachment.open();
   }
 }
+
+assignedBy('array', assignedByIndex('set'));
 
 function elementsOf<T extends ElementType>(
   options: SharedArrayCreateOptions<T>,

@@ -1,9 +1,11 @@
+import { assignedBy } from '../core/assignments';
 import { unlinkObject, type Request } from '../core/attachment';
 import type { Typed } from '../core/handle';
 import { toAttach, toCreate, toOpen } from '../core/named-object';
 import { callForeign } from '../core/foreign';
 import { endHeldOperation, holdOperation, settleOperations } from '../core/operations';
 import { invalidType, outOfRange } from '../errors';
+import { quoted, shown } from '../shown';
 import { checkOptions, timeoutOf, waitOf, type TimeoutOptions, type WaitOptions } from '../options';
 import { Computation } from './computations';
 import type { Claim, SyncComputation } from './dict-claims';
@@ -121,7 +123,8 @@ export class SharedDict<V = unknown> extends Structure {
 
   /**
    * Attaches to a dict, or makes it when it is absent. Of any number of processes that open one name
-   * at once, one makes it; whoever finds it there takes it as it is, whatever the options.
+   * at once, one makes it, and its options count: whoever finds it there takes it as it is, which
+   * {@link capacity}, {@link ttl} and {@link eviction} tell.
    *
    * @throws SharedMemoryError as {@link SharedDict.create} (but `EEXIST`) and {@link SharedDict.attach}.
    */
@@ -146,6 +149,12 @@ export class SharedDict<V = unknown> extends Structure {
    */
   get size(): number {
     return this.open().size;
+  }
+
+  /** How long entries live unless {@link set} says otherwise, in milliseconds; undefined: for ever. */
+  get ttl(): number | undefined {
+    const { ttl } = this.open();
+    return ttl === 0 ? undefined : ttl;
   }
 
   /** What a new entry does when the dict is full: `'lru'` makes room, else it is refused. */
@@ -499,6 +508,8 @@ export class SharedDict<V = unknown> extends Structure {
   }
 }
 
+assignedBy('dict', (key, value) => `set(${quoted(key)}, ${shown(value)})`);
+
 function contentsOf({ capacity, ttl, eviction }: SharedDictOptions) {
   if (eviction !== undefined && (eviction as unknown) !== 'lru') {
     throw outOfRange('eviction', "'lru'", eviction);
@@ -524,8 +535,8 @@ function checkFunction(fn: unknown): void {
 
 /** Milliseconds; 0: for ever. */
 function checkTtl(ttl: unknown): number {
-  if (typeof ttl !== 'number') throw invalidType('ttl', 'a number', ttl);
-  if (!(ttl > 0)) throw outOfRange('ttl', 'milliseconds, more than 0', ttl);
+  if (typeof ttl !== 'number') throw invalidType('ttl', 'a number of milliseconds', ttl);
+  if (!(ttl > 0)) throw outOfRange('ttl', 'milliseconds, more than 0 (Infinity: for ever)', ttl);
   return ttl === Infinity ? 0 : ttl;
 }
 

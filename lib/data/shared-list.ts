@@ -1,3 +1,4 @@
+import { assignedBy, assignedByIndex } from '../core/assignments';
 import { unlinkObject, type Request } from '../core/attachment';
 import type { Typed } from '../core/handle';
 import { toAttach, toCreate, toOpen } from '../core/named-object';
@@ -83,7 +84,7 @@ export class SharedList<V = unknown> extends Structure {
 
   /**
    * Attaches to a list, or makes it when it is absent. Of any number of processes that open one name
-   * at once, one makes it; its `capacity` counts.
+   * at once, one makes it; its options count.
    *
    * @throws SharedMemoryError as {@link SharedList.create} (but `EEXIST`) and
    * {@link SharedList.attach}.
@@ -332,6 +333,8 @@ export class SharedList<V = unknown> extends Structure {
     return { shmkit: 'list', name: this.name };
   }
 }
+
+assignedBy('list', assignedByIndex('set'));
 
 function contentsOf({ capacity }: SharedListOptions) {
   return structureContents(listShape, 0, checkCapacity(capacity));

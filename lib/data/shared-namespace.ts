@@ -1,8 +1,10 @@
+import { assignedBy } from '../core/assignments';
 import { unlinkObject, type Request } from '../core/attachment';
 import type { Typed } from '../core/handle';
 import { toAttach, toCreate, toOpen } from '../core/named-object';
 import { invalidType } from '../errors';
 import { checkOptions } from '../options';
+import { quoted, shown } from '../shown';
 import { dictContents } from './shared-dict-layout';
 import { DictState, When } from './shared-dict-state';
 import { Structure, type StructureCreateOptions, type StructureOptions } from './structure';
@@ -77,7 +79,10 @@ export class SharedNamespace<T extends object = Record<string, unknown>> extends
 
   /**
    * Attaches to a namespace, or makes it when it is absent. Of any number of processes that open one
-   * name at once, one makes it.
+   * name at once, one makes it; its options count.
+   *
+   * @throws SharedMemoryError as {@link SharedNamespace.create} (but `EEXIST`) and
+   * {@link SharedNamespace.attach}.
    */
   static open<T extends object = Record<string, unknown>>(
     name: string,
@@ -107,6 +112,13 @@ export class SharedNamespace<T extends object = Record<string, unknown>> extends
     return { shmkit: 'namespace', name: this.name };
   }
 }
+
+const isIdentifier = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
+
+assignedBy('namespace', (key, value) => {
+  const step = isIdentifier.test(key) ? `.${key}` : `[${quoted(key)}]`;
+  return `values${step} = ${shown(value)}`;
+});
 
 /** How the properties of an object are entries of a dict. */
 class Properties<T extends object> implements ProxyHandler<T> {

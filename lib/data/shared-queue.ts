@@ -134,7 +134,11 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
 
   /**
    * Attaches to a queue, or makes it when it is absent. Of any number of processes that open one name
-   * at once, one makes it, and its options count.
+   * at once, one makes it, and its options count: whoever finds it there takes it as it is, which
+   * {@link capacity}, {@link maxSize} and {@link participants} tell.
+   *
+   * @throws SharedMemoryError as {@link SharedQueue.create} (but `EEXIST`) and
+   * {@link SharedQueue.attach}.
    */
   static open<V = unknown>(name: string, options: SharedQueueOptions = {}): SharedQueue<V> {
     checkOptions(options, ['mode', 'capacity', 'maxSize', 'participants']);
@@ -159,6 +163,11 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
   get maxSize(): number | undefined {
     const { maxSize } = this.open();
     return maxSize === mostItems ? undefined : maxSize;
+  }
+
+  /** For how many threads there is room that take items to acknowledge them. */
+  get participants(): number {
+    return this.open().participants;
   }
 
   /**

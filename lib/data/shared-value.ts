@@ -9,6 +9,8 @@ import {
 } from '../core/named-object';
 import { checkType, type ElementOf, type ElementType } from '../element-types';
 import { invalidType } from '../errors';
+import { systemName } from '../names';
+import { quoted } from '../shown';
 import { checkOptions, type TimeoutOptions, type WaitOptions } from '../options';
 import { encodeElements } from './cells';
 import { TypedData, typedContents } from './typed-data';
@@ -37,6 +39,9 @@ export interface SharedValueHandle<T extends ElementType = ElementType> extends 
   readonly name: string;
 }
 
+/** The least that a new one takes. */
+const example = { type: 'float64' };
+
 /**
  * One number in shared memory, with a lock of its own: Python's `multiprocessing.Value`.
  *
@@ -64,7 +69,7 @@ export class SharedValue<T extends ElementType = ElementType> extends TypedData<
    * value of it.
    */
   static create<T extends ElementType>(options: SharedValueCreateOptions<T>): SharedValue<T> {
-    checkOptions(options, ['type', 'value', 'name', 'mode']);
+    checkOptions(options, ['type', 'value', 'name', 'mode'], example);
     const contents = contentsOf(options);
     return new SharedValue(toCreate('value', options, contents), options.type);
   }
@@ -86,13 +91,14 @@ export class SharedValue<T extends ElementType = ElementType> extends TypedData<
 
   /**
    * Attaches to a value, or makes it when it is absent. Of any number of processes that open one
-   * name at once, one makes it.
+   * name at once, one makes it; its `value` and `mode` count.
    *
-   * @throws SharedMemoryError as {@link SharedValue.create} (but `EEXIST`) and
+   * @throws SharedMemoryError `ERR_WRONG_KIND` it is there with another type; and as {@link SharedValue.create} (but `EEXIST`) and
    * {@link SharedValue.attach}.
    */
   static open<T extends ElementType>(name: string, options: SharedValueOptions<T>): SharedValue<T> {
-    checkOptions(options, ['type', 'value', 'mode']);
+    systemName('value', name);
+    checkOptions(options, ['type', 'value', 'mode'], example);
     return new SharedValue(toOpen('value', name, options, contentsOf(options)), options.type);
   }
 
@@ -190,6 +196,14 @@ export class SharedValue<T extends ElementType = ElementType> extends TypedData<
   waitSync(expected: ElementOf<T>, options?: TimeoutOptions): ElementOf<T> {
     this.#check();
     return this.waitForSync(0, expected, options);
+  }
+
+  /**
+   * @internal What arithmetic asks for: the handle is no number, and `value + 1` would make a text of it.
+   */
+  [Symbol.toPrimitive](hint: string): string {
+    if (hint === 'string') return `SharedValue ${quoted(this.name)}`;
+    throw invalidType('an operand', 'a number, which its value property is', this);
   }
 
   /** A handle to send to another process, which gives it to {@link attach}. */

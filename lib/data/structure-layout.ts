@@ -63,7 +63,7 @@ export function logOf(memory: GrowingMemory, shape: StructureShape, capacity: nu
 }
 
 export function checkCapacity(capacity: unknown = defaultCapacity): number {
-  const bytes = checkInteger('capacity', capacity, leastCapacity, mostCapacity);
+  const bytes = checkInteger('capacity', capacity, leastCapacity, mostCapacity, 'bytes');
   return Math.floor(bytes / 64) * 64;
 }
 

@@ -1,5 +1,7 @@
 import { native } from '../binding';
-import { Attachment, movesOn, type Request } from '../core/attachment';
+import { refuseAssignments } from '../core/assignments';
+import { Attachment, Request, movesOn } from '../core/attachment';
+import { checkConstruction } from '../core/construction';
 import { showHandle } from '../core/handle';
 import type { NamedLock, NamedLockOptions } from '../core/named-lock';
 import { toAttach, toCreate, type CreateOptions } from '../core/named-object';
@@ -17,8 +19,8 @@ import type { SharedList, SharedListOptions } from '../data/shared-list';
 import type { SharedValue, SharedValueOptions } from '../data/shared-value';
 import { checkCapacity } from '../data/structure-layout';
 import type { ElementType } from '../element-types';
-import { SharedMemoryError, hasCode, invalidType } from '../errors';
-import { asManager, freshName, managedName, systemName } from '../names';
+import { SharedMemoryError, hasCode } from '../errors';
+import { asManager, freshName, managedName, noName, systemName } from '../names';
 import { checkMode, checkOptions, defaultMode } from '../options';
 import type { NamedBarrier, NamedBarrierOptions } from '../sync/barrier';
 import type { NamedCondition, NamedConditionOptions } from '../sync/condition';
@@ -105,6 +107,7 @@ export class Manager implements Disposable {
   readonly #kept = new Map<string, { close(): void }>();
 
   private constructor(request: Request, isNew: boolean) {
+    checkConstruction(request instanceof Request, new.target);
     systemName('manager', request.name);
     showHandle(this, { shmkit: 'manager', name: request.name });
     const attachment = new Attachment(request);
@@ -166,13 +169,15 @@ export class Manager implements Disposable {
 
   /**
    * Takes part in a manager, or makes one when there is none that lives. Of any number of processes that
-   * open one name at once, one makes it. A manager that is made here ends with the last who takes part,
+   * open one name at once, one makes it, and its options count. A manager that is made here ends with the last who takes part,
    * and not with the one who happened to make it; one that somebody created stays its creator's.
    *
    * @throws SharedMemoryError as {@link Manager.create} (but `EEXIST`) and {@link Manager.attach}.
    */
   static open(name: string, options: ManagerOptions = {}): Manager {
     checkOptions(options, ['mode', 'capacity']);
+    checkMode(options.mode);
+    checkCapacity(options.capacity ?? defaultCapacity);
     for (let round = 0; ; round++) {
       try {
         return Manager.attach(name);
@@ -381,8 +386,7 @@ export class Manager implements Disposable {
 
   #make<K extends ManagedKind>(kind: K, given: unknown, options: unknown): Managed<K> {
     this.#attachment.open();
-    if (given !== undefined && typeof given !== 'string')
-      throw invalidType('name', 'a string', given);
+    if (given !== undefined && typeof given !== 'string') throw noName(given);
     if (given === '') throw this.#attachment.error('EINVAL', 'cannot make what has an empty name');
     if (given?.includes('/'))
       throw this.#attachment.error(
@@ -408,6 +412,8 @@ export class Manager implements Disposable {
     this.#kept.set(note, classOf(kind).attach(name));
   }
 }
+
+refuseAssignments(Manager);
 
 /** Options in which the manager's mode is the default. */
 function withMode(options: unknown, mode: number): unknown {

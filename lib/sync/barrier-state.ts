@@ -73,6 +73,10 @@ export class BarrierState implements SeatState {
     this.parties = seat.length;
   }
 
+  get participants(): number {
+    return this.#roster.capacity;
+  }
+
   get status(): Status {
     return this.#status;
   }

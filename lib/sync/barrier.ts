@@ -1,5 +1,6 @@
-import { unlinkObject, type Request } from '../core/attachment';
+import { Request, unlinkObject } from '../core/attachment';
 import { deadlineOf, remaining } from '../core/clock';
+import { checkConstruction } from '../core/construction';
 import {
   NamedObject,
   toAttach,
@@ -11,6 +12,7 @@ import {
 import type { Contents } from '../core/object-seat';
 import { defaultParticipants, mostParticipants, rosterBytes } from '../core/roster';
 import { invalidType } from '../errors';
+import { systemName } from '../names';
 import {
   checkInteger,
   checkOptions,
@@ -68,6 +70,9 @@ export interface NamedBarrierHandle {
 
 const mostParties = 2 ** 30;
 
+/** The least that a new one takes. */
+const example = { parties: 4 };
+
 /**
  * A place where a number of parties wait for each other: Python's `multiprocessing.Barrier`. When
  * the last has arrived all go on, and it is ready for the next time.
@@ -87,6 +92,7 @@ export class NamedBarrier extends NamedObject {
   readonly #here = new Set<Arrival>();
 
   private constructor(request: Request, options: NamedBarrierHandleOptions, parties?: number) {
+    checkConstruction(request instanceof Request, new.target);
     checkAction(options.action);
     const timeout = checkTimeout(options.timeout);
     super(request);
@@ -119,7 +125,8 @@ export class NamedBarrier extends NamedObject {
    * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE`
    */
   static create(options: NamedBarrierCreateOptions): NamedBarrier {
-    checkOptions(options, ['name', 'mode', 'parties', 'action', 'timeout', 'participants']);
+    const known = ['name', 'mode', 'parties', 'action', 'timeout', 'participants'];
+    checkOptions(options, known, example);
     const contents = contentsOf(options);
     return new NamedBarrier(toCreate('barrier', options, contents), options, options.parties);
   }
@@ -137,12 +144,16 @@ export class NamedBarrier extends NamedObject {
 
   /**
    * Attaches to a barrier, or makes it when it is absent. Of any number of processes that open one
-   * name at once, one makes it.
+   * name at once, one makes it; its `participants` and `mode` count. `action` and `timeout` are each
+   * handle's own.
    *
-   * @throws SharedMemoryError `ERR_WRONG_KIND` it is there for another number of parties.
+   * @throws SharedMemoryError `ERR_WRONG_KIND` it is there for another number of parties; and as
+   * {@link NamedBarrier.create} (but `EEXIST`) and {@link NamedBarrier.attach}.
    */
   static open(name: string, options: NamedBarrierOptions): NamedBarrier {
-    checkOptions(options, ['mode', 'parties', 'action', 'timeout', 'participants']);
+    systemName('barrier', name);
+    const known = ['mode', 'parties', 'action', 'timeout', 'participants'];
+    checkOptions(options, known, example);
     const request = toOpen('barrier', name, options, contentsOf(options));
     return new NamedBarrier(request, options, options.parties);
   }
@@ -155,6 +166,11 @@ export class NamedBarrier extends NamedObject {
   /** How many have to arrive for all to go on. */
   get parties(): number {
     return this.#state.parties;
+  }
+
+  /** For how many threads there is room. */
+  get participants(): number {
+    return this.#state.participants;
   }
 
   /**

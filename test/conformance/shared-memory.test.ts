@@ -74,7 +74,7 @@ describe('SharedMemory', () => {
     const larger = 20 * memory.size;
     const options = { size: larger } as object;
     expectCode(() => SharedMemory.attach(name, options), 'ERR_INVALID_ARG_VALUE', 'size');
-    expectCode(() => SharedMemory.open(name, { size: larger }), 'EINVAL', String(larger));
+    expectCode(() => SharedMemory.open(name, { size: larger }), 'ERR_WRONG_KIND', String(larger));
     {
       using optional = SharedMemory.open(name, { size: 1 });
       expect(optional.size, 'what is there keeps its size').toBe(memory.size);

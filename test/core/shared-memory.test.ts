@@ -179,7 +179,7 @@ describe('opening', () => {
     using memory = temporary({ size: 64 });
     expectCode(
       () => SharedMemory.open(memory.name, { size: 65 }),
-      'EINVAL',
+      'ERR_WRONG_KIND',
       memory.name,
       '64',
       '65',

@@ -1,6 +1,14 @@
 import { expect } from 'vitest';
 import { SharedMemoryError } from 'shmkit';
 
+/** Node's own codes, of errors that are no SharedMemoryError. */
+const misuses = [
+  'ERR_ILLEGAL_CONSTRUCTOR',
+  'ERR_INVALID_ARG_TYPE',
+  'ERR_INVALID_ARG_VALUE',
+  'ERR_OUT_OF_RANGE',
+];
+
 /** Expects an error with that code, whose message names what it is about. */
 export function expectCode(act: () => unknown, code: string, ...said: (string | RegExp)[]): void {
   let error: unknown;
@@ -28,8 +36,6 @@ export async function expectRejection(
 function check(error: unknown, code: string, said: (string | RegExp)[]): void {
   expect(error, `an error with the code ${code}`).toBeInstanceOf(Error);
   expect((error as NodeJS.ErrnoException).code, (error as Error).message).toBe(code);
-  const isMisuse = code === 'ERR_INVALID_ARG_TYPE' || code === 'ERR_OUT_OF_RANGE';
-  const isOption = code === 'ERR_INVALID_ARG_VALUE';
-  if (!isMisuse && !isOption) expect(error).toBeInstanceOf(SharedMemoryError);
+  if (!misuses.includes(code)) expect(error).toBeInstanceOf(SharedMemoryError);
   for (const part of said) expect((error as Error).message).toMatch(part);
 }
