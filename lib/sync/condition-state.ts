@@ -68,6 +68,10 @@ export class ConditionState implements SeatState {
     this.notified = new Word(seat, turnAt, true);
   }
 
+  get participants(): number {
+    return this.#roster.capacity;
+  }
+
   /** A wait that blocks the thread: were it interrupted, it ends, and a notification goes to another. */
   waiting(): Waiting {
     return new Waiting((before, isNotified) => {

@@ -100,7 +100,10 @@ export class NamedCondition extends NamedObject {
 
   /**
    * Attaches to a condition, or makes it when it is absent. Of any number of processes that open one
-   * name at once, one makes it.
+   * name at once, one makes it; its options count.
+   *
+   * @throws SharedMemoryError as {@link NamedCondition.create} (but `EEXIST`) and
+   * {@link NamedCondition.attach}.
    */
   static open(name: string, options: NamedConditionOptions = {}): NamedCondition {
     checkOptions(options, ['mode', 'participants']);
@@ -110,6 +113,11 @@ export class NamedCondition extends NamedObject {
   /** Removes a name. Whoever is attached keeps the condition until they close. */
   static unlink(name: string): void {
     unlinkObject('condition', name);
+  }
+
+  /** For how many threads there is room. */
+  get participants(): number {
+    return this.#state.participants;
   }
 
   /** The lock, under which everything else here is done. */

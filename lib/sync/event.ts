@@ -109,7 +109,10 @@ export class NamedEvent extends NamedObject {
 
   /**
    * Attaches to an event, or makes it when it is absent. Of any number of processes that open one
-   * name at once, one makes it.
+   * name at once, one makes it; its `mode` counts.
+   *
+   * @throws SharedMemoryError as {@link NamedEvent.create} (but `EEXIST`) and
+   * {@link NamedEvent.attach}.
    */
   static open(name: string, options: NamedEventOptions = {}): NamedEvent {
     checkOptions(options, ['mode']);

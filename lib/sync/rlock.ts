@@ -119,7 +119,10 @@ export class NamedRLock extends NamedObject {
 
   /**
    * Attaches to a lock, or makes it when it is absent. Of any number of processes that open one
-   * name at once, one makes it.
+   * name at once, one makes it; its `mode` counts.
+   *
+   * @throws SharedMemoryError as {@link NamedRLock.create} (but `EEXIST`) and
+   * {@link NamedRLock.attach}.
    */
   static open(name: string, options: NamedRLockOptions = {}): NamedRLock {
     checkOptions(options, ['mode']);

@@ -95,6 +95,10 @@ export class RWLockState implements SeatState, Operation {
     this.freed = new Word(seat, at.freed, true);
   }
 
+  get participants(): number {
+    return this.#roster.capacity;
+  }
+
   /** How this thread holds it: how many reads, or -1 when it writes. */
   get held(): number {
     const { own } = this.#roster;

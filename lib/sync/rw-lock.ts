@@ -91,7 +91,10 @@ export class NamedRWLock extends NamedObject {
 
   /**
    * Attaches to a lock, or makes it when it is absent. Of any number of processes that open one
-   * name at once, one makes it.
+   * name at once, one makes it; its options count.
+   *
+   * @throws SharedMemoryError as {@link NamedRWLock.create} (but `EEXIST`) and
+   * {@link NamedRWLock.attach}.
    */
   static open(name: string, options: NamedRWLockOptions = {}): NamedRWLock {
     checkOptions(options, ['mode', 'participants']);
@@ -101,6 +104,11 @@ export class NamedRWLock extends NamedObject {
   /** Removes a name. Whoever is attached keeps the lock until they close. */
   static unlink(name: string): void {
     unlinkObject('rwlock', name);
+  }
+
+  /** For how many threads there is room. */
+  get participants(): number {
+    return this.#state.participants;
   }
 
   /** How many hold it for reading, at the instant of asking. */

@@ -53,6 +53,7 @@ export class SemaphoreState implements SeatState, Operation {
   /** Handles of this thread through which something is held. */
   readonly holders = new Holders();
   readonly max: number | undefined;
+  readonly robust: boolean;
   readonly #seat: LockSeat;
   readonly #roster: Roster;
   readonly #words: Int32Array;
@@ -68,6 +69,11 @@ export class SemaphoreState implements SeatState, Operation {
     this.#turns = new Turns(this.#roster, at.turns);
     this.freed = new Word(seat, at.freed, true);
     this.max = seat.length === 0 ? undefined : seat.length;
+    this.robust = seat.type !== 0;
+  }
+
+  get participants(): number {
+    return this.#roster.capacity;
   }
 
   /** How many this thread holds. */

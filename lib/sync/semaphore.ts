@@ -73,7 +73,7 @@ export class NamedSemaphore extends NamedObject {
   /** Acquired through this handle and not released. */
   #held = 0;
 
-  private constructor(request: Request, max?: number) {
+  private constructor(request: Request, { max, robust }: NamedSemaphoreOptions = {}) {
     super(request);
     const { attachment } = this;
     const { seat } = attachment;
@@ -88,6 +88,10 @@ export class NamedSemaphore extends NamedObject {
       if (max !== undefined && max !== this.#state.max) {
         const bound = this.#state.max === undefined ? 'no bound' : `a max of ${this.#state.max}`;
         throw attachment.error('ERR_WRONG_KIND', `has ${bound}, not ${max}`);
+      }
+      if (robust !== undefined && robust !== this.robust) {
+        const what = this.robust ? 'is robust' : 'is not robust';
+        throw attachment.error('ERR_WRONG_KIND', `${what}, and robust: ${robust} was asked for`);
       }
     } catch (error) {
       attachment.close();
@@ -104,7 +108,7 @@ export class NamedSemaphore extends NamedObject {
    */
   static create(options: NamedSemaphoreCreateOptions = {}): NamedSemaphore {
     checkOptions(options, ['name', 'mode', 'value', 'max', 'robust', 'participants']);
-    return new NamedSemaphore(toCreate('semaphore', options, contentsOf(options)), options.max);
+    return new NamedSemaphore(toCreate('semaphore', options, contentsOf(options)));
   }
 
   /**
@@ -119,14 +123,15 @@ export class NamedSemaphore extends NamedObject {
 
   /**
    * Attaches to a semaphore, or makes it when it is absent. Of any number of processes that open one
-   * name at once, one makes it; its `value`, `robust` and `participants` count.
+   * name at once, one makes it; its `value`, `participants` and `mode` count. `max` and `robust` have to be
+   * those that it has, if they are given.
    *
-   * @throws SharedMemoryError `ERR_WRONG_KIND` it is there with another `max`; and as
+   * @throws SharedMemoryError `ERR_WRONG_KIND` it is there with another `max`, or `robust`; and as
    * {@link NamedSemaphore.create} (but `EEXIST`) and {@link NamedSemaphore.attach}.
    */
   static open(name: string, options: NamedSemaphoreOptions = {}): NamedSemaphore {
     checkOptions(options, ['mode', 'value', 'max', 'robust', 'participants']);
-    return new NamedSemaphore(toOpen('semaphore', name, options, contentsOf(options)), options.max);
+    return new NamedSemaphore(toOpen('semaphore', name, options, contentsOf(options)), options);
   }
 
   /** Removes a name. Whoever is attached keeps the semaphore until they close. */
@@ -148,6 +153,16 @@ export class NamedSemaphore extends NamedObject {
   /** How many permits there may be, if that is bounded. */
   get max(): number | undefined {
     return this.#state.max;
+  }
+
+  /** Whether a permit comes back when the thread that acquired it dies. */
+  get robust(): boolean {
+    return this.#state.robust;
+  }
+
+  /** For how many threads there is room. */
+  get participants(): number {
+    return this.#state.participants;
   }
 
   /**
