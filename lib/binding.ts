@@ -5,6 +5,10 @@ export interface NativeFailure {
   readonly code: string;
   readonly errno: number;
   readonly syscall: string;
+  /** Where not the object is at fault but the directory in which all objects are: that. */
+  readonly place?: string;
+  /** Of memory that were asked for, where there were too few. */
+  readonly bytes?: number;
 }
 
 /** Why a header was found wanting: `Refusal` in shared_object.h. */
@@ -100,6 +104,8 @@ interface Native {
   segmentCopyIn(handle: SegmentHandle, offset: number, source: Uint8Array): void;
   segmentUnlink(name: string, handle: SegmentHandle | undefined): NativeFailure | undefined;
   segmentList(): NativeListing[] | NativeFailure;
+  /** How many bytes the process may have, as far as it is told; 2 ** 64 and more: any number. */
+  memoryLimit(): number;
 
   /**
    * `control` is what core/control.ts says. `onTurn` is called when a turn of the event loop has
@@ -208,6 +214,8 @@ interface Native {
   readonly nameLimitBytes: number;
   /** False on Windows, where an object and its name go with the last handle. */
   readonly namesOutliveHandles: boolean;
+  /** The directory in which segments are files of their names, where there is one. */
+  readonly place?: string;
   readonly layout: Readonly<Record<string, number>>;
   /** The enumerations above as the other side has them; a test compares the two. */
   readonly numbers: Readonly<Record<string, number>>;

@@ -53,9 +53,11 @@
 #include "os/presence_flock.cc"
 #include "os/segment_shm_open.cc"
 #elif defined(__linux__)
+#include "os/memory_limit_linux.cc"
 #include "os/mutex_pthread.cc"
 #include "os/presence_ofd.cc"
 #include "os/segment_linux.cc"
+#include "os/unfinished_linux.cc"
 #endif
 
 #if defined(__APPLE__)

@@ -58,5 +58,10 @@ describe('ErrorCode', () => {
     expect(codes).toEqual(documented);
     const explained = readFileSync('lib/failures.ts', 'utf8').matchAll(/case '(\w+)':/g);
     expect(codes).toEqual(expect.arrayContaining([...explained].map(([, code]) => code)));
+    // Those that the floors below can tell of.
+    const named = readFileSync('native/os/result.h', 'utf8').matchAll(/^ +SHMKIT_NAME\((\w+)\)/gm);
+    const native = [...named].map(([, code]) => code);
+    expect(native).toContain('EROFS');
+    expect(codes).toEqual(expect.arrayContaining(native));
   });
 });

@@ -1,6 +1,6 @@
 import { native } from '../binding';
 import { SharedMemoryError, hasCode } from '../errors';
-import { isFailure } from '../failures';
+import { explainPresence, isFailure } from '../failures';
 import { called } from '../names';
 import { aligned, type ObjectKind } from './layout';
 import type { LockSeat } from './lock-seat';
@@ -103,7 +103,7 @@ export class Roster {
   join(): number {
     if (this.#own !== 0) return this.#own;
     const token = native.presenceToken();
-    if (isFailure(token)) throw noPresence(this.#seat, token.code);
+    if (isFailure(token)) throw explainPresence(token, this.#seat.kind, this.#seat.name);
     const at = this.#find(token) ?? this.#free() ?? this.#reapFor();
     const { words } = this;
     words.fill(0, at, at + entryLayout.words);
@@ -119,7 +119,7 @@ export class Roster {
   /** What the words of a new object begin with that its creator takes part in from the beginning. */
   static initialWords(kind: ObjectKind, name: string): Uint8Array {
     const token = native.presenceToken();
-    if (isFailure(token)) throw noPresence({ kind, name }, token.code);
+    if (isFailure(token)) throw explainPresence(token, kind, name);
     const words = new Int32Array(rosterAt + entryLayout.words);
     words[usedAt] = 1;
     writeEntry(words, rosterAt, token);
@@ -244,12 +244,4 @@ function writeEntry(words: Int32Array, at: number, token: number): void {
   new Float64Array(words.buffer, words.byteOffset + 4 * (at + entryLayout.started), 1)[0] = started;
   words[at + entryLayout.tokenHigh] = Math.floor(token / half) + 1;
   Atomics.store(words, at + entryLayout.token, (token % half) + 1);
-}
-
-function noPresence(seat: Pick<LockSeat, 'kind' | 'name'>, code: string): SharedMemoryError {
-  return new SharedMemoryError(
-    code,
-    `${called(seat.kind, seat.name)}: the system does not let this thread show that it is there (${code})`,
-    { resource: seat.name },
-  );
 }

@@ -2,7 +2,7 @@ import { constants } from 'node:buffer';
 import { native, type NativeFailure, type SegmentHandle } from '../binding';
 import { constructorOf, type ElementType, type TypedArrays } from '../element-types';
 import { SharedMemoryError, hasCode, invalidType, outOfRange } from '../errors';
-import { explain, isFailure, wentWithLastHandle } from '../failures';
+import { explain, explainList, isFailure, wentWithLastHandle } from '../failures';
 import {
   called,
   checkMayBeMade,
@@ -231,13 +231,7 @@ export class SharedMemory {
    */
   static list(): SharedObjectInfo[] {
     const result = native.segmentList();
-    if (isFailure(result)) {
-      const { code, syscall, errno } = result;
-      throw new SharedMemoryError(code, `shared objects cannot be listed here (${code})`, {
-        syscall,
-        errno,
-      });
-    }
+    if (isFailure(result)) throw explainList(result);
     return result
       .map(({ name, size, mode, uid }) => ({ ...parseSystemName(name), size, mode, uid }))
       .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));

@@ -81,10 +81,7 @@ export class DictClaims {
    */
   claim(key: string, computation?: SyncComputation): { value: unknown } | Claim | typeof pending {
     const token = native.presenceToken();
-    if (isFailure(token)) {
-      const { code } = token;
-      throw this.#structure.error(code, `cannot show that this thread is there (${code})`);
-    }
+    if (isFailure(token)) throw this.#structure.withoutPresence(token);
     const hash = this.#table.hash(key);
     return this.#structure.change(() => {
       const at = this.#table.locate(key, hash);

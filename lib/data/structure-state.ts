@@ -1,7 +1,9 @@
+import type { NativeFailure } from '../binding';
 import { callForeign, isForeignInterrupted } from '../core/foreign';
 import type { LockSeat } from '../core/lock-seat';
 import type { SeatState } from '../core/object-seat';
 import { SharedMemoryError } from '../errors';
+import { explainGrowth, explainPresence } from '../failures';
 import { called } from '../names';
 import { Arena } from './arena';
 import type { SizeLimit } from './codec';
@@ -199,11 +201,7 @@ export class StructureState implements SeatState, SizeLimit {
   full(bytes: number): SharedMemoryError {
     const { failure } = this.memory;
     const { kind, name } = this.seat;
-    if (failure) {
-      const { code, errno, syscall } = failure;
-      const message = `${called(kind, name)}: the memory file system has no room for more (${code}); nothing was changed`;
-      return new SharedMemoryError(code, message, { syscall, errno, resource: name });
-    }
+    if (failure) return explainGrowth(failure, kind, name);
     const { used, capacity } = this.arena;
     const isScattered = bytes <= capacity - used;
     return this.error(
@@ -243,6 +241,12 @@ export class StructureState implements SeatState, SizeLimit {
   unreadable(error: unknown, key?: string | number): unknown {
     const { kind, name } = this.seat;
     return unreadable(error, { kind, name, key });
+  }
+
+  /** Why this thread cannot show others that it is there. */
+  withoutPresence(failure: NativeFailure): SharedMemoryError {
+    const { kind, name } = this.seat;
+    return explainPresence(failure, kind, name);
   }
 
   error(code: string, what: string): SharedMemoryError {

@@ -131,6 +131,11 @@ Napi::Value SegmentList(const Napi::CallbackInfo& info) {
   return all;
 }
 
+// () -> how many bytes the process may have, as far as it is told
+Napi::Value MemoryLimit(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(os::MemoryLimit()));
+}
+
 }  // namespace
 
 void ExportSegments(Napi::Env env, Napi::Object exports) {
@@ -144,9 +149,11 @@ void ExportSegments(Napi::Env env, Napi::Object exports) {
                 {"segmentCopyIn", SegmentCopyIn},
                 {"segmentUnlink", SegmentUnlink},
                 {"segmentList", SegmentList},
+                {"memoryLimit", MemoryLimit},
             });
   exports["nameLimitBytes"] = static_cast<double>(os::kNameLimitBytes);
   exports["namesOutliveHandles"] = os::kNamesOutliveHandles;
+  if (os::kPlace) exports["place"] = os::kPlace;
 }
 
 }  // namespace shmkit

@@ -15,6 +15,8 @@ inline Napi::Value ToValue(Napi::Env env, const os::Failure& failure) {
   object["code"] = os::ErrorName(failure.error);
   object["errno"] = -failure.error;  // negative, as Node's own system errors have it
   object["syscall"] = failure.call;
+  if (failure.place) object["place"] = failure.place;
+  if (failure.bytes > 0) object["bytes"] = static_cast<double>(failure.bytes);
   return object;
 }
 

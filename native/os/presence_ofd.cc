@@ -53,7 +53,7 @@ Failure CloseAfter(int fd, Failure failure) {
 
 Result<Presence> Presence::Enter() {
   const int fd = open(kCommonDirectory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return Failure{errno, "open"};
+  if (fd < 0) return Failure{errno, "open", kCommonDirectory};
   for (int draw = 0; draw < kMostDraws; ++draw) {
     const uint64_t token = DrawToken();
     if (!SetLock(fd, token, F_RDLCK)) return CloseAfter(fd, {errno, "fcntl"});

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cerrno>
+#include <cstdint>
 #include <utility>
 #include <variant>
 
@@ -14,6 +15,9 @@ namespace shmkit::os {
 struct Failure {
   int error;         // an errno value, never 0
   const char* call;  // a static string: "open", "mmap", "CreateFileMappingW", ...
+  // Where it is not the object that is at fault but the directory in which all objects are: that.
+  const char* place = nullptr;
+  uint64_t bytes = 0;  // of memory that were asked for, where there were too few
 };
 
 struct Nothing {};
@@ -44,6 +48,7 @@ inline const char* ErrorName(int error) {
     SHMKIT_NAME(EACCES)
     SHMKIT_NAME(EAGAIN)
     SHMKIT_NAME(EBUSY)
+    SHMKIT_NAME(EDQUOT)
     SHMKIT_NAME(EEXIST)
     SHMKIT_NAME(EFBIG)
     SHMKIT_NAME(EINTR)

@@ -8,10 +8,13 @@
 //   S1  Create is exclusive: of any number of processes creating one name, one succeeds and the
 //       others get EEXIST.
 //   S2  Nobody attaches to a half-made segment. Where the platform can publish a finished object
-//       under a name (Linux, Windows), a creator killed at any moment leaves nothing behind.
-//       Elsewhere an attacher waits a bounded time for the creator, then clears what it left.
+//       under a name (Linux, Windows), a creator killed at any moment leaves nothing behind, or, on
+//       a file system without unnamed files, a file that is no segment and is cleared by the next
+//       creator (unfinished_linux.h). Elsewhere an attacher waits a bounded time for the creator,
+//       then clears what it left.
 //   S3  Unless `sparse`, every page is reserved at creation: a lack of memory is ENOSPC from
-//       Create, never SIGBUS at a later touch. (macOS offers no such reservation.)
+//       Create, never SIGBUS at a later touch. (macOS offers no such reservation.) More than this
+//       process may ever have, by MemoryLimit, is ENOMEM: the system would end the process instead.
 //   S4  Unlink with an identity removes the name only while it still leads to that very object, as
 //       far as the platform can tell.
 //   S5  A mapping outlives its name, and holds no file descriptor (but see S8).
@@ -23,9 +26,10 @@
 //       lack of memory is ENOSPC from these. The rest is address space, which nobody may touch.
 //       Such a mapping keeps what it takes to grow: a descriptor, closed on exec.
 //
-// Mechanisms: segment_linux.cc publishes O_TMPFILE files in /dev/shm; segment_shm_open.cc is
-// portable POSIX and macOS; both map with mapping_posix.cc. segment_win32.cc is Windows. The build
-// files choose.
+// Mechanisms: segment_linux.cc publishes unnamed files in /dev/shm, or those of
+// unfinished_linux.cc, and memory_limit_linux.cc knows what the system allows; segment_shm_open.cc
+// is portable POSIX and macOS; both map with mapping_posix.cc. segment_win32.cc is Windows. The
+// build files choose.
 #pragma once
 
 #include <cstddef>
@@ -87,8 +91,12 @@ Result<Segment> Attach(const std::string& name, Access access);
 Status Unlink(const std::string& name, const Identity* only_if = nullptr);
 
 // Reserves more of a segment that grows: so many bytes from `offset` on, inside it. To reserve what
-// is reserved is harmless; on failure nothing more is.
+// is reserved is harmless, while nobody changes it.
 Status Commit(const Segment& segment, size_t offset, size_t bytes);
+
+// How much memory the process may have at most, with all that it shares this limit with, as far as
+// it is told. Segments count.
+uint64_t MemoryLimit();
 
 // Every segment there is, or ENOTSUP where the system does not tell.
 Result<std::vector<Listing>> List();
@@ -112,5 +120,7 @@ extern const bool kNamesOutliveHandles;
 extern const bool kPublishesWhole;
 // How long a name may be, in bytes of UTF-8.
 extern const size_t kNameLimitBytes;
+// The directory in which segments are files of their names, or null.
+extern const char* const kPlace;
 
 }  // namespace shmkit::os

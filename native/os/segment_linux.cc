@@ -1,16 +1,22 @@
 // Segments on Linux: files of the tmpfs at /dev/shm, which is what glibc's shm_open and CPython's
 // shared_memory use. Opened by path, because an unnamed file that is linked into place when it is
-// finished (open(2), O_TMPFILE) is the only creation that a kill cannot leave half-made (S2).
+// finished (open(2), O_TMPFILE) is the only creation that a kill cannot leave half-made (S2). Where
+// there is none, unfinished_linux.h comes next to it.
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cstdio>
+#include <mutex>
 #include <optional>
 
 #include "mapping_posix.h"
 #include "segment.h"
+#include "unfinished_linux.h"
 
 namespace shmkit::os {
 
@@ -21,16 +27,72 @@ constexpr char kDirectory[] = "/dev/shm";
 // Reserving so little costs no more than a look at the name.
 constexpr size_t kSmallBytes = 1 << 20;
 
+// Of which it is worth asking whether the process may ever have so much.
+constexpr size_t kLargeBytes = 1 << 24;
+
+// Blocks of file systems are of no more.
+constexpr size_t kMostBlockBytes = 4096;
+
+// False when this process has found that unnamed files are not to be had.
+std::atomic<bool> has_unnamed{true};
+
 std::string PathOf(const std::string& name) { return std::string(kDirectory) + '/' + name; }
+
+// Whether it is the directory that a call on a file in it has failed for.
+bool IsDirectoryAtFault(int error, int wanted) {
+  switch (error) {
+    case ENOENT:
+      return access(kDirectory, F_OK) != 0;
+    case EACCES:
+      return faccessat(AT_FDCWD, kDirectory, wanted, AT_EACCESS) != 0;
+    case ENOTDIR:
+    case EROFS:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// How opening a file in the directory, or removing one, has failed.
+Failure FailureAt(int error, const char* call, int wanted) {
+  return {error, call, IsDirectoryAtFault(error, wanted) ? kDirectory : nullptr};
+}
+
+// As fallocate does, where the file system has no such call (ramfs): writes a byte of each block,
+// as it is. Nobody changes these bytes meanwhile.
+int ReserveByWriting(int fd, size_t offset, size_t bytes) {
+  struct stat status;
+  if (fstat(fd, &status) != 0) return errno;
+  const size_t end = offset + bytes;
+  const bool is_short = static_cast<size_t>(status.st_size) < end;
+  if (is_short && ftruncate(fd, static_cast<off_t>(end)) != 0) return errno;
+  struct statfs system;
+  size_t step = kMostBlockBytes;
+  if (fstatfs(fd, &system) == 0 && system.f_bsize > 0) {
+    step = std::min(step, static_cast<size_t>(system.f_bsize));
+  }
+  for (size_t at = offset; at < end; at += step) {
+    char byte = 0;
+    if (pread(fd, &byte, 1, static_cast<off_t>(at)) < 0) return errno;
+    if (pwrite(fd, &byte, 1, static_cast<off_t>(at)) < 0) return errno;
+  }
+  return 0;
+}
 
 // Sets the size as well, where that is less. On failure a tmpfs undoes what it has reserved.
 Status Reserve(int fd, size_t offset, size_t bytes) {
-  std::optional<SignalsBlocked> undisturbed;
-  if (bytes > kSmallBytes) undisturbed.emplace();
-  int result;
-  do result = fallocate(fd, 0, static_cast<off_t>(offset), static_cast<off_t>(bytes));
-  while (result != 0 && errno == EINTR);
-  if (result != 0) return Failure{errno, "fallocate"};
+  if (bytes >= kLargeBytes && bytes > MemoryLimit()) {
+    return Failure{ENOMEM, "fallocate", kDirectory, bytes};
+  }
+  int error = 0;
+  {
+    std::optional<SignalsBlocked> undisturbed;
+    if (bytes > kSmallBytes) undisturbed.emplace();
+    do error = fallocate(fd, 0, static_cast<off_t>(offset), static_cast<off_t>(bytes)) ? errno : 0;
+    while (error == EINTR);
+  }
+  if (error == EOPNOTSUPP || error == ENOSYS) error = ReserveByWriting(fd, offset, bytes);
+  if (error != 0) return Failure{error, "fallocate", kDirectory, bytes};
   return Nothing{};
 }
 
@@ -43,51 +105,118 @@ Status Resize(int fd, const CreateOptions& options) {
   return Reserve(fd, 0, options.first_bytes > 0 ? options.first_bytes : options.size);
 }
 
-Status Publish(int fd, const std::string& name) {
+// Makes a new file what it is to be when it gets its name.
+Result<Segment> Furnish(int fd, const CreateOptions& options, const Initializer* initializer) {
+  if (Status sized = Resize(fd, options); !sized.ok()) return sized.failure();
+  const Access access = options.first_bytes > 0 ? Access::kGrowing : Access::kReadWrite;
+  Result<Segment> mapped = MapDescriptor(fd, access);
+  if (!mapped.ok()) return mapped;
+  Status ready = initializer ? initializer->fill(mapped.value().address, initializer->context)
+                             : Status(Nothing{});
+  // At last: who may not read what is unfinished cannot clear it.
+  if (ready.ok() && fchmod(fd, options.mode) != 0) ready = Failure{errno, "fchmod"};
+  if (ready.ok()) return mapped;
+  Unmap(mapped.value());
+  return ready.failure();
+}
+
+// Whether a file that could not be given a name by this call may get one by another.
+bool IsWorthAnother(int error) {
+  switch (error) {
+    case EEXIST:
+    case ENOSPC:
+    case EDQUOT:
+    case EROFS:
+    case ENOMEM:
+    case ENAMETOOLONG:
+      return false;
+    default:
+      return true;
+  }
+}
+
+// Names an unnamed file.
+int Link(int fd, const std::string& path) {
   // The descriptor's own /proc link is the one way to name it that needs no capability.
   char source[32];
   snprintf(source, sizeof source, "/proc/self/fd/%d", fd);
-  if (linkat(AT_FDCWD, source, AT_FDCWD, PathOf(name).c_str(), AT_SYMLINK_FOLLOW) != 0) {
-    return Failure{errno, "linkat"};
+  if (linkat(AT_FDCWD, source, AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) == 0) return 0;
+  if (!IsWorthAnother(errno)) return errno;
+  // Where /proc is not mounted: by the descriptor itself, which the kernel allows since 6.10, or to
+  // those who may read everything.
+  return linkat(fd, "", AT_FDCWD, path.c_str(), AT_EMPTY_PATH) == 0 ? 0 : errno;
+}
+
+Failure NotNamed(int error, const char* call) {
+  return {error, call, error == EEXIST ? nullptr : kDirectory};
+}
+
+// Nothing where the system has no unnamed files, or gives them no names.
+std::optional<Result<Segment>> CreateUnnamed(const std::string& path, const CreateOptions& options,
+                                             const Initializer* initializer) {
+  const Descriptor fd(open(kDirectory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (!fd.valid()) {
+    // Who does not know the flag takes it for that of directories (EISDIR).
+    if (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL) return std::nullopt;
+    return Failure{errno, "open", kDirectory};
   }
-  return Nothing{};
+  Result<Segment> made = Furnish(fd.get(), options, initializer);
+  if (!made.ok()) return made;
+  const int error = Link(fd.get(), path);
+  if (error == 0) return made;
+  Unmap(made.value());
+  if (IsWorthAnother(error)) return std::nullopt;
+  return NotNamed(error, "linkat");
+}
+
+Result<Segment> CreateNamed(const std::string& path, const CreateOptions& options,
+                            const Initializer* initializer) {
+  const Result<UnfinishedFile> file = UnfinishedFile::Make(kDirectory);
+  if (!file.ok()) return file.failure();
+  Result<Segment> made = Furnish(file.value().fd(), options, initializer);
+  if (!made.ok()) return made;
+  const Status published = file.value().Publish(path);
+  if (published.ok()) return made;
+  Unmap(made.value());
+  return NotNamed(published.failure().error, published.failure().call);
+}
+
+// Clears up after creators that died: the first time, and when there is too little room.
+Result<Segment> CreateNamedTidily(const std::string& path, const CreateOptions& options,
+                                  const Initializer* initializer) {
+  static std::once_flag first;
+  std::call_once(first, [] { RemoveUnfinished(kDirectory); });
+  Result<Segment> made = CreateNamed(path, options, initializer);
+  if (made.ok() || made.failure().error != ENOSPC || !RemoveUnfinished(kDirectory)) return made;
+  return CreateNamed(path, options, initializer);
 }
 
 }  // namespace
 
 const bool kPublishesWhole = true;
 const size_t kNameLimitBytes = 255;
+const char* const kPlace = kDirectory;
 
 Result<Segment> Create(const std::string& name, const CreateOptions& options,
                        const Initializer* initializer) {
+  const std::string path = PathOf(name);
   // A name that is taken is found out before much memory is reserved for nothing; linkat decides.
-  if (options.size > kSmallBytes && ::access(PathOf(name).c_str(), F_OK) == 0) {
+  if (options.size > kSmallBytes && access(path.c_str(), F_OK) == 0) {
     return Failure{EEXIST, "access"};
   }
-
-  const Descriptor fd(open(kDirectory, O_TMPFILE | O_RDWR | O_CLOEXEC, options.mode));
-  if (!fd.valid()) return Failure{errno, "open"};
-  if (fchmod(fd.get(), options.mode) != 0) return Failure{errno, "fchmod"};
-  if (Status sized = Resize(fd.get(), options); !sized.ok()) return sized.failure();
-
-  const Access access = options.first_bytes > 0 ? Access::kGrowing : Access::kReadWrite;
-  Result<Segment> mapped = MapDescriptor(fd.get(), access);
-  if (!mapped.ok()) return mapped;
-  Status ready = initializer ? initializer->fill(mapped.value().address, initializer->context)
-                             : Status(Nothing{});
-  if (ready.ok()) ready = Publish(fd.get(), name);
-  if (!ready.ok()) {
-    Unmap(mapped.value());
-    return ready.failure();
+  if (has_unnamed.load(std::memory_order_relaxed)) {
+    std::optional<Result<Segment>> made = CreateUnnamed(path, options, initializer);
+    if (made) return *made;
+    has_unnamed.store(false, std::memory_order_relaxed);
   }
-  return mapped;
+  return CreateNamedTidily(path, options, initializer);
 }
 
 Result<Segment> Attach(const std::string& name, Access access) {
   const int flags = access == Access::kReadOnly ? O_RDONLY : O_RDWR;
   // Not following links, as shm_open; not blocking, should the name be somebody's FIFO.
   const Descriptor fd(open(PathOf(name).c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (!fd.valid()) return Failure{errno, "open"};
+  if (!fd.valid()) return FailureAt(errno, "open", X_OK);
   return MapDescriptor(fd.get(), access);
 }
 
@@ -99,18 +228,19 @@ Status Unlink(const std::string& name, const Identity* only_if) {
   const std::string path = PathOf(name);
   if (only_if) {
     struct stat status;
-    if (lstat(path.c_str(), &status) != 0) return Failure{errno, "unlink"};
+    if (lstat(path.c_str(), &status) != 0) return FailureAt(errno, "unlink", X_OK);
     if (!(Identity{status.st_dev, status.st_ino} == *only_if)) return Failure{ENOENT, "unlink"};
   }
-  if (unlink(path.c_str()) != 0) return Failure{errno, "unlink"};
+  if (unlink(path.c_str()) != 0) return FailureAt(errno, "unlink", W_OK | X_OK);
   return Nothing{};
 }
 
 Result<std::vector<Listing>> List() {
   DIR* directory = opendir(kDirectory);
-  if (!directory) return Failure{errno, "opendir"};
+  if (!directory) return Failure{errno, "opendir", kDirectory};
   std::vector<Listing> all;
   while (const dirent* entry = readdir(directory)) {
+    if (IsUnfinished(entry->d_name)) continue;
     struct stat status;
     // One that vanished meanwhile is simply not there.
     if (fstatat(dirfd(directory), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) continue;

@@ -75,6 +75,7 @@ bool WaitForSize(int fd) {
 }  // namespace
 
 const bool kPublishesWhole = false;
+const char* const kPlace = nullptr;
 #if defined(__APPLE__) || defined(SHMKIT_AS_ON_MACOS)
 const size_t kNameLimitBytes = 30;  // PSHMNAMLEN less the slash
 #else
@@ -130,6 +131,8 @@ Status Unlink(const std::string& name, const Identity* only_if) {
   if (shm_unlink(PathOf(name).c_str()) != 0) return Failure{errno, "shm_unlink"};
   return Nothing{};
 }
+
+uint64_t MemoryLimit() { return UINT64_MAX; }
 
 Result<std::vector<Listing>> List() { return Failure{ENOTSUP, "shm_open"}; }
 

@@ -101,6 +101,7 @@ Status Furnish(const Segment& segment, const CreateOptions& options,
 const bool kNamesOutliveHandles = false;
 const bool kPublishesWhole = true;
 const size_t kNameLimitBytes = 220;
+const char* const kPlace = nullptr;
 
 Result<Segment> Create(const std::string& name, const CreateOptions& options,
                        const Initializer* initializer) {
@@ -153,6 +154,9 @@ Status Unlink(const std::string& name, const Identity* only_if) {
   if (!entered.ok()) return entered.failure();
   return entered.value().Remove(only_if ? only_if->device : 0);
 }
+
+// What there is of it is charged when it is asked for: too much is refused by the system.
+uint64_t MemoryLimit() { return UINT64_MAX; }
 
 Result<std::vector<Listing>> List() { return Failure{ENOTSUP, "OpenFileMappingW"}; }
 
