@@ -4,6 +4,7 @@ import { called, checkedSystemName, type Kind } from './names';
 import {
   currentUser,
   describeBytes,
+  describeExactly,
   memoryLimit,
   permissionsOf,
   roomAt,
@@ -133,7 +134,7 @@ function placeReason(failure: NativeFailure, place: string): string {
 }
 
 function lacksRoom({ place, bytes }: NativeFailure): string {
-  const wanted = bytes === undefined ? '' : ` for ${describeBytes(bytes)}`;
+  const wanted = bytes === undefined ? '' : ` for ${describeExactly(bytes)}`;
   if (place === undefined) return 'the system has no room for it';
   const room = roomAt(place);
   if (room === undefined) return `${place} has no room${wanted}`;
@@ -152,9 +153,9 @@ function lacksMemory({ place, bytes }: NativeFailure): string {
     return 'the system has no memory or address space left for it';
   }
   const limit = memoryLimit();
-  if (bytes <= limit) return `the system has no memory left for ${describeBytes(bytes)}`;
+  if (bytes <= limit) return `the system has no memory left for ${describeExactly(bytes)}`;
   return (
-    `${describeBytes(bytes)} are more than the ${describeBytes(limit)} of memory that this container or ` +
+    `${describeExactly(bytes)} are more than the ${describeBytes(limit)} of memory that this container or ` +
     `control group may have, to which ${place} counts`
   );
 }

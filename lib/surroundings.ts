@@ -48,8 +48,20 @@ export function currentUser(): number | undefined {
   return process.geteuid?.();
 }
 
-/** `64 MiB`, `1.5 GiB`, `100 bytes`. */
+/** To three digits: `64 MiB`, `1.53 GiB`, `100 bytes`. */
 export function describeBytes(bytes: number): string {
+  const { size, unit } = measure(bytes);
+  return `${round(size)} ${unit}`;
+}
+
+/** The same, with the number itself where that is another: `95.4 MiB (100000000 bytes)`. */
+export function describeExactly(bytes: number): string {
+  const { size } = measure(bytes);
+  const rounded = describeBytes(bytes);
+  return round(size) === size ? rounded : `${rounded} (${bytes} bytes)`;
+}
+
+function measure(bytes: number): { size: number; unit: string } {
   let size = bytes;
   let unit = 'bytes';
   for (const larger of ['KiB', 'MiB', 'GiB', 'TiB']) {
@@ -57,7 +69,11 @@ export function describeBytes(bytes: number): string {
     size /= 1024;
     unit = larger;
   }
-  return `${Number.isInteger(size) ? size : size.toPrecision(3)} ${unit}`;
+  return { size, unit };
+}
+
+function round(size: number): number {
+  return size >= 100 ? Math.round(size) : Number(size.toPrecision(3));
 }
 
 function attempt<T>(look: () => T): T | undefined {

@@ -1,10 +1,13 @@
 // Where /dev/shm is not there, not as usual or too small: what can be done works, and what cannot says
 // what is missing.
+import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Outcome } from '../fixtures/surroundings';
+import type { Complaint, Outcome } from '../fixtures/surroundings';
 import { start, type Child } from '../support/children';
 import { denying, whyNoDenials } from '../support/denials';
 import { after, whyNoMounts } from '../support/mounts';
+import { uniqueName } from '../support/names';
 
 interface Found {
   outcomes: Record<string, Outcome>;
@@ -203,7 +206,7 @@ const refusals: Case[] = [
     verbs: ['memory.create larger than /dev/shm'],
     code: 'ENOSPC',
     syscalls: ['fallocate'],
-    words: ['for 95.4 MiB', '64 MiB in all, 64 MiB free', 'nothing was created'],
+    words: ['for 95.4 MiB (100000000 bytes)', '64 MiB in all, 64 MiB free', 'nothing was created'],
   },
   {
     what: 'a dict grows in a small /dev/shm',
@@ -271,6 +274,89 @@ describe.skipIf(whyNoMounts)(`where something is missing (${whyNoMounts ?? 'root
       'mount -o remount,ro /dev/shm';
     const { outcomes } = await tryThere(['memory.attach read-only'], after(commands));
     expect(outcomes).toEqual({ 'memory.attach read-only': 'fine' });
+  });
+});
+
+/** The memory of a control group of its own, of the first version or the second. */
+class Group implements Disposable {
+  readonly #folder: string;
+  readonly path: string;
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+    this.path = path.join(folder, 'inner');
+    mkdirSync(this.path, { recursive: true });
+  }
+
+  /** With a limit to its parent, or a message why there is none. */
+  static limited(bytes: number): Group | string {
+    if (whyNoMounts !== undefined) return whyNoMounts;
+    for (const [mount, limit] of [
+      ['/sys/fs/cgroup/memory', 'memory.limit_in_bytes'],
+      ['/sys/fs/cgroup', 'memory.max'],
+    ] as const) {
+      if (!existsSync(path.join(mount, 'cgroup.procs'))) continue;
+      let group: Group;
+      try {
+        group = new Group(path.join(mount, uniqueName('shmkit')));
+      } catch (error) {
+        return `needs control groups that root may make: ${String(error)}`;
+      }
+      try {
+        writeFileSync(path.join(group.#folder, limit), String(bytes));
+        return group;
+      } catch (error) {
+        group[Symbol.dispose]();
+        return `needs control groups of memory: ${String(error)}`;
+      }
+    }
+    return 'needs control groups of memory, mounted at /sys/fs/cgroup';
+  }
+
+  /** What a program is to be started under to be in it. */
+  get entering(): string[] {
+    return ['sh', '-c', `echo $$ > ${this.path}/cgroup.procs && exec "$@"`, 'sh'];
+  }
+
+  [Symbol.dispose](): void {
+    rmdirSync(this.path);
+    rmdirSync(this.#folder);
+  }
+}
+
+const probe = Group.limited(1 << 28);
+const whyNoGroups = typeof probe === 'string' ? probe : undefined;
+if (typeof probe !== 'string') probe[Symbol.dispose]();
+
+describe.skipIf(whyNoGroups)(`in a limited control group (${whyNoGroups ?? 'root'})`, () => {
+  const limit = 256 * 1024 * 1024;
+
+  async function tryInGroup(verbs: string[]): Promise<Found> {
+    const group = Group.limited(limit) as Group;
+    try {
+      return await tryThere(verbs, [...after(tmpfs('size=2g')), ...group.entering]);
+    } finally {
+      group[Symbol.dispose]();
+    }
+  }
+
+  it('refuses what can only get the process killed, with the figures', async () => {
+    const verbs = ['memory.create 1 GiB', 'array.create 1 GiB', 'dict.set 1 GiB'];
+    const { outcomes, left } = await tryInGroup(verbs);
+    expect(Object.keys(outcomes)).toEqual(verbs);
+    for (const found of Object.values(outcomes)) {
+      expect(found).toMatchObject({ code: 'ENOMEM', syscall: 'fallocate' });
+      const { message } = found as Complaint;
+      expect(message).toMatch(/1 GiB( \(\d+ bytes\))? are more than the [\d.]+ [MG]iB of memory/);
+      expect(message).toContain('container');
+    }
+    expect(left).toEqual(['shmkit.dict.made']);
+  });
+
+  it('grants what is sparse, or less', async () => {
+    const verbs = ['memory.create 1 GiB sparse', 'memory.create large', 'dict.open'];
+    const { outcomes } = await tryInGroup(verbs);
+    expect(outcomes).toEqual(Object.fromEntries(verbs.map((verb) => [verb, 'fine'])));
   });
 });
 
