@@ -5,6 +5,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import {
   Manager,
+  NamedEvent,
   NamedLock,
   SharedDict,
   SharedList,
@@ -17,6 +18,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { fixturePath, start } from './support/children';
 import { expectCode } from './support/errors';
 import { uniqueName } from './support/names';
+import { overwrite, overwriteElement } from './support/poison';
 import { onLinux, onWindows } from './support/system';
 
 /** What there is of a manager, by its system names. */
@@ -339,6 +341,32 @@ describe('a manager', () => {
     expect(leftOf(name)).toEqual([]);
     expectCode(() => lock.acquireSync(), 'ERR_SHUTDOWN', lock.name);
     expectCode(() => NamedLock.attach(`/${name}/lock`), 'ENOENT');
+  });
+
+  it.runIf(onLinux).each<[string, (name: string, note: string) => void]>([
+    [
+      'leads astray',
+      (name, note) => overwriteElement('manager', name, note, (words) => (words[1] = -1)),
+    ],
+    [
+      'is longer than its memory',
+      (name, note) => overwriteElement('manager', name, note, (words) => (words[0]! |= 1 << 30)),
+    ],
+    [
+      'is of no type',
+      (name, note) => overwriteElement('manager', name, note, (words) => (words[0]! |= 15)),
+    ],
+    ['is of no kind', (name, note) => overwrite('manager', name, note, 'x'.repeat(note.length))],
+    ['is of another', (name, note) => overwrite('manager', name, note, note.toUpperCase())],
+  ])('unlinks all the rest where a note %s', (_, spoil) => {
+    const name = uniqueName('app');
+    const manager = Manager.create({ name });
+    const own = ['one', 'two', 'three', 'four', 'five'];
+    for (const each of own) manager.event(each).close();
+    spoil(name, `event /${name}/three`);
+    manager.shutdown();
+    expect(leftOf(name)).toEqual([`shmkit.event@${name}@three`]);
+    NamedEvent.unlink(`/${name}/three`);
   });
 
   it('that is closed by its creator lives on with others, and dies with the last', () => {

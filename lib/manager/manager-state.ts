@@ -267,8 +267,10 @@ export class ManagerState extends ListState {
   }
 
   #unlinkAll(isAtEnd: boolean): void {
-    for (const each of this.slice(0, Infinity)) {
-      const note = parseNote(each);
+    // One by one: what cannot be read of one that was overwritten keeps no other from being unlinked.
+    const { length } = this.ring;
+    for (let index = 0; index < length; index++) {
+      const note = this.#noteAt(index);
       if (note === undefined) continue;
       const { kind, name } = note;
       try {
@@ -276,6 +278,15 @@ export class ManagerState extends ListState {
       } catch {
         // It was never made, or somebody has unlinked it; or it may not be unlinked by us.
       }
+    }
+  }
+
+  /** A note, if it is one that can be read. */
+  #noteAt(index: number): ReturnType<typeof parseNote> {
+    try {
+      return parseNote(this.get(index));
+    } catch {
+      return undefined;
     }
   }
 }

@@ -88,6 +88,28 @@ export function overwrite(
   closeSync(descriptor);
 }
 
+/** Overwrites the words of an element of a list: what it is, and where its value is, which is a text. */
+export function overwriteElement(
+  kind: ObjectKind,
+  name: string,
+  text: string,
+  change: (words: Int32Array) => void,
+): void {
+  const file = `/dev/shm/shmkit.${kind}.${name}`;
+  const descriptor = openSync(file, 'r+');
+  const bytes = readFileSync(file);
+  const pointer = (bytes.indexOf(text) - dataAt(descriptor)) / 8;
+  const size = Buffer.byteLength(text);
+  // The one slot that says so.
+  const slots = new Int32Array(bytes.buffer, bytes.byteOffset, Math.floor(bytes.length / 4));
+  const at = slots.findIndex((word, i) => word >>> 4 === size && slots[i + 1] === pointer);
+  if (at < 0) throw new Error(`no element of ${file} is ${text}`);
+  const words = slots.slice(at, at + 4);
+  change(words);
+  writeSync(descriptor, Buffer.from(words.buffer), 0, 16, 4 * at);
+  closeSync(descriptor);
+}
+
 /** Has an entry of a dict lead to itself as the next. */
 export function leadToItself(name: string, found: string): void {
   const file = `/dev/shm/shmkit.dict.${name}`;
