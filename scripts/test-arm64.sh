@@ -131,7 +131,7 @@ pack() {
 /bin/busybox --install -s /bin
 ln -s /bin/env /usr/bin/env
 export PATH=/bin:/usr/bin HOME=/root NO_COLOR=1 CI=1 SHMKIT_STORM_KILLS=10
-export SHMKIT_STORM_SLOWNESS=20 SHMKIT_FORKING=/app/out/forking.node
+export SHMKIT_FORKING=/app/out/forking.node
 mount -t proc proc /proc
 # What goes to the limit takes minutes here to reach the usual one.
 echo 16384 > /proc/sys/vm/max_map_count

@@ -6,63 +6,79 @@ import { expect, it } from 'vitest';
 import { textOf, type Item } from '../fixtures/queue-storm';
 import { start, type Child } from '../support/children';
 import { uniqueName } from '../support/names';
+import { Progress } from '../support/progress';
 import { mostKills } from '../support/system';
 
 const producers = 2;
 const consumers = 2;
 const kills = Math.min(60, mostKills);
+/** How many items go through somebody's hands before it is killed, at most. */
+const mostItems = 20;
 
-it(`a queue survives ${kills} kills: no item is lost, halved or stuck`, async () => {
-  const queue = SharedQueue.create<Item>({
-    name: uniqueName('storm'),
-    capacity: 1 << 17,
-    maxSize: 200,
-  });
-  const marks = SharedArray.create({ name: uniqueName('marks'), type: 'int32', length: producers });
-  const roles = [0, 1, -1, -1];
-  expect(roles.length).toBe(producers + consumers);
-  const enlist = async (role: number): Promise<Child> => {
-    const child = start('queue-storm', [queue.name, marks.name, role]);
-    expect(await child.hear()).toBe('at work');
-    return child;
-  };
-  const crew = await Promise.all(roles.map(enlist));
-  /** By producer: the numbers that came to this process. */
-  const seen = Array.from({ length: producers }, () => new Map<number, number>());
-  const see = ({ who, n, text }: Item) => {
-    expect(text).toBe(textOf(who, n));
-    seen[who]!.set(n, (seen[who]!.get(n) ?? 0) + 1);
-  };
-  let goneOn = 0;
-  for (let kill = 0; kill < kills; kill++) {
-    const until = performance.now() + randomInt(4);
-    while (performance.now() < until) {
-      const item = queue.tryGet();
-      if (item) see(item);
+it(
+  `a queue survives ${kills} kills: no item is lost, halved or stuck`,
+  { timeout: 400_000 },
+  async () => {
+    const queue = SharedQueue.create<Item>({
+      name: uniqueName('storm'),
+      capacity: 1 << 17,
+      maxSize: 200,
+    });
+    const marks = SharedArray.create({
+      name: uniqueName('marks'),
+      type: 'int32',
+      length: producers,
+    });
+    const roles = [0, 1, -1, -1];
+    expect(roles.length).toBe(producers + consumers);
+    using progress = new Progress(roles.length);
+    const enlist = async (slot: number): Promise<Child> => {
+      const child = start('queue-storm', [
+        ...[queue.name, marks.name, roles[slot]],
+        ...[progress.name, slot],
+      ]);
+      expect(await child.hear()).toBe('at work');
+      return child;
+    };
+    const crew = await Promise.all(roles.map((_, slot) => enlist(slot)));
+    /** By producer: the numbers that came to this process. */
+    const seen = Array.from({ length: producers }, () => new Map<number, number>());
+    const see = ({ who, n, text }: Item) => {
+      expect(text).toBe(textOf(who, n));
+      seen[who]!.set(n, (seen[who]!.get(n) ?? 0) + 1);
+    };
+    let goneOn = 0;
+    for (let kill = 0; kill < kills; kill++) {
+      const victim = randomInt(crew.length);
+      await progress.goesOn(crew[victim]!, victim, randomInt(mostItems), () => {
+        const item = queue.tryGet();
+        if (item) see(item);
+      });
+      await crew[victim]!.kill();
+      crew[victim] = await enlist(victim);
+      // Whoever was killed, there is something to take again, and room to put.
+      see(await queue.get());
+      goneOn++;
     }
-    const victim = randomInt(crew.length);
-    await crew[victim]!.kill();
-    crew[victim] = await enlist(roles[victim]!);
-    // Whoever was killed, there is something to take again, and room to put.
-    see(await queue.get());
-    goneOn++;
-  }
-  // First the producers: what was put is then either here or with those who take.
-  for (const child of crew.slice(0, producers)) await child.kill();
-  for (const child of crew.slice(producers)) await child.kill();
-  for (let item = queue.tryGet(); item; item = queue.tryGet()) see(item);
-  expect([queue.size, queue.bytesUsed, goneOn]).toEqual([0, 0, kills]);
-  for (let who = 0; who < producers; who++) {
-    expect(marks.at(who)).toBeGreaterThan(0);
-    // One that was put but not marked when its producer died was put again by the next.
-    const more = [...seen[who]!.values()].filter((times) => times > 1).length;
-    expect(more).toBeLessThanOrEqual(kills);
-  }
-  for (const object of [queue, marks]) {
-    object.unlink();
-    object.close();
-  }
-});
+    // All have done something, also those who were never killed, or just now.
+    for (const [slot, child] of crew.entries()) await progress.goesOn(child, slot, 1);
+    // First the producers: what was put is then either here or with those who take.
+    for (const child of crew.slice(0, producers)) await child.kill();
+    for (const child of crew.slice(producers)) await child.kill();
+    for (let item = queue.tryGet(); item; item = queue.tryGet()) see(item);
+    expect([queue.size, queue.bytesUsed, goneOn]).toEqual([0, 0, kills]);
+    for (let who = 0; who < producers; who++) {
+      expect(marks.at(who)).toBeGreaterThan(0);
+      // One that was put but not marked when its producer died was put again by the next.
+      const more = [...seen[who]!.values()].filter((times) => times > 1).length;
+      expect(more).toBeLessThanOrEqual(kills);
+    }
+    for (const object of [queue, marks]) {
+      object.unlink();
+      object.close();
+    }
+  },
+);
 
 it('every item that a killed consumer had is taken by another', async () => {
   const queue = SharedQueue.create<Item>({ name: uniqueName('storm'), maxSize: 64 });

@@ -1,7 +1,8 @@
 // Thousands of processes are killed at random moments of what they do to structures: attaching,
-// changing, growing. A killed process costs a fork instead of a start, and each death is followed by a
-// look at the whole structure: what its process had changed is there, and the change that it died at as
-// a whole or not at all. Of what all use and remove, a ledger tells at the end of each batch of deaths.
+// changing, growing. How far it is, each says itself, so the moments are the same on any machine. A
+// killed process costs a fork instead of a start, and each death is followed by a look at the whole
+// structure: what its process had changed is there, and the change that it died at as a whole or not at
+// all. Of what all use and remove, a ledger tells at the end of each batch of deaths.
 import { randomInt } from 'node:crypto';
 import { SharedDict, SharedList, SharedMemory, SharedNamespace, SharedQueue } from 'shmkit';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -10,15 +11,15 @@ import type { Item } from '../fixtures/queue-storm';
 import { Known, groupsIn } from '../fixtures/zygote-groups';
 import { ItemLedger, Put, Taken, mostItems } from '../fixtures/zygote-items';
 import { ownKeys, type DictRules } from '../fixtures/zygote-dict';
-import { mostKills, slowness } from '../support/system';
+import { mostKills } from '../support/system';
 import { Temporaries, watchdog, type Named } from '../support/temporaries';
 import { whyNoZygotes, compileForking, Zygotes } from '../support/zygotes';
 
 const zygotes = 3;
 /** Each on new objects, so that there are kills while they grow. */
 const batches = Math.min(5, Math.max(2, Math.ceil(mostKills / 20)));
-/** Processor time that most lives have at most from when they have attached, unless a storm says else. */
-const usualMicroseconds = 3000;
+/** How many changes a life makes at most. The first of a process takes the longest. */
+const mostChanges = 40;
 const timeout = 300_000;
 
 const nearlyFull = { capacity: 1 << 17, eviction: 'lru' } as const;
@@ -33,7 +34,6 @@ interface Storm<T extends Structure> {
   readonly rules?: Partial<DictRules>;
   /** Lives of each zygote, in each batch. */
   readonly lives: number;
-  readonly mostMicroseconds?: number;
   /** Whether a zygote cannot tell if the change that a life died at is there. */
   readonly isVague?: boolean;
   /** Whether each zygote has an object of its own. */
@@ -75,7 +75,6 @@ describe.skipIf(whyNoZygotes !== undefined)(
     async function storm<T extends Structure>(options: Storm<T>): Promise<void> {
       const { kind, rules = {}, isOwn = false, isVague = false, create, check } = options;
       const lives = Math.min(options.lives, mostKills);
-      const { mostMicroseconds = usualMicroseconds } = options;
       const crew = await Zygotes.start(addon, zygotes, kind, rules);
       const all: Account[] = [];
       for (let batch = 0; batch < batches; batch++) {
@@ -90,7 +89,7 @@ describe.skipIf(whyNoZygotes !== undefined)(
           ledger: ledger.name,
           seed: randomInt(1, 2 ** 31),
           kills: lives,
-          mostMicroseconds: slowness * mostMicroseconds,
+          mostChanges,
         }));
         for (const object of objects) check(object, accounts, ledger);
         expect(objects.map(({ bytesUsed }) => bytesUsed)).toEqual(before);
@@ -174,7 +173,6 @@ describe.skipIf(whyNoZygotes !== undefined)(
       await storm({
         kind: 'groups',
         lives: 40,
-        mostMicroseconds: 10_000,
         isVague: true,
         create: () => SharedList.create({ capacity: 1 << 22 }),
         check: (list, accounts, memory) => {
@@ -197,7 +195,6 @@ describe.skipIf(whyNoZygotes !== undefined)(
       await storm({
         kind: 'queue',
         lives: 40,
-        mostMicroseconds: 6000,
         isOwn: true,
         create: () => SharedQueue.create({ capacity: 1 << 20 }),
         check: (queue) => {
@@ -214,7 +211,6 @@ describe.skipIf(whyNoZygotes !== undefined)(
       await storm({
         kind: 'items',
         lives: 40,
-        mostMicroseconds: 8000,
         isVague: true,
         create: () => SharedQueue.create<Item>({ capacity: 1 << 20, maxSize: 100 }),
         check: (queue, accounts, memory) => {

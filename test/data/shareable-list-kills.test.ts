@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { isWhole, mostBytes } from '../fixtures/shareable-values';
 import { start, killedItself } from '../support/children';
 import { uniqueName } from '../support/names';
+import { Progress } from '../support/progress';
 import { mostKills } from '../support/system';
 
 /** The stores of a change, as the fixture counts them. A kill comes right before one. */
@@ -22,6 +23,8 @@ const steps = [
 const commit = 3;
 
 const room = 24;
+/** How much a writer changes before it is killed at a random moment, at most. */
+const mostChanges = 200;
 const changes: [ShareableValue, ShareableValue][] = [
   [1, 'a string'],
   ['another string', 'one longer by far'],
@@ -83,15 +86,15 @@ describe('a writer that is killed', () => {
     for (let i = 1; i <= 4; i++) list.set(i, null);
     let abandoned = 0;
     const writers = 2;
+    using progress = new Progress(writers);
     // A few kills may miss every change; many do not.
     for (let kill = 0; kill < kills || (abandoned === 0 && kill < atMost); kill += writers) {
       const all = Array.from({ length: writers }, (_, i) =>
-        start('shareable-list-storm', [list.name, kill + i]),
+        start('shareable-list-storm', [list.name, kill + i, progress.name, i]),
       );
       for (const child of all) expect(await child.hear()).toBe('changing');
-      for (const child of all) {
-        const until = performance.now() + randomInt(4);
-        while (performance.now() < until);
+      for (const [slot, child] of all.entries()) {
+        await progress.goesOn(child, slot, randomInt(mostChanges));
         await child.kill();
         const now = list.lock!.runExclusiveSync((held) => {
           if (held.abandoned) abandoned++;

@@ -88,6 +88,8 @@ static int64_t Now(void) {
 static const int64_t kWaking = 60000;
 // How long to wait between two looks at a child.
 static const int64_t kLook = 150000;
+// Against a child that hangs, and is killed for it: nothing comes near it.
+static const int64_t kWatchdog = 60000000000;
 
 // Sleeps most of the time, and then looks at the clock.
 static void Pass(int64_t nanoseconds) {
@@ -124,27 +126,68 @@ static int64_t Spent(pid_t pid) {
   return Nanoseconds(spent);
 }
 
-// forkAndKill(microseconds, words?): in the child undefined; in the parent, which kills it when it
-// has run for so long, what became of it. With an Int32Array, the time begins when the first word
-// of it is not 0, which is for the child to write. Time is what the child had of a processor,
-// however many others there are who want one; unless it waits for something.
-static napi_value ForkAndKill(napi_env env, napi_callback_info info) {
-  size_t count = 2;
-  napi_value given[2];
-  napi_get_cb_info(env, info, &count, given, NULL, NULL);
-  const int64_t nanoseconds = (int64_t)(1000 * NumberIn(env, given[0]));
-  void* word = NULL;
-  bool has_word = false;
-  napi_is_typedarray(env, given[1], &has_word);
-  if (has_word) napi_get_typedarray_info(env, given[1], NULL, NULL, &word, NULL, NULL);
-  const pid_t pid = Fork();
-  if (pid < 0) return Fail(env, "fork");
-  if (pid == 0) return NULL;
-  while (word && !__atomic_load_n((int32_t*)word, __ATOMIC_RELAXED) && !HasEnded(pid)) Pass(kLook);
-  const int64_t until = (word ? Spent(pid) : 0) + nanoseconds;
+// The words in which a child says how far it is: whether it has attached, the number of the last
+// change that it has begun, and that of the last that it has made.
+enum { kAttached, kBegun, kDone };
+
+static int32_t Said(const int32_t* words, int which) {
+  return __atomic_load_n(&words[which], __ATOMIC_ACQUIRE);
+}
+
+static bool IsWithinChange(const int32_t* words) {
+  return Said(words, kBegun) > Said(words, kDone);
+}
+
+// Waits until a child has had so much processor time more, or has ended. One that waits for
+// something has none: so no longer than ten times as much.
+static void Spend(pid_t pid, int64_t nanoseconds) {
+  const int64_t until = Spent(pid) + nanoseconds;
   const int64_t latest = Now() + 10 * nanoseconds;
   for (int64_t left; (left = until - Spent(pid)) > 0 && Now() < latest && !HasEnded(pid);)
     Pass(left);
+}
+
+// Stops a child wherever it is; whether it is stopped, and has not ended.
+static bool Stop(pid_t pid) {
+  siginfo_t stopped = {0};
+  kill(pid, SIGSTOP);
+  while (waitid(P_PID, (id_t)pid, &stopped, WSTOPPED | WEXITED | WNOWAIT) != 0) {
+    if (errno != EINTR) return false;
+  }
+  return stopped.si_code == CLD_STOPPED;
+}
+
+// Stops it again and again until it stands within a change, where it is left. Each time later, so
+// that it comes to do something on any machine.
+static void StopWithinChange(pid_t pid, const int32_t* words) {
+  const int64_t latest = Now() + kWatchdog;
+  for (int64_t span = kLook; Stop(pid) && !IsWithinChange(words) && Now() < latest; span += kLook) {
+    kill(pid, SIGCONT);
+    Spend(pid, span);
+  }
+}
+
+// forkAndKill(words, changes, isWithin, microseconds): in the child undefined; in the parent, which
+// kills it, what became of it. In the words, an Int32Array, the child says how far it is. It is
+// killed when it has begun so many changes, and has had so much processor time since; if it shall
+// be within a change, when it next is. With no changes the time begins with the child.
+static napi_value ForkAndKill(napi_env env, napi_callback_info info) {
+  size_t count = 4;
+  napi_value given[4];
+  napi_get_cb_info(env, info, &count, given, NULL, NULL);
+  int32_t* words = NULL;
+  napi_get_typedarray_info(env, given[0], NULL, NULL, (void**)&words, NULL, NULL);
+  const int32_t changes = (int32_t)NumberIn(env, given[1]);
+  bool is_within = false;
+  napi_get_value_bool(env, given[2], &is_within);
+  const int64_t nanoseconds = (int64_t)(1000 * NumberIn(env, given[3]));
+  const pid_t pid = Fork();
+  if (pid < 0) return Fail(env, "fork");
+  if (pid == 0) return NULL;
+  const int64_t latest = Now() + kWatchdog;
+  while (Said(words, kBegun) < changes && !HasEnded(pid) && Now() < latest) Pass(kLook);
+  Spend(pid, nanoseconds);
+  if (is_within) StopWithinChange(pid, words);
   kill(pid, SIGKILL);
   return Outcome(env, pid);
 }

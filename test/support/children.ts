@@ -60,6 +60,10 @@ export class Child {
     });
   }
 
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
   /** The next thing that the child says. */
   async hear<T = unknown>(): Promise<T> {
     while (this.#heard.length === 0) {

@@ -10,9 +10,6 @@ export const onWindows = process.platform === 'win32';
 /** How often a test has something end, at most. Less is wanted where a process takes a second to start. */
 export const mostKills = Number(process.env.SHMKIT_STORM_KILLS ?? 10_000);
 
-/** How much slower than usual the machine is, where what a storm kills is to get as far nevertheless. */
-export const slowness = Number(process.env.SHMKIT_STORM_SLOWNESS ?? 1);
-
 /** Windows has no SIGSTOP; and whether all threads stand is read in /proc. */
 export const canStop = process.platform === 'linux';
 

@@ -1,0 +1,46 @@
+// How far processes have come that are killed in the middle of it. They count themselves what they do,
+// in shared memory, so that a kill comes after so much of it on any machine, however fast.
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { SharedArray } from 'shmkit';
+import type { Child } from './children';
+
+export class Progress implements Disposable {
+  readonly #counts: SharedArray<'int32'>;
+
+  /** @param slots - one for each process at a time. */
+  constructor(slots: number) {
+    this.#counts = SharedArray.create({ type: 'int32', length: slots });
+  }
+
+  /** For the fixture: test/fixtures/counted.ts. */
+  get name(): string {
+    return this.#counts.name;
+  }
+
+  /** Resolves when a child has done so much more; looks at something meanwhile, once at least. */
+  async goesOn(
+    child: Child,
+    slot: number,
+    count: number,
+    look: () => void = () => undefined,
+  ): Promise<void> {
+    const wanted = this.#of(slot) + count;
+    do {
+      if (child.hasEnded) {
+        await child.succeed();
+        throw new Error('the child ended');
+      }
+      look();
+      await nextTurn();
+    } while (this.#of(slot) < wanted);
+  }
+
+  [Symbol.dispose](): void {
+    this.#counts.unlink();
+    this.#counts.close();
+  }
+
+  #of(slot: number): number {
+    return Atomics.load(this.#counts.array, slot);
+  }
+}
