@@ -4,11 +4,13 @@
 // not a PID namespace have equal ones, which makes a false EDEADLK.
 #include <dlfcn.h>
 #include <features.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
 
 #include "abi.h"
@@ -25,8 +27,9 @@ static_assert(sizeof(pthread_mutex_t) <= kMutexBytes, "the storage holds a mutex
 constexpr uint32_t kOwnerMask = 0x3fffffff;
 constexpr uint32_t kWaiters = 0x80000000;
 
-// Longest wait on a clock that an administrator can set, before the deadline is looked at again.
-constexpr double kRealtimeSliceMs = 1000;
+// Longest sleep at the lock word, should somebody have died who was to wake others.
+constexpr double kSteadySliceMs = 100;
+constexpr double kPollMs = 1;
 
 using TimedLock = int (*)(pthread_mutex_t*, clockid_t, const timespec*);
 
@@ -67,8 +70,10 @@ struct Anatomy {
     pthread_mutex_unlock(mutex);
     pthread_mutex_destroy(mutex);
 
+#if !defined(SHMKIT_NO_CLOCKLOCK)
     // Since glibc 2.30; looked up, so that the library loads beside an older one.
     monotonic_lock = reinterpret_cast<TimedLock>(dlsym(RTLD_DEFAULT, "pthread_mutex_clocklock"));
+#endif
   }
 
   template <class Predicate>
@@ -128,14 +133,44 @@ timespec ToTimespec(int64_t nanoseconds) {
           static_cast<long>(nanoseconds % 1000000000)};
 }
 
-int LockOnRealtime(pthread_mutex_t* mutex, const Deadline& deadline) {
+long SleepAt(uint32_t* word, uint32_t seen, const Deadline& deadline) {
+  const timespec until = ToTimespec(deadline.at_nanoseconds());
+  return syscall(SYS_futex, word, FUTEX_WAIT_BITSET, seen, &until, nullptr,
+                 FUTEX_BITSET_MATCH_ANY);
+}
+
+void WakeOneAt(uint32_t* word) { syscall(SYS_futex, word, FUTEX_WAKE, 1, nullptr, nullptr, 0); }
+
+// For C libraries whose timed lock goes by a clock that an administrator sets (glibc before 2.30,
+// musl): sleeps at the lock word by the steady clock, and takes the mutex by trying.
+int LockBySteadyClock(pthread_mutex_t* mutex, size_t owner_offset, const Deadline& deadline) {
+  auto* const word = const_cast<uint32_t*>(WordAt(mutex, owner_offset));
   for (;;) {
-    timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    const int64_t span = deadline.Within(kRealtimeSliceMs).remaining_nanoseconds();
-    const timespec until = ToTimespec(int64_t{now.tv_sec} * 1000000000 + now.tv_nsec + span);
-    const int error = pthread_mutex_timedlock(mutex, &until);
-    if (error != ETIMEDOUT || deadline.passed()) return error;
+    const int error = pthread_mutex_trylock(mutex);
+    if (error != EBUSY) return error;
+    if (deadline.passed()) return ETIMEDOUT;
+    uint32_t seen = __atomic_load_n(word, __ATOMIC_RELAXED);
+    if (seen == 0) continue;
+    // Whoever unlocks wakes somebody only if the word says that there is somebody.
+    if ((seen & kWaiters) == 0 &&
+        !__atomic_compare_exchange_n(word, &seen, seen | kWaiters, false, __ATOMIC_RELAXED,
+                                     __ATOMIC_RELAXED)) {
+      continue;
+    }
+    // To have been woken is to know of others who sleep, and to try does not leave a word of them: one
+    // of them wakes too, and says that they are there.
+    if (SleepAt(word, seen | kWaiters, deadline.Within(kSteadySliceMs)) == 0) WakeOneAt(word);
+  }
+}
+
+// The same of a C library of another anatomy.
+int PollUntil(pthread_mutex_t* mutex, const Deadline& deadline) {
+  for (;;) {
+    const int error = pthread_mutex_trylock(mutex);
+    if (error != EBUSY) return error;
+    if (deadline.passed()) return ETIMEDOUT;
+    const timespec span = ToTimespec(deadline.Within(kPollMs).remaining_nanoseconds());
+    nanosleep(&span, nullptr);
   }
 }
 
@@ -206,10 +241,15 @@ Grant Mutex::LockUntil(const Deadline& deadline) {
   if (turns_.due()) GiveWay();
   const int soon = LockSoon(Of(storage_));
   if (soon != EBUSY) return Interpret(soon, Of(storage_));
-  const TimedLock monotonic = TheAnatomy().monotonic_lock;
-  if (!monotonic) return Interpret(LockOnRealtime(Of(storage_), deadline), Of(storage_));
-  const timespec until = ToTimespec(deadline.at_nanoseconds());
-  return Interpret(monotonic(Of(storage_), CLOCK_MONOTONIC, &until), Of(storage_));
+  const Anatomy& anatomy = TheAnatomy();
+  if (anatomy.monotonic_lock) {
+    const timespec until = ToTimespec(deadline.at_nanoseconds());
+    return Interpret(anatomy.monotonic_lock(Of(storage_), CLOCK_MONOTONIC, &until), Of(storage_));
+  }
+  const int error = anatomy.owner_offset == Anatomy::kAbsent
+                        ? PollUntil(Of(storage_), deadline)
+                        : LockBySteadyClock(Of(storage_), anatomy.owner_offset, deadline);
+  return Interpret(error, Of(storage_));
 }
 
 void Mutex::Unlock() {
