@@ -191,6 +191,9 @@ interface Native {
   lockIsLocked(seat: number): boolean;
   lockUnlink(seat: number, held: boolean): NativeFailure | undefined;
 
+  /** Whether tasks of this thread wait for each other to release it, which keeps the event loop alive. */
+  lockAwait(seat: number, isAwaited: boolean): void;
+
   /** False where the system gives no thread. */
   agentRequest(seat: number): boolean;
   agentCancel(seat: number): void;

@@ -89,6 +89,8 @@ export function isSeat(taken: LockSeat | NativeFailure | NativeRefusal): taken i
  *       holds it.
  * - T3  While the agent is asked, this thread takes the lock through it only: were it to block in
  *       the lock itself, the agent might get it on behalf of a task that then never runs.
+ * - T4  While somebody is queued the event loop is kept alive: by the agent while that is asked, else by
+ *       the seat itself.
  */
 export class LockSeat extends ObjectSeat {
   holder: LockGuard | null = null;
@@ -99,6 +101,8 @@ export class LockSeat extends ObjectSeat {
   readonly #goOn = () => this.#goOnServing();
   #agentAsked = false;
   #agentHolds = false;
+  /** Whether the seat keeps the event loop alive. */
+  #isAwaited = false;
   #handovers = 0;
   #afterwards: (() => void)[] | undefined;
 
@@ -227,6 +231,7 @@ export class LockSeat extends ObjectSeat {
       const outcome = native.agentCollectWithin(this.index, timeout);
       if (outcome === Acquired.Timeout) return null;
       this.#agentAsked = false;
+      if (this.#queue.size > 0) this.#keepAlive();
       if (isScoped) this.lookAtEndOfTurn();
       return this.#conclude(lock, outcome, true, isScoped);
     }
@@ -348,11 +353,12 @@ export class LockSeat extends ObjectSeat {
 
   enqueue(waiter: LockWaiter): void {
     this.#queue.add(waiter);
-    if (this.holder === null && !this.#agentAsked) this.#askAgent();
+    if (this.holder !== null) this.#keepAlive();
+    else if (!this.#agentAsked) this.#askAgent();
   }
 
   dequeue(waiter: LockWaiter): void {
-    this.#queue.delete(waiter);
+    this.#remove(waiter);
     if (this.#queue.size > 0 || !this.#agentAsked) return;
     this.#agentAsked = false;
     native.agentCancel(this.index);
@@ -443,14 +449,34 @@ export class LockSeat extends ObjectSeat {
       return; // all who wait were told
     }
     if (result === null || result === gone) return;
-    this.#queue.delete(first);
+    this.#remove(first);
+    // Those behind may have come while the agent was asked.
+    if (this.#queue.size > 0) this.#keepAlive();
     first.resolve(result);
+  }
+
+  #remove(waiter: LockWaiter): void {
+    this.#queue.delete(waiter);
+    if (this.#queue.size === 0) this.#letEnd();
   }
 
   #empty(): LockWaiter[] {
     const all = [...this.#queue];
     this.#queue.clear();
+    this.#letEnd();
     return all;
+  }
+
+  #keepAlive(): void {
+    if (this.#isAwaited) return;
+    this.#isAwaited = true;
+    native.lockAwait(this.index, true);
+  }
+
+  #letEnd(): void {
+    if (!this.#isAwaited) return;
+    this.#isAwaited = false;
+    native.lockAwait(this.index, false);
   }
 
   /** When the lock is gone or broken, also settles all who wait here. */

@@ -127,6 +127,13 @@ Napi::Value AgentRequest(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), Environment::Of(info.Env()).seats.Request(NumberOf(info)));
 }
 
+// (seat, whether tasks of this thread wait for each other to release it)
+Napi::Value Await(const Napi::CallbackInfo& info) {
+  Seat* const seat = SeatOf(info);
+  if (seat) Environment::Of(info.Env()).seats.Await(*seat, info[1].As<Napi::Boolean>());
+  return info.Env().Undefined();
+}
+
 Napi::Value AgentCancel(const Napi::CallbackInfo& info) {
   Seat* const seat = SeatOf(info);
   if (!seat) return {};
@@ -185,6 +192,7 @@ void ExportLocks(Napi::Env env, Napi::Object exports) {
                 {"proveStack", ProveStack},
                 {"lockIsLocked", IsLocked},
                 {"lockUnlink", Unlink},
+                {"lockAwait", Await},
                 {"agentRequest", AgentRequest},
                 {"agentCancel", AgentCancel},
                 {"agentCollect", AgentCollect},

@@ -29,6 +29,7 @@ void Seats::Close(uint32_t index) {
   Seat* const seat = At(index);
   if (!seat) return;
   Unrequest(*seat);
+  Await(*seat, false);
   if (seat->agent) seat->agent->Quit();
   by_object_.erase(seat->object);
   if (seat->held) {
@@ -68,15 +69,17 @@ std::vector<uint32_t> Seats::TakeFresh() {
   return all;
 }
 
+bool Seats::OpenMailbox() {
+  if (mailbox_->is_open()) return true;
+  napi_value on_grant = nullptr;
+  napi_get_reference_value(env_, on_grant_, &on_grant);
+  return mailbox_->Open(env_, on_grant);
+}
+
 bool Seats::Request(uint32_t index) {
   Seat* const found = At(index);
-  if (!found) return false;
+  if (!found || !OpenMailbox()) return false;
   Seat& seat = *found;
-  if (!mailbox_->is_open()) {
-    napi_value on_grant = nullptr;
-    napi_get_reference_value(env_, on_grant_, &on_grant);
-    if (!mailbox_->Open(env_, on_grant)) return false;
-  }
   if (!seat.agent) {
     seat.agent = std::make_shared<AgentThread>(
         seat.object, [mailbox = mailbox_, index] { mailbox->Post(index); });
@@ -90,6 +93,18 @@ bool Seats::Request(uint32_t index) {
 void Seats::Unrequest(Seat& seat) {
   if (seat.requested) mailbox_->Unexpect(env_);
   seat.requested = false;
+}
+
+bool Seats::Await(Seat& seat, bool awaited) {
+  if (seat.awaited == awaited) return true;
+  if (!OpenMailbox()) return false;
+  if (awaited) {
+    mailbox_->Expect(env_);
+  } else {
+    mailbox_->Unexpect(env_);
+  }
+  seat.awaited = awaited;
+  return true;
 }
 
 void Seats::Leave() {

@@ -27,6 +27,7 @@ struct Seat {
   bool held = false;       // by this thread itself
   bool fresh = false;      // since after the last turn of the event loop
   bool requested = false;  // of the agent, and not yet collected
+  bool awaited = false;    // by tasks of this thread, of each other
   unsigned place = 0;      // while it is held: where it stands among those that are
   std::shared_ptr<AgentThread> agent;
 };
@@ -73,6 +74,9 @@ class Seats {
 
   bool Request(uint32_t index);
   void Unrequest(Seat& seat);
+  // Whether tasks of this thread wait for each other to release it: as with the agent, the event loop
+  // is kept alive. False when it cannot be.
+  bool Await(Seat& seat, bool awaited);
 
   // The environment ends.
   void Leave();
@@ -84,6 +88,7 @@ class Seats {
   static constexpr unsigned kLookAtEnd = 10;
 
   void NoteHeld(Seat& seat);
+  bool OpenMailbox();
 
   napi_env const env_;
   int32_t* control_ = nullptr;
