@@ -32,7 +32,7 @@ export {
 export type { ElementOf, ElementType, TypedArrays } from './element-types';
 export { SharedMemoryError, type ErrorCode, type ErrorDetails } from './errors';
 export type { Kind } from './names';
-export type { TimeoutOptions, WaitOptions } from './options';
+export type { ChangeOptions, TimeoutOptions, WaitOptions } from './options';
 export {
   NamedBarrier,
   type NamedBarrierCreateOptions,

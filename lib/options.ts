@@ -11,6 +11,16 @@ export interface TimeoutOptions {
   readonly timeout?: number;
 }
 
+/** How long a change may wait for others of the same object, each of which is made in a moment. */
+export interface ChangeOptions {
+  /**
+   * Milliseconds to wait at most for changes that others make. Only a function that somebody has given to
+   * `update` can make that long, or a process that was stopped in the middle of a change. 0 does not wait
+   * at all; without it, or with `Infinity`, the wait has no end.
+   */
+  readonly timeout?: number;
+}
+
 /** How long an asynchronous call may wait, and what may call it off. */
 export interface WaitOptions extends TimeoutOptions {
   /** Aborting it rejects the promise with the signal's reason. */

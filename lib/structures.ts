@@ -25,6 +25,7 @@ export {
 } from './data/shared-queue';
 export {
   SharedDict,
+  type EntryChangeOptions,
   type GetOrSetOptions,
   type GetOrSetSyncOptions,
   type SharedDictCreateOptions,

@@ -19,8 +19,10 @@ import {
   SharedValue,
   attach,
   type Attached,
+  type ChangeOptions,
   type ElementOf,
   type ElementType,
+  type EntryChangeOptions,
   type ErrorCode,
   type Handle,
   type Lock,
@@ -159,6 +161,7 @@ describe('SharedValue', () => {
     expectTypeOf(big.exchange(1n)).toEqualTypeOf<bigint>();
     expectTypeOf(big.compareExchange(1n, 2n)).toEqualTypeOf<bigint>();
     expectTypeOf(big.update((value) => value + 1n)).toEqualTypeOf<bigint>();
+    expectTypeOf(big.update((value) => value + 1n, { timeout: 5 })).toEqualTypeOf<bigint>();
     expectTypeOf(big.wait(1n, { timeout: 1 })).toEqualTypeOf<Promise<bigint>>();
     expectTypeOf(big.waitSync(1n)).toEqualTypeOf<bigint>();
     big.value = 2n;
@@ -206,6 +209,7 @@ describe('SharedArray', () => {
     expectTypeOf([...big]).toEqualTypeOf<bigint[]>();
     expectTypeOf(big.add(0, 1n)).toEqualTypeOf<bigint>();
     expectTypeOf(big.update(0, (value) => value * 2n)).toEqualTypeOf<bigint>();
+    expectTypeOf(big.update(0, (value) => value, { timeout: 5 })).toEqualTypeOf<bigint>();
     big.set(0, 1n);
     big.set([1n, 2n], 1);
     // @ts-expect-error a number where a bigint belongs
@@ -336,6 +340,15 @@ describe('lists', () => {
     expectTypeOf(list.splice(0, 1, 5)).toEqualTypeOf<number[]>();
     expectTypeOf([...list.entries()]).toEqualTypeOf<[number, number][]>();
     expectTypeOf(list.update(0, (n) => n + 1)).toEqualTypeOf<number>();
+    const limit = { timeout: 5 };
+    expectTypeOf(list.update(0, (n) => n + 1, limit)).toEqualTypeOf<number>();
+    expectTypeOf(list.compareAndSet(0, 1, 2, limit)).toEqualTypeOf<boolean>();
+    expectTypeOf([list.pop(limit), list.shift(limit)]).toEqualTypeOf<(number | undefined)[]>();
+    expectTypeOf([list.set(0, 1, limit), list.clear(limit)]).toEqualTypeOf<void[]>();
+    // @ts-expect-error a change cannot be called off
+    list.add(0, 1, { signal: new AbortController().signal });
+    // @ts-expect-error all that it is given are elements
+    list.push(1, limit);
     expectTypeOf(SharedList.create().at(0)).toEqualTypeOf<unknown>();
     expectTypeOf<SharedList>().toExtend<Disposable>();
     // @ts-expect-error an element of another type
@@ -355,6 +368,19 @@ describe('a dict', () => {
     expectTypeOf([...dict]).toEqualTypeOf<[string, number][]>();
     expectTypeOf(dict.update('k', (value = 0) => value + 1)).toEqualTypeOf<number>();
     expectTypeOf(dict.getOrSet('k', () => Promise.resolve(1))).toEqualTypeOf<Promise<number>>();
+    const limit = { timeout: 5, ttl: 100 };
+    expectTypeOf(limit).toExtend<EntryChangeOptions>();
+    expectTypeOf<ChangeOptions>().toEqualTypeOf<{ readonly timeout?: number }>();
+    expectTypeOf(dict.set('k', 1, limit)).toEqualTypeOf<SharedDict<number>>();
+    expectTypeOf(dict.update('k', () => 1, limit)).toEqualTypeOf<number>();
+    expectTypeOf(dict.add('k', 1, limit)).toEqualTypeOf<number>();
+    expectTypeOf(dict.setIfAbsent('k', 1, limit)).toEqualTypeOf<boolean>();
+    expectTypeOf(dict.compareAndSet('k', 1, 2, limit)).toEqualTypeOf<boolean>();
+    expectTypeOf(dict.delete('k', { timeout: 5 })).toEqualTypeOf<boolean>();
+    // @ts-expect-error what is deleted does not live
+    dict.delete('k', { ttl: 5 });
+    // @ts-expect-error a change cannot be called off
+    dict.set('k', 1, { signal: new AbortController().signal });
     expectTypeOf(SharedDict.create().get('k')).toEqualTypeOf<unknown>();
     // @ts-expect-error a dict of numbers
     dict.set('k', 'text');

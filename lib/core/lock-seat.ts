@@ -14,7 +14,7 @@ import { isForeignInterrupted } from './foreign';
 import type { ObjectKind } from './layout';
 import type { Lock } from './lock';
 import type { LockGuard } from './lock-guard';
-import type { LockWaiter } from './lock-waiter';
+import { notFree, type LockWaiter } from './lock-waiter';
 import { ObjectSeat, nameMovedOn, openObject, type Contents } from './object-seat';
 import { atEndOfTurn, callOff } from './operations';
 import { explainOpening } from './missing';
@@ -178,11 +178,13 @@ export class LockSeat extends ObjectSeat {
    * Acquires the lock for a moment, as {@link exclusively}; {@link exit} gives it back.
    *
    * @returns whether the last owner died.
+   * @throws SharedMemoryError `ERR_TIMEOUT` it was not free within so many milliseconds.
    */
-  enter(): boolean {
-    const outcome = this.#lock();
+  enter(timeout?: number): boolean {
+    const outcome = timeout === undefined ? this.#lock() : this.#lockWithin(timeout);
     this.#isInside = outcome === undefined || outcome === Acquired.Abandoned;
     if (this.#isInside) return outcome !== undefined;
+    if (outcome === Acquired.Timeout) throw notFree(this.kind, this.name, timeout ?? 0);
     if (outcome === Acquired.TooManyHeld) throw this.#fail('ERR_CAPACITY', tooManyHeld);
     if (outcome === Acquired.Ended) throw this.#failAll(this.endedError());
     throw this.#fail('ERR_CORRUPT', overwritten);

@@ -122,7 +122,7 @@ export abstract class ListReader extends StructureState {
   }
 
   /** A change, after what somebody may have left. */
-  protected abstract mutate<T>(act: () => T): T;
+  protected abstract mutate<T>(act: () => T, timeout?: number): T;
 
   /** Has a look under the lock; goes ahead within a change. */
   #look<T>(act: () => T): T {

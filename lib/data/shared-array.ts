@@ -17,7 +17,13 @@ import {
 } from '../element-types';
 import { invalidType, outOfRange } from '../errors';
 import { systemName } from '../names';
-import { checkInteger, checkOptions, type TimeoutOptions, type WaitOptions } from '../options';
+import {
+  checkInteger,
+  checkOptions,
+  type ChangeOptions,
+  type TimeoutOptions,
+  type WaitOptions,
+} from '../options';
 import { encodeElements } from './cells';
 import { TypedData, typedContents, type Expected } from './typed-data';
 
@@ -263,15 +269,20 @@ export class SharedArray<T extends ElementType = ElementType>
 
   /**
    * Replaces an element by what the function makes of it, under {@link TypedData.lock}. Blocks this
-   * thread while somebody else has the lock; when it is held through this handle, goes ahead.
+   * thread while somebody else has the lock; when it is held through this handle, goes ahead. A function
+   * that changes another object waits for that object's lock with this one held: give that a `timeout`.
    *
    * @returns the new element.
    * @throws what the function throws (then nothing was changed), and as {@link Lock.acquireSync}.
    */
-  update(index: number, fn: (value: ElementOf<T>) => ElementOf<T>): ElementOf<T> {
+  update(
+    index: number,
+    fn: (value: ElementOf<T>) => ElementOf<T>,
+    options?: ChangeOptions,
+  ): ElementOf<T> {
     if (typeof fn !== 'function') throw invalidType('fn', 'a function', fn);
     this.#check();
-    return this.updateAt(this.#inside(index), fn);
+    return this.updateAt(this.#inside(index), fn, options);
   }
 
   /**

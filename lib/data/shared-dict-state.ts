@@ -127,13 +127,14 @@ export class DictState extends StructureState {
    * Sets a value.
    *
    * @param ttl - milliseconds; 0: for ever.
+   * @param timeout - how long to wait for others' changes, here and below, as {@link enter} takes it.
    * @returns whether it was set.
    */
-  set(key: string, value: unknown, ttl: number, when: When): boolean {
+  set(key: string, value: unknown, ttl: number, when: When, timeout?: number): boolean {
     const encoder = this.#encoder.encode('value', value);
     const table = this.#table;
     const hash = table.hash(key);
-    this.enter();
+    this.enter(timeout);
     try {
       const at = table.locate(key, hash);
       if (when === When.Absent && at !== none && this.#entries.isVisible(at)) {
@@ -152,10 +153,10 @@ export class DictState extends StructureState {
     return true;
   }
 
-  delete(key: string): boolean {
+  delete(key: string, timeout?: number): boolean {
     const table = this.#table;
     const hash = table.hash(key);
-    this.enter();
+    this.enter(timeout);
     let is = false;
     try {
       const at = table.locate(key, hash);
@@ -171,11 +172,11 @@ export class DictState extends StructureState {
   }
 
   /** Adds to a number; returns what it was. */
-  add(key: string, delta: number, ttl: number): number {
+  add(key: string, delta: number, ttl: number, timeout?: number): number {
     const table = this.#table;
     const entries = this.#entries;
     const hash = table.hash(key);
-    this.enter();
+    this.enter(timeout);
     let before = 0;
     try {
       const at = table.locate(key, hash);
@@ -205,6 +206,7 @@ export class DictState extends StructureState {
     fn: (value: unknown) => unknown,
     ttl: number | undefined,
     initialTtl: number,
+    timeout?: number,
   ) {
     const entries = this.#entries;
     const hash = this.#table.hash(key);
@@ -225,11 +227,17 @@ export class DictState extends StructureState {
         this.#writer.put(key, hash, at, encoder, expiry);
       }
       return after;
-    });
+    }, timeout);
   }
 
   /** Sets a value if it is what is expected; undefined is also none. */
-  compareAndSet(key: string, expected: unknown, value: unknown, ttl: number): boolean {
+  compareAndSet(
+    key: string,
+    expected: unknown,
+    value: unknown,
+    ttl: number,
+    timeout?: number,
+  ): boolean {
     const entries = this.#entries;
     const hash = this.#table.hash(key);
     const wanted = this.#expected.encode('expected', expected);
@@ -240,11 +248,11 @@ export class DictState extends StructureState {
       const matches = isThere ? entries.matches(at, wanted) : expected === undefined;
       if (matches) this.#writer.put(key, hash, at, encoder, expiryOf(ttl));
       return matches;
-    });
+    }, timeout);
   }
 
-  clear(): void {
-    this.changeAnew(() => this.#table.empty());
+  clear(timeout?: number): void {
+    this.changeAnew(() => this.#table.empty(), timeout);
     this.claims.computed.announce();
   }
 

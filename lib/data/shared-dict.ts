@@ -6,7 +6,15 @@ import { callForeign } from '../core/foreign';
 import { endHeldOperation, holdOperation, settleOperations } from '../core/operations';
 import { invalidType, outOfRange } from '../errors';
 import { quoted, shown } from '../shown';
-import { checkOptions, timeoutOf, waitOf, type TimeoutOptions, type WaitOptions } from '../options';
+import {
+  checkOptions,
+  checkTimeout,
+  timeoutOf,
+  waitOf,
+  type ChangeOptions,
+  type TimeoutOptions,
+  type WaitOptions,
+} from '../options';
 import { Computation } from './computations';
 import type { Claim, SyncComputation } from './dict-claims';
 import { pending } from './dict-entries';
@@ -39,6 +47,9 @@ export interface TtlOptions {
   readonly ttl?: number;
 }
 
+/** What changes of an entry take. */
+export interface EntryChangeOptions extends TtlOptions, ChangeOptions {}
+
 /** What {@link SharedDict.getOrSet} takes. */
 export interface GetOrSetOptions extends TtlOptions, WaitOptions {}
 
@@ -63,7 +74,8 @@ export interface SharedDictHandle<V = unknown> extends Typed<V> {
  * its own bytes only.
  *
  * Readers take no lock, and wait for nobody: they see a change as a whole or not at all, whoever is
- * killed at it. Changes are made one at a time.
+ * killed at it. Changes are made one at a time, and wait for each other: a moment, unless one is an
+ * {@link update}, whose function takes what it takes. All have a `timeout` for that.
  *
  * Iteration is weak: it sees each entry that is there from its beginning to its end exactly once, with
  * a value that it had meanwhile; one that is set or deleted meanwhile, it may see or not. Order means
@@ -189,11 +201,12 @@ export class SharedDict<V = unknown> extends Structure {
    * @throws TypeError `ERR_INVALID_ARG_TYPE` the value cannot be cloned.
    * @throws SharedMemoryError `ERR_CAPACITY` the dict is full, or the value is larger than one may be
    * (2 GiB less 64 bytes); `ENOSPC` the memory file system is; nothing was changed. `ERR_CLOSED`,
-   * `ERR_CORRUPT`; `ERR_DEADLOCK` within a function that {@link update} was given.
+   * `ERR_CORRUPT`; `ERR_DEADLOCK` within a function that {@link update} was given; `ERR_TIMEOUT`.
    */
-  set(key: string, value: V, options?: TtlOptions): this {
+  set(key: string, value: V, options?: EntryChangeOptions): this {
     const state = this.open();
-    state.set(checkKey(key), value, ttlOf(options, state), When.Always);
+    const ttl = ttlOf(options, state);
+    state.set(checkKey(key), value, ttl, When.Always, limitOf(options));
     return this;
   }
 
@@ -203,9 +216,10 @@ export class SharedDict<V = unknown> extends Structure {
    * @returns whether it was set.
    * @throws as {@link set}.
    */
-  setIfAbsent(key: string, value: V, options?: TtlOptions): boolean {
+  setIfAbsent(key: string, value: V, options?: EntryChangeOptions): boolean {
     const state = this.open();
-    return state.set(checkKey(key), value, ttlOf(options, state), When.Absent);
+    const ttl = ttlOf(options, state);
+    return state.set(checkKey(key), value, ttl, When.Absent, limitOf(options));
   }
 
   /**
@@ -214,16 +228,18 @@ export class SharedDict<V = unknown> extends Structure {
    * @returns whether there was one.
    * @throws as {@link set}.
    */
-  delete(key: string): boolean {
-    return this.open().delete(checkKey(key));
+  delete(key: string, options?: ChangeOptions): boolean {
+    return this.open().delete(checkKey(key), timeoutOf(options));
   }
 
   /**
    * Removes all entries, in one change; also of a dict that is corrupt. The memory stays the dict's, for
    * new entries: it goes back to the system once the dict is unlinked and everybody has closed it.
+   *
+   * @throws SharedMemoryError `ERR_CLOSED`; `ERR_DEADLOCK`, `ERR_TIMEOUT` as {@link set}.
    */
-  clear(): void {
-    this.open().clear();
+  clear(options?: ChangeOptions): void {
+    this.open().clear(timeoutOf(options));
   }
 
   /**
@@ -233,10 +249,10 @@ export class SharedDict<V = unknown> extends Structure {
    * @returns the number before.
    * @throws TypeError `ERR_INVALID_ARG_TYPE` it is no number; and as {@link set}.
    */
-  add(key: string, delta: number, options?: TtlOptions): number {
+  add(key: string, delta: number, options?: EntryChangeOptions): number {
     const state = this.open();
     if (typeof delta !== 'number') throw invalidType('delta', 'a number', delta);
-    return state.add(checkKey(key), delta, ttlOf(options, state));
+    return state.add(checkKey(key), delta, ttlOf(options, state), limitOf(options));
   }
 
   /**
@@ -244,16 +260,21 @@ export class SharedDict<V = unknown> extends Structure {
    * meanwhile. The function may read the dict, and must not change it. An entry that is there lives on
    * for as long as it would have, unless `ttl` says otherwise.
    *
+   * All changes of the dict wait for the function, and nobody but the function's author knows for how long.
+   * If it changes another object, whose `update` in another process changes this one, both wait for ever:
+   * give such a change a `timeout`, and let its `ERR_TIMEOUT` end the function.
+   *
    * @returns the new value.
    * @throws what the function throws (then nothing was changed), and as {@link set} and {@link get}: a
    * value that cannot be read is not replaced.
    */
-  update(key: string, fn: (value: V | undefined) => V, options?: TtlOptions): V {
+  update(key: string, fn: (value: V | undefined) => V, options?: EntryChangeOptions): V {
     const state = this.open();
     checkFunction(fn);
-    const ttl = options?.ttl === undefined ? undefined : ttlOf(options, state);
+    const given = ttlOf(options, state);
+    const ttl = options?.ttl === undefined ? undefined : given;
     const change = fn as (value: unknown) => unknown;
-    return state.update(checkKey(key), change, ttl, state.ttl) as V;
+    return state.update(checkKey(key), change, ttl, state.ttl, limitOf(options)) as V;
   }
 
   /**
@@ -263,9 +284,15 @@ export class SharedDict<V = unknown> extends Structure {
    * @returns whether it was set.
    * @throws as {@link set}.
    */
-  compareAndSet(key: string, expected: V | undefined, value: V, options?: TtlOptions): boolean {
+  compareAndSet(
+    key: string,
+    expected: V | undefined,
+    value: V,
+    options?: EntryChangeOptions,
+  ): boolean {
     const state = this.open();
-    return state.compareAndSet(checkKey(key), expected, value, ttlOf(options, state));
+    const ttl = ttlOf(options, state);
+    return state.compareAndSet(checkKey(key), expected, value, ttl, limitOf(options));
   }
 
   /**
@@ -540,10 +567,15 @@ function checkTtl(ttl: unknown): number {
   return ttl === Infinity ? 0 : ttl;
 }
 
-function ttlOf(options: TtlOptions | undefined, state: DictState): number {
+function ttlOf(options: EntryChangeOptions | undefined, state: DictState): number {
   if (options === undefined) return state.ttl;
-  checkOptions(options, ['ttl']);
+  checkOptions(options, ['ttl', 'timeout']);
   return options.ttl === undefined ? state.ttl : checkTtl(options.ttl);
+}
+
+/** How long a change waits, of options that were checked to be some. */
+function limitOf(options: EntryChangeOptions | undefined): number | undefined {
+  return options === undefined ? undefined : checkTimeout(options.timeout);
 }
 
 function ttlOnly({ ttl }: TtlOptions): TtlOptions {

@@ -33,13 +33,13 @@ export class ListState extends ListReader {
     this.#splicer = new ListSplicer(this, this.ring, this.slots, this.sequence);
   }
 
-  set(index: number, value: unknown): void {
+  set(index: number, value: unknown, timeout?: number): void {
     this.slots.encoder.encode('value', value);
-    this.mutate(() => this.slots.assign(this.#slotAt(index)));
+    this.mutate(() => this.slots.assign(this.#slotAt(index)), timeout);
   }
 
   /** @returns what it is now. */
-  update(index: number, fn: (value: unknown) => unknown): unknown {
+  update(index: number, fn: (value: unknown) => unknown, timeout?: number): unknown {
     return this.mutate(() => {
       const slot = this.#slotAt(index);
       const before = this.finish(this.slots.read(slot), index);
@@ -50,11 +50,11 @@ export class ListState extends ListReader {
       });
       this.slots.assign(slot);
       return after;
-    });
+    }, timeout);
   }
 
   /** @returns what it was. */
-  add(index: number, delta: number): number {
+  add(index: number, delta: number, timeout?: number): number {
     return this.mutate(() => {
       const slot = this.#slotAt(index);
       if (this.slots.tag(slot) !== Tag.Number) {
@@ -64,10 +64,10 @@ export class ListState extends ListReader {
       const before = this.slots.number(slot);
       this.slots.setNumber(slot, before + delta);
       return before;
-    });
+    }, timeout);
   }
 
-  compareAndSet(index: number, expected: unknown, value: unknown): boolean {
+  compareAndSet(index: number, expected: unknown, value: unknown, timeout?: number): boolean {
     const wanted = this.wanted.encode('expected', expected);
     this.slots.encoder.encode('value', value);
     return this.mutate(() => {
@@ -75,7 +75,7 @@ export class ListState extends ListReader {
       if (!this.slots.matches(slot, wanted)) return false;
       this.slots.assign(slot);
       return true;
-    });
+    }, timeout);
   }
 
   /** @returns the length. */
@@ -129,7 +129,7 @@ export class ListState extends ListReader {
     });
   }
 
-  pop(): unknown {
+  pop(timeout?: number): unknown {
     return this.mutate(() => {
       const { ring } = this;
       const { length } = ring;
@@ -143,10 +143,10 @@ export class ListState extends ListReader {
       if (ListRing.begins(end)) ring.vacate(end);
       ring.commitLength(length - 1);
       return value;
-    });
+    }, timeout);
   }
 
-  shift(): unknown {
+  shift(timeout?: number): unknown {
     return this.mutate(() => {
       const { ring } = this;
       const { length, head } = ring;
@@ -159,7 +159,7 @@ export class ListState extends ListReader {
       ring.setHead(head + 1);
       ring.setLength(length - 1);
       return value;
-    });
+    }, timeout);
   }
 
   /** @returns the elements that were removed. */
@@ -175,7 +175,7 @@ export class ListState extends ListReader {
   }
 
   /** Needs no memory, and makes whole what was overwritten. */
-  clear(): void {
+  clear(timeout?: number): void {
     this.changeAnew(() => {
       this.sequence.open();
       this.large.open();
@@ -183,7 +183,7 @@ export class ListState extends ListReader {
       for (let word: number = listWords.length; word < listWords.large; word++)
         this.log.write(own + word, 0);
       this.arena.reset();
-    });
+    }, timeout);
   }
 
   protected override settle(): void {
@@ -210,8 +210,8 @@ export class ListState extends ListReader {
   }
 
   /** A change, after what somebody may have left. */
-  protected override mutate<T>(act: () => T): T {
-    this.enter();
+  protected override mutate<T>(act: () => T, timeout?: number): T {
+    this.enter(timeout);
     let result: T;
     try {
       this.#splicer.goOn();

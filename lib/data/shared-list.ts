@@ -3,7 +3,7 @@ import { unlinkObject, type Request } from '../core/attachment';
 import type { Typed } from '../core/handle';
 import { toAttach, toCreate, toOpen } from '../core/named-object';
 import { invalidType } from '../errors';
-import { checkInteger, checkOptions } from '../options';
+import { checkInteger, checkOptions, timeoutOf, type ChangeOptions } from '../options';
 import { absent } from './list-reader';
 import { PassedOver, type IterationOptions } from './passed-over';
 import { listShape } from './shared-list-layout';
@@ -34,8 +34,10 @@ export interface SharedListHandle<V = unknown> extends Typed<V> {
  *
  * Every change is atomic: others see it as a whole or not at all, even if whoever makes it is killed
  * meanwhile, and a change that throws has changed nothing. Changes wait for each other, which blocks
- * this thread for as long as the others take. Reading takes no lock, unless others keep changing the
- * list: then it waits like a change.
+ * this thread for as long as the others take: a moment, unless one is an {@link update}, whose function
+ * takes what it takes. All but {@link push}, {@link unshift} and {@link splice}, which take any number of
+ * values, have a `timeout` for that. Reading takes no lock, unless others keep changing the list: then it
+ * waits like a change.
  */
 export class SharedList<V = unknown> extends Structure {
   declare readonly shmkit: 'list';
@@ -132,10 +134,11 @@ export class SharedList<V = unknown> extends Structure {
    * @throws TypeError `ERR_INVALID_ARG_TYPE` the value cannot be cloned.
    * @throws SharedMemoryError `ERR_CAPACITY` it has no room for it, or the value is larger than one may
    * be (256 MiB less one byte); `ENOSPC` the memory file system has none; `ERR_CLOSED`,
-   * `ERR_CORRUPT`; `ERR_DEADLOCK` a function that this thread gave to {@link update} is running.
+   * `ERR_CORRUPT`; `ERR_DEADLOCK` a function that this thread gave to {@link update} is running;
+   * `ERR_TIMEOUT`.
    */
-  set(index: number, value: V): void {
-    this.open().set(checkIndex(index), value);
+  set(index: number, value: V, options?: ChangeOptions): void {
+    this.open().set(checkIndex(index), value, timeoutOf(options));
   }
 
   /**
@@ -152,11 +155,11 @@ export class SharedList<V = unknown> extends Structure {
    * Removes the last element.
    *
    * @returns the element, or undefined when there is none.
-   * @throws SharedMemoryError as {@link at}, and `ERR_DEADLOCK` as {@link set}; it stays then. To remove
-   * one that cannot be read, {@link set} another value first.
+   * @throws SharedMemoryError as {@link at}, and `ERR_DEADLOCK`, `ERR_TIMEOUT` as {@link set}; it stays
+   * then. To remove one that cannot be read, {@link set} another value first.
    */
-  pop(): V | undefined {
-    return this.open().pop() as V | undefined;
+  pop(options?: ChangeOptions): V | undefined {
+    return this.open().pop(timeoutOf(options)) as V | undefined;
   }
 
   /**
@@ -165,8 +168,8 @@ export class SharedList<V = unknown> extends Structure {
    * @returns the element, or undefined when there is none.
    * @throws as {@link pop}
    */
-  shift(): V | undefined {
-    return this.open().shift() as V | undefined;
+  shift(options?: ChangeOptions): V | undefined {
+    return this.open().shift(timeoutOf(options)) as V | undefined;
   }
 
   /**
@@ -233,12 +236,17 @@ export class SharedList<V = unknown> extends Structure {
    * Replaces an element by what the function makes of it, while nobody else changes the list. The
    * function cannot change the list either.
    *
+   * All changes of the list wait for the function, and nobody but the function's author knows for how long.
+   * If it changes another object, whose `update` in another process changes this one, both wait for ever:
+   * give such a change a `timeout`, and let its `ERR_TIMEOUT` end the function.
+   *
    * @returns the new element.
    * @throws what the function throws (then nothing was changed), and as {@link set} and {@link at}.
    */
-  update(index: number, fn: (value: V) => V): V {
+  update(index: number, fn: (value: V) => V, options?: ChangeOptions): V {
     if (typeof fn !== 'function') throw invalidType('fn', 'a function', fn);
-    return this.open().update(checkIndex(index), fn as (value: unknown) => unknown) as V;
+    const change = fn as (value: unknown) => unknown;
+    return this.open().update(checkIndex(index), change, timeoutOf(options)) as V;
   }
 
   /**
@@ -247,9 +255,9 @@ export class SharedList<V = unknown> extends Structure {
    * @returns the number before.
    * @throws TypeError `ERR_INVALID_ARG_TYPE` it is no number; and as {@link set}.
    */
-  add(index: number, delta: number): number {
+  add(index: number, delta: number, options?: ChangeOptions): number {
     if (typeof delta !== 'number') throw invalidType('delta', 'a number', delta);
-    return this.open().add(checkIndex(index), delta);
+    return this.open().add(checkIndex(index), delta, timeoutOf(options));
   }
 
   /**
@@ -259,8 +267,8 @@ export class SharedList<V = unknown> extends Structure {
    * @returns whether it was replaced.
    * @throws as {@link set}
    */
-  compareAndSet(index: number, expected: V, value: V): boolean {
-    return this.open().compareAndSet(checkIndex(index), expected, value);
+  compareAndSet(index: number, expected: V, value: V, options?: ChangeOptions): boolean {
+    return this.open().compareAndSet(checkIndex(index), expected, value, timeoutOf(options));
   }
 
   /**
@@ -268,10 +276,10 @@ export class SharedList<V = unknown> extends Structure {
    * list's, for new elements: it goes back to the system once the list is unlinked and everybody has
    * closed it.
    *
-   * @throws SharedMemoryError `ERR_CLOSED`; `ERR_DEADLOCK` as {@link set}.
+   * @throws SharedMemoryError `ERR_CLOSED`; `ERR_DEADLOCK`, `ERR_TIMEOUT` as {@link set}.
    */
-  clear(): void {
-    this.open().clear();
+  clear(options?: ChangeOptions): void {
+    this.open().clear(timeoutOf(options));
   }
 
   /** All elements, as of one moment. */

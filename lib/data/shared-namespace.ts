@@ -29,7 +29,8 @@ export interface SharedNamespaceHandle<
  *
  * The properties are those of {@link values}: to read and to assign one is to read and to set it in
  * shared memory, one by one, as with {@link SharedDict}. Their names are strings. A value is a copy:
- * to change one, assign it again.
+ * to change one, assign it again. To assign has no `timeout`, nor does it need one: no function of anybody's
+ * runs while a namespace is changed, so the others take a moment.
  */
 export class SharedNamespace<T extends object = Record<string, unknown>> extends Structure {
   declare readonly shmkit: 'namespace';

@@ -11,7 +11,12 @@ import { checkType, type ElementOf, type ElementType } from '../element-types';
 import { invalidType } from '../errors';
 import { systemName } from '../names';
 import { quoted } from '../shown';
-import { checkOptions, type TimeoutOptions, type WaitOptions } from '../options';
+import {
+  checkOptions,
+  type ChangeOptions,
+  type TimeoutOptions,
+  type WaitOptions,
+} from '../options';
 import { encodeElements } from './cells';
 import { TypedData, typedContents } from './typed-data';
 
@@ -165,15 +170,16 @@ export class SharedValue<T extends ElementType = ElementType> extends TypedData<
 
   /**
    * Replaces the number by what the function makes of it, under {@link TypedData.lock}. Blocks this
-   * thread while somebody else has the lock; when it is held through this handle, goes ahead.
+   * thread while somebody else has the lock; when it is held through this handle, goes ahead. A function
+   * that changes another object waits for that object's lock with this one held: give that a `timeout`.
    *
    * @returns the new number.
    * @throws what the function throws (then nothing was changed), and as {@link Lock.acquireSync}.
    */
-  update(fn: (value: ElementOf<T>) => ElementOf<T>): ElementOf<T> {
+  update(fn: (value: ElementOf<T>) => ElementOf<T>, options?: ChangeOptions): ElementOf<T> {
     if (typeof fn !== 'function') throw invalidType('fn', 'a function', fn);
     this.#check();
-    return this.updateAt(0, fn);
+    return this.updateAt(0, fn, options);
   }
 
   /**

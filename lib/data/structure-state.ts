@@ -104,9 +104,11 @@ export class StructureState implements SeatState, SizeLimit {
   /**
    * Acquires the lock, and puts right what somebody may have left who died.
    *
-   * @throws SharedMemoryError `ERR_CORRUPT`; `ERR_DEADLOCK` this thread is making a change.
+   * @param timeout - how many milliseconds to wait at most for others' changes; undefined: for ever.
+   * @throws SharedMemoryError `ERR_CORRUPT`; `ERR_DEADLOCK` this thread is making a change;
+   * `ERR_TIMEOUT`.
    */
-  enter(): void {
+  enter(timeout?: number): void {
     const wasInterrupted = this.#inside !== Inside.Not;
     // Only others' code could ask for it within a change, be it one of another realm's classes.
     const mayBeCalled = this.#inside === Inside.Calling || (!wasInterrupted && this.seat.isInside);
@@ -116,7 +118,7 @@ export class StructureState implements SeatState, SizeLimit {
         'is being changed by this thread: it waits for the function that was given',
       );
     }
-    const abandoned = this.seat.enter();
+    const abandoned = this.seat.enter(timeout);
     this.#inside = Inside.Changing;
     if (abandoned || wasInterrupted || this.log.pending) this.#recover();
   }
@@ -155,8 +157,8 @@ export class StructureState implements SeatState, SizeLimit {
   }
 
   /** Makes a change, as a whole or, when the function throws, not at all. */
-  change<T>(act: () => T): T {
-    this.enter();
+  change<T>(act: () => T, timeout?: number): T {
+    this.enter(timeout);
     let result: T;
     try {
       result = act();
@@ -168,10 +170,10 @@ export class StructureState implements SeatState, SizeLimit {
   }
 
   /** A change that makes everything new, so that it does not matter what was there before. */
-  protected changeAnew(act: () => void): void {
+  protected changeAnew(act: () => void, timeout?: number): void {
     this.#anew = true;
     try {
-      this.change(act);
+      this.change(act, timeout);
     } finally {
       this.#anew = false;
     }

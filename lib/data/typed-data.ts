@@ -14,7 +14,14 @@ import {
 } from '../element-types';
 import { SharedMemoryError, outOfRange } from '../errors';
 import { called } from '../names';
-import { checkInteger, timeoutOf, waitOf, type TimeoutOptions, type WaitOptions } from '../options';
+import {
+  checkInteger,
+  timeoutOf,
+  waitOf,
+  type ChangeOptions,
+  type TimeoutOptions,
+  type WaitOptions,
+} from '../options';
 import { changing, notAPromise } from '../sync-callbacks';
 import { cellsOver, type Cells } from './cells';
 
@@ -173,15 +180,22 @@ export abstract class TypedData<T extends ElementType> extends NamedObject {
   }
 
   /** @internal */
-  protected updateAt(index: number, fn: (value: ElementOf<T>) => ElementOf<T>): ElementOf<T> {
+  protected updateAt(
+    index: number,
+    fn: (value: ElementOf<T>) => ElementOf<T>,
+    options: ChangeOptions | undefined,
+  ): ElementOf<T> {
     const { cells } = this;
     const change = () => {
       const after = cells.check('what fn returns', notAPromise(fn(cells.load(index)), changing));
       cells.store(index, after);
       return after;
     };
-    if (this.lock.held) return change();
-    return this.lock.runExclusiveSync<number | bigint>(change) as ElementOf<T>;
+    if (this.lock.held) {
+      timeoutOf(options);
+      return change();
+    }
+    return this.lock.runExclusiveSync<number | bigint>(change, options) as ElementOf<T>;
   }
 
   /** @internal */
