@@ -21,8 +21,8 @@ import {
   type Handle,
 } from 'shmkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Parcel, Reply } from '../fixtures/clones';
-import { kinds, type Any } from '../fixtures/clones-kinds';
+import { handlesOf, makeAll, removeAll, type Any } from '../fixtures/clones-kinds';
+import type { Parcel, Reply } from '../fixtures/clones-open';
 import { fixturePath } from '../support/children';
 
 const fixture = fixturePath('clones');
@@ -94,18 +94,11 @@ describe('shared objects', () => {
   let handles: Record<string, Handle>;
 
   beforeEach(() => {
-    objects = Object.fromEntries(Object.entries(kinds).map(([kind, { make }]) => [kind, make()]));
-    handles = Object.fromEntries(
-      Object.entries(objects).map(([kind, object]) => [kind, object.toJSON()]),
-    );
+    objects = makeAll();
+    handles = handlesOf(objects);
   });
 
-  afterEach(() => {
-    for (const [kind, object] of Object.entries(objects)) {
-      kinds[kind]!.remove(object);
-      object.close();
-    }
-  });
+  afterEach(() => removeAll(objects));
 
   it.each(Object.keys(channels))('come as handles, and are attached to: by %s', async (channel) => {
     const reply = await channels[channel]!({ objects } as unknown as Parcel);
