@@ -7,6 +7,7 @@ export {
   type NamedLockHandle,
   type NamedLockOptions,
 } from './core/named-lock';
+export type { CreateOptions, OpenOptions } from './core/named-object';
 export {
   SharedMemory,
   type SharedMemoryAttachOptions,
@@ -33,6 +34,7 @@ export type { ElementOf, ElementType, TypedArrays } from './element-types';
 export { SharedMemoryError, type ErrorCode, type ErrorDetails } from './errors';
 export type { Kind } from './names';
 export type { ChangeOptions, TimeoutOptions, WaitOptions } from './options';
+export type { NotAPromise } from './sync-callbacks';
 export {
   NamedBarrier,
   type NamedBarrierCreateOptions,

@@ -1,6 +1,7 @@
 // What the declarations of the package say, and what is documented.
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
+import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 
 const declarations = readdirSync('dist', { recursive: true, encoding: 'utf8' })
@@ -63,5 +64,46 @@ describe('ErrorCode', () => {
     const native = [...named].map(([, code]) => code);
     expect(native).toContain('EROFS');
     expect(codes).toEqual(expect.arrayContaining(native));
+  });
+});
+
+describe('the types of the package', () => {
+  it('name no type that is not exported, in what their users see', () => {
+    const entry = path.resolve('dist/index.d.ts');
+    const program = ts.createProgram([entry], { types: [], lib: ['lib.es2022.d.ts'] });
+    const checker = program.getTypeChecker();
+    const index = checker.getSymbolAtLocation(program.getSourceFile(entry)!)!;
+    const resolved = (symbol: ts.Symbol) =>
+      symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+    const exported = new Set(checker.getExportsOfModule(index).map(resolved));
+    // What is told of no other than the parts of `Attached`, and what every project has.
+    const known = ['AbortSignal', 'AttachedTo', 'HandleOf', 'Kinds'];
+    const hidden = new Set<string>();
+    const seen = new Set<ts.Node>();
+    const ours = path.resolve('dist').replaceAll('\\', '/');
+    const isOurs = (node: ts.Node) => node.getSourceFile().fileName.startsWith(ours);
+    const symbolOf = (name: ts.Node | undefined) => {
+      const symbol = name && checker.getSymbolAtLocation(name);
+      return symbol && resolved(symbol);
+    };
+    const visit = (node: ts.Node): void => {
+      if (seen.has(node)) return;
+      seen.add(node);
+      if (ts.isHeritageClause(node)) {
+        // What a class has of another shows in it, and the other's name does not.
+        for (const type of node.types) {
+          symbolOf(type.expression)?.declarations?.filter(isOurs).forEach(visit);
+          type.typeArguments?.forEach(visit);
+        }
+        return;
+      }
+      const type = symbolOf(ts.isTypeReferenceNode(node) ? node.typeName : undefined);
+      if (type?.declarations?.some(isOurs) && !(type.flags & ts.SymbolFlags.TypeParameter)) {
+        if (!exported.has(type)) hidden.add(type.name);
+      }
+      ts.forEachChild(node, visit);
+    };
+    for (const symbol of exported) symbol.declarations?.forEach(visit);
+    expect([...hidden].sort()).toEqual(known);
   });
 });

@@ -1,5 +1,5 @@
 import { Disposition } from '../binding';
-import { freshName, systemName } from '../names';
+import { freshName, systemName, type Kind } from '../names';
 import { checkMode } from '../options';
 import { refuseAssignments } from './assignments';
 import { Attachment, Request } from './attachment';
@@ -26,7 +26,7 @@ export interface CreateOptions extends OpenOptions {
 /** What all named objects have in common, but for segments and plain locks. */
 export abstract class NamedObject {
   /** What kind of object it is, by the name that handles have for it. */
-  declare readonly shmkit: ObjectKind;
+  declare readonly shmkit: Kind;
   /** The name that others attach by. */
   declare readonly name: string;
 
