@@ -17,4 +17,4 @@ execFileSync(command, {
   shell: true,
   env: { ...process.env, ...headersEnvironment() },
 });
-console.log(execFileSync(process.execPath, ['require.cjs'], options));
+console.log(execFileSync(process.execPath, ['app.cjs'], options));

@@ -145,7 +145,7 @@ cd /app
 uname -a
 echo "Node $(node --version), $(node -p process.arch), up for $(cut -d ' ' -f 1 /proc/uptime) s"
 # What users install works.
-for program in require.cjs import.mjs; do node "/packed/$program"; done
+for program in app.cjs import.mjs; do node "/packed/$program"; done
 status=0
 files=$(cat /files)
 if [ -n "$files" ]; then

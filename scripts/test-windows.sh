@@ -66,9 +66,9 @@ try_package() {
   scripts/packed-project.sh "$work/packed" --os=win32 --cpu=x64
   # By another name, as Electron and others have.
   cp "$1" "$work/packed/renamed.exe"
-  try "$1" "$work/packed/require.cjs"
+  try "$1" "$work/packed/app.cjs"
   try "$1" "$work/packed/import.mjs"
-  try "$work/packed/renamed.exe" "$work/packed/require.cjs"
+  try "$work/packed/renamed.exe" "$work/packed/app.cjs"
 }
 
 # try PROGRAM...: a single check that passes or fails

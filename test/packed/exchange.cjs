@@ -1,10 +1,20 @@
 // What a project does with the installed package: this process and a child of it, which is the same
 // program over, exchange through the kit. Prints what went wrong, or that nothing did.
-const { fork } = require('node:child_process');
+const { spawn } = require('node:child_process');
 const { once } = require('node:events');
+const { realpathSync } = require('node:fs');
 const assert = require('node:assert/strict');
 
-module.exports = async function exchange({ Manager, NamedLock, SharedMemory }, program) {
+/** How this program is started; one that is within an executable has no file. */
+const program = [process.argv[1]].filter((file) => {
+  try {
+    return realpathSync(file) !== realpathSync(process.execPath);
+  } catch {
+    return false;
+  }
+});
+
+module.exports = async function exchange({ Manager, NamedLock, SharedMemory }) {
   const [, , ...names] = process.argv;
   if (names.length > 0) {
     const memory = SharedMemory.attach(names[0]);
@@ -22,7 +32,9 @@ module.exports = async function exchange({ Manager, NamedLock, SharedMemory }, p
   const dict = manager.dict('told');
   memory.array('uint8')[0] = 41;
   const guard = lock.acquireSync();
-  const child = fork(program, [memory.name, lock.name, manager.name]);
+  const child = spawn(process.execPath, [...program, memory.name, lock.name, manager.name], {
+    stdio: 'inherit',
+  });
   const ended = once(child, 'exit');
   guard.release();
   assert.deepEqual(await ended, [0, null]);

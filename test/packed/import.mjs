@@ -1,5 +1,4 @@
-import { fileURLToPath } from 'node:url';
 import { Manager, NamedLock, SharedMemory } from 'shmkit';
 import exchange from './exchange.cjs';
 
-await exchange({ Manager, NamedLock, SharedMemory }, fileURLToPath(import.meta.url));
+await exchange({ Manager, NamedLock, SharedMemory });

@@ -1,0 +1,145 @@
+// Projects that have the packed package installed, and what is needed to run things in them: package
+// managers, bundlers, test runners, compilers and newer Nodes, each of one version, from the npm registry.
+// They stay in out/packaged, for the next time.
+import { spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import process from 'node:process';
+
+export const root = path.resolve(import.meta.dirname, '../..');
+const kept = path.join(root, 'out/packaged');
+
+/** A folder that goes when all is done. */
+export const work = mkdtempSync(path.join(tmpdir(), 'shmkit-packaged-'));
+
+/** A case that throws this is skipped, for its reason. */
+export class Skipped extends Error {}
+
+/** Runs something to its end; what it printed. */
+export function run(command, args, options = {}) {
+  const { env = {}, ...others } = options;
+  const { status, signal, stdout, stderr, error } = spawnSync(command, args, {
+    encoding: 'utf8',
+    // For hangs: nothing comes near it.
+    timeout: 600_000,
+    maxBuffer: 1 << 28,
+    env: { ...process.env, ...env },
+    ...others,
+  });
+  if (status === 0) return stdout + stderr;
+  const why = error ?? signal ?? status;
+  throw new Error(`${command} ${args.join(' ')}: ${why}\n${stdout}${stderr}`);
+}
+
+function npmInstall(folder, ...args) {
+  run('npm', ['install', '--loglevel=error', '--no-audit', '--no-fund', ...args], { cwd: folder });
+}
+
+const described = (dependencies) =>
+  `${JSON.stringify({ name: 'app', version: '1.0.0', private: true, dependencies }, null, 2)}\n`;
+
+/** A folder of this name that has these packages, of exactly these versions. */
+export function withPackages(name, packages) {
+  const folder = path.join(kept, name);
+  const file = path.join(folder, 'package.json');
+  const wanted = described(packages);
+  if (existsSync(file) && readFileSync(file, 'utf8') === wanted) return folder;
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const incomplete = path.join(folder, 'incomplete');
+  mkdirSync(incomplete);
+  writeFileSync(path.join(incomplete, 'package.json'), wanted);
+  npmInstall(incomplete, '--no-package-lock');
+  cpSync(incomplete, folder, { recursive: true, verbatimSymlinks: true });
+  rmSync(incomplete, { recursive: true });
+  return folder;
+}
+
+/** A package's file, of the npm registry. */
+export function fileOf(name, version, file) {
+  const folder = withPackages(`${name.replace('@', '').replace('/', '-')}-${version}`, {
+    [name]: version,
+  });
+  return path.join(folder, 'node_modules', name, file);
+}
+
+/** The program of another Node. */
+export function nodeOf(version) {
+  const system = `${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`;
+  if (!/^(linux-(x64|arm64)|darwin-(x64|arm64)|win-x64)$/.test(system))
+    throw new Skipped(`the npm registry has no Node for ${system}`);
+  const file = system.startsWith('win') ? 'bin/node.exe' : 'bin/node';
+  return fileOf(`node-${system}`, version, file);
+}
+
+/** A folder for a PATH: this Node, what package managers ask for, and no compiler, Python or make. */
+export function pathWithoutCompilers(node = process.execPath) {
+  const bin = mkdtempSync(path.join(work, 'bin-'));
+  const tools = 'sh env uname sed dirname basename cat ls mkdir rm cp ln';
+  for (const tool of tools.split(' ')) {
+    const { stdout } = spawnSync('sh', ['-c', `command -v ${tool}`], { encoding: 'utf8' });
+    if (stdout.startsWith('/')) symlinkSync(stdout.trim(), path.join(bin, tool));
+  }
+  symlinkSync(node, path.join(bin, 'node'));
+  return bin;
+}
+
+let packed;
+
+/** The packed package, which has what is in prebuilds/. */
+export function tarball() {
+  if (packed !== undefined) return packed;
+  run('npm', ['pack', '--ignore-scripts', '--loglevel=error', '--pack-destination', work], {
+    cwd: root,
+  });
+  const file = readdirSync(work).find((each) => each.endsWith('.tgz'));
+  return (packed = path.join(work, file));
+}
+
+/** Puts the programs of test/packed into a project. */
+export function addPrograms(folder) {
+  cpSync(path.join(root, 'test/packed'), folder, { recursive: true });
+}
+
+/** An empty project that is to install the packed package itself. */
+export function newProject(name) {
+  const folder = path.join(work, name.replaceAll(/\W+/g, '-'));
+  mkdirSync(folder);
+  addPrograms(folder);
+  writeFileSync(path.join(folder, 'package.json'), described({ shmkit: `file:${tarball()}` }));
+  return folder;
+}
+
+/** Those into which the packed package has been installed. */
+const ready = new Set();
+
+/**
+ * A project that has these packages, and the packed one, installed by npm; and nothing else but the
+ * programs of test/packed.
+ */
+export function projectWith(name, packages) {
+  const folder = withPackages(name, packages);
+  if (!ready.has(folder)) {
+    rmSync(path.join(folder, 'node_modules/shmkit'), { recursive: true, force: true });
+    rmSync(path.join(folder, 'node_modules/.package-lock.json'), { force: true });
+    npmInstall(folder, '--no-save', '--no-package-lock', '--ignore-scripts', tarball());
+    ready.add(folder);
+  }
+  for (const file of readdirSync(folder)) {
+    if (file !== 'node_modules' && file !== 'package.json')
+      rmSync(path.join(folder, file), { recursive: true });
+  }
+  addPrograms(folder);
+  return folder;
+}

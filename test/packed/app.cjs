@@ -1,0 +1,1 @@
+require('./exchange.cjs')(require('shmkit'));

@@ -1,1 +1,0 @@
-require('./exchange.cjs')(require('shmkit'), module.filename);
