@@ -93,8 +93,10 @@ describe('the package', () => {
     expect(Object.keys(dependencies ?? {})).toEqual(['node-gyp-build']);
     const { scripts, ...rest } = readPackage('node_modules/node-gyp-build');
     expect([rest.dependencies, rest.optionalDependencies]).toEqual([undefined, undefined]);
+    // Some package managers run these without a word.
     for (const script of ['preinstall', 'install', 'postinstall']) {
       expect(scripts?.[script]).toBeUndefined();
+      expect(readPackage('.').scripts?.[script]).toBeUndefined();
     }
   });
 

@@ -39,7 +39,7 @@ const managers = {
 
 /** What managers say of packages that have something to run. */
 const notice =
-  /node-gyp|\bgyp\b|(build|install|lifecycle) scripts?|approve-(builds|scripts)|YN000[45]/i;
+  /node-gyp|\bgyp\b|(build|install|lifecycle) scripts?|approve-(builds|scripts)|YN000[457]/i;
 
 function installAndUse(name) {
   const { program, args, yarnrc, node: version } = managers[name];
