@@ -109,6 +109,131 @@ describe('memory that grew elsewhere', () => {
   });
 });
 
+/** Far more than what a thread sees of a new object. */
+const far = 1 << 20;
+const text = (letter: string) => letter.repeat(far);
+const textSource = `const text = (letter) => letter.repeat(${far});`;
+
+/** What another thread does beyond the views of this one, and what this one does there next. */
+const dictCases: [string, string, (dict: SharedDict) => void][] = [
+  ['a block is read', `o.set('a', text('a'));`, (dict) => expect(dict.get('a')).toBe(text('a'))],
+  ['a block is freed', `o.set('a', text('a'));`, (dict) => expect(dict.delete('a')).toBe(true)],
+  [
+    'a block is freed whose neighbours are free',
+    `for (const k of 'abcde') o.set(k, text(k)); o.delete('b'); o.delete('d');`,
+    (dict) => expect(dict.delete('c')).toBe(true),
+  ],
+  ['a block is made anew', `o.set('a', text('a'));`, (dict) => dict.set('a', `${text('a')}longer`)],
+  [
+    'a free block is taken',
+    `for (const k of 'ab') o.set(k, text(k)); o.delete('a');`,
+    (dict) => dict.set('c', text('c')),
+  ],
+  [
+    'a part of a free block is taken',
+    `for (const k of 'ab') o.set(k, text(k)); o.delete('a');`,
+    (dict) => dict.set('c', 'c'.repeat(far / 2)),
+  ],
+  [
+    'a free block far behind is taken',
+    `for (const k of 'abc') o.set(k, text(k)); o.delete('b');`,
+    (dict) => dict.set('d', text('d')),
+  ],
+  [
+    'a small free block far behind is taken',
+    `for (let i = 0; i < 500; i++) o.set(String(i), 'x'.repeat(4000)); o.delete('400');`,
+    (dict) => dict.set('x', 'x'.repeat(3990)),
+  ],
+  [
+    'a part of a free block far behind is taken',
+    `for (const k of 'abc') o.set(k, text(k)); o.delete('b');`,
+    (dict) => dict.set('c', 'c'.repeat(far / 2)),
+  ],
+  [
+    'a block is made behind all others',
+    `for (const k of 'ab') o.set(k, text(k));`,
+    (dict) => dict.set('c', text('c')),
+  ],
+];
+
+describe('a thread that has seen little of the memory', () => {
+  it.each(dictCases)('finds what is there of a dict: %s', async (_, there, here) => {
+    const name = uniqueName('dict');
+    using dict = SharedDict.create({ name });
+    // It has come to know what is in front.
+    dict.set('x', 'x'.repeat(3000));
+    await elsewhere(name, 'SharedDict', `${textSource} ${there}`);
+    here(dict);
+    for (const [key, value] of dict) {
+      const letter = key.length === 1 && Number.isNaN(Number(key)) ? key : 'x';
+      expect([key, String(value).slice(0, 3000)]).toEqual([key, letter.repeat(3000)]);
+    }
+    for (const key of [...dict.keys()]) expect(dict.delete(key)).toBe(true);
+    expect(dict.bytesUsed).toBe(0);
+    dict.unlink();
+  });
+
+  it.each<[string, string, (list: SharedList) => void]>([
+    ['an element is removed', `o.push(...[...'abc'].map(text));`, (list) => list.pop()],
+    ['one in the middle is', `o.push(...[...'abc'].map(text));`, (list) => list.splice(2, 1)],
+    [
+      'the place of one that was removed is taken',
+      `o.push(...[...'abc'].map(text)); o.splice(2, 1);`,
+      (list) => list.push(text('d')),
+    ],
+    [
+      'an element is replaced',
+      `o.push(...[...'abc'].map(text));`,
+      (list) => list.set(2, text('d')),
+    ],
+    [
+      'an element far behind becomes a number',
+      `o.push(...[...'abc'].map(text));`,
+      (list) => list.set(3, 7),
+    ],
+    [
+      'an element far behind becomes a short text',
+      `o.push(...[...'abc'].map(text));`,
+      (list) => list.set(3, 'd'),
+    ],
+    ['its directory grows', `for (let i = 0; i < 5e4; i++) o.push(i);`, (list) => list.push('end')],
+  ])('finds what is there of a list: %s', async (_, there, here) => {
+    const name = uniqueName('list');
+    using list = SharedList.create({ name });
+    list.push(0);
+    await elsewhere(name, 'SharedList', `${textSource} ${there}`);
+    const before = list.length;
+    here(list);
+    const elements = list.toArray();
+    expect(Math.abs(elements.length - before)).toBeLessThan(2);
+    for (const element of elements) {
+      if (typeof element === 'string' && element.length > 3) {
+        expect(element).toBe(text(element[0]!));
+      }
+    }
+    expect(list.splice(0)).toEqual(elements);
+    list.clear();
+    expect(list.bytesUsed).toBe(0);
+    list.unlink();
+  });
+
+  it('finds what is there of a queue', async () => {
+    const name = uniqueName('queue');
+    using queue = SharedQueue.create({ name });
+    queue.putSync(0);
+    await elsewhere(
+      name,
+      'SharedQueue',
+      `${textSource} for (const k of 'abc') o.putSync(text(k));`,
+    );
+    expect([queue.getSync(), queue.getSync()]).toEqual([0, text('a')]);
+    queue.putSync(text('d'));
+    for (const letter of 'bcd') expect(queue.getSync()).toBe(text(letter));
+    expect([queue.size, queue.bytesUsed]).toEqual([0, 0]);
+    queue.unlink();
+  });
+});
+
 describe('memory that grows here', () => {
   it('keeps what a function is at work with that is given the value', () => {
     using dict = SharedDict.create();
