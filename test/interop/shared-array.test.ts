@@ -85,6 +85,22 @@ describe.runIf(numpy)('numpy (skipped where there is no python3 with numpy)', ()
     array.unlink();
   });
 
+  it('reads an array as docs/memory-layout.md does, and leaves it there', () => {
+    using array = made('float64');
+    const text = readFileSync('docs/memory-layout.md', 'utf8');
+    const [snippet, ...others] = [...text.matchAll(/^```python\n([^]*?)^```/gm)].map(
+      ([, code]) => code!,
+    );
+    expect(others).toEqual([]);
+    const program = `${snippet!.replaceAll('NAME', array.name)}\nprint(array.tobytes().hex())`;
+    const { status, stdout, stderr } = spawnSync(numpy!, ['-c', program], { encoding: 'utf8' });
+    expect([status, stdout.trim()], stderr).toEqual([0, hexOf(array)]);
+    // Had its resource tracker unlinked it, it would have said so.
+    expect(stderr).not.toContain('resource_tracker');
+    expect(existsSync(fileOf(array.name))).toBe(true);
+    array.unlink();
+  });
+
   it('computes where the numbers lie', async () => {
     using array = SharedArray.create({ from: Float64Array.from({ length: 100_000 }, (_, i) => i) });
     const peer = new Peer();
