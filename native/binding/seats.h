@@ -74,8 +74,8 @@ class Seats {
 
   bool Request(uint32_t index);
   void Unrequest(Seat& seat);
-  // Whether tasks of this thread wait for each other to release it: as with the agent, the event loop
-  // is kept alive. False when it cannot be.
+  // Whether tasks of this thread wait for each other to release it: as with the agent, the event
+  // loop is kept alive. False when it cannot be.
   bool Await(Seat& seat, bool awaited);
 
   // The environment ends.

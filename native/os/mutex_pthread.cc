@@ -135,8 +135,7 @@ timespec ToTimespec(int64_t nanoseconds) {
 
 long SleepAt(uint32_t* word, uint32_t seen, const Deadline& deadline) {
   const timespec until = ToTimespec(deadline.at_nanoseconds());
-  return syscall(SYS_futex, word, FUTEX_WAIT_BITSET, seen, &until, nullptr,
-                 FUTEX_BITSET_MATCH_ANY);
+  return syscall(SYS_futex, word, FUTEX_WAIT_BITSET, seen, &until, nullptr, FUTEX_BITSET_MATCH_ANY);
 }
 
 void WakeOneAt(uint32_t* word) { syscall(SYS_futex, word, FUTEX_WAKE, 1, nullptr, nullptr, 0); }
@@ -157,8 +156,8 @@ int LockBySteadyClock(pthread_mutex_t* mutex, size_t owner_offset, const Deadlin
                                      __ATOMIC_RELAXED)) {
       continue;
     }
-    // To have been woken is to know of others who sleep, and to try does not leave a word of them: one
-    // of them wakes too, and says that they are there.
+    // To have been woken is to know of others who sleep, and to try does not leave a word of them:
+    // one of them wakes too, and says that they are there.
     if (SleepAt(word, seen | kWaiters, deadline.Within(kSteadySliceMs)) == 0) WakeOneAt(word);
   }
 }

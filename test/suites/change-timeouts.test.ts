@@ -15,10 +15,10 @@ interface Target extends Named {
 }
 
 interface Kind {
-  make(): Target;
+  readonly make: () => Target;
   /** What there is of it, by whatever takes no lock. */
-  state(object: never): unknown;
-  changes: Record<string, (object: never, limit: Limit) => unknown>;
+  readonly state: (object: never) => unknown;
+  readonly changes: Record<string, (object: never, limit: Limit) => unknown>;
 }
 
 const kinds: Record<string, Kind> = {
