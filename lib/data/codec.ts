@@ -120,6 +120,7 @@ export class Encoder {
       case Tag.Pending:
         floats[at / 8] = this.number;
         floats[at / 8 + 1] = this.#serial;
+        floats[at / 8 + 2] = floats[at / 8 + 3] = 0;
         break;
       case Tag.Latin1:
       case Tag.Handle:
@@ -168,11 +169,11 @@ export class Encoder {
     }
   }
 
-  /** A value that somebody computes: who, and which of their computations it is. */
+  /** A value that somebody computes: who, and which of their computations it is; it waits for none. */
   promise(token: number, serial: number): this {
     this.number = token;
     this.#serial = serial;
-    return this.#is(Tag.Pending, 16);
+    return this.#is(Tag.Pending, 32);
   }
 
   /** Keeps its bytes for itself, until the next value: those they are of may change meanwhile. */

@@ -1,4 +1,5 @@
 import type { AsyncLocalStorage } from 'node:async_hooks';
+import type { Label } from './value-wait';
 
 type Hooks = typeof import('node:async_hooks');
 
@@ -9,6 +10,17 @@ type Hooks = typeof import('node:async_hooks');
 let contexts: AsyncLocalStorage<Computation> | undefined;
 let active = 0;
 
+/** Those that are under way in this thread. */
+const underWay = new Set<Computation>();
+
+/** What cannot go on while something is waited for. */
+export interface Stuck {
+  /** Whether it bears a label. */
+  readonly isTold: boolean;
+  /** Has all see by which wait, or that it can go on again. */
+  tell(label: Label | undefined): void;
+}
+
 /**
  * A value that a task of this thread computes, while others may wait for it.
  *
@@ -16,11 +28,25 @@ let active = 0;
  * Tasks that merely run side by side may wait for each other's values as they like; so what counts is
  * within which computations a task waits.
  */
-export class Computation {
+export class Computation implements Stuck {
   readonly #within = Computation.current;
   #isOver = false;
+  /** How many waits and computations are under way directly within it. */
+  #parts = 0;
+  #isTold = false;
+  readonly #note: (label: Label | undefined) => boolean;
   /** What tasks within it wait for; one that several wait for is here as often. */
   readonly #awaited: Computation[] = [];
+
+  /** @param note - leaves a label where it is computed, or none; false if it could not. */
+  constructor(note: (label: Label | undefined) => boolean) {
+    this.#note = note;
+  }
+
+  /** All that are under way in this thread. */
+  static get all(): Iterable<Stuck> {
+    return underWay;
+  }
 
   /** The one that the present task runs within, of those that are not over. */
   static get current(): Computation | undefined {
@@ -36,12 +62,61 @@ export class Computation {
     // eslint-disable-next-line @typescript-eslint/no-require-imports
     contexts ??= new (require('node:async_hooks') as Hooks).AsyncLocalStorage<Computation>();
     active++;
+    underWay.add(this);
+    this.#within?.begin();
     try {
       return await contexts.run(this, compute);
     } finally {
-      this.#isOver = true;
+      this.finish();
+      this.#within?.end();
       if (--active === 0) contexts.disable();
     }
+  }
+
+  /** Computes a value at once. Were it interrupted, {@link finish} is still to be called. */
+  runSync<T>(compute: () => T): T {
+    underWay.add(this);
+    try {
+      return compute();
+    } finally {
+      this.finish();
+    }
+  }
+
+  finish(): void {
+    this.#isOver = true;
+    underWay.delete(this);
+  }
+
+  /** A task within it waits, or computes another value, until {@link end}. */
+  begin(): void {
+    this.#parts++;
+    if (this.#parts !== 2) return;
+    // It may go on when the first of the two ends, whichever that is.
+    for (const each of this.#outer()) each.tell(undefined);
+  }
+
+  end(): void {
+    this.#parts--;
+  }
+
+  /** This one and those around it, as far as the one thing that they wait for is what this one does. */
+  *stuck(): Generator<Stuck, void, undefined> {
+    for (const each of this.#outer()) {
+      // One that is over waits for nothing that it has begun.
+      if (each.#isOver || each.#parts !== 1) return;
+      yield each;
+    }
+  }
+
+  get isTold(): boolean {
+    return this.#isTold;
+  }
+
+  tell(label: Label | undefined): void {
+    if (label === undefined && !this.#isTold) return;
+    const isNoted = this.#note(label);
+    if (label !== undefined || isNoted) this.#isTold = label !== undefined;
   }
 
   /** Whether a task within this one could never go on if it waited for the other. */

@@ -12,6 +12,7 @@ import { none, type DictTable } from './dict-table';
 import type { DictWriter } from './dict-writer';
 import { computedAt } from './shared-dict-layout';
 import type { StructureState } from './structure-state';
+import { labelOf, type Label, type ValueWait } from './value-wait';
 
 /** Who computes a value: a thread, and which of its computations. */
 export interface Claim {
@@ -20,21 +21,33 @@ export interface Claim {
   readonly serial: number;
 }
 
-/** What a pending entry has for a value. */
-const pendingWords = 4;
+/** What a pending entry has for a value: four float64. */
+const pendingWords = 8;
+const pendingAt = {
+  token: 0,
+  serial: 1,
+  /** The label of the wait by which it cannot go on; its time is 0 where there is none. */
+  time: 2,
+  waiter: 3,
+} as const;
 
 let serials = 0;
 
 /** A value that is being computed while the thread is blocked, and by which claim. */
 export class SyncComputation implements Operation {
   claim: Claim | undefined;
+  computation: Computation | undefined;
+  readonly waiting: ValueWait;
   readonly #renounce: (claim: Claim) => void;
 
-  constructor(renounce: (claim: Claim) => void) {
+  constructor(waiting: ValueWait, renounce: (claim: Claim) => void) {
+    this.waiting = waiting;
     this.#renounce = renounce;
   }
 
   undo(): void {
+    this.waiting.end();
+    this.computation?.finish();
     if (this.claim !== undefined) this.#renounce(this.claim);
   }
 }
@@ -77,9 +90,13 @@ export class DictClaims {
 
   /**
    * What there is of a key: its value; or who is to compute it, which is this thread from now on; or
-   * `pending`, when somebody else does who is still there.
+   * `pending`, when somebody else does who is still there, as `waiting` is told.
    */
-  claim(key: string, computation?: SyncComputation): { value: unknown } | Claim | typeof pending {
+  claim(
+    key: string,
+    waiting: ValueWait,
+    computation?: SyncComputation,
+  ): { value: unknown } | Claim | typeof pending {
     const token = native.presenceToken();
     if (isFailure(token)) throw this.#structure.withoutPresence(token);
     const hash = this.#table.hash(key);
@@ -96,9 +113,12 @@ export class DictClaims {
         }
       }
       if (at !== none && this.#entries.tagOf(at) === Tag.Pending) {
-        const body = this.#entries.bodyOfWords(at, pendingWords);
-        const whose = this.#floats[body / 2] ?? NaN;
-        if (isToken(whose) && native.isPresent(whose)) return pending;
+        const body = this.#entries.bodyOfWords(at, pendingWords) / 2;
+        const whose = this.#floats[body + pendingAt.token] ?? NaN;
+        if (isToken(whose) && native.isPresent(whose)) {
+          waiting.see(this.#labelAt(body), token);
+          return pending;
+        }
       }
       const serial = ++serials;
       const claim = { key, token, serial };
@@ -109,8 +129,8 @@ export class DictClaims {
   }
 
   /** A computation that blocks the thread: were it interrupted, others may compute. */
-  computation(): SyncComputation {
-    return new SyncComputation((claim) => this.renounce(claim));
+  computation(waiting: ValueWait): SyncComputation {
+    return new SyncComputation(waiting, (claim) => this.renounce(claim));
   }
 
   /** Whether this very thread computes it. */
@@ -120,8 +140,8 @@ export class DictClaims {
     return this.#structure.look(() => {
       const at = this.#table.locate(key, hash);
       if (at === none || this.#entries.tagOf(at) !== Tag.Pending) return false;
-      const body = this.#entries.bodyOfWords(at, pendingWords);
-      return this.#floats[body / 2] === token;
+      const body = this.#entries.bodyOfWords(at, pendingWords) / 2;
+      return this.#floats[body + pendingAt.token] === token;
     });
   }
 
@@ -132,8 +152,11 @@ export class DictClaims {
   }
 
   /** Computes the value of a key that was claimed. */
-  async compute<T>(key: string, by: () => T | PromiseLike<T>): Promise<T> {
-    const computation = new Computation();
+  async compute<T>(
+    key: string,
+    computation: Computation,
+    by: () => T | PromiseLike<T>,
+  ): Promise<T> {
     this.#computations.set(key, computation);
     try {
       return await computation.run(by);
@@ -165,10 +188,41 @@ export class DictClaims {
     this.computed.announce();
   }
 
+  /**
+   * Has a claim bear the label of the wait by which it cannot go on, or none.
+   *
+   * @returns false: the dict cannot be changed now, as whoever uses it next is told.
+   */
+  note(claim: Claim, label: Label | undefined): boolean {
+    const hash = this.#table.hash(claim.key);
+    try {
+      this.#structure.change(() => {
+        const at = this.#table.locate(claim.key, hash);
+        if (at === none || !this.#isClaimedBy(at, claim)) return;
+        const floats = this.#floats;
+        const body = this.#entries.bodyOfWords(at, pendingWords) / 2;
+        // Not by the log: each store leaves a label that is whole, or none.
+        floats[body + pendingAt.time] = 0;
+        if (label === undefined) return;
+        floats[body + pendingAt.waiter] = label.token;
+        floats[body + pendingAt.time] = label.time;
+      });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   #isClaimedBy(at: number, { token, serial }: Claim): boolean {
     if (this.#entries.tagOf(at) !== Tag.Pending) return false;
     const body = this.#entries.bodyOfWords(at, pendingWords) / 2;
-    return this.#floats[body] === token && this.#floats[body + 1] === serial;
+    const floats = this.#floats;
+    return floats[body + pendingAt.token] === token && floats[body + pendingAt.serial] === serial;
+  }
+
+  #labelAt(body: number): Label | undefined {
+    const floats = this.#floats;
+    return labelOf(floats[body + pendingAt.time] ?? 0, floats[body + pendingAt.waiter] ?? 0);
   }
 }
 

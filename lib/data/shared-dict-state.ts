@@ -15,6 +15,7 @@ import { dictShape, dictWords, evicting } from './shared-dict-layout';
 import { mostCopies } from './structure-layout';
 import { StructureState } from './structure-state';
 import { unreadableEntry, type UnreadableError } from './unreadable';
+import type { ValueWait } from './value-wait';
 
 /** What {@link DictState.set} is to do when there is an entry, and when there is none. */
 export const enum When {
@@ -27,7 +28,8 @@ export const enum When {
  *
  * - D1  All is changed under the lock and through the undo log, except a number that becomes another
  *       number, and true, false, null or undefined that becomes another of them: that is one store,
- *       which readers see or not.
+ *       which readers see or not; and except the label of an entry that is pending, of which each store
+ *       leaves a whole one or none.
  * - D2  Whatever a reader of a stripe (the keys whose hashes have the same low 6 bits) may come by is
  *       changed, freed memory included, only while the stripe's sequence is odd. So what was read is
  *       of one piece if the sequence was even before, and the same afterwards.
@@ -265,12 +267,13 @@ export class DictState extends StructureState {
   claim(
     key: string,
     look: boolean,
+    waiting: ValueWait,
     computation?: SyncComputation,
   ): { value: unknown } | Claim | typeof pending {
     const there = this.get(key);
     if (typeof there !== 'symbol') return { value: there };
     if (there === pending && !look) return pending;
-    return this.claims.claim(key, computation);
+    return this.claims.claim(key, waiting, computation);
   }
 
   /**

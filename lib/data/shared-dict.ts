@@ -21,6 +21,7 @@ import { pending } from './dict-entries';
 import { PassedOver, type IterationOptions } from './passed-over';
 import { dictContents, evicting, longestKey } from './shared-dict-layout';
 import { DictState, When } from './shared-dict-state';
+import { ValueWait } from './value-wait';
 import { Structure, type StructureCreateOptions, type StructureOptions } from './structure';
 import { checkCapacity } from './structure-layout';
 
@@ -301,8 +302,12 @@ export class SharedDict<V = unknown> extends Structure {
    * meanwhile keeps that value; one that is deleted stays without. A value that is there and cannot be read
    * is not computed anew: {@link delete} it first.
    *
-   * The function may ask for other values. One that, by whatever chain of them, waits for itself gets
-   * `ERR_DEADLOCK` as long as the chain is within this thread; across processes give it a `timeout`.
+   * The function may ask for other values. A call that would so wait for itself, by whatever chain of values,
+   * dicts, threads and processes, gets `ERR_DEADLOCK`: at once if the chain is within this thread, else soon
+   * after the last of them has begun to wait, one of them only. A function that asks for a value is taken to
+   * need it, so what it can do without it is to ask for with a `timeout` or a `signal`. Across threads two
+   * cases are not found out, and wait: where one of the chain has such a limit, for that ends it, and where one
+   * asks for several values at once.
    *
    * @throws what the function throws; as {@link get}; SharedMemoryError `ERR_TIMEOUT` somebody else computes it for
    * longer; `ERR_DEADLOCK`; the signal's reason; and as {@link set}.
@@ -319,17 +324,17 @@ export class SharedDict<V = unknown> extends Structure {
     const { timeout, signal } = waitOf(waitOnly(options));
     const there = state.get(checkKey(key));
     if (typeof there !== 'symbol') return there as V;
-    const within = Computation.current;
-    const awaiting = within && this.#awaiting(key, within);
+    const waiting = ValueWait.ofTask(timeout === undefined && signal === undefined);
     const claim = await state.claims.computed
       .wait<{ value: unknown } | Claim>({
         handle: this,
-        attempt: (look) => this.#attempt(key, look) ?? awaiting?.begin(),
+        attempt: (look) => this.#attempt(key, look, waiting),
         timeout,
         signal,
         expired: (limit) => this.#late(key, limit),
+        calledOff: () => waiting.end(),
       })
-      .finally(awaiting?.end);
+      .finally(() => waiting.end());
     if ('value' in claim) return claim.value as V;
     return this.#fulfil(claim, ttl, () => fn(key));
   }
@@ -351,26 +356,31 @@ export class SharedDict<V = unknown> extends Structure {
     if (there === pending && state.claims.isOwn(key)) {
       throw this.attachment.error('ERR_DEADLOCK', `: this thread computes '${key}' already`);
     }
-    const computation = state.claims.computation();
+    const waiting = ValueWait.ofThread(timeout === undefined);
+    const computation = state.claims.computation(waiting);
     holdOperation(computation);
     try {
       const claim = state.claims.computed.waitSync<{ value: unknown } | Claim>({
         handle: this,
-        attempt: (look) => this.#attempt(key, look, computation),
+        attempt: (look) => this.#attempt(key, look, waiting, computation),
         timeout,
         expired: (limit) => this.#late(key, limit),
       });
-      return 'value' in claim ? (claim.value as V) : this.#compute(claim, ttl, fn);
+      return 'value' in claim ? (claim.value as V) : this.#compute(claim, computation, ttl, fn);
     } finally {
+      waiting.end();
       endHeldOperation(computation);
     }
   }
 
-  #compute(claim: Claim, ttl: number, fn: (key: string) => V): V {
+  #compute(claim: Claim, held: SyncComputation, ttl: number, fn: (key: string) => V): V {
     const { claims } = this.state;
     this.#claims.add(claim);
+    const computation = (held.computation = this.#computation(claim));
     try {
-      const value = callForeign(fn, claim.key, 'fn, which getOrSet() takes if it is async');
+      const value = computation.runSync(() =>
+        callForeign(fn, claim.key, 'fn, which getOrSet() takes if it is async'),
+      );
       this.#settle(claim, () => claims.fulfil(claim, value, ttl));
       return value;
     } catch (error) {
@@ -481,37 +491,36 @@ export class SharedDict<V = unknown> extends Structure {
   #attempt(
     key: string,
     look: boolean,
+    waiting: ValueWait,
     computation?: SyncComputation,
   ): { value: unknown } | Claim | undefined {
-    const claim = this.open().claim(key, look, computation);
-    return claim === pending ? undefined : claim;
+    let isOver = true;
+    try {
+      const state = this.open();
+      const claim = state.claim(key, waiting.looks(look), waiting, computation);
+      if (claim !== pending) return claim;
+      if (!waiting.goOn(() => state.claims.computationOf(key))) {
+        const what = `: what computes ${JSON.stringify(key)} waits for this call, which would wait for it`;
+        throw this.attachment.error('ERR_DEADLOCK', what);
+      }
+      isOver = false;
+      return undefined;
+    } finally {
+      if (isOver) waiting.end();
+    }
   }
 
-  /** How a task that runs within a computation waits for another of this thread. */
-  #awaiting(key: string, within: Computation) {
-    let awaited: Computation | undefined;
-    let end: (() => void) | undefined;
-    return {
-      begin: (): undefined => {
-        const other = this.#state.claims.computationOf(key);
-        if (other === awaited) return;
-        end?.();
-        awaited = other;
-        end = other && within.await(other);
-        if (other && within.wouldNeverHave(other)) {
-          const what = `: what computes ${JSON.stringify(key)} waits for this call, which would wait for it`;
-          throw this.attachment.error('ERR_DEADLOCK', what);
-        }
-      },
-      end: () => end?.(),
-    };
+  #computation(claim: Claim): Computation {
+    return new Computation(
+      (label) => !this.#claims.has(claim) || this.state.claims.note(claim, label),
+    );
   }
 
   async #fulfil(claim: Claim, ttl: number, compute: () => V | PromiseLike<V>): Promise<V> {
     const { state } = this;
     this.#claims.add(claim);
     try {
-      const value = await state.claims.compute(claim.key, compute);
+      const value = await state.claims.compute(claim.key, this.#computation(claim), compute);
       this.#settle(claim, () => state.claims.fulfil(claim, value, ttl));
       return value;
     } catch (error) {
