@@ -42,6 +42,9 @@ const flags = [
   `-ffile-prefix-map=${root}=.`,
 ];
 
+/** No exception passes through the addon, and what would lead one there is a seventh of it. */
+const withoutUnwinding = ['-fno-asynchronous-unwind-tables', '-fno-unwind-tables'];
+
 const mingwHome = '/usr/x86_64-w64-mingw32/lib';
 const mingw = ['dllcrt2.o', 'libmingw32.a', 'libucrt.a', 'libmingwex.a', 'libkernel32.a'];
 
@@ -77,7 +80,7 @@ async function buildForUnix(name, triple, file) {
   const objects = await compileByZig({
     triple,
     source,
-    flags: [...flags, '-fPIC'],
+    flags: [...flags, '-fPIC', ...(name.startsWith('linux') ? withoutUnwinding : [])],
     folder: path.join('out/prebuilds', name),
   });
   // Nothing is wanted of zig's compiler-rt, which would be compiled for each target.
