@@ -6,6 +6,7 @@
 #include "binding/clock.cc"
 #include "binding/environment.cc"
 #include "binding/exports.cc"
+#include "binding/libuv.cc"
 #include "binding/lock.cc"
 #include "binding/mailbox.cc"
 #include "binding/module.cc"

@@ -2,48 +2,37 @@
 
 #include <memory>
 
-#include "../os/module.h"
-
-struct uv_loop_s;
+#include "libuv.h"
 
 namespace shmkit {
 
 namespace {
 
-// libuv's interface, which is stable within its version 1.
-using Handle = void;
-using Callback = void (*)(Handle*);
-constexpr int kPrepareHandle = 9;  // UV_PREPARE
+using libuv::Callback;
+using libuv::Handle;
 
-struct Libuv {
+struct Prepare {
   size_t (*handle_size)(int type);
-  int (*prepare_init)(uv_loop_s* loop, Handle* prepare);
-  int (*prepare_start)(Handle* prepare, Callback callback);
-  void (*handle_set_data)(Handle* handle, void* data);
-  void* (*handle_get_data)(const Handle* handle);
+  int (*init)(uv_loop_s* loop, Handle* prepare);
+  int (*start)(Handle* prepare, Callback callback);
+  void (*set_data)(Handle* handle, void* data);
+  void* (*get_data)(const Handle* handle);
   void (*unref)(Handle* handle);
   void (*close)(Handle* handle, Callback closed);
 
   bool Find() {
-    return Find("uv_handle_size", &handle_size) && Find("uv_prepare_init", &prepare_init) &&
-           Find("uv_prepare_start", &prepare_start) &&
-           Find("uv_handle_set_data", &handle_set_data) &&
-           Find("uv_handle_get_data", &handle_get_data) && Find("uv_unref", &unref) &&
-           Find("uv_close", &close);
-  }
-
- private:
-  template <typename Function>
-  static bool Find(const char* name, Function* function) {
-    *function = reinterpret_cast<Function>(os::FindInProgram(name));
-    return *function != nullptr;
+    return libuv::Find("uv_handle_size", &handle_size) && libuv::Find("uv_prepare_init", &init) &&
+           libuv::Find("uv_prepare_start", &start) &&
+           libuv::Find("uv_handle_set_data", &set_data) &&
+           libuv::Find("uv_handle_get_data", &get_data) && libuv::Find("uv_unref", &unref) &&
+           libuv::Find("uv_close", &close);
   }
 };
 
 // One for the process: the same functions for each environment.
-Libuv& TheLibuv() {
-  static Libuv libuv;
-  return libuv;
+Prepare& ThePrepare() {
+  static Prepare prepare;
+  return prepare;
 }
 
 struct Turns {
@@ -53,7 +42,7 @@ struct Turns {
   napi_async_cleanup_hook_handle hook = nullptr;
 
   static Turns& Of(const Handle* handle) {
-    return *static_cast<Turns*>(TheLibuv().handle_get_data(handle));
+    return *static_cast<Turns*>(ThePrepare().get_data(handle));
   }
 };
 
@@ -71,26 +60,26 @@ void OnClosed(Handle* handle) {
 // The environment waits for the handle to be closed.
 void OnEnd(napi_async_cleanup_hook_handle, void* data) {
   auto* const turns = static_cast<Turns*>(data);
-  TheLibuv().close(turns->handle.get(), OnClosed);
+  ThePrepare().close(turns->handle.get(), OnClosed);
 }
 
 }  // namespace
 
 bool AtEndOfTurns(napi_env env, void (*act)(void* data), void* data) {
-  static const bool is_found = TheLibuv().Find();
-  uv_loop_s* loop = nullptr;
-  if (!is_found || napi_get_uv_event_loop(env, &loop) != napi_ok) return false;
-  const Libuv& libuv = TheLibuv();
+  static const bool is_found = ThePrepare().Find();
+  uv_loop_s* const loop = libuv::LoopOf(env);
+  if (!is_found || !loop) return false;
+  const Prepare& prepare = ThePrepare();
   auto turns = std::make_unique<Turns>();
-  turns->handle = std::make_unique<char[]>(libuv.handle_size(kPrepareHandle));
+  turns->handle = std::make_unique<char[]>(prepare.handle_size(libuv::kPrepare));
   turns->act = act;
   turns->data = data;
   Handle* const handle = turns->handle.get();
   if (napi_add_async_cleanup_hook(env, OnEnd, turns.get(), &turns->hook) != napi_ok) return false;
-  libuv.prepare_init(loop, handle);
-  libuv.handle_set_data(handle, turns.release());
-  libuv.prepare_start(handle, OnPrepare);
-  libuv.unref(handle);
+  prepare.init(loop, handle);
+  prepare.set_data(handle, turns.release());
+  prepare.start(handle, OnPrepare);
+  prepare.unref(handle);
   return true;
 }
 

@@ -1,7 +1,6 @@
 // The end of each turn of an environment's event loop: the moment before the thread goes to sleep.
 //
-// Node-API has no such thing, so libuv's own functions are used where the program has them (Node,
-// Electron). They are looked up by name: programs without them load the addon as well.
+// Node-API has no such thing, so libuv's own functions are used where there are any.
 #pragma once
 
 #include <napi.h>
