@@ -77,6 +77,13 @@ export const enum Disposition {
   Open = 2,
 }
 
+/** What becomes of a name whose manager ends: `ManagedAs` in manager_end.h. */
+export const enum ManagedAs {
+  Memory = 0,
+  Lock = 1,
+  Object = 2,
+}
+
 /**
  * The addon's functions. They return data; arguments are checked before, and all that they throw for
  * is a number of a seat that was closed.
@@ -213,6 +220,28 @@ interface Native {
   alarmSet(milliseconds: number): boolean;
   /** Whether the event loop is kept alive. */
   alarmExpect(expects: boolean): void;
+
+  /**
+   * Has the manager of that seat end with this thread also where that runs no JavaScript any more, as by
+   * `worker.terminate()`, or by a signal, where native can hear of these (native/binding/signals.h).
+   *
+   * @param name - the system's.
+   * @param heads - what the system's names begin with of all that it made: for each kind, a digit of
+   * {@link ManagedAs}, the text, and NUL.
+   * @param numbers - its kind, whether it is of peers, and in bytes from its first: where its end is, how many
+   * entries of its roster were used, the first of them; then the size of one, and the range of half a token.
+   * @returns by which number endingRemove knows it.
+   */
+  endingAdd(
+    seat: number,
+    name: string,
+    heads: string,
+    numbers: Float64Array,
+    hearsSignals: boolean,
+  ): number;
+  endingRemove(ending: number): void;
+  /** The process ends now: so does all that its threads have added. */
+  endingsEndAll(): void;
 
   readonly nameLimitBytes: number;
   /** False on Windows, where an object and its name go with the last handle. */

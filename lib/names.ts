@@ -148,14 +148,17 @@ export function checkedSystemName(kind: Kind, name: string): string {
   return reserved + digest.slice(0, most - reserved.length);
 }
 
-/**
- * Behind the kind of what a manager made there is no dot: so the system's name of it is no other's either. In
- * the manager's name what could end it is escaped.
- */
 function fullName(kind: Kind, name: string): string {
   const parts = isManaged(name) ? managerOf(name) : undefined;
-  if (parts === undefined) return prefixes[kind] + name;
-  return `${reserved}${kind}@${encodeManager(parts.manager)}@${parts.own}`;
+  return parts === undefined ? prefixes[kind] + name : managedHead(kind, parts.manager) + parts.own;
+}
+
+/**
+ * What the system's names begin with of what a manager makes of one kind, and no others: behind the kind there
+ * is no dot, and in the manager's name what could end it is escaped.
+ */
+export function managedHead(kind: Kind, manager: string): string {
+  return `${reserved}${kind}@${encodeManager(manager)}@`;
 }
 
 function encodeManager(name: string): string {

@@ -4,6 +4,7 @@
 #include "binding/alarm.cc"
 #include "binding/buffers.cc"
 #include "binding/clock.cc"
+#include "binding/endings.cc"
 #include "binding/environment.cc"
 #include "binding/exports.cc"
 #include "binding/libuv.cc"
@@ -18,6 +19,7 @@
 #include "core/agent_thread.cc"
 #include "core/alarm_thread.cc"
 #include "core/graveyard.cc"
+#include "core/manager_end.cc"
 #include "core/mapping.cc"
 #include "core/shared_object.cc"
 #include "core/shared_object_growth.cc"
@@ -30,6 +32,7 @@
 #endif
 
 #if defined(_WIN32)
+#include "binding/signals_win32.cc"
 #include "os/clock_win32.cc"
 #include "os/condition_win32.cc"
 #include "os/module_win32.cc"
@@ -43,6 +46,7 @@
 #include "os/waiter_win32.cc"
 #include "os/win32.cc"
 #else
+#include "binding/signals_posix.cc"
 #include "os/condition_posix.cc"
 #include "os/mapping_posix.cc"
 #include "os/module_posix.cc"

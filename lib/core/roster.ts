@@ -2,7 +2,7 @@ import { native } from '../binding';
 import { SharedMemoryError, hasCode } from '../errors';
 import { explainPresence, isFailure } from '../failures';
 import { called } from '../names';
-import { aligned, type ObjectKind } from './layout';
+import { aligned, layout, type ObjectKind } from './layout';
 import type { LockSeat } from './lock-seat';
 import { loadAfterAtomic } from './ordered';
 
@@ -40,6 +40,14 @@ const started = native.timeOfDay() - 1000 * process.uptime();
 
 /** A token has 52 bits. */
 const half = 2 ** 26;
+
+/** Where native finds who takes part in an object, in bytes from its first. */
+export const rosterPlaces = {
+  usedAt: layout.headerBytes + 4 * usedAt,
+  rosterAt: layout.headerBytes + 4 * rosterAt,
+  entryBytes: 4 * entryLayout.words,
+  tokenHalf: half,
+} as const;
 
 /** Bytes of words for an object with a roster. */
 export function rosterBytes(participants: number): number {

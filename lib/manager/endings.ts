@@ -1,6 +1,8 @@
-import { thread } from '../binding';
+import { isMainThread } from 'node:worker_threads';
+import { native, thread } from '../binding';
 import { setAlarm } from '../core/alarms';
 import { now } from '../core/clock';
+
 /** Something that is to be brought to its end before this thread ends. */
 interface Ending {
   endWithThread(): void;
@@ -31,27 +33,46 @@ const signals = candidates.filter((signal) =>
 const shared = thread.endings;
 
 const endings = new Set<Ending>();
+/** Those of them that wait for signals. */
+const hearing = new Set<Ending>();
 
-/** Has something be brought to its end when this thread ends, unless it is told otherwise before. */
-export function atEnd(ending: Ending): void {
-  if (endings.size === 0) listen();
+/**
+ * Has something be brought to its end when this thread ends, unless it is told otherwise before.
+ *
+ * @param hearsSignals - also when it ends by a signal.
+ */
+export function atEnd(ending: Ending, hearsSignals: boolean): void {
+  if (endings.size === 0) process.on('exit', endAll);
   endings.add(ending);
+  // In a worker nobody hears of signals but native.
+  if (!isMainThread || !hearsSignals) return;
+  if (hearing.size === 0) listen();
+  hearing.add(ending);
 }
 
 export function forgetEnding(ending: Ending): void {
-  if (endings.delete(ending) && endings.size === 0) unlisten();
+  if (endings.delete(ending) && endings.size === 0) process.off('exit', endAll);
+  if (hearing.delete(ending) && hearing.size === 0) unlisten();
 }
 
 function listen(): void {
-  process.on('exit', endAll);
   for (const signal of signals) process.on(signal, onSignal);
   shared.listening++;
 }
 
 function unlisten(): void {
-  process.off('exit', endAll);
   for (const signal of signals) process.off(signal, onSignal);
   shared.listening--;
+}
+
+/**
+ * Has native end it, too, where this thread runs no JavaScript any more: a worker that is terminated, or whose
+ * process ends by a signal or by process.exit() elsewhere.
+ *
+ * @param entrust - does so, and gives the number by which native knows of it.
+ */
+export function entrustWorkers(entrust: () => number): number | undefined {
+  return isMainThread ? undefined : entrust();
 }
 
 /**
@@ -62,6 +83,7 @@ function unlisten(): void {
 function onSignal(signal: Signal): void {
   if (process.listenerCount(signal) > shared.listening + listenersOfSignalExit(signal)) return;
   endAll();
+  native.endingsEndAll();
   process.kill(process.pid, signal);
   if (process.pid === 1 || process.listenerCount(signal) === 0) exitFor(signal);
 }

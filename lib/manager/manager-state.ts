@@ -1,14 +1,17 @@
-import { endObject, isThere, unlinkObject } from '../core/attachment';
+import { ManagedAs, native } from '../binding';
+import { endObject, isThere, movesOn, unlinkObject } from '../core/attachment';
+import { kindNumbers, layout } from '../core/layout';
 import type { LockSeat } from '../core/lock-seat';
 import type { Contents } from '../core/object-seat';
-import { Roster, rosterBytes } from '../core/roster';
+import { Roster, rosterBytes, rosterPlaces } from '../core/roster';
 import { SharedMemory } from '../core/shared-memory';
 import { wake } from '../core/word';
 import { ListState } from '../data/shared-list-state';
 import { listShape } from '../data/shared-list-layout';
 import { structureContents, type StructureShape } from '../data/structure-layout';
 import { hasCode, type SharedMemoryError } from '../errors';
-import { classOf, noteOf, parseNote, type ManagedKind } from './manager-kinds';
+import { managedHead, systemName } from '../names';
+import { classOf, managedKinds, noteOf, parseNote, type ManagedKind } from './manager-kinds';
 
 /** How many threads may take part at a time. */
 const participants = 1024;
@@ -41,8 +44,8 @@ export const enum Ownership {
   Peers = 1,
 }
 
-/** How far the end of a manager has come. */
-const enum End {
+/** How far the end of a manager has come: `ManagerEnd` in manager_end.h. */
+export const enum End {
   Not = 0,
   /** Nothing is made any more, and what was made is being unlinked. */
   Begun = 1,
@@ -197,6 +200,25 @@ export class ManagerState extends ListState {
     });
   }
 
+  /**
+   * Has native bring it to the same end where this thread cannot.
+   *
+   * @returns by which number native knows of that.
+   */
+  entrust(hearsSignals: boolean): number {
+    const { name, index } = this.seat;
+    const kinds = Object.keys(managedKinds) as ManagedKind[];
+    const heads = kinds.map((kind) => `${howToEnd(kind)}${managedHead(kind, name)}\0`).join('');
+    const { usedAt, rosterAt, entryBytes, tokenHalf } = rosterPlaces;
+    const numbers = Float64Array.of(
+      kindNumbers.manager,
+      Number(this.isOfPeers),
+      layout.headerBytes + 4 * endAt,
+      ...[usedAt, rosterAt, entryBytes, tokenHalf],
+    );
+    return native.endingAdd(index, systemName('manager', name), heads, numbers, hearsSignals);
+  }
+
   override close(): void {
     this.#roster.leave();
     super.close();
@@ -289,6 +311,11 @@ export class ManagerState extends ListState {
       return undefined;
     }
   }
+}
+
+function howToEnd(kind: ManagedKind): ManagedAs {
+  if (kind === 'memory') return ManagedAs.Memory;
+  return movesOn(kind) ? ManagedAs.Lock : ManagedAs.Object;
 }
 
 function isStillThere(kind: ManagedKind, name: string): boolean {

@@ -21,7 +21,7 @@ import { checkCapacity } from '../data/structure-layout';
 import type { ElementType } from '../element-types';
 import { SharedMemoryError, hasCode } from '../errors';
 import { asManager, freshName, managedName, noName, systemName } from '../names';
-import { checkMode, checkOptions, defaultMode } from '../options';
+import { checkBoolean, checkMode, checkOptions, defaultMode } from '../options';
 import type { NamedBarrier, NamedBarrierOptions } from '../sync/barrier';
 import type { NamedCondition, NamedConditionOptions } from '../sync/condition';
 import type { NamedEvent, NamedEventOptions } from '../sync/event';
@@ -29,7 +29,7 @@ import type { NamedRLock, NamedRLockOptions } from '../sync/rlock';
 import type { NamedRWLock, NamedRWLockOptions } from '../sync/rw-lock';
 import type { NamedSemaphore, NamedSemaphoreOptions } from '../sync/semaphore';
 import { EndSignal } from './end-signal';
-import { atEnd, forgetEnding } from './endings';
+import { atEnd, entrustWorkers, forgetEnding } from './endings';
 import { classOf, noteOf, type Managed, type ManagedKind } from './manager-kinds';
 import { ManagerState, Ownership, defaultCapacity, managerContents } from './manager-state';
 
@@ -45,6 +45,12 @@ export interface ManagerOptions {
    * name for each object; memory is taken as it is needed. Default 16 MiB.
    */
   readonly capacity?: number;
+  /**
+   * Whether to listen for signals that end this process, so that the manager ends with it as it does by an
+   * exit or an error. Default true. With `false` a signal that nobody listens for is as good as a kill: what
+   * the manager made is left to its other peers, or to the next {@link Manager.create} of that name.
+   */
+  readonly signals?: boolean;
 }
 
 /** What {@link Manager.create} takes. */
@@ -65,18 +71,19 @@ const variable = 'SHMKIT_MANAGER';
  *
  * Whose it is depends on how it was made:
  *
- * - One that was made by {@link create} is its creator's. When the creator shuts it down or ends, all that
+ * - One that was made by {@link create} is its creator's, a thread. When the creator shuts it down or ends, all that
  *   anybody made in it loses its name. Whoever attaches takes part until it closes the manager or ends,
  *   and unlinks nothing by that.
  * - One that was made by {@link open} is of all who take part, by `open` or `attach`. It lives until the
  *   last of them closes it or ends, and who leaves before takes nothing away: not by a rolling restart,
  *   in whatever order.
  *
- * A process ends when it exits, throws what nobody catches, or gets a signal that ends it, such as SIGINT,
- * SIGTERM or SIGHUP. An application that handles these signals itself keeps doing so, and decides what
- * becomes of the process.
+ * Who takes part is a thread. It ends when its process exits, throws what nobody catches, or gets a signal that
+ * ends it, such as SIGINT, SIGTERM or SIGHUP; a worker also by itself, or by `worker.terminate()`. An application
+ * that handles these signals itself keeps doing so, and decides what becomes of the process. (On macOS the
+ * names of what a worker made stay when it is terminated, until somebody makes a manager of that name.)
  *
- * Nothing of a process runs when it is killed. If any other that takes part lives, the manager does.
+ * Nothing of a process runs when it is killed, or aborts. If any other that takes part lives, the manager does.
  * If none does, it is dead: {@link attach} says so, and {@link create} and {@link open} remove what was
  * left and start anew.
  *
@@ -102,11 +109,13 @@ export class Manager implements Disposable {
   readonly #attachment: Attachment;
   readonly #state: ManagerState;
   readonly #isOwner: boolean;
+  /** By which number native knows of it, in a worker. */
+  #entrusted: number | undefined;
   #signal: EndSignal | undefined;
   /** What keeps objects where they go with their last handle, by their notes. */
   readonly #kept = new Map<string, { close(): void }>();
 
-  private constructor(request: Request, isNew: boolean) {
+  private constructor(request: Request, isNew: boolean, hearsSignals: boolean) {
     checkConstruction(request instanceof Request, new.target);
     systemName('manager', request.name);
     showHandle(this, { shmkit: 'manager', name: request.name });
@@ -124,11 +133,13 @@ export class Manager implements Disposable {
     attachment.belongTo(this);
     const { isOfPeers } = this.#state;
     this.#isOwner = isNew && !isOfPeers;
-    if (isNew || isOfPeers) atEnd(this);
+    if (!isNew && !isOfPeers) return;
+    atEnd(this, hearsSignals);
+    this.#entrusted = entrustWorkers(() => this.#state.entrust(hearsSignals));
   }
 
   /**
-   * Makes a new manager, which this process owns. What is left of one by that name that is dead is
+   * Makes a new manager, which this thread owns. What is left of one by that name that is dead is
    * removed first.
    *
    * @throws SharedMemoryError `EEXIST` the name is that of a manager that lives; `ENOSPC`; `EINVAL`,
@@ -136,7 +147,7 @@ export class Manager implements Disposable {
    * `ERR_ZERO_COPY_UNAVAILABLE`.
    */
   static create(options: ManagerCreateOptions = {}): Manager {
-    checkOptions(options, ['name', 'mode', 'capacity']);
+    checkOptions(options, ['name', 'mode', 'capacity', 'signals']);
     return Manager.#createAs(Ownership.Creator, options);
   }
 
@@ -145,10 +156,12 @@ export class Manager implements Disposable {
     systemName('manager', name);
     const mode = checkMode(options.mode);
     const capacity = checkCapacity(options.capacity ?? defaultCapacity);
+    const hearsSignals = checkBoolean('signals', options.signals ?? true);
     for (let round = 0; ; round++) {
       try {
         const contents = managerContents(name, ownership, mode, capacity);
-        return new Manager(toCreate('manager', { ...options, name }, contents), true);
+        const request = toCreate('manager', { name, mode }, contents);
+        return new Manager(request, true, hearsSignals);
       } catch (error) {
         if (!hasCode(error, 'EEXIST') || round === mostRounds) throw error;
         if (!Manager.#bury(name)) throw error;
@@ -164,7 +177,11 @@ export class Manager implements Disposable {
    * `ERR_ZERO_COPY_UNAVAILABLE`.
    */
   static attach(name: string): Manager {
-    return new Manager(toAttach('manager', name), false);
+    return Manager.#attach(name, true);
+  }
+
+  static #attach(name: string, hearsSignals: boolean): Manager {
+    return new Manager(toAttach('manager', name), false, hearsSignals);
   }
 
   /**
@@ -175,12 +192,13 @@ export class Manager implements Disposable {
    * @throws SharedMemoryError as {@link Manager.create} (but `EEXIST`) and {@link Manager.attach}.
    */
   static open(name: string, options: ManagerOptions = {}): Manager {
-    checkOptions(options, ['mode', 'capacity']);
+    checkOptions(options, ['mode', 'capacity', 'signals']);
     checkMode(options.mode);
     checkCapacity(options.capacity ?? defaultCapacity);
+    const hearsSignals = checkBoolean('signals', options.signals ?? true);
     for (let round = 0; ; round++) {
       try {
-        return Manager.attach(name);
+        return Manager.#attach(name, hearsSignals);
       } catch (error) {
         if (!hasCode(error, 'ENOENT')) throw error;
       }
@@ -372,6 +390,7 @@ export class Manager implements Disposable {
 
   #close(isAtEnd: boolean): void {
     forgetEnding(this);
+    if (this.#entrusted !== undefined) native.endingRemove(this.#entrusted);
     for (const kept of this.#kept.values()) kept.close();
     this.#kept.clear();
     try {

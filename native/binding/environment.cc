@@ -39,6 +39,7 @@ os::Result<os::Presence*> Environment::TakePresence() {
     os::Result<os::Presence> entered = os::Presence::Enter();
     if (!entered.ok()) return entered.failure();
     presence_ = std::make_unique<os::Presence>(entered.value());
+    endings.Enter(presence_->token());
   }
   return presence_.get();
 }
@@ -69,6 +70,8 @@ void Environment::EndTurn() {
 void Environment::Leave() {
   alarm.Leave();
   watches.Leave();
+  // While it is known what this thread holds, and that it is there.
+  if (presence_) endings.Leave(seats, *presence_);
   seats.Leave();
   if (presence_) presence_->Leave();
   presence_.reset();

@@ -7,6 +7,7 @@
 
 #include "../os/presence.h"
 #include "alarm.h"
+#include "endings.h"
 #include "seats.h"
 #include "watches.h"
 
@@ -43,6 +44,7 @@ class Environment {
   Seats seats;
   Watches watches;
   Alarm alarm;
+  Endings endings;
 
  private:
   explicit Environment(napi_env env) : seats(env), watches(env), alarm(env), env_(env) {}

@@ -2,6 +2,7 @@
 
 #include "../os/module.h"
 #include "clock.h"
+#include "endings.h"
 #include "environment.h"
 #include "lock.h"
 #include "object.h"
@@ -16,6 +17,7 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   shmkit::ExportObjects(env, exports);
   shmkit::ExportLocks(env, exports);
   shmkit::ExportClock(env, exports);
+  shmkit::ExportEndings(env, exports);
   return exports;
 }
 

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "../core/layout.h"
+#include "../core/manager_end.h"
 #include "buffers.h"
 #include "environment.h"
 #include "exports.h"
@@ -277,6 +278,12 @@ Napi::Object Numbers(Napi::Env env) {
                            {"Acquired.TooManyHeld", Acquired::kTooManyHeld},
                            {"Acquired.Ended", Acquired::kEnded},
                            {"Acquired.Shallow", Acquired::kShallow},
+                           {"ManagedAs.Memory", ManagedAs::kMemory},
+                           {"ManagedAs.Lock", ManagedAs::kLock},
+                           {"ManagedAs.Object", ManagedAs::kObject},
+                           {"End.Not", ManagerEnd::kNot},
+                           {"End.Begun", ManagerEnd::kBegun},
+                           {"End.Done", ManagerEnd::kDone},
                        });
 }
 

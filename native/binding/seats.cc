@@ -58,6 +58,29 @@ void Seats::NoteRelease(Seat& seat) {
   seat.held = seat.fresh = false;
 }
 
+Seat* Seats::Find(SharedObject* object) {
+  const auto known = by_object_.find(object);
+  return known == by_object_.end() ? nullptr : At(known->second);
+}
+
+bool Seats::Holds(SharedObject* object) {
+  const Seat* const seat = Find(object);
+  return seat && (seat->held || (seat->agent && seat->agent->HoldsForClient()));
+}
+
+void Seats::GiveUp(SharedObject* object) {
+  Seat* const seat = Find(object);
+  if (!seat) return;
+  if (seat->held) {
+    object->PutBack(Acquired::kAbandoned);
+    NoteRelease(*seat);
+  } else if (seat->agent && seat->agent->HoldsForClient()) {
+    object->Abandon();
+    seat->agent->Release();
+    seat->agent->AwaitReturn();
+  }
+}
+
 std::vector<uint32_t> Seats::TakeFresh() {
   std::vector<uint32_t> all;
   for (unsigned i = 0; i < held_ && fresh_ > 0; i++) {

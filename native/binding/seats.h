@@ -67,6 +67,10 @@ class Seats {
   // Those that were acquired since the last turn of the event loop ended, and are still held. They
   // are not told again.
   std::vector<uint32_t> TakeFresh();
+  // Whether this thread has the lock of an object, itself or through its agent.
+  bool Holds(SharedObject* object);
+  // Gives back a lock that it has and will not go on with: the next owner is told so.
+  void GiveUp(SharedObject* object);
   // Whether there are any, or JavaScript has something else to look at when a turn ends.
   bool AwaitsTurn() const { return fresh_ > 0 || (control_ && control_[kLookAtEnd] != 0); }
 
@@ -89,6 +93,7 @@ class Seats {
 
   void NoteHeld(Seat& seat);
   bool OpenMailbox();
+  Seat* Find(SharedObject* object);
 
   napi_env const env_;
   int32_t* control_ = nullptr;

@@ -144,7 +144,7 @@ std::optional<Refusal> Inspect(const os::Segment& segment, uint16_t kind, Header
   *found = copy->abi;
   if (copy->abi != os::Mutex::AbiWord()) return Refusal::kAbi;
   *found = copy->kind;
-  if (copy->kind != kind) return Refusal::kKind;
+  if (kind != kAnyKind && copy->kind != kind) return Refusal::kKind;
   *found = state;
   if (state == kMaking || state > kDead) return Refusal::kUnfinished;
   // Some systems round a segment's size up to whole pages, none down.

@@ -48,6 +48,9 @@ struct OpenFailure {
   uint32_t found;                  // its size, version, ABI word or kind
 };
 
+// To attach to whatever has the name.
+constexpr uint16_t kAnyKind = 0;
+
 // What a creator puts into an object beside its header. Others find it there whole or not at all.
 struct Contents {
   uint16_t kind;
@@ -130,6 +133,8 @@ class SharedObject {
   void Abandon() { header_->news.store(kOwnerDied, std::memory_order_relaxed); }
 
   bool IsLocked();
+  // Whether a thread of this process holds it, as far as the system tells: no is a guess.
+  bool IsLockedHere() { return mutex_.IsHeldHere(); }
 
   os::ObjectId id() const { return id_; }
 

@@ -70,6 +70,8 @@ class Mutex {
   // Whether a living thread holds it at this instant. Where only taking it can tell, it is taken
   // and given back, and news of a dead owner found so is added to `*owner_died`.
   Occupancy Peek(bool* owner_died);
+  // Whether a thread of this process holds it. Where that cannot be told, no.
+  bool IsHeldHere() const;
 
  private:
   // The word of the storage that nothing changes after Initialize, and its value (M7).

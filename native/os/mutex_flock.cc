@@ -194,4 +194,6 @@ Occupancy Mutex::Peek(bool*) {
   return held ? Occupancy::kHeld : Occupancy::kFree;
 }
 
+bool Mutex::IsHeldHere() const { return false; }
+
 }  // namespace shmkit::os

@@ -275,4 +275,13 @@ Occupancy Mutex::Peek(bool* owner_died) {
   return Occupancy::kFree;
 }
 
+// A process of another namespace may have a thread of the same number: it is asked for nothing but
+// whether it is there.
+bool Mutex::IsHeldHere() const {
+  const size_t offset = TheAnatomy().owner_offset;
+  if (offset == Anatomy::kAbsent) return false;
+  const uint32_t owner = __atomic_load_n(WordAt(storage_, offset), __ATOMIC_RELAXED) & kOwnerMask;
+  return owner != 0 && syscall(SYS_tgkill, getpid(), static_cast<pid_t>(owner), 0) == 0;
+}
+
 }  // namespace shmkit::os

@@ -92,4 +92,6 @@ Occupancy Mutex::Peek(bool* owner_died) {
   return Occupancy::kFree;
 }
 
+bool Mutex::IsHeldHere() const { return false; }
+
 }  // namespace shmkit::os

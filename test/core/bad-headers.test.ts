@@ -2,8 +2,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { NamedLock } from 'shmkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Acquired, Disposition, Refusal, native } from '../../lib/binding';
+import { Acquired, Disposition, ManagedAs, Refusal, native } from '../../lib/binding';
 import { kindNumbers, layout } from '../../lib/core/layout';
+import { End } from '../../lib/manager/manager-state';
 import { start } from '../support/children';
 import { expectCode, expectRejection } from '../support/errors';
 import { uniqueName } from '../support/names';
@@ -147,6 +148,12 @@ describe('the layout', () => {
       'Refusal.Abi': Refusal.Abi,
       'Refusal.Kind': Refusal.Kind,
       'Refusal.Unfinished': Refusal.Unfinished,
+      'ManagedAs.Memory': ManagedAs.Memory,
+      'ManagedAs.Lock': ManagedAs.Lock,
+      'ManagedAs.Object': ManagedAs.Object,
+      'End.Not': End.Not,
+      'End.Begun': End.Begun,
+      'End.Done': End.Done,
     };
     expect(native.numbers).toEqual(numbers);
   });

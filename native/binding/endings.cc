@@ -1,0 +1,189 @@
+#include "endings.h"
+
+#include <mutex>
+
+#include "environment.h"
+#include "exports.h"
+#include "signals.h"
+#include "values.h"
+
+namespace shmkit {
+
+namespace {
+
+// Never destroyed: it is asked while the process ends.
+struct EnteredThreads {
+  std::mutex guard;  // of all entries as well
+  Endings* first = nullptr;
+};
+
+EnteredThreads& AllEntered() {
+  static auto* all = new EnteredThreads;
+  return *all;
+}
+
+// One thread leaves, and its process lives on.
+class LeavingThread : public Leaving {
+ public:
+  LeavingThread(Seats& seats, const os::Presence& presence) : seats_(seats), presence_(presence) {}
+
+  bool IsGone(uint64_t token) override {
+    return token == presence_.token() || !presence_.IsPresent(token);
+  }
+  bool Holds(SharedObject* object) override { return seats_.Holds(object); }
+  void GiveUp(SharedObject* object) override { seats_.GiveUp(object); }
+
+ private:
+  Seats& seats_;
+  const os::Presence& presence_;
+};
+
+// All threads of this process leave. They run on for a moment, so nobody gives up a lock for them:
+// its name is taken away, which nobody else may give anew, for its manager has ended.
+class LeavingProcess : public Leaving {
+ public:
+  LeavingProcess() : presence_(os::Presence::Enter()) {}
+  ~LeavingProcess() override {
+    if (presence_.ok()) presence_.value().Leave();
+  }
+  LeavingProcess(const LeavingProcess&) = delete;
+  LeavingProcess& operator=(const LeavingProcess&) = delete;
+
+  bool IsGone(uint64_t token) override {
+    if (Endings::IsOfProcess(token)) return true;
+    return presence_.ok() && !presence_.value().IsPresent(token);
+  }
+  bool Holds(SharedObject* object) override { return object->IsLockedHere(); }
+  void GiveUp(SharedObject* object) override {
+    (void)object->RemoveName(/*held_by_this_thread=*/true);
+  }
+
+ private:
+  os::Result<os::Presence> presence_;
+};
+
+}  // namespace
+
+void Endings::Enter(uint64_t token) {
+  EnteredThreads& all = AllEntered();
+  const std::lock_guard<std::mutex> guard(all.guard);
+  token_ = token;
+  next_ = all.first;
+  all.first = this;
+}
+
+void Endings::Add(napi_env env, Entry* entry) {
+  // Not under the guard: the thread that hears waits for that when a signal has come.
+  entry->hears_signals = entry->hears_signals && HearSignals(env, &Endings::EndAll);
+  const std::lock_guard<std::mutex> guard(AllEntered().guard);
+  entry->next = first_;
+  first_ = entry;
+}
+
+void Endings::Free(Entry* entry) {
+  if (entry->hears_signals) UnhearSignals();
+  delete entry;
+}
+
+void Endings::Remove(const Entry* entry) {
+  Entry* found = nullptr;
+  {
+    const std::lock_guard<std::mutex> guard(AllEntered().guard);
+    for (Entry** at = &first_; *at; at = &(*at)->next) {
+      if (*at != entry) continue;
+      found = *at;
+      *at = found->next;
+      break;
+    }
+  }
+  if (found) Free(found);
+}
+
+void Endings::Leave(Seats& seats, const os::Presence& presence) {
+  Entry* entry = nullptr;
+  EnteredThreads& all = AllEntered();
+  {
+    const std::lock_guard<std::mutex> guard(all.guard);
+    std::swap(entry, first_);
+  }
+  while (entry) {
+    // The thread was stopped at work with the manager. Whoever has its lock next is told.
+    if (const Seat* const seat = seats.At(entry->seat)) seats.GiveUp(seat->object);
+    LeavingThread leaving(seats, presence);
+    EndManager(entry->facts, leaving);
+    Free(std::exchange(entry, entry->next));
+  }
+  const std::lock_guard<std::mutex> guard(all.guard);
+  for (Endings** at = &all.first; *at; at = &(*at)->next_) {
+    if (*at != this) continue;
+    *at = next_;
+    return;
+  }
+}
+
+void Endings::EndAll() {
+  EnteredThreads& all = AllEntered();
+  const std::lock_guard<std::mutex> guard(all.guard);
+  LeavingProcess leaving;
+  for (const Endings* each = all.first; each; each = each->next_) {
+    for (const Entry* entry = each->first_; entry; entry = entry->next) {
+      EndManager(entry->facts, leaving);
+    }
+  }
+}
+
+bool Endings::IsOfProcess(uint64_t token) {
+  const Endings* each = AllEntered().first;
+  while (each && each->token_ != token) each = each->next_;
+  return each != nullptr;
+}
+
+namespace {
+
+// (seat, name, heads, numbers: Float64Array, whether it hears signals) -> what endingRemove takes
+Napi::Value Add(const Napi::CallbackInfo& info) {
+  const Seat* const seat = SeatOf(info);
+  if (!seat) return {};
+  const double* const numbers = info[3].As<Napi::Float64Array>().Data();
+  const auto number = [numbers](size_t i) { return static_cast<size_t>(numbers[i]); };
+  auto* const entry = new Endings::Entry{};
+  entry->seat = seat->index;
+  entry->hears_signals = info[4].As<Napi::Boolean>();
+  ManagerFacts& facts = entry->facts;
+  facts.name = info[1].As<Napi::String>();
+  facts.heads = info[2].As<Napi::String>();
+  facts.id = seat->object->id();
+  facts.kind = static_cast<uint16_t>(number(0));
+  facts.of_peers = number(1) != 0;
+  facts.end_at = number(2);
+  facts.used_at = number(3);
+  facts.roster_at = number(4);
+  facts.entry_bytes = number(5);
+  facts.token_half = number(6);
+  Environment::Of(info.Env()).endings.Add(info.Env(), entry);
+  // An address has 48 bits, and a number of JavaScript's 53.
+  return Napi::Number::New(info.Env(), static_cast<double>(reinterpret_cast<uintptr_t>(entry)));
+}
+
+Napi::Value Remove(const Napi::CallbackInfo& info) {
+  const auto which = static_cast<uintptr_t>(info[0].As<Napi::Number>().DoubleValue());
+  Environment::Of(info.Env()).endings.Remove(reinterpret_cast<const Endings::Entry*>(which));
+  return info.Env().Undefined();
+}
+
+// Ends what all threads of the process have added, and hears no signals any more: one is about to
+// be raised.
+Napi::Value EndAll(const Napi::CallbackInfo& info) {
+  Endings::EndAll();
+  DeafenToSignals();
+  return info.Env().Undefined();
+}
+
+}  // namespace
+
+void ExportEndings(Napi::Env env, Napi::Object exports) {
+  ExportAll(env, exports,
+            {{"endingAdd", Add}, {"endingRemove", Remove}, {"endingsEndAll", EndAll}});
+}
+
+}  // namespace shmkit

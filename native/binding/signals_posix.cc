@@ -1,0 +1,324 @@
+// How it is known whether anybody else listens, though libuv does not tell: our thread has an event
+// loop, and a watcher of libuv's for each signal, of the kind that is for one time only. While all
+// watchers of a signal are of that kind, libuv installs its handler with SA_RESETHAND; while there
+// is another, of the application's, without. So when a signal comes,
+//
+//   - our own handler is called, which lies over libuv's, if nobody has begun to listen since:
+//   libuv
+//     replaces it then;
+//   - libuv's is called if somebody listens, and stays;
+//   - libuv's is called and gone if somebody has listened, and stopped.
+//
+// That is how things are at the moment of the signal. So one that cleans up and raises it again
+// (signal-exit) is told from nobody, though it stops to listen meanwhile.
+#include <dlfcn.h>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <iterator>
+#include <memory>
+#include <mutex>
+
+#include "../os/condition.h"
+#include "../os/mapping_posix.h"
+#include "../os/thread.h"
+#include "libuv.h"
+#include "signals.h"
+
+namespace shmkit {
+
+namespace {
+
+using libuv::Handle;
+
+// The same signals as lib/manager/endings.ts has.
+constexpr int kNumbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR2};
+
+// How long our thread may take to begin or to stop.
+constexpr double kGraceMs = 1000;
+
+constexpr int kRunDefault = 0;  // UV_RUN_DEFAULT
+
+struct Functions {
+  size_t (*loop_size)();
+  int (*loop_init)(uv_loop_s* loop);
+  int (*run)(uv_loop_s* loop, int mode);
+  size_t (*handle_size)(int type);
+  int (*async_init)(uv_loop_s* loop, Handle* async, void (*callback)(Handle*));
+  int (*async_send)(Handle* async);
+  int (*signal_init)(uv_loop_s* loop, Handle* watcher);
+  int (*signal_start_oneshot)(Handle* watcher, void (*callback)(Handle*, int), int number);
+  int (*signal_stop)(Handle* watcher);
+
+  bool Find() {
+    return libuv::Find("uv_loop_size", &loop_size) && libuv::Find("uv_loop_init", &loop_init) &&
+           libuv::Find("uv_run", &run) && libuv::Find("uv_handle_size", &handle_size) &&
+           libuv::Find("uv_async_init", &async_init) && libuv::Find("uv_async_send", &async_send) &&
+           libuv::Find("uv_signal_init", &signal_init) &&
+           libuv::Find("uv_signal_start_oneshot", &signal_start_oneshot) &&
+           libuv::Find("uv_signal_stop", &signal_stop);
+  }
+};
+
+using Action = struct sigaction;
+
+Action ActionAt(int number) {
+  Action action;
+  sigaction(number, nullptr, &action);
+  return action;
+}
+
+bool IsDefault(const Action& action) {
+  return (action.sa_flags & SA_SIGINFO) == 0 && action.sa_handler == SIG_DFL;
+}
+
+bool IsIgnored(const Action& action) {
+  return (action.sa_flags & SA_SIGINFO) == 0 && action.sa_handler == SIG_IGN;
+}
+
+void* CodeOf(const Action& action) {
+  return (action.sa_flags & SA_SIGINFO) != 0 ? reinterpret_cast<void*>(action.sa_sigaction)
+                                             : reinterpret_cast<void*>(action.sa_handler);
+}
+
+// Where the library, or the program, begins in memory that some code is part of.
+void* ImageOf(void* code) {
+  Dl_info info;
+  return dladdr(code, &info) != 0 ? info.dli_fbase : nullptr;
+}
+
+void OnSignal(int number);
+
+bool IsOurs(const Action& action) { return CodeOf(action) == reinterpret_cast<void*>(OnSignal); }
+
+// One signal.
+struct Watched {
+  int number = 0;
+  bool held = false;
+  // What the signal did when nobody listened. Node tidies up the terminal before it ends by one.
+  Action before{};
+  // One of them waits for the signal. When that has come, the other takes its place before libuv
+  // stops it, so that there is always one.
+  std::unique_ptr<char[]> watchers[2];
+  unsigned current = 0;
+  // Our handler was called.
+  std::atomic<bool> came{false};
+};
+
+class Listener {
+ public:
+  bool Begin(void (*end)()) {
+    std::unique_lock<std::mutex> guard(mutex_);
+    if (!StartLocked()) return false;
+    if (!end_) end_ = end;
+    ++wanted_;
+    ApplyLocked(guard);
+    return true;
+  }
+
+  void Stop(bool for_all) {
+    std::unique_lock<std::mutex> guard(mutex_);
+    if (wanted_ == 0) return;
+    wanted_ = for_all ? 0 : wanted_ - 1;
+    if (wanted_ == 0) ApplyLocked(guard);
+  }
+
+  // In a signal handler.
+  void Hear(int number) {
+    for (Watched& each : watched_) {
+      if (each.number == number) each.came.store(true);
+    }
+    functions_.async_send(async_.get());
+  }
+
+  pid_t pid() const { return pid_; }
+  const Action* BeforeOf(int number) const {
+    for (const Watched& each : watched_) {
+      if (each.number == number) return &each.before;
+    }
+    return nullptr;
+  }
+
+ private:
+  bool StartLocked() {
+    if (started_) return true;
+    if (!functions_.Find()) return false;
+    loop_ = std::make_unique<char[]>(functions_.loop_size());
+    async_ = NewHandle(libuv::kAsync);
+    uv_loop_s* const loop = Loop();
+    if (functions_.loop_init(loop) != 0) return false;
+    if (functions_.async_init(loop, async_.get(), OnAsync) != 0) return false;
+    for (size_t i = 0; i < std::size(kNumbers); ++i) {
+      watched_[i].number = kNumbers[i];
+      for (auto& watcher : watched_[i].watchers) {
+        watcher = NewHandle(libuv::kSignal);
+        if (functions_.signal_init(loop, watcher.get()) != 0) return false;
+      }
+    }
+    pid_ = getpid();
+    started_ = os::StartThread([this] {
+      const os::SignalsBlocked undisturbed;
+      for (;;) functions_.run(Loop(), kRunDefault);
+    });
+    return started_;
+  }
+
+  uv_loop_s* Loop() { return reinterpret_cast<uv_loop_s*>(loop_.get()); }
+
+  std::unique_ptr<char[]> NewHandle(int type) {
+    return std::make_unique<char[]>(functions_.handle_size(type));
+  }
+
+  // Has our thread do what is wanted, and waits until it has.
+  void ApplyLocked(std::unique_lock<std::mutex>& guard) {
+    functions_.async_send(async_.get());
+    changed_.WaitFor(guard, os::Deadline::After(kGraceMs),
+                     [this] { return holding_ == (wanted_ > 0); });
+  }
+
+  static void OnAsync(Handle*);
+  static void OnWatched(Handle* watcher, int number);
+
+  void LookAround() {
+    for (Watched& each : watched_) {
+      // Unless somebody has put a handler of his own over ours, which has called that.
+      if (each.came.exchange(false) && IsOurs(ActionAt(each.number))) EndBy(each);
+    }
+    const std::lock_guard<std::mutex> guard(mutex_);
+    const bool want = wanted_ > 0;
+    if (want == holding_) return;
+    for (Watched& each : watched_) {
+      if (want) {
+        Hold(each);
+      } else {
+        LetGo(each);
+      }
+    }
+    holding_ = want;
+    changed_.NotifyAll();
+  }
+
+  void Hold(Watched& watched) {
+    const int number = watched.number;
+    const Action now = ActionAt(number);
+    const bool is_unheard = IsDefault(now) || (now.sa_flags & SA_RESETHAND) != 0;
+    if (!is_unheard) {
+      void* const libuv = ImageOf(reinterpret_cast<void*>(functions_.signal_stop));
+      if (IsIgnored(now) || ImageOf(CodeOf(now)) != libuv) return;  // H2
+    }
+    watched.before = is_unheard ? now : Action{};
+    watched.current = 0;
+    if (functions_.signal_start_oneshot(watched.watchers[0].get(), OnWatched, number) != 0) return;
+    watched.held = true;
+    if (is_unheard) Overlay(watched);
+  }
+
+  // Puts our handler over libuv's.
+  void Overlay(Watched& watched) {
+    Action ours{};
+    ours.sa_handler = OnSignal;
+    ours.sa_flags = SA_RESTART;
+    sigfillset(&ours.sa_mask);
+    Action theirs;
+    sigaction(watched.number, &ours, &theirs);
+    if (IsDefault(theirs)) {
+      // The signal came in between.
+      Hear(watched.number);
+    } else if ((theirs.sa_flags & SA_RESETHAND) == 0) {
+      // Somebody has begun to listen in between.
+      sigaction(watched.number, &theirs, nullptr);
+    }
+  }
+
+  void LetGo(Watched& watched) {
+    if (!watched.held) return;
+    watched.held = false;
+    for (auto& watcher : watched.watchers) functions_.signal_stop(watcher.get());
+    if (IsDefault(ActionAt(watched.number))) sigaction(watched.number, &watched.before, nullptr);
+  }
+
+  void OnLibuvs(Watched& watched) {
+    // Not so any more while it is being let go.
+    if (!watched.held) return;
+    watched.current ^= 1;
+    functions_.signal_start_oneshot(watched.watchers[watched.current].get(), OnWatched,
+                                    watched.number);
+    // Only now: of a signal that comes from here on, the new watcher hears.
+    if (!IsDefault(ActionAt(watched.number))) return;
+    // Those that come besides while all ends do not end the process at once.
+    Overlay(watched);
+    EndBy(watched);
+  }
+
+  // libuv is not told: the process may be at its exit, where libuv has ended already.
+  [[noreturn]] void EndBy(const Watched& watched) {
+    const int number = watched.number;
+    end_();
+    sigset_t only;
+    sigemptyset(&only);
+    sigaddset(&only, number);
+    pthread_sigmask(SIG_UNBLOCK, &only, nullptr);
+    sigaction(number, &watched.before, nullptr);
+    raise(number);
+    const Action plain{};
+    sigaction(number, &plain, nullptr);
+    raise(number);
+    _exit(128 + number);  // H3
+  }
+
+  std::mutex mutex_;  // guards what follows, but for our thread's own
+  os::Condition changed_;
+  unsigned wanted_ = 0;
+  bool holding_ = false;
+  bool started_ = false;
+  void (*end_)() = nullptr;
+
+  Functions functions_{};
+  pid_t pid_ = 0;
+  std::unique_ptr<char[]> loop_;
+  std::unique_ptr<char[]> async_;
+  Watched watched_[std::size(kNumbers)];
+};
+
+// Never destroyed: signals come at any time.
+Listener& TheListener() {
+  static auto* listener = new Listener;
+  return *listener;
+}
+
+void Listener::OnAsync(Handle*) { TheListener().LookAround(); }
+
+void Listener::OnWatched(Handle*, int number) {
+  Listener& self = TheListener();
+  for (Watched& each : self.watched_) {
+    if (each.number == number) self.OnLibuvs(each);
+  }
+}
+
+void OnSignal(int number) {
+  const int error = errno;
+  Listener& listener = TheListener();
+  if (getpid() == listener.pid()) {
+    listener.Hear(number);
+  } else {
+    // A process that was forked, and has not our thread.
+    sigaction(number, listener.BeforeOf(number), nullptr);
+    raise(number);
+  }
+  errno = error;
+}
+
+}  // namespace
+
+bool HearSignals(napi_env env, void (*end)()) {
+  return libuv::LoopOf(env) && TheListener().Begin(end);
+}
+
+void UnhearSignals() { TheListener().Stop(/*for_all=*/false); }
+
+void DeafenToSignals() { TheListener().Stop(/*for_all=*/true); }
+
+}  // namespace shmkit

@@ -1,0 +1,11 @@
+#include "signals.h"
+
+namespace shmkit {
+
+bool HearSignals(napi_env, void (*)()) { return false; }
+
+void UnhearSignals() {}
+
+void DeafenToSignals() {}
+
+}  // namespace shmkit
