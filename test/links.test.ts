@@ -3,7 +3,13 @@
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import manifest from '../package.json' with { type: 'json' };
+
+const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as {
+  readonly files: readonly string[];
+  readonly homepage: string;
+  readonly repository: { readonly url: string };
+  readonly bugs: { readonly url: string };
+};
 
 const documents = [
   ...['README.md', 'CHANGELOG.md', 'bench/README.md', 'examples/README.md'],
