@@ -2,6 +2,8 @@
 export function shown(value: unknown): string {
   switch (typeof value) {
     case 'number':
+      // What comes of `object.property += 1` where there is no property.
+      return Number.isNaN(value) ? '…' : String(value);
     case 'boolean':
     case 'undefined':
       return String(value);

@@ -104,7 +104,8 @@ export class Lock {
       if (seat.holder !== null && !seat.reclaim()) {
         throw this.#attachment.error(
           'ERR_DEADLOCK',
-          'is held by this thread; waiting for it would never end',
+          'is held by this thread; waiting for it would never end; release it first, also where nobody ' +
+            'awaited what acquire() gave',
         );
       }
       const result = seat.acquireSync(this, remaining(deadline), isScoped);

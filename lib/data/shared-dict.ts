@@ -544,7 +544,12 @@ export class SharedDict<V = unknown> extends Structure {
   }
 }
 
-assignedBy('dict', (key, value) => `set(${quoted(key)}, ${shown(value)})`);
+assignedBy(
+  'dict',
+  (key, value) =>
+    `set(${quoted(key)}, ${shown(value)})` +
+    (Number.isNaN(value) ? ', or to change what is there, add() or update()' : ''),
+);
 
 function contentsOf({ capacity, ttl, eviction }: SharedDictOptions) {
   if (eviction !== undefined && (eviction as unknown) !== 'lru') {

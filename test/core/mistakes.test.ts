@@ -234,6 +234,8 @@ describe('what a property would have been', () => {
     [SharedNamespace, 'a b', 'it', "values['a b'] = 'it'"],
     [SharedDict, 'a', 1n, "set('a', 1n)"],
     [SharedDict, "it's", {}, "set('it\\'s', {…})"],
+    [SharedDict, 'n', NaN, "set('n', …), or to change what is there, add() or update()"],
+    [SharedNamespace, 'n', NaN, 'values.n = …'],
     [SharedList, '0', null, 'set(0, null)'],
     [SharedArray, '3', 1.5, 'set(3, 1.5)'],
     [ShareableList, '1', 'a', "set(1, 'a')"],
