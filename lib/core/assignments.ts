@@ -29,15 +29,20 @@ const strict = new Proxy(Object.create(Object.prototype) as object, {
   },
 });
 
-/** Where engines look for it, and ask no proxy, to name an object in messages of their own. */
-const base = Object.create(strict, {
-  toString: Object.getOwnPropertyDescriptor(Object.prototype, 'toString') ?? {},
-}) as object;
+/**
+ * What the classes of shared objects extend: no property can be assigned to their instances that none of
+ * their prototypes has.
+ */
+// eslint-disable-next-line @typescript-eslint/no-extraneous-class -- its prototype is what there is to it
+export abstract class Unassignable {}
 
-/** Has no property be assigned to instances of a class that none of its prototypes has. */
-export function refuseAssignments(type: { readonly prototype: object }): void {
-  Object.setPrototypeOf(type.prototype, base);
-}
+Object.setPrototypeOf(Unassignable.prototype, strict);
+// Where engines look for it, and ask no proxy, to name an object in messages of their own.
+Object.defineProperty(
+  Unassignable.prototype,
+  'toString',
+  Object.getOwnPropertyDescriptor(Object.prototype, 'toString') ?? {},
+);
 
 /** Of what has elements by their indices. */
 export function assignedByIndex(verb: string): Way {

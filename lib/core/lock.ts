@@ -8,7 +8,7 @@ import {
   type WaitOptions,
 } from '../options';
 import type { NotAPromise } from '../sync-callbacks';
-import { refuseAssignments } from './assignments';
+import { Unassignable } from './assignments';
 import type { Attachment } from './attachment';
 import { deadlineOf, remaining } from './clock';
 import { callForeign } from './foreign';
@@ -35,11 +35,12 @@ const owners = new WeakMap<Lock, object>();
  * Underneath lies a robust process-shared pthread mutex (POSIX.1-2008), a lock file on macOS, a
  * kernel mutex on Windows.
  */
-export class Lock {
+export class Lock extends Unassignable {
   readonly #attachment: Attachment;
 
   /** @internal `owner` is the handle whose lock it is, unless it is itself one. */
   constructor(attachment: Attachment, owner?: object) {
+    super();
     this.#attachment = attachment;
     if (owner !== undefined) owners.set(this, owner);
   }
@@ -203,5 +204,3 @@ export class Lock {
     return this.#attachment.reopen();
   }
 }
-
-refuseAssignments(Lock);

@@ -1,7 +1,7 @@
 import { Disposition } from '../binding';
 import { freshName, systemName, type Kind } from '../names';
 import { checkMode } from '../options';
-import { refuseAssignments } from './assignments';
+import { Unassignable } from './assignments';
 import { Attachment, Request } from './attachment';
 import { checkConstruction } from './construction';
 import { showHandle } from './handle';
@@ -24,7 +24,7 @@ export interface CreateOptions extends OpenOptions {
 }
 
 /** What all named objects have in common, but for segments and plain locks. */
-export abstract class NamedObject {
+export abstract class NamedObject extends Unassignable {
   /** What kind of object it is, by the name that handles have for it. */
   declare readonly shmkit: Kind;
   /** The name that others attach by. */
@@ -35,6 +35,7 @@ export abstract class NamedObject {
   /** @internal */
   protected constructor(request: Request) {
     checkConstruction(request instanceof Request, new.target);
+    super();
     const { kind, name } = request;
     systemName(kind, name);
     showHandle(this, { shmkit: kind, name });
@@ -81,8 +82,6 @@ export abstract class NamedObject {
   /** @internal Throws EBUSY, or ends what waits and closes the attachment. */
   protected abstract letGo(): void;
 }
-
-refuseAssignments(NamedObject);
 
 /** A request to make a new object. */
 export function toCreate(

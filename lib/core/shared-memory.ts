@@ -13,7 +13,7 @@ import {
 } from '../names';
 import { shown } from '../shown';
 import { checkBoolean, checkInteger, checkMode, checkOptions } from '../options';
-import { assignedBy, refuseAssignments } from './assignments';
+import { assignedBy, Unassignable } from './assignments';
 import { checkConstruction } from './construction';
 import { showHandle } from './handle';
 import { explainOpening } from './missing';
@@ -113,7 +113,7 @@ export let endsWith: (memory: SharedMemory, lifetime: Lifetime) => void;
  *
  * @see https://docs.python.org/3/library/multiprocessing.shared_memory.html
  */
-export class SharedMemory {
+export class SharedMemory extends Unassignable {
   /** What kind of object it is, by the name that handles have for it. */
   declare readonly shmkit: 'memory';
   /** The name that others attach by. */
@@ -133,6 +133,7 @@ export class SharedMemory {
 
   private constructor(segment: Segment) {
     checkConstruction(segment instanceof Segment, new.target);
+    super();
     const { name, readOnly, size, handle } = segment;
     showHandle(this, handleOf(name, readOnly));
     this.#readOnly = readOnly;
@@ -424,7 +425,6 @@ export class SharedMemory {
   }
 }
 
-refuseAssignments(SharedMemory);
 assignedBy('memory', (key, value) =>
   /^\d+$/.test(key) ? `array('uint8')[${key}] = ${shown(value)}` : undefined,
 );

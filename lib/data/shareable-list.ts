@@ -1,5 +1,5 @@
 import { isUint8Array, typedArrayName } from '../element-types';
-import { assignedBy, assignedByIndex, refuseAssignments } from '../core/assignments';
+import { assignedBy, assignedByIndex, Unassignable } from '../core/assignments';
 import { checkConstruction } from '../core/construction';
 import { showHandle } from '../core/handle';
 import { NamedLock, type NamedLockHandle } from '../core/named-lock';
@@ -108,7 +108,7 @@ interface Guard {
  *
  * @see https://docs.python.org/3/library/multiprocessing.shared_memory.html#multiprocessing.shared_memory.ShareableList
  */
-export class ShareableList implements Iterable<ShareableValue> {
+export class ShareableList extends Unassignable implements Iterable<ShareableValue> {
   /** What kind of object it is, by the name that handles have for it. */
   declare readonly shmkit: 'shareable-list';
   /** The name that others attach by; a segment's, here and in Python. */
@@ -127,6 +127,7 @@ export class ShareableList implements Iterable<ShareableValue> {
     guard: Guard | undefined,
   ) {
     checkConstruction(elements instanceof Elements, new.target);
+    super();
     // A lock's clone is its handle.
     showHandle(this, {
       shmkit: 'shareable-list',
@@ -448,7 +449,6 @@ export class ShareableList implements Iterable<ShareableValue> {
   }
 }
 
-refuseAssignments(ShareableList);
 assignedBy('shareable-list', assignedByIndex('set'));
 
 function called(name: string): string {

@@ -1,5 +1,5 @@
 import { native } from '../binding';
-import { refuseAssignments } from '../core/assignments';
+import { Unassignable } from '../core/assignments';
 import { Attachment, Request, movesOn } from '../core/attachment';
 import { checkConstruction } from '../core/construction';
 import { showHandle } from '../core/handle';
@@ -100,7 +100,7 @@ const variable = 'SHMKIT_MANAGER';
  *
  * No method blocks, but for moments in which others make or unlink something.
  */
-export class Manager implements Disposable {
+export class Manager extends Unassignable implements Disposable {
   /** What kind of object it is, by the name that handles have for it. */
   declare readonly shmkit: 'manager';
   /** The name that others attach by. */
@@ -117,6 +117,7 @@ export class Manager implements Disposable {
 
   private constructor(request: Request, isNew: boolean, hearsSignals: boolean) {
     checkConstruction(request instanceof Request, new.target);
+    super();
     systemName('manager', request.name);
     showHandle(this, { shmkit: 'manager', name: request.name });
     const attachment = new Attachment(request);
@@ -431,8 +432,6 @@ export class Manager implements Disposable {
     this.#kept.set(note, classOf(kind).attach(name));
   }
 }
-
-refuseAssignments(Manager);
 
 /** Options in which the manager's mode is the default. */
 function withMode(options: unknown, mode: number): unknown {
