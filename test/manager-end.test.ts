@@ -265,6 +265,51 @@ describe('when a manager has ended', () => {
   });
 });
 
+/** What has this thread take part in an object, and hold something of it. */
+const partakes: Record<string, (manager: Manager) => { close(): void }> = {
+  'a semaphore': (manager) => {
+    const semaphore = manager.semaphore('partakes', { value: 1 });
+    semaphore.acquireSync();
+    return semaphore;
+  },
+  'a barrier': (manager) => {
+    const barrier = manager.barrier('partakes', { parties: 2 });
+    expectCode(() => barrier.waitSync({ timeout: 1 }), 'ERR_TIMEOUT');
+    return barrier;
+  },
+  'a condition': (manager) => {
+    const condition = manager.condition('partakes');
+    condition.lock.acquireSync();
+    expectCode(() => condition.waitSync({ timeout: 1 }), 'ERR_TIMEOUT');
+    return condition;
+  },
+  'a lock that is read under': (manager) => {
+    const lock = manager.rwlock('partakes');
+    lock.acquireReadSync();
+    return lock;
+  },
+  'a lock that is written under': (manager) => {
+    const lock = manager.rwlock('partakes');
+    lock.acquireWriteSync();
+    return lock;
+  },
+  'a queue': (manager) => {
+    const queue = manager.queue('partakes');
+    queue.putSync(1);
+    queue.takeSync();
+    return queue;
+  },
+};
+
+describe('who takes part when a manager ends', () => {
+  it.each(Object.keys(partakes))('closes its handle as ever: %s', (kind) => {
+    const manager = Manager.create();
+    const object = partakes[kind]!(manager);
+    manager.shutdown();
+    expect(() => object.close()).not.toThrow();
+  });
+});
+
 /** Sets up what waiters of {@link waits} wait for in vain, for as long as this thread holds it. */
 function holdAll(manager: Manager): void {
   closed(manager.lock('held')).acquireSync();

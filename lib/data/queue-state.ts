@@ -293,7 +293,7 @@ export class QueueState extends StructureState implements Operation {
 
   override close(): void {
     for (const word of [this.put, this.taken, this.done]) word.close();
-    if (this.#roster.own !== 0) this.seat.exclusively(() => this.#roster.leave());
+    this.#roster.leaveUnderLock();
     super.close();
   }
 
