@@ -80,7 +80,7 @@ async function buildForUnix(name, triple, file) {
   const objects = await compileByZig({
     triple,
     source,
-    flags: [...flags, '-fPIC', ...(name.startsWith('linux') ? withoutUnwinding : [])],
+    flags: [...flags, '-fPIC', ...withoutUnwinding],
     folder: path.join('out/prebuilds', name),
   });
   // Nothing is wanted of zig's compiler-rt, which would be compiled for each target.
