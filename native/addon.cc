@@ -50,6 +50,7 @@
 #include "os/condition_posix.cc"
 #include "os/mapping_posix.cc"
 #include "os/module_posix.cc"
+#include "os/presence_files.cc"
 #include "os/thread_posix.cc"
 #endif
 

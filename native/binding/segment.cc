@@ -49,13 +49,14 @@ Napi::Value SegmentCreate(const Napi::CallbackInfo& info) {
   const uint32_t mode = info[2].As<Napi::Number>();
   const bool sparse = info[3].As<Napi::Boolean>();
   const os::CreateOptions options{size, mode, sparse};
-  if (!info[5].IsTypedArray()) {
-    return Hand(info.Env(), WithRoom([&] { return os::Create(name, options); }), info[4]);
-  }
-  const auto given = info[5].As<Napi::Uint8Array>();
-  FirstBytes contents{given.Data(), given.ByteLength()};
+  FirstBytes contents{nullptr, 0};
   const os::Initializer initializer{CopyFirstBytes, &contents};
-  const auto create = [&] { return os::Create(name, options, &initializer); };
+  const bool is_given = info[5].IsTypedArray();
+  if (is_given) {
+    const auto given = info[5].As<Napi::Uint8Array>();
+    contents = {given.Data(), given.ByteLength()};
+  }
+  const auto create = [&] { return os::Create(name, options, is_given ? &initializer : nullptr); };
   return Hand(info.Env(), WithRoom(create), info[4]);
 }
 
@@ -121,12 +122,12 @@ Napi::Value SegmentList(const Napi::CallbackInfo& info) {
   auto all = Napi::Array::New(env, result.value().size());
   uint32_t index = 0;
   for (const os::Listing& listing : result.value()) {
-    auto entry = Napi::Object::New(env);
-    entry["name"] = listing.name;
-    entry["size"] = static_cast<double>(listing.size);
-    entry["mode"] = listing.mode;
-    entry["uid"] = listing.uid;
-    all[index++] = entry;
+    Fields fields(env);
+    fields.Set("name", listing.name.c_str());
+    fields.Set("size", static_cast<double>(listing.size));
+    fields.Set("mode", listing.mode);
+    fields.Set("uid", listing.uid);
+    napi_set_element(env, all, index++, fields.Take());
   }
   return all;
 }

@@ -8,10 +8,9 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <string>
 
 #include "mapping_posix.h"
 #include "segment.h"
@@ -24,79 +23,79 @@ namespace {
 constexpr char kFirstVersion[] = "/sys/fs/cgroup/memory";
 constexpr char kSecondVersion[] = "/sys/fs/cgroup";
 
-struct Group {
-  std::string mount;
-  std::string path;  // empty, or from a slash on
-};
+constexpr size_t kTextBytes = 4096;
+
+// As much of a file as fits, ended by a 0; nothing when it cannot be read.
+void ReadText(const char* path, char* text, size_t size) {
+  const Descriptor fd(open(path, O_RDONLY | O_CLOEXEC));
+  const ssize_t bytes = fd.valid() ? read(fd.get(), text, size - 1) : 0;
+  text[bytes > 0 ? bytes : 0] = 0;
+}
+
+// The number in a group's file; UINT64_MAX where there is none, as in one that says "max".
+[[gnu::noinline]] uint64_t NumberIn(const char* mount, const char* group, const char* name) {
+  char path[kTextBytes + 64];
+  char text[32];
+  char* end = nullptr;
+  snprintf(path, sizeof path, "%s%s/%s", mount, group, name);
+  ReadText(path, text, sizeof text);
+  const uint64_t number = strtoull(text, &end, 10);
+  return end == text ? UINT64_MAX : number;
+}
+
+uint64_t Least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 uint64_t Sum(uint64_t a, uint64_t b) { return a > UINT64_MAX - b ? UINT64_MAX : a + b; }
 
-// As much of a file as its first so many bytes; empty when it cannot be read.
-std::string TextOf(const std::string& path) {
-  const Descriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  char text[4096];
-  const ssize_t bytes = fd.valid() ? read(fd.get(), text, sizeof text) : 0;
-  return {text, bytes > 0 ? static_cast<size_t>(bytes) : 0};
-}
-
-// The number in a file; UINT64_MAX where there is none, as in one that says "max".
-uint64_t NumberIn(const std::string& path) {
-  const std::string text = TextOf(path);
-  char* end = nullptr;
-  const uint64_t number = strtoull(text.c_str(), &end, 10);
-  return end == text.c_str() ? UINT64_MAX : number;
-}
-
-// The group that limits this process' memory. Lines are "number:controllers:path"; one of the
-// second version has the number 0 and no controllers.
-bool FindGroup(Group* found) {
-  const std::string lines = TextOf("/proc/self/cgroup");
-  bool any = false;
-  for (size_t at = 0; at < lines.size();) {
-    const size_t end = std::min(lines.find('\n', at), lines.size());
-    const std::string line = lines.substr(at, end - at);
-    at = end + 1;
-    const size_t first = line.find(':');
-    const size_t second = first == std::string::npos ? first : line.find(':', first + 1);
-    if (second == std::string::npos) continue;
-    const std::string controllers = ',' + line.substr(first + 1, second - first - 1) + ',';
-    std::string path = line.substr(second + 1);
-    if (path == "/" || path.find('/') != 0) path.clear();
-    if (controllers.find(",memory,") != std::string::npos) {
-      *found = {kFirstVersion, std::move(path)};
-      return true;
-    }
-    if (line.compare(0, 3, "0::") == 0) {
-      *found = {kSecondVersion, std::move(path)};
-      any = true;
-    }
+// Where the path of the group begins in a line "number:controllers:path", if its memory is limited
+// by that group: one of the controllers is memory, or it is of the second version, which has the
+// number 0 and names none.
+char* PathIn(char* line, bool* is_first_version) {
+  char* const controllers = strchr(line, ':');
+  char* const path = controllers ? strchr(controllers + 1, ':') : nullptr;
+  if (!path) return nullptr;
+  *path = 0;
+  *is_first_version = false;
+  if (strcmp(line, "0:") == 0) return path + 1;
+  char* rest = nullptr;
+  for (char* one = strtok_r(controllers + 1, ",", &rest); one;
+       one = strtok_r(nullptr, ",", &rest)) {
+    *is_first_version = *is_first_version || strcmp(one, "memory") == 0;
   }
-  return any;
-}
-
-uint64_t SwapBytes() {
-  struct sysinfo info;
-  return sysinfo(&info) == 0 ? uint64_t{info.totalswap} * info.mem_unit : UINT64_MAX;
+  return *is_first_version ? path + 1 : nullptr;
 }
 
 }  // namespace
 
 uint64_t MemoryLimit() {
-  Group group;
-  if (!FindGroup(&group)) return UINT64_MAX;
-  const uint64_t swap = SwapBytes();
-  uint64_t limit = UINT64_MAX;
-  // Its parents limit it as well.
-  for (;;) {
-    const std::string folder = group.mount + group.path;
-    const uint64_t memory =
-        std::min(NumberIn(folder + "/memory.max"), NumberIn(folder + "/memory.limit_in_bytes"));
-    const uint64_t swappable = std::min(swap, NumberIn(folder + "/memory.swap.max"));
-    const uint64_t both = NumberIn(folder + "/memory.memsw.limit_in_bytes");
-    limit = std::min({limit, Sum(memory, swappable), both});
-    if (group.path.empty()) return limit;
-    group.path.resize(group.path.rfind('/'));
+  char lines[kTextBytes];
+  ReadText("/proc/self/cgroup", lines, sizeof lines);
+  const char* mount = nullptr;
+  char* group = nullptr;
+  char* rest = nullptr;
+  for (char* line = strtok_r(lines, "\n", &rest); line; line = strtok_r(nullptr, "\n", &rest)) {
+    bool is_first_version = false;
+    char* const path = PathIn(line, &is_first_version);
+    if (!path) continue;
+    group = path;
+    mount = is_first_version ? kFirstVersion : kSecondVersion;
+    if (is_first_version) break;
   }
+  if (!group) return UINT64_MAX;
+
+  struct sysinfo info;
+  const uint64_t swap = sysinfo(&info) == 0 ? uint64_t{info.totalswap} * info.mem_unit : UINT64_MAX;
+  uint64_t limit = UINT64_MAX;
+  // Its parents limit it as well, up to the mount itself.
+  for (char* end = group + strlen(group); end; end = strrchr(group, '/')) {
+    *end = 0;
+    const auto number = [=](const char* name) { return NumberIn(mount, group, name); };
+    const uint64_t memory = Least(number("memory.max"), number("memory.limit_in_bytes"));
+    const uint64_t swappable = Least(swap, number("memory.swap.max"));
+    limit = Least(limit, Sum(memory, swappable));
+    limit = Least(limit, number("memory.memsw.limit_in_bytes"));
+  }
+  return limit;
 }
 
 }  // namespace shmkit::os

@@ -18,12 +18,12 @@
 //   P5  A program that the holder starts, or becomes, does not have its token. A process that is
 //       forked and stays the same program shares it: the token is present until both have ended,
 //       or either one leaves.
-//   P6  A holder that is killed leaves nothing behind, or (flock) one empty file, which the next
-//       look at its token removes.
+//   P6  A holder that is killed leaves nothing behind, or, where presence is a file, one that is
+//       empty, which the next look at its token removes.
 //
-// Mechanisms: presence_ofd.cc (Linux) is a lock of an open file description on a directory;
-// presence_flock.cc is a lock file, for systems without such locks (macOS); presence_win32.cc is a
-// named kernel event. The build files choose.
+// Mechanisms: presence_ofd.cc (Linux) is a lock of an open file description on a directory, or a
+// file where the kernel has no such locks; presence_flock.cc is a lock file (macOS); both have
+// presence_files.cc for that. presence_win32.cc is a named kernel event. The build files choose.
 #pragma once
 
 #include <cstdint>

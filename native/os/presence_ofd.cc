@@ -7,11 +7,15 @@
 // can take a write lock, which would keep others out: anyone can pretend to be present, nobody can
 // hinder others from being so.
 //
+// A kernel that has no such locks (gVisor's) has them for no process: there, each presence is a
+// lock file in the same directory (presence_files.h).
+//
 // The kernel keeps the locks of one file in a list. A look walks it, so that its time grows with
 // the number of tokens on the machine.
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "presence_files.h"
 #include "presence_token.h"
 
 namespace shmkit::os {
@@ -20,6 +24,9 @@ namespace {
 
 // The one directory that all who share segments have in common.
 constexpr char kCommonDirectory[] = "/dev/shm";
+
+// Named as no object is (unfinished_linux.h).
+constexpr PresenceFiles kFiles{"/dev/shm/shmkit.presence@", ""};
 
 static_assert(sizeof(off_t) == 8, "a token is an offset");
 
@@ -49,6 +56,11 @@ Failure CloseAfter(int fd, Failure failure) {
   return failure;
 }
 
+// What a presence keeps: the descriptor of the directory, or, as a number below 0, that of a file.
+intptr_t HandleOf(int file) { return -2 - static_cast<intptr_t>(file); }
+int FileOf(intptr_t handle) { return static_cast<int>(-2 - handle); }
+bool IsByFile(intptr_t handle) { return handle < -1; }
+
 }  // namespace
 
 Result<Presence> Presence::Enter() {
@@ -56,28 +68,44 @@ Result<Presence> Presence::Enter() {
   if (fd < 0) return Failure{errno, "open", kCommonDirectory};
   for (int draw = 0; draw < kMostDraws; ++draw) {
     const uint64_t token = DrawToken();
-    if (!SetLock(fd, token, F_RDLCK)) return CloseAfter(fd, {errno, "fcntl"});
-    // First locked, then looked: of two who draw the same token, one at least sees the other (P1).
-    if (!IsLockedByAnother(fd, token)) return Presence(token, fd);
-    (void)SetLock(fd, token, F_UNLCK);
+    if (SetLock(fd, token, F_RDLCK)) {
+      // First locked, then looked: of two who draw the same token, one at least sees the other
+      // (P1).
+      if (!IsLockedByAnother(fd, token)) return Presence(token, fd);
+      (void)SetLock(fd, token, F_UNLCK);
+      continue;
+    }
+    if (errno != EINVAL && errno != ENOSYS) return CloseAfter(fd, {errno, "fcntl"});
+    const Result<int> file = kFiles.Take(token);
+    const int error = file.ok() ? 0 : file.failure().error;
+    if (error == EBUSY) continue;
+    if (error != 0) return CloseAfter(fd, {error, "open", kCommonDirectory});
+    close(fd);
+    return Presence(token, HandleOf(file.value()));
   }
   return CloseAfter(fd, {EBUSY, "fcntl"});
 }
 
 void Presence::Leave() {
   if (token_ == 0) return;
-  const int fd = static_cast<int>(handle_);
-  // Not by closing alone: a process that is just being forked may have the descriptor too.
-  (void)SetLock(fd, token_, F_UNLCK);
-  close(fd);
+  if (IsByFile(handle_)) {
+    kFiles.Leave(token_, FileOf(handle_));
+  } else {
+    const int fd = static_cast<int>(handle_);
+    // Not by closing alone: a process that is just being forked may have the descriptor too.
+    (void)SetLock(fd, token_, F_UNLCK);
+    close(fd);
+  }
   token_ = 0;
   handle_ = -1;
 }
 
 bool Presence::IsPresent(uint64_t token) const {
   if (!IsToken(token)) return false;
-  // One's own lock is not in one's own way.
-  return token == token_ || IsLockedByAnother(static_cast<int>(handle_), token);
+  if (token == token_) return true;  // one's own lock is not in one's own way
+  if (!IsByFile(handle_) && IsLockedByAnother(static_cast<int>(handle_), token)) return true;
+  // Should a kernel refuse one process what it grants another, the first is none of the dead.
+  return kFiles.IsPresent(token);
 }
 
 }  // namespace shmkit::os

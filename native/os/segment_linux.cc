@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
-#include <mutex>
 #include <optional>
 
 #include "mapping_posix.h"
@@ -151,44 +150,50 @@ Failure NotNamed(int error, const char* call) {
   return {error, call, error == EEXIST ? nullptr : kDirectory};
 }
 
-// Nothing where the system has no unnamed files, or gives them no names.
-std::optional<Result<Segment>> CreateUnnamed(const std::string& path, const CreateOptions& options,
-                                             const Initializer* initializer) {
+// The error of what is not to be had in one way, and may be in another.
+constexpr int kAnotherWay = 0;
+
+Result<Segment> CreateUnnamed(const std::string& path, const CreateOptions& options,
+                              const Initializer* initializer) {
   const Descriptor fd(open(kDirectory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
   if (!fd.valid()) {
     // Who does not know the flag takes it for that of directories (EISDIR).
-    if (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL) return std::nullopt;
-    return Failure{errno, "open", kDirectory};
+    const bool is_unknown = errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL;
+    return Failure{is_unknown ? kAnotherWay : errno, "open", kDirectory};
   }
   Result<Segment> made = Furnish(fd.get(), options, initializer);
   if (!made.ok()) return made;
   const int error = Link(fd.get(), path);
   if (error == 0) return made;
   Unmap(made.value());
-  if (IsWorthAnother(error)) return std::nullopt;
-  return NotNamed(error, "linkat");
+  return NotNamed(IsWorthAnother(error) ? kAnotherWay : error, "linkat");
 }
 
 Result<Segment> CreateNamed(const std::string& path, const CreateOptions& options,
                             const Initializer* initializer) {
-  const Result<UnfinishedFile> file = UnfinishedFile::Make(kDirectory);
-  if (!file.ok()) return file.failure();
-  Result<Segment> made = Furnish(file.value().fd(), options, initializer);
-  if (!made.ok()) return made;
-  const Status published = file.value().Publish(path);
-  if (published.ok()) return made;
-  Unmap(made.value());
-  return NotNamed(published.failure().error, published.failure().call);
+  char first_path[kUnfinishedPathBytes];
+  const int made_fd = MakeUnfinished(first_path);
+  if (made_fd < 0) return Failure{-made_fd, "open", kDirectory};
+  const Descriptor fd(made_fd);
+  Result<Segment> made = Furnish(fd.get(), options, initializer);
+  if (made.ok() && link(first_path, path.c_str()) != 0) {
+    const int error = errno;
+    Unmap(made.value());
+    made = NotNamed(error, "link");
+  }
+  unlink(first_path);
+  return made;
 }
 
 // Clears up after creators that died: the first time, and when there is too little room.
 Result<Segment> CreateNamedTidily(const std::string& path, const CreateOptions& options,
                                   const Initializer* initializer) {
-  static std::once_flag first;
-  std::call_once(first, [] { RemoveUnfinished(kDirectory); });
-  Result<Segment> made = CreateNamed(path, options, initializer);
-  if (made.ok() || made.failure().error != ENOSPC || !RemoveUnfinished(kDirectory)) return made;
-  return CreateNamed(path, options, initializer);
+  static std::atomic<bool> is_tidy{false};
+  if (!is_tidy.exchange(true)) RemoveLeft();
+  for (;;) {
+    Result<Segment> made = CreateNamed(path, options, initializer);
+    if (made.ok() || made.failure().error != ENOSPC || !RemoveLeft()) return made;
+  }
 }
 
 }  // namespace
@@ -205,8 +210,8 @@ Result<Segment> Create(const std::string& name, const CreateOptions& options,
     return Failure{EEXIST, "access"};
   }
   if (has_unnamed.load(std::memory_order_relaxed)) {
-    std::optional<Result<Segment>> made = CreateUnnamed(path, options, initializer);
-    if (made) return *made;
+    Result<Segment> made = CreateUnnamed(path, options, initializer);
+    if (made.ok() || made.failure().error != kAnotherWay) return made;
     has_unnamed.store(false, std::memory_order_relaxed);
   }
   return CreateNamedTidily(path, options, initializer);
@@ -240,7 +245,7 @@ Result<std::vector<Listing>> List() {
   if (!directory) return Failure{errno, "opendir", kDirectory};
   std::vector<Listing> all;
   while (const dirent* entry = readdir(directory)) {
-    if (IsUnfinished(entry->d_name)) continue;
+    if (IsNoSegment(entry->d_name)) continue;
     struct stat status;
     // One that vanished meanwhile is simply not there.
     if (fstatat(dirfd(directory), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) continue;

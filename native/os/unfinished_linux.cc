@@ -7,26 +7,27 @@
 
 #include <cstdio>
 #include <cstring>
-#include <random>
-#include <utility>
 
+#include "deadline.h"
 #include "flock.h"
+#include "mapping_posix.h"
 
 namespace shmkit::os {
 
 namespace {
 
-// No kind of object is called so (lib/names.ts), and no plain segment begins as the kinds do.
-constexpr char kPrefix[] = "shmkit.unfinished@";
+constexpr char kWhere[] = "/dev/shm";
 
-// More draws than these lost in a row mean that something else is wrong.
+// No kind of object is called so (lib/names.ts), and no plain segment begins as the kinds do.
+constexpr char kUnfinishedPrefix[] = "shmkit.unfinished@";
+// presence_ofd.cc
+constexpr char kPresencePrefix[] = "shmkit.presence@";
+
+// More of these lost in a row mean that something else is wrong.
 constexpr int kMostTries = 1000;
 
-std::string DrawPath(const char* directory) {
-  std::random_device source;
-  char path[96];
-  snprintf(path, sizeof path, "%s/%s%08x%08x", directory, kPrefix, source(), source());
-  return path;
+bool BeginsWith(const char* name, const char* prefix) {
+  return strncmp(name, prefix, strlen(prefix)) == 0;
 }
 
 bool HasName(int fd) {
@@ -36,43 +37,35 @@ bool HasName(int fd) {
 
 }  // namespace
 
-Result<UnfinishedFile> UnfinishedFile::Make(const char* directory) {
-  for (int draw = 0; draw < kMostTries; ++draw) {
-    std::string path = DrawPath(directory);
-    const int fd = open(path.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+int MakeUnfinished(char (&path)[kUnfinishedPathBytes]) {
+  for (int tries = 0; tries < kMostTries; ++tries) {
+    // By the time (U5); others may have the same process id in a namespace of their own.
+    snprintf(path, sizeof path, "%s/%s%x-%llx", kWhere, kUnfinishedPrefix,
+             static_cast<unsigned>(getpid()), static_cast<unsigned long long>(SteadyNanoseconds()));
+    const int fd = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
     if (fd < 0) {
       if (errno == EEXIST) continue;
-      return Failure{errno, "open", directory};
+      return -errno;
     }
-    UnfinishedFile file(std::move(path), fd);
-    if (Flock(fd, LOCK_EX | LOCK_NB) != 0) {
-      if (errno == EWOULDBLOCK) continue;  // U4
-      return Failure{errno, "flock", directory};
-    }
-    if (HasName(fd)) return file;
+    const int error = Flock(fd, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+    if (error == 0 && HasName(fd)) return fd;
+    unlink(path);
+    close(fd);
+    if (error != 0 && error != EWOULDBLOCK) return -error;
   }
-  return Failure{EBUSY, "flock", directory};
+  return -EBUSY;
 }
 
-UnfinishedFile::~UnfinishedFile() {
-  if (fd_ < 0) return;
-  unlink(path_.c_str());
-  close(fd_);
+bool IsNoSegment(const char* name) {
+  return BeginsWith(name, kUnfinishedPrefix) || BeginsWith(name, kPresencePrefix);
 }
 
-Status UnfinishedFile::Publish(const std::string& path) const {
-  if (link(path_.c_str(), path.c_str()) != 0) return Failure{errno, "link"};
-  return Nothing{};
-}
-
-bool IsUnfinished(const char* name) { return strncmp(name, kPrefix, sizeof kPrefix - 1) == 0; }
-
-bool RemoveUnfinished(const char* directory) {
-  DIR* entries = opendir(directory);
+bool RemoveLeft() {
+  DIR* entries = opendir(kWhere);
   if (!entries) return false;
   bool any = false;
   while (const dirent* entry = readdir(entries)) {
-    if (!IsUnfinished(entry->d_name)) continue;
+    if (!IsNoSegment(entry->d_name)) continue;
     const int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
     const Descriptor fd(openat(dirfd(entries), entry->d_name, flags));
     // Another user's, who will remove it.

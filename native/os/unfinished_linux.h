@@ -1,9 +1,9 @@
-// Files of /dev/shm that are being made, where the file system has no unnamed ones (ramfs has,
-// gVisor's tmpfs and old overlays have not), or where such cannot be given a name.
+// Files of /dev/shm that are being made, where the file system has no unnamed ones (gVisor's tmpfs,
+// old overlays), or where such cannot be given a name.
 //
 // Invariants, by number:
 //
-//   U1  One has a name of its own kind, which is no segment's (IsUnfinished), until it is given the
+//   U1  One has a name of its own kind, which is no segment's (IsNoSegment), until it is given the
 //       segment's name as well, finished, by link(2). Then the first is removed.
 //   U2  Its creator has the flock of it from before there is anything in it until it is done, or
 //       has ended: the kernel lets go of it then.
@@ -12,43 +12,24 @@
 //       name.
 //   U4  A creator that does not get the flock of its new file, or finds the name removed when it
 //       has it, was taken for a dead one (U3), and begins anew.
+//   U5  No name is given twice: who removes one of the dead removes none of the living.
 #pragma once
 
-#include <string>
-#include <utility>
-
-#include "mapping_posix.h"
-#include "result.h"
+#include <cstddef>
 
 namespace shmkit::os {
 
-class UnfinishedFile {
- public:
-  // An empty file in that directory, which only its owner may open.
-  static Result<UnfinishedFile> Make(const char* directory);
-  UnfinishedFile(UnfinishedFile&& other) noexcept
-      : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
-  UnfinishedFile(const UnfinishedFile&) = delete;
-  UnfinishedFile& operator=(const UnfinishedFile&) = delete;
-  UnfinishedFile& operator=(UnfinishedFile&&) = delete;
-  // Removes its first name.
-  ~UnfinishedFile();
+constexpr size_t kUnfinishedPathBytes = 64;
 
-  int fd() const { return fd_; }
-  // Gives it a segment's name.
-  Status Publish(const std::string& path) const;
+// An empty file, which only its owner may open: its descriptor, or an errno value below 0. The
+// caller removes the name.
+int MakeUnfinished(char (&path)[kUnfinishedPathBytes]);
 
- private:
-  UnfinishedFile(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+// Whether a file of that name is no segment: it is, or was, being made, or is somebody's presence.
+bool IsNoSegment(const char* name);
 
-  std::string path_;
-  int fd_;
-};
-
-// Whether a file of that name is, or was, being made, and is no segment.
-bool IsUnfinished(const char* name);
-
-// Removes what creators left that died (U3). Whether there was any.
-bool RemoveUnfinished(const char* directory);
+// Removes what creators left that died (U3), and presences of the dead, which are flocked likewise.
+// Whether there was any.
+bool RemoveLeft();
 
 }  // namespace shmkit::os

@@ -51,6 +51,7 @@ interface Listed {
   files: string[];
 }
 
+const isPresence = (file: string) => file.startsWith('shmkit.presence@');
 const isUnfinished = (file: string) => file.startsWith('shmkit.unfinished@');
 
 /** A /dev/shm that some processes have in common. */
@@ -371,12 +372,40 @@ describe.skipIf(whyNeither)(`where a system call is refused (${whyNeither ?? 'ro
     ['no names for unnamed files', 'name-unnamed:2'],
     ['a policy against names for unnamed files', 'name-unnamed:13'],
     ['no reservation', 'fallocate:95'],
+    ['no locks of descriptions', 'description-locks:22'],
+    ['what gVisor has', 'unnamed:95 description-locks:22'],
     ['neither unnamed files nor reservation', 'unnamed:95 fallocate:38'],
   ] as const)('all works with %s', async ([, rules]) => {
     const under = [...emptyTmpfs, ...denying(...rules.split(' '))];
     const { outcomes, left } = await tryThere(working, under);
     expect(outcomes).toEqual(Object.fromEntries(working.map((verb) => [verb, 'fine'])));
-    expect(left).toEqual(made);
+    const presences = rules.includes('description-locks') ? 1 : 0;
+    expect(left?.filter(isPresence)).toHaveLength(presences);
+    expect(left?.filter((file) => !isPresence(file))).toEqual(made);
+  });
+
+  it('tells the living from the dead without locks of descriptions', async () => {
+    await using stage = await Stage.of(tmpfs('mode=1777'));
+    const rules = ['unnamed:95', 'description-locks:22'];
+    const living = stage.start('holds-permit', [], ...rules);
+    const dying = stage.start('holds-permit', [], ...rules);
+    expect([await living.hear(), await dying.hear()]).toEqual(['holds', 'holds']);
+    // One that may do all sees the others' presence as well.
+    for (const rulesOfTaker of [rules, []]) {
+      const refused = stage.start('takes-permit', [0], ...rulesOfTaker);
+      expect(await refused.hear()).toBe('ERR_TIMEOUT');
+      await refused.succeed();
+    }
+    const { objects, files } = await stage.start('lists').hear<Listed>();
+    expect(objects).toEqual(['shmkit.semaphore.permits']);
+    expect(files.filter(isPresence)).toHaveLength(2);
+    await dying.kill();
+    const taker = stage.start('takes-permit', [60_000], ...rules);
+    expect(await taker.hear()).toBe('fine');
+    await taker.succeed();
+    const after = await stage.start('lists').hear<Listed>();
+    expect(after.files.filter(isPresence)).toHaveLength(1);
+    await living.kill();
   });
 
   it('says that the file system has no links', async () => {

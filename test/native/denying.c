@@ -28,11 +28,15 @@ struct Call {
 
 #define ANY 0, 0, -1
 
+// Of the numbers of the three commands for locks of descriptions, and of none that Node gives.
+#define OFD 32
+
 static const struct Call kCalls[] = {
     {"unnamed", SYS_openat, 2, O_TMPFILE & ~O_DIRECTORY, 1},
     {"name-unnamed", SYS_linkat, 4, AT_EMPTY_PATH | AT_SYMLINK_FOLLOW, 1},
     {"fallocate", SYS_fallocate, ANY},
     {"flock", SYS_flock, ANY},
+    {"description-locks", SYS_fcntl, 1, OFD, 1},
     {"fchmod", SYS_fchmod, ANY},
     {"link", SYS_linkat, 4, AT_EMPTY_PATH | AT_SYMLINK_FOLLOW, 0},
     {"unlink", SYS_unlinkat, ANY},
