@@ -48,7 +48,9 @@ inline const char* ErrorName(int error) {
     SHMKIT_NAME(EACCES)
     SHMKIT_NAME(EAGAIN)
     SHMKIT_NAME(EBUSY)
+#if defined(EDQUOT)  // mingw has none
     SHMKIT_NAME(EDQUOT)
+#endif
     SHMKIT_NAME(EEXIST)
     SHMKIT_NAME(EFBIG)
     SHMKIT_NAME(EINTR)
