@@ -1,10 +1,9 @@
 import { SharedMemoryError } from '../errors';
-import type { Operation } from '../core/operations';
 import { called } from '../names';
 import type { NamedSemaphore } from './semaphore';
 
 /** A permit that was acquired. Give it back, or leave the block of a `using` declaration. */
-export class SemaphoreGuard implements Operation {
+export class SemaphoreGuard {
   readonly #semaphore: NamedSemaphore;
   #released = false;
 
