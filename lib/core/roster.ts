@@ -1,5 +1,5 @@
 import { native } from '../binding';
-import { SharedMemoryError, hasCode } from '../errors';
+import { SharedMemoryError } from '../errors';
 import { explainPresence, isFailure } from '../failures';
 import { called } from '../names';
 import { aligned, layout, type ObjectKind } from './layout';
@@ -140,13 +140,14 @@ export class Roster {
     this.#own = 0;
   }
 
-  /** The same, with the lock taken for it. Of an object that has ended nobody reads the roster any more. */
+  /** The same, with the lock taken for it, if that can be had: not of an object that has ended, or is corrupt. */
   leaveUnderLock(): void {
     if (this.#own === 0) return;
     try {
       this.#seat.exclusively(() => this.leave());
-    } catch (error) {
-      if (!hasCode(error, 'ERR_SHUTDOWN')) throw error;
+    } catch {
+      // Nothing that ends here depends on it, and the finalizer of a handle may be who calls. An entry
+      // that stays is one of a thread that holds nothing, and is freed with the thread.
       this.#own = 0;
     }
   }

@@ -1,6 +1,6 @@
 // Bytes in shared memory are input: what is found under a lock's name may be anything.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { NamedLock } from 'shmkit';
+import { NamedBarrier, NamedLock, NamedRWLock, NamedSemaphore, SharedQueue } from 'shmkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Acquired, Disposition, ManagedAs, Refusal, native } from '../../lib/binding';
 import { kindNumbers, layout } from '../../lib/core/layout';
@@ -119,6 +119,44 @@ describe.runIf(onLinux)('a lock whose file was written by others', () => {
     expect(await child.hear()).toEqual({ rounds: 256 * 3 });
     await child.succeed();
     NamedLock.open(name).close();
+  });
+});
+
+/** Objects that this thread takes part in, and holds nothing of. */
+const partakes: Record<string, (name: string) => { close(): void; unlink(): void }> = {
+  semaphore: (name) => {
+    const semaphore = NamedSemaphore.create({ name });
+    semaphore.acquireSync().release();
+    return semaphore;
+  },
+  barrier: (name) => {
+    const barrier = NamedBarrier.create({ name, parties: 2 });
+    expectCode(() => barrier.waitSync({ timeout: 1 }), 'ERR_TIMEOUT');
+    return barrier;
+  },
+  rwlock: (name) => {
+    const lock = NamedRWLock.create({ name });
+    lock.acquireReadSync().release();
+    return lock;
+  },
+  queue: (name) => {
+    const queue = SharedQueue.create({ name });
+    queue.putSync(1);
+    queue.takeSync().ack();
+    return queue;
+  },
+};
+
+describe.runIf(onLinux)('an object whose lock is overwritten under who takes part', () => {
+  it.each(Object.keys(partakes))('is closed as ever: a %s', (kind) => {
+    const name = uniqueName(kind);
+    const path = `/dev/shm/shmkit.${kind}.${name}`;
+    const object = partakes[kind]!(name);
+    const bytes = readFileSync(path);
+    bytes.fill(0x5a, layout.mutexAt, layout.mutexAt + 64);
+    writeFileSync(path, bytes, { flag: 'r+' });
+    expect(() => object.close()).not.toThrow();
+    object.unlink();
   });
 });
 
