@@ -45,6 +45,8 @@ constexpr int kRunDefault = 0;  // UV_RUN_DEFAULT
 struct Functions {
   size_t (*loop_size)();
   int (*loop_init)(uv_loop_s* loop);
+  int (*loop_close)(uv_loop_s* loop);
+  void (*close)(Handle* handle, libuv::Callback closed);
   int (*run)(uv_loop_s* loop, int mode);
   size_t (*handle_size)(int type);
   int (*async_init)(uv_loop_s* loop, Handle* async, void (*callback)(Handle*));
@@ -55,6 +57,7 @@ struct Functions {
 
   bool Find() {
     return libuv::Find("uv_loop_size", &loop_size) && libuv::Find("uv_loop_init", &loop_init) &&
+           libuv::Find("uv_loop_close", &loop_close) && libuv::Find("uv_close", &close) &&
            libuv::Find("uv_run", &run) && libuv::Find("uv_handle_size", &handle_size) &&
            libuv::Find("uv_async_init", &async_init) && libuv::Find("uv_async_send", &async_send) &&
            libuv::Find("uv_signal_init", &signal_init) &&
@@ -112,26 +115,39 @@ class Listener {
  public:
   bool Begin(void (*end)()) {
     std::unique_lock<std::mutex> guard(mutex_);
-    if (!StartLocked()) return false;
-    if (!end_) end_ = end;
+    const os::Deadline grace = os::Deadline::After(kGraceMs);
+    if (!changed_.WaitFor(guard, grace, [this] { return state_ != State::kStopping; }))
+      return false;
+    end_ = end;
+    if (state_ == State::kStopped && !Start()) return false;
     ++wanted_;
-    ApplyLocked(guard);
+    changed_.WaitFor(guard, grace, [this] { return state_ != State::kStarting; });
     return true;
   }
 
+  // Waits until all is as it was.
   void Stop(bool for_all) {
     std::unique_lock<std::mutex> guard(mutex_);
     if (wanted_ == 0) return;
     wanted_ = for_all ? 0 : wanted_ - 1;
-    if (wanted_ == 0) ApplyLocked(guard);
+    if (wanted_ > 0) return;
+    functions_.async_send(async_.get());
+    changed_.WaitFor(guard, os::Deadline::After(kGraceMs),
+                     [this] { return state_ == State::kStopped || wanted_ > 0; });
   }
 
-  // In a signal handler.
-  void Hear(int number) {
-    for (Watched& each : watched_) {
-      if (each.number == number) each.came.store(true);
+  // In a signal handler. False when nobody hears any more.
+  bool Hear(int number) {
+    ++hearing_;
+    const bool hears = hears_;
+    if (hears) {
+      for (Watched& each : watched_) {
+        if (each.number == number) each.came.store(true);
+      }
+      functions_.async_send(async_.get());
     }
-    functions_.async_send(async_.get());
+    --hearing_;
+    return hears;
   }
 
   pid_t pid() const { return pid_; }
@@ -143,27 +159,29 @@ class Listener {
   }
 
  private:
-  bool StartLocked() {
-    if (started_) return true;
+  // Our thread moves on from kStarting and kStopping.
+  enum class State { kStopped, kStarting, kHearing, kStopping };
+
+  // Whoever fails in between leaves what there is of a loop: the process has no more descriptors.
+  bool Start() {
     if (!functions_.Find()) return false;
     loop_ = std::make_unique<char[]>(functions_.loop_size());
     async_ = NewHandle(libuv::kAsync);
-    uv_loop_s* const loop = Loop();
-    if (functions_.loop_init(loop) != 0) return false;
-    if (functions_.async_init(loop, async_.get(), OnAsync) != 0) return false;
+    if (functions_.loop_init(Loop()) != 0) return false;
+    if (functions_.async_init(Loop(), async_.get(), OnAsync) != 0) return false;
     for (size_t i = 0; i < std::size(kNumbers); ++i) {
       watched_[i].number = kNumbers[i];
+      watched_[i].came = false;
       for (auto& watcher : watched_[i].watchers) {
         watcher = NewHandle(libuv::kSignal);
-        if (functions_.signal_init(loop, watcher.get()) != 0) return false;
+        if (functions_.signal_init(Loop(), watcher.get()) != 0) return false;
       }
     }
     pid_ = getpid();
-    started_ = os::StartThread([this] {
-      const os::SignalsBlocked undisturbed;
-      for (;;) functions_.run(Loop(), kRunDefault);
-    });
-    return started_;
+    functions_.async_send(async_.get());
+    state_ = State::kStarting;
+    if (!os::StartThread([this] { Run(); })) state_ = State::kStopped;
+    return state_ == State::kStarting;
   }
 
   uv_loop_s* Loop() { return reinterpret_cast<uv_loop_s*>(loop_.get()); }
@@ -172,33 +190,54 @@ class Listener {
     return std::make_unique<char[]>(functions_.handle_size(type));
   }
 
-  // Has our thread do what is wanted, and waits until it has.
-  void ApplyLocked(std::unique_lock<std::mutex>& guard) {
-    functions_.async_send(async_.get());
-    changed_.WaitFor(guard, os::Deadline::After(kGraceMs),
-                     [this] { return holding_ == (wanted_ > 0); });
-  }
-
   static void OnAsync(Handle*);
   static void OnWatched(Handle* watcher, int number);
+
+  void Run() {
+    const os::SignalsBlocked undisturbed;
+    // Until all is closed.
+    functions_.run(Loop(), kRunDefault);
+    functions_.loop_close(Loop());
+    Become(State::kStopped);
+  }
+
+  void Become(State state) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    state_ = state;
+    changed_.NotifyAll();
+  }
 
   void LookAround() {
     for (Watched& each : watched_) {
       // Unless somebody has put a handler of his own over ours, which has called that.
       if (each.came.exchange(false) && IsOurs(ActionAt(each.number))) EndBy(each);
     }
-    const std::lock_guard<std::mutex> guard(mutex_);
-    const bool want = wanted_ > 0;
-    if (want == holding_) return;
-    for (Watched& each : watched_) {
-      if (want) {
-        Hold(each);
-      } else {
-        LetGo(each);
-      }
+    State state;
+    {
+      const std::lock_guard<std::mutex> guard(mutex_);
+      if (state_ == State::kHearing && wanted_ == 0) state_ = State::kStopping;
+      state = state_;
     }
-    holding_ = want;
-    changed_.NotifyAll();
+    if (state == State::kStarting) {
+      hears_ = true;
+      for (Watched& each : watched_) Hold(each);
+      Become(State::kHearing);
+      // Whoever wanted it may have stopped meanwhile.
+      functions_.async_send(async_.get());
+    } else if (state == State::kStopping) {
+      for (Watched& each : watched_) LetGo(each);
+      // A handler that has begun before may be at work still.
+      hears_ = false;
+      while (hearing_ > 0) os::Nap();
+      Close();
+    }
+  }
+
+  void Close() {
+    functions_.close(async_.get(), nullptr);
+    for (Watched& each : watched_) {
+      for (auto& watcher : each.watchers) functions_.close(watcher.get(), nullptr);
+    }
   }
 
   void Hold(Watched& watched) {
@@ -226,7 +265,7 @@ class Listener {
     sigaction(watched.number, &ours, &theirs);
     if (IsDefault(theirs)) {
       // The signal came in between.
-      Hear(watched.number);
+      (void)Hear(watched.number);
     } else if ((theirs.sa_flags & SA_RESETHAND) == 0) {
       // Somebody has begun to listen in between.
       sigaction(watched.number, &theirs, nullptr);
@@ -269,13 +308,15 @@ class Listener {
     _exit(128 + number);  // H3
   }
 
-  std::mutex mutex_;  // guards what follows, but for our thread's own
+  std::mutex mutex_;  // guards these three
   os::Condition changed_;
+  State state_ = State::kStopped;
   unsigned wanted_ = 0;
-  bool holding_ = false;
-  bool started_ = false;
-  void (*end_)() = nullptr;
 
+  void (*end_)() = nullptr;
+  // Whether our handler may wake our thread, and how many times it is at work.
+  std::atomic<bool> hears_{false};
+  std::atomic<int> hearing_{0};
   Functions functions_{};
   pid_t pid_ = 0;
   std::unique_ptr<char[]> loop_;
@@ -301,13 +342,10 @@ void Listener::OnWatched(Handle*, int number) {
 void OnSignal(int number) {
   const int error = errno;
   Listener& listener = TheListener();
-  if (getpid() == listener.pid()) {
-    listener.Hear(number);
-  } else {
-    // A process that was forked, and has not our thread.
-    sigaction(number, listener.BeforeOf(number), nullptr);
-    raise(number);
-  }
+  const bool is_forked = getpid() != listener.pid();
+  if (is_forked) sigaction(number, listener.BeforeOf(number), nullptr);
+  // To whoever has it now: our thread has stopped, or is not there in a process that was forked.
+  if (is_forked || !listener.Hear(number)) raise(number);
   errno = error;
 }
 

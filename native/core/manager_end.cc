@@ -79,10 +79,10 @@ SharedObject* Attach(const std::string& name, uint16_t kind, OpenFailure* why) {
 }
 
 // The digit of the kind that the name is of, or null.
-const char* KindOf(const char* name, const ManagerFacts& facts) {
+const char* KindOf(const std::string& name, const ManagerFacts& facts) {
   const char* const end = facts.heads.data() + facts.heads.size();
   for (const char* kind = facts.heads.data(); kind < end; kind += strlen(kind) + 1) {
-    if (strncmp(name, kind + 1, strlen(kind + 1)) == 0) return kind;
+    if (name.compare(0, strlen(kind + 1), kind + 1) == 0) return kind;
   }
   return nullptr;
 }
@@ -92,7 +92,7 @@ const char* KindOf(const char* name, const ManagerFacts& facts) {
   const auto names = os::List();
   if (!names.ok()) return false;
   for (const os::Listing& each : names.value()) {
-    const char* const kind = KindOf(each.name.c_str(), facts);
+    const char* const kind = KindOf(each.name, facts);
     if (kind) EndObject(each.name, static_cast<ManagedAs>(*kind - '0'), leaving);
   }
   return true;
