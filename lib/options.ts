@@ -51,7 +51,7 @@ function noOptions(given: unknown, known: readonly string[], needed?: object): T
 
 /** Options that may have been meant by what was given in place of an object, by its type. */
 const meant: Partial<Record<string, readonly string[]>> = {
-  number: ['parties', 'size', 'length', 'timeout', 'ttl', 'value', 'capacity'],
+  number: ['parties', 'size', 'length', 'ttl', 'timeout', 'value', 'capacity'],
   string: ['name', 'type'],
   object: ['from'],
 };
