@@ -27,14 +27,14 @@ const win32 = {
 };
 
 const expected = {
-  'linux-x64/shmkit.glibc.node': { is: elf(62), mostKiB: 112, ...linux },
-  'linux-x64/shmkit.musl.node': { is: elf(62), mostKiB: 112, ...linux },
-  'linux-arm64/shmkit.glibc.node': { is: elf(183), mostKiB: 112, ...linux },
-  'linux-arm64/shmkit.musl.node': { is: elf(183), mostKiB: 112, ...linux },
-  'darwin-x64/shmkit.node': { is: machO(0x01000007), mostKiB: 112, ...darwin },
+  'linux-x64/shmkit.glibc.node': { is: elf(62), mostKiB: 116, ...linux },
+  'linux-x64/shmkit.musl.node': { is: elf(62), mostKiB: 116, ...linux },
+  'linux-arm64/shmkit.glibc.node': { is: elf(183), mostKiB: 116, ...linux },
+  'linux-arm64/shmkit.musl.node': { is: elf(183), mostKiB: 116, ...linux },
+  'darwin-x64/shmkit.node': { is: machO(0x01000007), mostKiB: 116, ...darwin },
   // Its pages are of 16 KiB.
   'darwin-arm64/shmkit.node': { is: machO(0x0100000c), mostKiB: 144, ...darwin },
-  'win32-x64/shmkit.node': { is: pe(0x8664), mostKiB: 112, ...win32 },
+  'win32-x64/shmkit.node': { is: pe(0x8664), mostKiB: 116, ...win32 },
 };
 
 const home = [path.resolve('.'), os.homedir(), 'node_modules'];
