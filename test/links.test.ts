@@ -78,8 +78,8 @@ describe.runIf(existsSync('bench') && existsSync('examples'))('the links', () =>
   it('are found', () => {
     expect(linksOf('README.md')).toEqual(expect.arrayContaining(['docs/errors.md']));
     expect(linksOf('examples/README.md')).toContain('word-count/main.ts');
-    expect(fault('README.md', 'docs/errors.md#enoent')).toBeUndefined();
-    expect(fault('README.md', 'docs/errors.md#eno')).toBe('leads to no heading');
+    expect(fault('README.md', 'docs/errors.md#eexist')).toBeUndefined();
+    expect(fault('README.md', 'docs/errors.md#eexi')).toBe('leads to no heading');
     expect(fault('docs/errors.md', 'nowhere.md')).toBe('leads to no file');
     expect(fault('docs/errors.md', '../../elsewhere')).toBe('leaves the repository');
   });

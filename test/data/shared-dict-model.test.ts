@@ -125,12 +125,13 @@ describe('a dict is a Map', () => {
         setIfAbsent: before === undefined,
         add: before ?? 0,
       }[what];
+      const given = what === 'get' || what === 'delete' ? ([k] as const) : ([k, n] as const);
       if (who === 2) {
-        const verb = dict as unknown as Record<string, (k: string, n: number) => unknown>;
-        const said = verb[what]!(k, n);
+        const verb = dict as unknown as Record<string, (...given: unknown[]) => unknown>;
+        const said = verb[what]!(...given);
         expect(said === dict ? 'set' : (said ?? null)).toBe(expected);
       } else {
-        peers[who]!.tell(what === 'get' || what === 'delete' ? [what, k] : [what, k, n]);
+        peers[who]!.tell([what, ...given]);
         expect(await peers[who]!.hear()).toBe(expected);
       }
       if (what === 'set' || (what === 'setIfAbsent' && before === undefined)) model.set(k, n);
