@@ -33,7 +33,7 @@ export function undoInterrupted(): void {
 
 /** Begins an operation; {@link endOperation} ends it. */
 export function beginOperation(operation: Operation): void {
-  if (current !== undefined) undoCurrent();
+  undoInterrupted();
   current = operation;
   if (!isAwaited) awaitEndOfTurn();
 }
@@ -47,7 +47,7 @@ export function endOperation(): void {
  * which is still under way could not have called.
  */
 export function settleOperations(): void {
-  if (current !== undefined) undoCurrent();
+  undoInterrupted();
   if (outer.size > 0) undoOuter();
 }
 
@@ -61,7 +61,7 @@ export function holdOperation(operation: Operation): void {
 /** The operation that was held is done. */
 export function endHeldOperation(operation: Operation): void {
   outer.delete(operation);
-  if (current !== undefined) undoCurrent();
+  undoInterrupted();
 }
 
 /** Has something done when the turn of the event loop ends, unless it is called off. */
@@ -83,7 +83,7 @@ function awaitEndOfTurn(): void {
 /** A turn of the event loop has ended. */
 function endOperations(): void {
   isAwaited = false;
-  if (current !== undefined) undoCurrent();
+  undoInterrupted();
   if (outer.size > 0) undoOuter();
   const acts = [...afterwards];
   afterwards.clear();

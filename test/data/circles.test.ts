@@ -82,6 +82,16 @@ const byKind = (one: number | string, other: number | string) =>
 
 const sorted = (outcomes: Record<string, number | string>) => Object.values(outcomes).sort(byKind);
 
+/** A value that asks for two, of which one asks for it, and the other takes its time. */
+function asksForTwo(dict: Dict, until: NamedEvent): Play {
+  const of = (key: string) => ({ dict: handleOf(dict), key, form: 'async' as const });
+  return new Play([
+    [{ ...of('x'), asks: [of('y'), of('z')] }],
+    [{ ...of('y'), asks: [of('x')] }],
+    [{ ...of('z'), asks: [], until: until.name }],
+  ]);
+}
+
 /** Resolves when a circle was found out that was closed now: as long as it takes to look. */
 async function anotherCircle(dict: Dict): Promise<void> {
   for (const key of ['other 0', 'other 1']) dict.delete(key);
@@ -146,12 +156,7 @@ describe('values that wait for each other', () => {
   it('are no such thing where the first of several may be enough', async () => {
     using dict = temporary(SharedDict.create<number>());
     using until = temporary(NamedEvent.create());
-    const of = (key: string) => ({ dict: handleOf(dict), key, form: async });
-    await using play = new Play([
-      [{ ...of('x'), asks: [of('y'), of('z')] }],
-      [{ ...of('y'), asks: [of('x')] }],
-      [{ ...of('z'), asks: [], until: until.name }],
-    ]);
+    await using play = asksForTwo(dict, until);
     await play.begin();
     await anotherCircle(dict);
     dict.set('x', 7);
@@ -162,12 +167,7 @@ describe('values that wait for each other', () => {
   it('are an error once the others of several are there', async () => {
     using dict = temporary(SharedDict.create<number>());
     using until = temporary(NamedEvent.create());
-    const of = (key: string) => ({ dict: handleOf(dict), key, form: async });
-    await using play = new Play([
-      [{ ...of('x'), asks: [of('y'), of('z')] }],
-      [{ ...of('y'), asks: [of('x')] }],
-      [{ ...of('z'), asks: [], until: until.name }],
-    ]);
+    await using play = asksForTwo(dict, until);
     await play.begin();
     until.set();
     expect(sorted(await play.outcomes())).toEqual([1, 2, 'ERR_DEADLOCK']);
