@@ -65,12 +65,13 @@ const stories = {
 
 let programs = 0;
 
-/** Compiles a program, which may be of JavaScript, and returns the file. */
+/** Compiles a program, which may be of JavaScript, CommonJS too, and returns the file. */
 function compile(code, language) {
   const name = `snippet-${++programs}`;
   if (language === 'js') {
-    writeFileSync(path.join(project, `${name}.mjs`), code);
-    return `${name}.mjs`;
+    const extension = code.includes('module.exports') ? 'cjs' : 'mjs';
+    writeFileSync(path.join(project, `${name}.${extension}`), code);
+    return `${name}.${extension}`;
   }
   writeFileSync(path.join(project, `${name}.mts`), code);
   // Without the types of Node, which need not be there.
