@@ -117,10 +117,13 @@ export class ObjectSeat implements ObjectShape {
    * user ever gets a view of them.
    */
   get words(): Int32Array<ArrayBuffer> {
+    return this.#words ?? this.#showWords(); // apart: what is short is inlined
+  }
+
+  #showWords(): Int32Array<ArrayBuffer> {
     const { headerBytes } = layout;
-    return (this.#words ??= new Int32Array(
-      this.showWithin(headerBytes, this.dataAt - headerBytes),
-    ));
+    const shown = this.showWithin(headerBytes, this.dataAt - headerBytes);
+    return (this.#words = new Int32Array(shown));
   }
 
   /**

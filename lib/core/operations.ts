@@ -34,8 +34,9 @@ export function undoInterrupted(): void {
 /** Begins an operation; {@link endOperation} ends it. */
 export function beginOperation(operation: Operation): void {
   undoInterrupted();
-  current = operation;
   if (!isAwaited) awaitEndOfTurn();
+  // The last thing that it does: what the caller does next without a call is part of the beginning.
+  current = operation;
 }
 
 export function endOperation(): void {

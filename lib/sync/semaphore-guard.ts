@@ -30,18 +30,10 @@ export class SemaphoreGuard {
         { resource: this.#semaphore.name },
       );
     }
-    this.#semaphore.giveBack(this);
-  }
-
-  /** @internal It is given back, or is about to be. */
-  noteReleased(): void {
+    this.#semaphore.beginRelease();
+    // No call lies in between, where an interrupt could come: one that was begun is noted here.
     this.#released = true;
-  }
-
-  /** @internal Its release was interrupted. */
-  undo(): void {
-    this.#released = true;
-    this.#semaphore.undoRelease();
+    this.#semaphore.giveBack();
   }
 
   /** Gives the permit back, unless that was done before, or the semaphore is closed. */

@@ -5,7 +5,6 @@ import { beginOperation, endOperation, undoInterrupted, type Operation } from '.
 import { Roster, entryLayout } from '../core/roster';
 import { Turns, type Waiting } from '../core/turns';
 import { Word } from '../core/word';
-import type { SemaphoreGuard } from './semaphore-guard';
 
 /** More permits than anybody needs, and few enough for sums of them to be exact. */
 export const mostPermits = 2 ** 30;
@@ -61,6 +60,7 @@ export class SemaphoreState implements SeatState, Operation {
   /** How many this thread held before it began to take a permit, or to release one. */
   #heldBefore = 0;
   #tookLoose = false;
+  #isReleasing = false;
 
   constructor(seat: LockSeat) {
     this.#seat = seat;
@@ -98,6 +98,7 @@ export class SemaphoreState implements SeatState, Operation {
   take(look: boolean, waiting?: Waiting): Permit | undefined {
     undoInterrupted();
     this.#heldBefore = this.held;
+    this.#isReleasing = false;
     beginOperation(this);
     const { own } = this.#roster;
     if ((own !== 0 || this.#word(at.pool) === 0) && !this.#turns.standing) {
@@ -131,27 +132,25 @@ export class SemaphoreState implements SeatState, Operation {
     endOperation();
   }
 
-  /** A permit that was taken, and that nobody has a guard for, goes back. */
+  /** A permit that was taken, and that nobody has a guard for, goes back; as one that was being released. */
   undo(): void {
-    if (this.held > this.#heldBefore) this.#decrement(this.#roster.own + entryLayout.held);
+    const { own } = this.#roster;
+    const before = this.#heldBefore;
+    const isHeld = this.#isReleasing ? this.held === before : this.held > before;
+    if (own !== 0 && isHeld) this.#decrement(own + entryLayout.held);
     if (this.#tookLoose) Atomics.add(this.#words, at.loose, 1);
     this.#tookLoose = false;
-    this.#tell();
+    // Somebody may have what was given back.
+    this.freed.announce();
+    this.freed.offer();
   }
 
-  /** A guard's permit is about to be released. */
-  releasing(guard: SemaphoreGuard): void {
+  /** A guard's permit is about to be released: {@link release} does it. */
+  beginRelease(): void {
     undoInterrupted();
     this.#heldBefore = this.held;
-    beginOperation(guard);
-    guard.noteReleased();
-  }
-
-  /** The permit goes back that was being released, unless it has done so. */
-  undoRelease(): void {
-    const { own } = this.#roster;
-    if (own !== 0 && this.held === this.#heldBefore) this.#decrement(own + entryLayout.held);
-    this.#tell();
+    this.#isReleasing = true;
+    beginOperation(this);
   }
 
   /** Why not, if not: there would be more than `max`. */
@@ -164,12 +163,6 @@ export class SemaphoreState implements SeatState, Operation {
     else this.freed.announce(count);
     this.freed.offer();
     return undefined;
-  }
-
-  /** Somebody may have what was given back. */
-  #tell(): void {
-    this.freed.announce();
-    this.freed.offer();
   }
 
   close(): void {

@@ -222,10 +222,14 @@ export class NamedSemaphore extends NamedObject {
     this.#release(count);
   }
 
-  /** @internal Gives back the permit of a guard. */
-  giveBack(guard: SemaphoreGuard): void {
+  /** @internal A guard is about to give its permit back. */
+  beginRelease(): void {
     this.attachment.open();
-    this.#state.releasing(guard);
+    this.#state.beginRelease();
+  }
+
+  /** @internal Gives back the permit of a guard. */
+  giveBack(): void {
     try {
       this.#release(1);
     } finally {
@@ -233,21 +237,18 @@ export class NamedSemaphore extends NamedObject {
     }
   }
 
-  /** @internal The same of one that was interrupted. */
-  undoRelease(): void {
-    if (!this.closed) this.#state.undoRelease();
-  }
-
   #release(count: number): void {
-    const { max, value } = this.#state.release(count) ?? {};
-    if (max !== undefined) {
-      throw this.attachment.error(
-        'ERR_NOT_HELD',
-        `has ${value} of its ${max} permits, so ${count} cannot have been acquired to be released`,
-      );
-    }
+    const refused = this.#state.release(count);
+    if (refused !== undefined) throw this.#tooMany(count, refused);
     this.#held = Math.max(this.#held - count, 0);
     if (this.#held === 0) this.#state.holders.delete(this);
+  }
+
+  #tooMany(count: number, { max, value }: { max: number; value: number }): Error {
+    return this.attachment.error(
+      'ERR_NOT_HELD',
+      `has ${value} of its ${max} permits, so ${count} cannot have been acquired to be released`,
+    );
   }
 
   /** A handle to send to another process, which gives it to {@link attach}. */
