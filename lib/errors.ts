@@ -129,6 +129,14 @@ export function unknownProperty(
 
 /** What an object is, in words. */
 function describeObject(value: object): string {
+  try {
+    return describeClass(value);
+  } catch {
+    return 'an object'; // A proxy that was revoked, or a getter.
+  }
+}
+
+function describeClass(value: object): string {
   if (Array.isArray(value)) return 'an array';
   if ('then' in value && typeof value.then === 'function') return 'a promise (await it first)';
   const { name } = (value as { constructor?: { name?: unknown } }).constructor ?? {};

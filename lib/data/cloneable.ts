@@ -8,6 +8,7 @@ import {
   isDate,
   isDOMException,
   isExternal,
+  isHidden,
   isMap,
   isModule,
   isNativeCode,
@@ -84,16 +85,15 @@ const classes = new WeakMap<object, Class>();
 
 /** What an object is. */
 export function kindOf(value: object): Kind {
-  if (Array.isArray(value)) return isProxy(value) ? Kind.Refused : Kind.Array;
+  // One that was revoked cannot be asked anything else.
   if (isProxy(value)) return Kind.Refused;
+  if (Array.isArray(value)) return Kind.Array;
   const prototype = Reflect.getPrototypeOf(value);
-  if (prototype === objectPrototype) {
-    return tagged(value) === '[object Object]' ? Kind.Plain : kindByAsking(value);
-  }
+  if (prototype === objectPrototype) return seemsPlain(value) ? Kind.Plain : kindByAsking(value);
   if (prototype === null) return kindByAsking(value);
   switch (classOf(prototype)) {
     case Class.Ordinary:
-      return tagged(value) === '[object Object]' ? Kind.Plain : kindByAsking(value);
+      return seemsPlain(value) ? Kind.Plain : kindByAsking(value);
     case Class.BuiltIn:
       return kindByAsking(value);
     case Class.Shared:
@@ -101,6 +101,19 @@ export function kindOf(value: object): Kind {
     case Class.Opaque:
       return isDOMException(value) ? Kind.DOMException : Kind.Refused;
   }
+}
+
+/**
+ * Whether it is an object like most. One may have been a Map, say, before it was given another
+ * prototype; then it has no properties of its own, but for a typed array's elements.
+ */
+function seemsPlain(value: object): boolean {
+  return !ArrayBuffer.isView(value) && tagged(value) === '[object Object]' && hasProperties(value);
+}
+
+function hasProperties(value: object): boolean {
+  for (const key in value) if (Object.hasOwn(value, key)) return true;
+  return false;
 }
 
 function kindByAsking(value: object): Kind {
@@ -116,7 +129,7 @@ function kindByAsking(value: object): Kind {
   if (isArguments(value) || isModule(value) || isExternal(value) || isPromise(value)) {
     return Kind.Refused;
   }
-  return Kind.Plain;
+  return !hasProperties(value) && isHidden(value) ? Kind.Refused : Kind.Plain;
 }
 
 function classOf(prototype: object): Class {

@@ -4,10 +4,18 @@ import { isLatin1, readLatin1, readUtf16, writeLatin1 } from './buffer-text';
 import { Kind, kindOf, refusal } from './cloneable';
 import { CorruptError, MismatchError } from './corrupt-error';
 import { attachShared, handleText, parseHandle } from './handles';
-import { isArrayBuffer, isBuffer } from './intrinsics';
+import { byteLengthOf, extentOf, isArrayBuffer, isBuffer, lengthOf } from './intrinsics';
 import { pack, type Packed } from './packer';
 import type { Pieces } from './packed-pieces';
-import { hasBuffers, headBytes, padded, tableFloats, trailerBytes, version } from './packed-format';
+import {
+  hasBuffers,
+  headBytes,
+  mergedInto,
+  padded,
+  tableFloats,
+  trailerBytes,
+  version,
+} from './packed-format';
 import { forgetUnpacked, unpack } from './unpacker';
 
 /** What a value is stored as, in 4 bits. */
@@ -158,9 +166,9 @@ export class Encoder {
         return true;
       case Tag.Packed:
       case Tag.Bytes: {
-        let isSame = areThere(bytes, at, this.#packed);
+        let isSame = areThere(bytes, at, this.#packed, lengthOf(this.#packed));
         this.#pieces?.forEach((piece, offset) => {
-          isSame &&= areThere(bytes, at + offset, piece);
+          isSame &&= areThere(bytes, at + offset, piece, piece.length);
         });
         return isSame;
       }
@@ -179,7 +187,8 @@ export class Encoder {
   /** Keeps its bytes for itself, until the next value: those they are of may change meanwhile. */
   keep(): this {
     // What is packed is its own already.
-    if (this.tag === Tag.Bytes) this.#packed = this.#packed.slice();
+    // (A Buffer's slice() copies nothing.)
+    if (this.tag === Tag.Bytes) this.#packed = new Uint8Array(this.#packed);
     this.#pieces?.keep();
     return this;
   }
@@ -195,7 +204,7 @@ export class Encoder {
         if (isUint8Array(value) && areAlone(value)) {
           this.#packed = value;
           this.#pieces = undefined;
-          return this.#isLong(Tag.Bytes, value.length);
+          return this.#isLong(Tag.Bytes, lengthOf(value));
         }
     }
     return this.#isPacked(pack(what, value));
@@ -223,18 +232,18 @@ export class Encoder {
 
 /** Whether there is no more to a Uint8Array, as it is stored, than its bytes. */
 function areAlone(bytes: Uint8Array): boolean {
-  const { buffer, length } = bytes;
+  const { buffer, byteLength: length } = extentOf(bytes, false);
   if (!isArrayBuffer(buffer)) return false;
-  if (isBuffer(bytes)) return length > 0 || buffer.byteLength > 0;
+  if (isBuffer(bytes)) return length > 0 || byteLengthOf(buffer) > 0;
   return (
-    length === buffer.byteLength &&
     length > 0 &&
+    length === byteLengthOf(buffer) &&
     (buffer as { resizable?: boolean }).resizable !== true
   );
 }
 
-function areThere(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
-  for (let i = 0; i < wanted.length; i++) if (bytes[at + i] !== wanted[i]) return false;
+function areThere(bytes: Uint8Array, at: number, wanted: Uint8Array, length: number): boolean {
+  for (let i = 0; i < length; i++) if (bytes[at + i] !== wanted[i]) return false;
   return true;
 }
 
@@ -386,6 +395,12 @@ function copyPacked(copy: Copy, views: Views, at: number, size: number): void {
     const length = floats[entry] ?? 0;
     const base = floats[entry + 1] ?? 0;
     const most = floats[entry + 2] ?? 0;
+    const whole = copy.buffers[mergedInto - most];
+    if (whole) {
+      copy.buffers.push(whole);
+      copy.bases.push(copy.bases[mergedInto - most] ?? 0);
+      continue;
+    }
     const buffer = isLength(length) && from + length <= tableAt && makeBuffer(length, most);
     if (!buffer || !isLength(base)) {
       copy.isNonsense = true;

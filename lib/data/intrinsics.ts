@@ -16,6 +16,15 @@ export const objectPrototype: object = Object.prototype;
 const toString = objectPrototype.toString;
 const regExpSource = getter(RegExp.prototype, 'source');
 const regExpFlags = getter(RegExp.prototype, 'flags');
+const arrayPrototype = Object.getPrototypeOf(Uint8Array.prototype) as object;
+const lengthOfArray = getter(arrayPrototype, 'length');
+const offsetOfArray = getter(arrayPrototype, 'byteOffset');
+const bytesOfArray = getter(arrayPrototype, 'byteLength');
+const bufferOfArray = getter(arrayPrototype, 'buffer');
+const offsetOfDataView = getter(DataView.prototype, 'byteOffset');
+const bytesOfDataView = getter(DataView.prototype, 'byteLength');
+const bufferOfDataView = getter(DataView.prototype, 'buffer');
+const bytesOfBuffer = getter(ArrayBuffer.prototype, 'byteLength');
 const dateTime = Date.prototype.getTime;
 const mapForEach = Map.prototype.forEach;
 const setForEach = Set.prototype.forEach;
@@ -46,6 +55,17 @@ export const isArguments = test('isArgumentsObject');
 export const isExternal = test('isExternal');
 export const isModule = test('isModuleNamespaceObject');
 export const isPromise = test('isPromise');
+/** Collections and iterations that have more to them than can be seen, and a SharedArrayBuffer. */
+const hidden = (
+  [
+    'isWeakMap',
+    'isWeakSet',
+    'isMapIterator',
+    'isSetIterator',
+    'isGeneratorObject',
+    'isSharedArrayBuffer',
+  ] as const
+).map(test);
 const isBoxed = test('isBoxedPrimitive');
 const isBoxedSymbol = test('isSymbolObject');
 
@@ -56,6 +76,30 @@ export const tagged = (value: object): string => toString.call(value);
 export function isBuffer(value: ArrayBufferView): value is Buffer {
   return Buffer.isBuffer(value);
 }
+
+export const isHidden = (value: object): boolean => hidden.some((isOne) => isOne(value));
+
+/** Of a typed array, whatever properties of its own it has by that name. */
+export const lengthOf = (array: ArrayBufferView): number => lengthOfArray.call(array) as number;
+
+/** Where a view lies in which buffer, whatever properties of its own it has by those names. */
+export function extentOf(view: ArrayBufferView, isDataView: boolean): Extent {
+  return {
+    buffer: (isDataView ? bufferOfDataView : bufferOfArray).call(view) as ArrayBufferLike,
+    byteOffset: (isDataView ? offsetOfDataView : offsetOfArray).call(view) as number,
+    byteLength: (isDataView ? bytesOfDataView : bytesOfArray).call(view) as number,
+  };
+}
+
+export interface Extent {
+  readonly buffer: ArrayBufferLike;
+  readonly byteOffset: number;
+  readonly byteLength: number;
+}
+
+/** Of one that is not shared. */
+export const byteLengthOf = (buffer: ArrayBufferLike): number =>
+  bytesOfBuffer.call(buffer) as number;
 
 export const timeOf = (date: object): number => dateTime.call(date as Date);
 export const sourceOf = (expression: object): string => regExpSource.call(expression) as string;

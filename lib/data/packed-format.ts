@@ -22,8 +22,13 @@ export const version = 1;
 
 export const hasBuffers = 0x80;
 
-/** Of an ArrayBuffer: its bytes; at which offset of the original they began; how far it grows, or -1. */
+/**
+ * Of an ArrayBuffer: its bytes; at which offset of the original they began; how far it grows, or -1.
+ * One that is a part of an earlier one has no bytes, and {@link mergedInto} less the index of that.
+ */
 export const tableFloats = 3;
+
+export const mergedInto = -2;
 
 export const trailerBytes = 8;
 

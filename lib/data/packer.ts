@@ -4,8 +4,10 @@ import { Kind, kindOf, refusal } from './cloneable';
 import { handleText } from './handles';
 import {
   entriesOf,
+  extentOf,
   flagsOf,
   isBuffer,
+  lengthOf,
   membersOf,
   primitiveOf,
   sourceOf,
@@ -44,6 +46,16 @@ const errorIndex = new Map<unknown, number>(errorClasses.map((name, i) => [name,
 
 type Fields = Record<string, unknown>;
 
+/** What an error has, as it was when it began: a getter may change it. */
+interface ErrorShape {
+  readonly parts: number;
+  /** Those of {@link ErrorPart.More}. */
+  readonly keys: readonly string[];
+}
+
+/** What was begun, and has its contents behind. */
+type Later = [value: object, kind: Kind, shape?: ErrorShape];
+
 /** A packed value, which nobody changes any more but for what its pieces are of. */
 export interface Packed {
   readonly bytes: Uint8Array;
@@ -64,7 +76,7 @@ class Packer {
   #places: Map<object, number> | undefined;
   /** The keys of the last object at each depth. */
   readonly #keys: (readonly string[] | undefined)[] = [];
-  readonly #later: object[] = [];
+  readonly #later: Later[] = [];
   #pieces: Pieces | undefined;
 
   pack(what: string, value: unknown): Packed {
@@ -76,13 +88,14 @@ class Packer {
       this.#at += headBytes;
       this.#value(value, 0);
       // These may put more behind.
-      for (const each of this.#later) this.#contents(each);
+      for (const each of this.#later) this.#contents(...each);
       const pieces = this.#pieces;
       const head = version | (pieces ? hasBuffers : 0);
       this.#bytes[this.#start] = head;
       this.#bytes[this.#start + 1] = ~head;
       const bytes = this.#bytes.subarray(this.#start, this.#at);
-      pieces?.close(bytes.length);
+      const changed = pieces?.close(bytes.length);
+      if (changed) throw this.#refusal(changed, wholeBuffer);
       return { bytes, pieces };
     } finally {
       this.#forget();
@@ -212,29 +225,29 @@ class Packer {
     const kind = kindOf(value);
     switch (kind) {
       case Kind.Plain:
-        if (depth >= mostDepth) this.#begin(value, Code.Object);
+        if (depth >= mostDepth) this.#begin(value, Code.Object, kind);
         else this.#record(value, depth);
         break;
       case Kind.Array:
-        if (depth >= mostDepth) this.#begin(value, Code.Array);
+        if (depth >= mostDepth) this.#begin(value, Code.Array, kind);
         else this.#array(value as unknown[], depth);
         break;
       case Kind.Map:
-        if (depth >= mostDepth) this.#begin(value, Code.Map);
+        if (depth >= mostDepth) this.#begin(value, Code.Map, kind);
         else this.#map(value, depth);
         break;
       case Kind.Set:
-        if (depth >= mostDepth) this.#begin(value, Code.Set);
+        if (depth >= mostDepth) this.#begin(value, Code.Set, kind);
         else this.#set(value, depth);
         break;
       case Kind.Error:
       case Kind.DOMException:
         if (depth >= mostDepth) {
           this.#put(Code.Later);
-          this.#later.push(value);
+          this.#later.push([value, kind, this.#errorTexts(value as Error, kind)]);
+        } else {
+          this.#errorContents(value as Error, this.#errorTexts(value as Error, kind), depth);
         }
-        this.#errorTexts(value as Error, kind);
-        if (depth < mostDepth) this.#errorContents(value as Error, depth);
         break;
       case Kind.Date:
         this.#put(Code.Date);
@@ -265,20 +278,19 @@ class Packer {
     }
   }
 
-  #begin(value: object, code: Code): void {
+  #begin(value: object, code: Code, kind: Kind): void {
     this.#put(Code.Later);
     this.#put(code);
-    this.#later.push(value);
+    this.#later.push([value, kind]);
   }
 
   /** Of what was begun. */
-  #contents(value: object): void {
-    const kind = kindOf(value);
+  #contents(value: object, kind: Kind, shape?: ErrorShape): void {
     if (kind === Kind.Plain) this.#record(value, 0);
     else if (kind === Kind.Array) this.#array(value as unknown[], 0);
     else if (kind === Kind.Map) this.#map(value, 0);
     else if (kind === Kind.Set) this.#set(value, 0);
-    else this.#errorContents(value as Error, 0);
+    else if (shape !== undefined) this.#errorContents(value as Error, shape, 0);
   }
 
   #record(value: object, depth: number): void {
@@ -343,27 +355,29 @@ class Packer {
     for (const each of members) this.#value(each, depth + 1);
   }
 
-  #errorTexts(error: Error, kind: Kind): void {
+  #errorTexts(error: Error, kind: Kind): ErrorShape {
     const { stack, name } = error as { stack?: unknown; name?: unknown };
     const message = messageOf(error, kind);
+    const isNamed = kind === Kind.DOMException || errorIndex.has(name);
+    const keys = moreKeys(error, isNamed);
+    const parts =
+      (message === undefined ? 0 : ErrorPart.Message) |
+      (typeof stack === 'string' ? ErrorPart.Stack : 0) |
+      (Object.hasOwn(error, 'cause') ? ErrorPart.Cause : 0) |
+      (hasErrors(error) ? ErrorPart.Errors : 0) |
+      (keys.length > 0 ? ErrorPart.More : 0);
     this.#put(Code.Error);
     this.#put(kind === Kind.DOMException ? domException : (errorIndex.get(name) ?? 0));
-    this.#put(
-      (message === undefined ? 0 : ErrorPart.Message) |
-        (typeof stack === 'string' ? ErrorPart.Stack : 0) |
-        (Object.hasOwn(error, 'cause') ? ErrorPart.Cause : 0) |
-        (hasErrors(error) ? ErrorPart.Errors : 0) |
-        (moreKeys(error, kind).length > 0 ? ErrorPart.More : 0),
-    );
+    this.#put(parts);
     if (kind === Kind.DOMException) this.#text(String(name));
     if (message !== undefined) this.#text(message);
     if (typeof stack === 'string') this.#text(stack);
+    return { parts, keys };
   }
 
-  #errorContents(error: Error, depth: number): void {
-    if (Object.hasOwn(error, 'cause')) this.#value(error.cause, depth + 1);
-    if (hasErrors(error)) this.#value((error as AggregateError).errors, depth + 1);
-    const keys = moreKeys(error, kindOf(error));
+  #errorContents(error: Error, { parts, keys }: ErrorShape, depth: number): void {
+    if ((parts & ErrorPart.Cause) !== 0) this.#value(error.cause, depth + 1);
+    if ((parts & ErrorPart.Errors) !== 0) this.#value((error as AggregateError).errors, depth + 1);
     if (keys.length === 0) return;
     this.#need(16);
     this.#length(keys.length);
@@ -374,29 +388,28 @@ class Packer {
   }
 
   #viewOn(view: ArrayBufferView): void {
-    const index = viewIndex.get(typedArrayName(view) ?? 'DataView');
+    const name = typedArrayName(view);
+    const index = viewIndex.get(name ?? 'DataView');
     if (index === undefined) throw this.#refusal(view);
-    const tracks = isLengthTracking(view);
+    const { buffer, byteOffset, byteLength } = extentOf(view, name === undefined);
+    const canGrow = (buffer as Partial<Resizable>).resizable === true;
+    const tracks = canGrow && isLengthTracking(view);
     if (tracks === undefined) throw this.#refusal(view);
-    const { byteOffset, byteLength } = view;
-    const piece = isBuffer(view)
-      ? this.#piece(view, view.buffer, byteOffset, byteLength)
-      : this.#piece(view, view.buffer, 0, -1);
+    const piece =
+      isBuffer(view) && !canGrow
+        ? this.#piece(view, buffer, byteOffset, byteLength)
+        : this.#piece(view, buffer, 0, -1);
     this.#put(Code.View);
     this.#put(index);
     this.#length(piece);
     this.#length(byteOffset);
-    this.#length(tracks ? 0 : 1 + ((view as { length?: number }).length ?? byteLength));
+    this.#length(tracks ? 0 : 1 + (name === undefined ? byteLength : lengthOf(view)));
   }
 
   /** The index of the piece that has these bytes of a buffer, for a view or for itself; -1: all. */
   #piece(part: object, buffer: ArrayBufferLike, from: number, length: number): number {
     const index = (this.#pieces ??= new Pieces()).indexOf(buffer, from, length);
-    if (index < 0) {
-      const whole =
-        'an ArrayBuffer that is neither detached nor shared; slice() copies one that is shared';
-      throw refusal(this.#what, this.#root, part, whole);
-    }
+    if (index < 0) throw this.#refusal(part, ownBuffer);
     this.#need(48);
     return index;
   }
@@ -447,10 +460,15 @@ class Packer {
     this.#start = 0;
   }
 
-  #refusal(part: unknown): TypeError {
-    return refusal(this.#what, this.#root, part);
+  #refusal(part: unknown, expected?: string): TypeError {
+    return refusal(this.#what, this.#root, part, expected);
   }
 }
+
+const ownBuffer =
+  'an ArrayBuffer that is neither detached nor shared; slice() copies one that is shared';
+
+const wholeBuffer = 'a value none of whose getters changes the size of an ArrayBuffer in it';
 
 let idle: Packer | undefined;
 
@@ -482,7 +500,8 @@ function areSame(a: readonly string[], b: readonly string[]): boolean {
 function messageOf(error: Error, kind: Kind): string | undefined {
   if (kind === Kind.DOMException) return error.message;
   const own = Object.getOwnPropertyDescriptor(error, 'message');
-  return own === undefined ? undefined : String(own.value);
+  // As the structured clone algorithm has it, a getter is none.
+  return own === undefined || !('value' in own) ? undefined : String(own.value);
 }
 
 /** Whether it has errors as an AggregateError has them. */
@@ -490,15 +509,19 @@ function hasErrors(error: Error): boolean {
   return Object.getOwnPropertyDescriptor(error, 'errors')?.enumerable === false;
 }
 
-/** What else is an error's own. */
-function moreKeys(error: Error, kind: Kind): string[] {
+/**
+ * What else is an error's own.
+ *
+ * @param isNamed - whether its class says its name.
+ */
+function moreKeys(error: Error, isNamed: boolean): string[] {
   return Object.keys(error).filter(
     (key) =>
       key !== 'message' &&
       key !== 'stack' &&
       key !== 'cause' &&
       // Its class says it.
-      !(key === 'name' && (errorIndex.has(error.name) || kind === Kind.DOMException)),
+      !(key === 'name' && isNamed),
   );
 }
 
@@ -508,10 +531,8 @@ interface Resizable {
   resize(bytes: number): void;
 }
 
-/** Whether a view is as long as its buffer, whatever becomes of that; undefined: it is beyond its end. */
+/** Whether a view is as long as its buffer, which may grow, later, too; undefined: it is beyond its end. */
 function isLengthTracking(view: ArrayBufferView): boolean | undefined {
-  const buffer = view.buffer as ArrayBufferLike & Partial<Resizable>;
-  if (buffer.resizable !== true) return false;
   let copy: ArrayBufferView;
   try {
     // Only to change the size of its buffer tells.

@@ -1,7 +1,7 @@
 import { readLatin1, readUtf16 } from './buffer-text';
 import { CorruptError, MismatchError } from './corrupt-error';
 import { attachShared, parseHandle } from './handles';
-import { OwnDOMException } from './intrinsics';
+import { objectPrototype, OwnDOMException } from './intrinsics';
 import {
   Code,
   codeOf,
@@ -35,6 +35,24 @@ const errors = [
   URIError,
 ] as const;
 
+/**
+ * The keys of an object. Properties are assigned, which is faster, unless objects inherit one of them:
+ * an accessor would take the value, and what is frozen would refuse it.
+ */
+class Keys {
+  readonly names: string[];
+  areInherited = false;
+
+  constructor(length: number) {
+    this.names = new Array<string>(length);
+  }
+
+  add(index: number, name: string): void {
+    this.names[index] = name;
+    if (name in objectPrototype) this.areInherited = true;
+  }
+}
+
 /** What was begun, and has its contents behind. */
 type Later = [code: Code, value: object, parts: number];
 
@@ -51,7 +69,7 @@ class Unpacker {
   #bases: readonly number[] = [];
   readonly #objects: unknown[] = [];
   /** The keys of the last object at each depth. */
-  readonly #keys: (readonly string[] | undefined)[] = [];
+  readonly #keys: (Keys | undefined)[] = [];
   readonly #later: Later[] = [];
 
   unpack(
@@ -217,15 +235,18 @@ class Unpacker {
   #record(object: Fields, code: Code, depth: number): Fields {
     let keys = this.#keys[depth];
     if (code === Code.Object) {
-      const read = new Array<string>(this.#count(1));
-      for (let i = 0; i < read.length; i++) read[i] = this.#key();
+      const count = this.#count(1);
+      const read = new Keys(count);
+      for (let i = 0; i < count; i++) read.add(i, this.#key());
       this.#keys[depth] = keys = read;
     } else if (keys === undefined) {
       throw nonsense();
     }
-    for (const key of keys) {
+    const { names, areInherited } = keys;
+    for (const key of names) {
       if (this.#bytes[this.#at] === hole && this.#at < this.#end) this.#at++;
-      else put(object, key, this.#value(depth + 1));
+      else if (areInherited) define(object, key, this.#value(depth + 1), true);
+      else object[key] = this.#value(depth + 1);
     }
     return object;
   }
@@ -249,7 +270,9 @@ class Unpacker {
       ) {
         throw nonsense();
       }
-      put(array as unknown as Fields, String(key), this.#value(depth + 1));
+      const value = this.#value(depth + 1);
+      if (typeof key === 'number') array[key] = value;
+      else define(array, String(key), value, true);
     }
     if (array.length !== length) throw nonsense();
     return array;
@@ -477,12 +500,6 @@ function isContainer(code: Code): boolean {
     code === Code.Set ||
     code === Code.Error
   );
-}
-
-/** By assigning, which is faster, wherever that means no more. */
-function put(object: Fields, key: string, value: unknown): void {
-  if (key === '__proto__') define(object, key, value, true);
-  else object[key] = value;
 }
 
 function define(object: object, key: string, value: unknown, enumerable: boolean): void {

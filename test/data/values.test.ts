@@ -132,11 +132,34 @@ describe('a Buffer', () => {
     const [a, b, c] = roundTrip(value) as [Uint8Array, Uint8Array, Uint8Array];
     a[9] = 1;
     expect([b[4], c.length, a.buffer.byteLength, c.buffer.byteLength]).toEqual([1, 10, 15, 10]);
+    // The third sees what the first and the second have nothing of in common.
+    const three = [whole.subarray(0, 4), whole.subarray(8, 12), whole.subarray(2, 10)];
+    for (const value of [three, [...three, whole.subarray(9, 20)], [...three, whole.buffer]]) {
+      const [d, e, f] = roundTrip(value) as [Uint8Array, Uint8Array, Uint8Array];
+      expect([...d, ...e, ...f]).toEqual(new Array(16).fill(7));
+      d[3] = 1;
+      e[1] = 2;
+      expect([...f]).toEqual([7, 1, 7, 7, 7, 7, 7, 2]);
+    }
     const [part, all] = roundTrip([whole.subarray(10, 20), whole.buffer]) as [
       Uint8Array,
       ArrayBuffer,
     ];
     expect([part.buffer, part.byteOffset, all.byteLength]).toEqual([all, 10, 100]);
+  });
+});
+
+describe('bytes whose length was given another value', () => {
+  const longer = () => Object.defineProperty(Buffer.alloc(300, 7), 'length', { value: 8 });
+  const shorter = () => Object.defineProperty(Buffer.alloc(8, 7), 'length', { value: 300 });
+
+  it.each([
+    ['less', longer, 300],
+    ['more', shorter, 8],
+  ])('take the room that they fill, where that is said to be %s', (_, make, bytes) => {
+    expect(write(make()).size).toBe(bytes);
+    expect(roundTrip(make())).toEqual(new Uint8Array(bytes).fill(7));
+    expect(roundTrip([make()])).toEqual([new Uint8Array(bytes).fill(7)]);
   });
 });
 
@@ -183,6 +206,23 @@ describe('any value', () => {
   });
 });
 
+describe('reading', () => {
+  it('defines properties, whatever objects inherit by their names', () => {
+    const value = { frozen: 1, taken: 2, other: [Object.assign([3], { frozen: 4, taken: 5 })] };
+    const written: unknown[] = [];
+    try {
+      Object.defineProperties(Object.prototype, {
+        frozen: { value: 0, writable: false, configurable: true },
+        taken: { get: () => 0, set: (each) => written.push(each), configurable: true },
+      });
+      expect(difference(structuredClone(value), roundTrip(value))).toBeUndefined();
+      expect(written).toEqual([]);
+    } finally {
+      for (const key of ['frozen', 'taken']) Reflect.deleteProperty(Object.prototype, key);
+    }
+  });
+});
+
 describe('packing', () => {
   it('asks getters, which may have other values packed', () => {
     const other = new Encoder();
@@ -195,6 +235,53 @@ describe('packing', () => {
       g: 'g',
     };
     expect(roundTrip(value)).toEqual({ a: 'a', b: [{ f: true }], g: 'g' });
+  });
+
+  it.each<[string, (error: Error) => void]>([
+    ['gets a property', (error) => Object.assign(error, { more: 1 })],
+    ['loses a property', (error) => delete (error as { first?: unknown }).first],
+    ['gets another name', (error) => (error.name = 'TypeError')],
+    ['loses its cause', (error) => delete error.cause],
+    ['gets errors', (error) => Object.defineProperty(error, 'errors', { value: [1] })],
+  ])('takes an error that %s by a getter in it', (_, change) => {
+    const make = (own: object) => {
+      const cause = {
+        get a() {
+          change(error);
+          return 1;
+        },
+      };
+      const error: Error = Object.assign(new Error('m', { cause }), own);
+      return error;
+    };
+    for (const own of [{}, { first: 1 }, { first: 1, name: 'Mine' }]) {
+      for (const place of [(value: unknown) => [value], (value: unknown) => deepDown(value, 100)]) {
+        let back = roundTrip(place(make(own)));
+        while (!(back instanceof Error)) back = Object.values(back as object)[0] as unknown;
+        expect([back.message, back.cause]).toEqual(['m', { a: 1 }]);
+      }
+    }
+  });
+
+  it.each<[string, number, (buffer: ArrayBuffer) => void]>([
+    ['detaches', 8, (buffer) => structuredClone(buffer, { transfer: [buffer] })],
+    ['detaches', 0, (buffer) => structuredClone(buffer, { transfer: [buffer] })],
+    ['shrinks', 8, (buffer) => (buffer as unknown as { resize(n: number): void }).resize(4)],
+    ['grows', 8, (buffer) => (buffer as unknown as { resize(n: number): void }).resize(16)],
+  ])('refuses an ArrayBuffer that a getter %s, of %i bytes', (_, bytes, change) => {
+    const Growing = ArrayBuffer as unknown as new (n: number, o: object) => ArrayBuffer;
+    const buffer = new Growing(bytes, { maxByteLength: 16 });
+    const value = [
+      buffer,
+      {
+        get a() {
+          change(buffer);
+          return 1;
+        },
+      },
+    ];
+    expectCode(() => encoder.encode('value', value), 'ERR_INVALID_ARG_TYPE', 'value[0] must be');
+    expect(roundTrip([1])).toEqual([1]);
   });
 
   it('throws what a getter throws, and goes on', () => {
@@ -223,6 +310,14 @@ describe('packing', () => {
     encoder.write(memory, at);
     const back = finish(read(memory, encoder.tag, at, encoder.size)) as { bytes: Uint8Array };
     expect([...back.bytes]).toEqual([1, 2, 3]);
+    for (const alone of [Buffer.from([1, 2, 3]), new Uint8Array([1, 2, 3])]) {
+      encoder.encode('value', alone).keep();
+      alone.fill(9);
+      encoder.write(memory, at);
+      expect(finish(read(memory, encoder.tag, at, encoder.size))).toEqual(
+        new Uint8Array([1, 2, 3]),
+      );
+    }
   });
 
   it('takes any depth, and little stack for it', () => {

@@ -157,6 +157,30 @@ export const cloned: readonly Case[] = [
   ['a subclass of Set with a tag', () => new Tags([1])],
   ['a map without a prototype', () => Object.setPrototypeOf(new Map([[1, 2]]), null) as unknown],
   [
+    'what is no object like most, with the prototype of one',
+    () =>
+      [new Map([[1, 2]]), new Set([3]), new Uint8Array([4]), numbered(3), new DataView(numbered(2))]
+        .concat([Object.assign(new Uint8Array([5]), { x: 6 })] as never)
+        .map((each) => Object.setPrototypeOf(each, Object.prototype) as unknown),
+  ],
+  [
+    'what is no object like most, with the prototype of a class',
+    () =>
+      [new Map([[1, 2]]), new Set([3]), new Int16Array(2), numbered(3)].map(
+        (each) => Object.setPrototypeOf(each, class Other {}.prototype) as unknown,
+      ),
+  ],
+  [
+    'an object of a class without properties of its own',
+    () =>
+      new (class Empty {
+        #x = 1;
+        get x() {
+          return this.#x;
+        }
+      })(),
+  ],
+  [
     'dates',
     () => [new Date(5), new Date(NaN), new Date(-8.64e15), new (class D extends Date {})(7)],
   ],
@@ -174,6 +198,10 @@ export const cloned: readonly Case[] = [
       ),
   ],
   ['an error without a message', () => new Error()],
+  [
+    'an error whose message is a getter',
+    () => Object.defineProperty(new Error('m'), 'message', { get: () => 'other' }),
+  ],
   ['an error of a subclass', () => new (class Mine extends RangeError {})('m')],
   ['an error with a cause', () => new Error('m', { cause: { a: [1] } })],
   ['an error whose cause is undefined', () => new Error('m', { cause: undefined })],
@@ -206,6 +234,32 @@ export const cloned: readonly Case[] = [
   ['an empty Uint8Array', () => new Uint8Array(0)],
   ['a part of a buffer', () => new Uint8Array(numbered(9), 2, 3)],
   ['a subclass of Uint8Array', () => new (class U extends Uint8Array {})(numbered(3))],
+  [
+    'views with properties of their own',
+    () => {
+      const other = { value: 1 };
+      const properties = { length: other, byteOffset: other, byteLength: other };
+      return [
+        Object.defineProperties(new Uint8Array(numbered(8)), properties),
+        Object.defineProperties(new Float64Array(numbered(32), 8, 2), properties),
+        Object.defineProperties(new DataView(numbered(8), 2), properties),
+        Object.defineProperty(new Uint16Array(numbered(8)), 'buffer', { value: numbered(2) }),
+        Object.defineProperty(numbered(8), 'byteLength', other),
+      ];
+    },
+  ],
+  [
+    'a subclass of Float64Array with getters',
+    () =>
+      new (class F extends Float64Array {
+        override get length() {
+          return 1;
+        }
+        override get byteOffset() {
+          return 3;
+        }
+      })([1, 2, 3]),
+  ],
   ['a DataView within its buffer', () => new DataView(numbered(8), 2, 3)],
   [
     'two views of one buffer',
@@ -311,6 +365,22 @@ export const refused: readonly Case[] = [
   ],
   ['a proxy', () => new Proxy({ a: 1 }, {})],
   ['a proxy of an array', () => new Proxy([1], {})],
+  ['a proxy that was revoked', () => revoked({})],
+  ['a proxy of an array that was revoked', () => revoked([])],
+  ...[
+    Promise.resolve(),
+    new WeakMap(),
+    new WeakSet(),
+    new Map([[1, 2]]).entries(),
+    new Set([1]).values(),
+    new SharedArrayBuffer(8),
+    (function* () {
+      yield 1;
+    })(),
+  ].map((each): Case => [
+    `${Object.prototype.toString.call(each)} with the prototype of other objects`,
+    () => Object.setPrototypeOf(each, {}) as unknown,
+  ]),
   ['a SharedArrayBuffer', () => new SharedArrayBuffer(8)],
   ['a view of a SharedArrayBuffer', () => new Uint8Array(new SharedArrayBuffer(8))],
   ['a detached ArrayBuffer', () => detached()],
@@ -353,6 +423,12 @@ function detached(): ArrayBuffer {
   const buffer = new ArrayBuffer(8);
   structuredClone(buffer, { transfer: [buffer] });
   return buffer;
+}
+
+function revoked(target: object): unknown {
+  const { proxy, revoke } = Proxy.revocable(target, {});
+  revoke();
+  return proxy;
 }
 
 function detachedView(): Uint8Array {
