@@ -101,22 +101,67 @@ export function typeOfNumber(number: number): ElementType | undefined {
   return names[number - 1];
 }
 
-// eslint-disable-next-line @typescript-eslint/unbound-method -- it is called with what it is asked of
-const tagOfArray = Object.getOwnPropertyDescriptor(
-  Object.getPrototypeOf(Uint8Array.prototype) as object,
-  Symbol.toStringTag,
-)?.get;
+/* eslint-disable @typescript-eslint/unbound-method -- they are called with what they are asked of */
+
+const arrayPrototype = Object.getPrototypeOf(Uint8Array.prototype) as object;
+const tagOfArray = getter(arrayPrototype, Symbol.toStringTag);
+const lengthOfArray = getter(arrayPrototype, 'length');
+const extentOfArray = extentGetters(arrayPrototype);
+const extentOfDataView = extentGetters(DataView.prototype);
+
+type Getter = (this: unknown) => unknown;
+
+function getter(prototype: object, key: PropertyKey): Getter {
+  const get = Object.getOwnPropertyDescriptor(prototype, key)?.get;
+  if (get === undefined) throw new TypeError(`no getter ${String(key)}`);
+  return get;
+}
+
+function extentGetters(prototype: object): readonly [Getter, Getter, Getter] {
+  return [
+    getter(prototype, 'buffer'),
+    getter(prototype, 'byteOffset'),
+    getter(prototype, 'byteLength'),
+  ];
+}
 
 /**
  * The name of a typed array's class, as the engine knows it: of one of another realm, or of a subclass,
  * too. Undefined of anything else.
  */
 export function typedArrayName(value: unknown): string | undefined {
-  return tagOfArray?.call(value) as string | undefined;
+  return tagOfArray.call(value) as string | undefined;
+}
+
+/** Of a typed array, whatever properties of its own it has by that name. */
+export const lengthOf = (array: ArrayBufferView): number => lengthOfArray.call(array) as number;
+
+/** Where a view lies in which buffer. */
+export interface Extent {
+  readonly buffer: ArrayBufferLike;
+  readonly byteOffset: number;
+  readonly byteLength: number;
+}
+
+/** Where a view lies, whatever properties of its own it has by those names. */
+export function extentOf(view: ArrayBufferView): Extent {
+  const isArray = typedArrayName(view) !== undefined;
+  const [buffer, byteOffset, byteLength] = isArray ? extentOfArray : extentOfDataView;
+  return {
+    buffer: buffer.call(view) as ArrayBufferLike,
+    byteOffset: byteOffset.call(view) as number,
+    byteLength: byteLength.call(view) as number,
+  };
 }
 
 export function isUint8Array(value: unknown): value is Uint8Array {
   return typedArrayName(value) === 'Uint8Array';
+}
+
+/** A typed array of the same elements, which is just what it seems: without properties of its own. */
+export function plainArray<T extends ElementType>(type: T, array: ArrayBufferView): TypedArrays[T] {
+  const { buffer, byteOffset } = extentOf(array);
+  return new (constructorOf(type))(buffer as ArrayBuffer, byteOffset, lengthOf(array));
 }
 
 /** The type of a typed array's elements, if it is one that there is. */

@@ -1,6 +1,6 @@
 import { constants } from 'node:buffer';
 import { native, type NativeFailure, type SegmentHandle } from '../binding';
-import { constructorOf, type ElementType, type TypedArrays } from '../element-types';
+import { constructorOf, extentOf, type ElementType, type TypedArrays } from '../element-types';
 import { SharedMemoryError, hasCode, invalidType, outOfRange } from '../errors';
 import { explain, explainList, isFailure, wentWithLastHandle } from '../failures';
 import {
@@ -338,8 +338,9 @@ export class SharedMemory extends Unassignable {
     checkInteger('offset', offset, 0, this.size);
     if (!ArrayBuffer.isView(bytes))
       throw invalidType('bytes', 'a Buffer, TypedArray or DataView', bytes);
-    if (bytes.byteLength > this.size - offset) {
-      throw outOfRange('bytes', `at most ${this.size - offset} bytes long`, bytes.byteLength);
+    const { buffer, byteOffset, byteLength } = extentOf(bytes);
+    if (byteLength > this.size - offset) {
+      throw outOfRange('bytes', `at most ${this.size - offset} bytes long`, byteLength);
     }
     if (this.readOnly) {
       throw new SharedMemoryError(
@@ -350,7 +351,7 @@ export class SharedMemory extends Unassignable {
         },
       );
     }
-    const source = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const source = new Uint8Array(buffer, byteOffset, byteLength);
     native.segmentCopyIn(this.#handle, offset, source);
   }
 

@@ -1,10 +1,10 @@
-import { isUint8Array } from '../element-types';
+import { extentOf, isUint8Array, lengthOf } from '../element-types';
 import { invalidType } from '../errors';
 import { isLatin1, readLatin1, readUtf16, writeLatin1 } from './buffer-text';
 import { Kind, kindOf, refusal } from './cloneable';
 import { CorruptError, MismatchError } from './corrupt-error';
 import { attachShared, handleText, parseHandle } from './handles';
-import { byteLengthOf, extentOf, isArrayBuffer, isBuffer, lengthOf } from './intrinsics';
+import { byteLengthOf, isArrayBuffer, isBuffer } from './intrinsics';
 import { pack, type Packed } from './packer';
 import type { Pieces } from './packed-pieces';
 import {
@@ -232,7 +232,7 @@ export class Encoder {
 
 /** Whether there is no more to a Uint8Array, as it is stored, than its bytes. */
 function areAlone(bytes: Uint8Array): boolean {
-  const { buffer, byteLength: length } = extentOf(bytes, false);
+  const { buffer, byteLength: length } = extentOf(bytes);
   if (!isArrayBuffer(buffer)) return false;
   if (isBuffer(bytes)) return length > 0 || byteLengthOf(buffer) > 0;
   return (

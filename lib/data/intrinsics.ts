@@ -16,14 +16,6 @@ export const objectPrototype: object = Object.prototype;
 const toString = objectPrototype.toString;
 const regExpSource = getter(RegExp.prototype, 'source');
 const regExpFlags = getter(RegExp.prototype, 'flags');
-const arrayPrototype = Object.getPrototypeOf(Uint8Array.prototype) as object;
-const lengthOfArray = getter(arrayPrototype, 'length');
-const offsetOfArray = getter(arrayPrototype, 'byteOffset');
-const bytesOfArray = getter(arrayPrototype, 'byteLength');
-const bufferOfArray = getter(arrayPrototype, 'buffer');
-const offsetOfDataView = getter(DataView.prototype, 'byteOffset');
-const bytesOfDataView = getter(DataView.prototype, 'byteLength');
-const bufferOfDataView = getter(DataView.prototype, 'buffer');
 const bytesOfBuffer = getter(ArrayBuffer.prototype, 'byteLength');
 const dateTime = Date.prototype.getTime;
 const mapForEach = Map.prototype.forEach;
@@ -78,24 +70,6 @@ export function isBuffer(value: ArrayBufferView): value is Buffer {
 }
 
 export const isHidden = (value: object): boolean => hidden.some((isOne) => isOne(value));
-
-/** Of a typed array, whatever properties of its own it has by that name. */
-export const lengthOf = (array: ArrayBufferView): number => lengthOfArray.call(array) as number;
-
-/** Where a view lies in which buffer, whatever properties of its own it has by those names. */
-export function extentOf(view: ArrayBufferView, isDataView: boolean): Extent {
-  return {
-    buffer: (isDataView ? bufferOfDataView : bufferOfArray).call(view) as ArrayBufferLike,
-    byteOffset: (isDataView ? offsetOfDataView : offsetOfArray).call(view) as number,
-    byteLength: (isDataView ? bytesOfDataView : bytesOfArray).call(view) as number,
-  };
-}
-
-export interface Extent {
-  readonly buffer: ArrayBufferLike;
-  readonly byteOffset: number;
-  readonly byteLength: number;
-}
 
 /** Of one that is not shared. */
 export const byteLengthOf = (buffer: ArrayBufferLike): number =>

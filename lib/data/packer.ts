@@ -1,13 +1,11 @@
-import { typedArrayName } from '../element-types';
+import { extentOf, lengthOf, typedArrayName } from '../element-types';
 import { isLatin1, writeLatin1, writeUtf16 } from './buffer-text';
 import { Kind, kindOf, refusal } from './cloneable';
 import { handleText } from './handles';
 import {
   entriesOf,
-  extentOf,
   flagsOf,
   isBuffer,
-  lengthOf,
   membersOf,
   primitiveOf,
   sourceOf,
@@ -391,7 +389,7 @@ class Packer {
     const name = typedArrayName(view);
     const index = viewIndex.get(name ?? 'DataView');
     if (index === undefined) throw this.#refusal(view);
-    const { buffer, byteOffset, byteLength } = extentOf(view, name === undefined);
+    const { buffer, byteOffset, byteLength } = extentOf(view);
     const canGrow = (buffer as Partial<Resizable>).resizable === true;
     const tracks = canGrow && isLengthTracking(view);
     if (tracks === undefined) throw this.#refusal(view);

@@ -10,6 +10,7 @@ import {
 } from '../core/named-object';
 import {
   checkType,
+  plainArray,
   typeOfArray,
   type ElementOf,
   type ElementType,
@@ -316,7 +317,7 @@ export class SharedArray<T extends ElementType = ElementType>
     checkIterable('values', values);
     const array =
       typeOfArray(values) === this.type
-        ? (values as unknown as TypedArrays[T])
+        ? plainArray(this.type, values as unknown as ArrayBufferView)
         : encodeElements(this.type, Array.from(values), (i) => `values[${i}]`);
     const first = checkInteger('offset', offset, 0, this.length);
     if (array.length > this.length - first) {
@@ -366,7 +367,9 @@ function elementsFrom<T extends ElementType>(
     throw invalidType('type', 'given where the elements are no typed array', type);
   }
   checkType(type);
-  if (given === type) return { type, data: from as TypedArrays[T] };
+  if (given === type) {
+    return { type, data: plainArray(type, from as unknown as ArrayBufferView) };
+  }
   return { type, data: encodeElements(type, Array.from(from), (i) => `from[${i}]`) };
 }
 

@@ -41,6 +41,7 @@ export class StructureState implements SeatState, SizeLimit {
   readonly arena: Arena;
   readonly mostValueBytes: number;
   protected readonly seat: LockSeat;
+  #isClosed = false;
   #inside: Inside = Inside.Not;
   #anew = false;
 
@@ -106,7 +107,7 @@ export class StructureState implements SeatState, SizeLimit {
    *
    * @param timeout - how many milliseconds to wait at most for others' changes; undefined: for ever.
    * @throws SharedMemoryError `ERR_CORRUPT`; `ERR_DEADLOCK` this thread is making a change;
-   * `ERR_TIMEOUT`.
+   * `ERR_TIMEOUT`; `ERR_CLOSED`.
    */
   enter(timeout?: number): void {
     const wasInterrupted = this.#inside !== Inside.Not;
@@ -118,6 +119,8 @@ export class StructureState implements SeatState, SizeLimit {
         'is being changed by this thread: it waits for the function that was given',
       );
     }
+    // By a getter of the value, after the handle was asked; the seat may be another object's by now.
+    if (this.#isClosed) throw this.error('ERR_CLOSED', 'was closed here');
     const abandoned = this.seat.enter(timeout);
     this.#inside = Inside.Changing;
     if (abandoned || wasInterrupted || this.log.pending) this.#recover();
@@ -257,6 +260,7 @@ export class StructureState implements SeatState, SizeLimit {
   }
 
   close(): void {
+    this.#isClosed = true;
     // Whoever looks at it meanwhile sees nothing; no view of it is anybody's but the library's.
     this.memory.detach();
   }

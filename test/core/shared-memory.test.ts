@@ -347,6 +347,11 @@ describe('copying', () => {
     memory.write(8, new DataView(Uint8Array.of(0, 1, 2, 3).buffer, 1, 2));
     expect(memory.array('float64')[0]).toBe(1.5);
     expect([...memory.read(8, 3)]).toEqual([1, 2, 0]);
+    for (const said of [1, 99]) {
+      const bytes = Object.defineProperty(Buffer.alloc(8, said), 'byteLength', { value: said });
+      memory.write(8, bytes);
+      expect([...memory.read(7)]).toEqual([63, ...bytes]);
+    }
   });
 
   it('moves bytes within the segment itself', () => {

@@ -226,6 +226,16 @@ describe.each(integers)('an array of %s', (type) => {
 });
 
 describe('an array', () => {
+  it.each([1, 9])('takes the elements that there are, where their length says %i', (length) => {
+    const from = () =>
+      Object.defineProperty(new Int32Array([5, 6, 7, 8]), 'length', { value: length });
+    using array = temporary(SharedArray.create({ type: 'int32', from: from() }));
+    expect([...array]).toEqual([5, 6, 7, 8]);
+    array.fill(0);
+    array.set(from());
+    expect([...array]).toEqual([5, 6, 7, 8]);
+  });
+
   it('is refused bad indices, values and functions', () => {
     using array = temporary(SharedArray.create({ type: 'int32', length: 3 }));
     for (const i of [0.5, NaN, Infinity]) {

@@ -391,6 +391,32 @@ describe('time and room', () => {
 });
 
 describe('as a shared object', () => {
+  it.each<[string, (dict: SharedDict, value: object) => unknown]>([
+    ['set', (dict, value) => dict.set('a', value)],
+    ['setIfAbsent', (dict, value) => dict.setIfAbsent('b', value)],
+    ['compareAndSet', (dict, value) => dict.compareAndSet('a', 1, value)],
+    ['compareAndSet, of what is expected', (dict, value) => dict.compareAndSet('a', value, 1)],
+    ['getOrSetSync', (dict, value) => dict.getOrSetSync('b', () => value)],
+  ])('that a getter of the value closes is closed to %s, whatever was opened since', (_, act) => {
+    const dict = temporary();
+    dict.set('a', 1);
+    let other: SharedDict | undefined;
+    const value = {
+      get a() {
+        dict.close();
+        other = temporary();
+        return 1;
+      },
+    };
+    expectCode(() => act(dict, value), 'ERR_CLOSED', dict.name);
+    SharedDict.unlink(dict.name);
+    expect([...other!]).toEqual([]);
+    other!.set('c', 2);
+    expect([...other!]).toEqual([['c', 2]]);
+    other!.unlink();
+    other!.close();
+  });
+
   it('is created once, attached by name, opened by any, and gone when unlinked', () => {
     const name = uniqueName('dict');
     expectCode(() => SharedDict.attach(name), 'ENOENT', name);
