@@ -127,6 +127,16 @@ export function unknownProperty(
   return invalidName(`${type} has no property ${what} that could be assigned: ${why}`);
 }
 
+/** Of a property that was assigned, and can only be read. */
+export function readOnlyProperty(
+  type: string,
+  key: string,
+  instead: string | undefined,
+): TypeError {
+  const why = instead === undefined ? 'it can only be read' : `use ${instead}`;
+  return invalidName(`${type} has a property '${key}' that cannot be assigned: ${why}`);
+}
+
 /** What an object is, in words. */
 function describeObject(value: object): string {
   try {

@@ -1,11 +1,12 @@
 /**
  * Properties that somebody assigns to a shared object which has none such: `dict.a = 1`. That would be
- * a property of this one handle, which nobody else ever sees, and so it is refused.
+ * a property of this one handle, which nobody else ever sees, and so it is refused. So is what can only be
+ * read, `list.length = 0`, which sloppy code would not be told of.
  *
  * The prototypes of shared objects inherit from a proxy. The engine asks it about what is on none of
  * them, so whatever there is costs what it always does.
  */
-import { unknownProperty } from '../errors';
+import { readOnlyProperty, unknownProperty } from '../errors';
 import { shown } from '../shown';
 
 /** How what was assigned is shared instead. */
@@ -19,22 +20,60 @@ export function assignedBy(kind: string, way: Way): void {
   ways.set(kind, way);
 }
 
+/** What is called instead of assigning what can only be read; by kinds, and by properties. */
+const verbs = new Map<string, Readonly<Record<string, string>>>();
+
+/** Tells by which verbs properties of an object of that kind, which can only be read, change. */
+export function changedBy(kind: string, verbsOf: Readonly<Record<string, string>>): void {
+  verbs.set(kind, verbsOf);
+}
+
+/** Of which kind an object is, if it is a shared object itself. */
+function kindOf(receiver: object): string | undefined {
+  const kind: unknown = Object.getOwnPropertyDescriptor(receiver, 'shmkit')?.value;
+  return typeof kind === 'string' ? kind : undefined;
+}
+
 const strict = new Proxy(Object.create(Object.prototype) as object, {
   set(target, key, value, receiver: object) {
     // Objects that merely inherit from a handle, and the classes' prototypes, are others' business.
-    const kind: unknown = Object.getOwnPropertyDescriptor(receiver, 'shmkit')?.value;
-    if (typeof kind !== 'string') return Reflect.set(target, key, value, receiver);
+    const kind = kindOf(receiver);
+    if (kind === undefined) return Reflect.set(target, key, value, receiver);
     const way = typeof key === 'string' ? ways.get(kind)?.(key, value) : undefined;
     throw unknownProperty(receiver.constructor.name, key, way);
   },
 });
 
+/** The prototypes whose properties that can only be read say so. */
+const told = new WeakSet();
+
+/** Gives what has no setter one that throws; strict code is told by the engine otherwise, sloppy code not. */
+function tellReaders(prototype: object): void {
+  for (let at = prototype; at !== Unassignable.prototype && !told.has(at);) {
+    told.add(at);
+    for (const [key, property] of Object.entries(Object.getOwnPropertyDescriptors(at))) {
+      if (property.get === undefined || property.set !== undefined) continue;
+      Object.defineProperty(at, key, {
+        set(this: object) {
+          const instead = verbs.get(kindOf(this) ?? '')?.[key];
+          throw readOnlyProperty(this.constructor.name, key, instead);
+        },
+      });
+    }
+    at = Object.getPrototypeOf(at) as object;
+  }
+}
+
 /**
- * What the classes of shared objects extend: no property can be assigned to their instances that none of
- * their prototypes has.
+ * What the classes of shared objects extend: nothing can be assigned to their instances that none of
+ * their prototypes has, or that can only be read.
  */
 // eslint-disable-next-line @typescript-eslint/no-extraneous-class -- its prototype is what there is to it
-export abstract class Unassignable {}
+export abstract class Unassignable {
+  constructor() {
+    tellReaders(new.target.prototype);
+  }
+}
 
 Object.setPrototypeOf(Unassignable.prototype, strict);
 // Where engines look for it, and ask no proxy, to name an object in messages of their own.

@@ -13,7 +13,7 @@ import {
 } from '../names';
 import { shown } from '../shown';
 import { checkBoolean, checkInteger, checkMode, checkOptions } from '../options';
-import { assignedBy, Unassignable } from './assignments';
+import { assignedBy, changedBy, Unassignable } from './assignments';
 import { checkConstruction } from './construction';
 import { showHandle } from './handle';
 import { explainOpening } from './missing';
@@ -426,6 +426,7 @@ export class SharedMemory extends Unassignable {
   }
 }
 
+changedBy('memory', { buffer: 'write()' });
 assignedBy('memory', (key, value) =>
   /^\d+$/.test(key) ? `array('uint8')[${key}] = ${shown(value)}` : undefined,
 );

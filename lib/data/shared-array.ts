@@ -1,4 +1,4 @@
-import { assignedBy, assignedByIndex } from '../core/assignments';
+import { assignedBy, assignedByIndex, changedBy } from '../core/assignments';
 import { unlinkObject, type Request } from '../core/attachment';
 import type { Typed } from '../core/handle';
 import {
@@ -343,6 +343,7 @@ export class SharedArray<T extends ElementType = ElementType>
 }
 
 assignedBy('array', assignedByIndex('set'));
+changedBy('array', { array: 'array.set()' });
 
 function elementsOf<T extends ElementType>(
   options: SharedArrayCreateOptions<T>,

@@ -1,4 +1,4 @@
-import { assignedBy } from '../core/assignments';
+import { assignedBy, changedBy } from '../core/assignments';
 import { unlinkObject, type Request } from '../core/attachment';
 import type { Typed } from '../core/handle';
 import { toAttach, toCreate, toOpen } from '../core/named-object';
@@ -544,6 +544,7 @@ export class SharedDict<V = unknown> extends Structure {
   }
 }
 
+changedBy('dict', { size: 'delete() or clear()' });
 assignedBy(
   'dict',
   (key, value) =>

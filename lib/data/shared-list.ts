@@ -1,4 +1,4 @@
-import { assignedBy, assignedByIndex } from '../core/assignments';
+import { assignedBy, assignedByIndex, changedBy } from '../core/assignments';
 import { unlinkObject, type Request } from '../core/attachment';
 import type { Typed } from '../core/handle';
 import { toAttach, toCreate, toOpen } from '../core/named-object';
@@ -343,6 +343,7 @@ export class SharedList<V = unknown> extends Structure {
 }
 
 assignedBy('list', assignedByIndex('set'));
+changedBy('list', { length: 'pop(), splice() or clear()' });
 
 function contentsOf({ capacity }: SharedListOptions) {
   return structureContents(listShape, 0, checkCapacity(capacity));

@@ -1,4 +1,4 @@
-import { assignedBy } from '../core/assignments';
+import { assignedBy, changedBy } from '../core/assignments';
 import { unlinkObject, type Request } from '../core/attachment';
 import type { Typed } from '../core/handle';
 import { toAttach, toCreate, toOpen } from '../core/named-object';
@@ -116,6 +116,7 @@ export class SharedNamespace<T extends object = Record<string, unknown>> extends
 
 const isIdentifier = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
 
+changedBy('namespace', { values: 'Object.assign(values, …)' });
 assignedBy('namespace', (key, value) => {
   const step = isIdentifier.test(key) ? `.${key}` : `[${quoted(key)}]`;
   return `values${step} = ${shown(value)}`;

@@ -1,3 +1,4 @@
+import { changedBy } from '../core/assignments';
 import { unlinkObject, type Request } from '../core/attachment';
 import { aligned } from '../core/layout';
 import {
@@ -195,3 +196,5 @@ export class NamedEvent extends NamedObject {
     this.attachment.close();
   }
 }
+
+changedBy('event', { isSet: 'set() or clear()' });

@@ -1,3 +1,4 @@
+import { changedBy } from '../core/assignments';
 import { unlinkObject, type Request } from '../core/attachment';
 import {
   NamedObject,
@@ -298,6 +299,8 @@ export class NamedSemaphore extends NamedObject {
     attachment.close();
   }
 }
+
+changedBy('semaphore', { value: 'acquire() and release()' });
 
 function contentsOf(options: NamedSemaphoreOptions): Contents {
   const { value = 1, max, participants = defaultParticipants } = options;

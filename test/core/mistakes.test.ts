@@ -61,6 +61,28 @@ const all = [
 
 const needing = all.filter((type) => needs.has(type));
 
+/** The properties of an object that are accessors, and that values can only be read by. */
+function readOnlyOf(object: object): string[] {
+  const keys: string[] = [];
+  let at = object;
+  while ((at = Object.getPrototypeOf(at) as object) !== Object.prototype) {
+    for (const [key, property] of Object.entries(Object.getOwnPropertyDescriptors(at))) {
+      if (property.get !== undefined) keys.push(key);
+    }
+  }
+  const others = [...Object.keys(object), ...(object instanceof SharedValue ? ['value'] : [])];
+  return keys.filter((key) => !others.includes(key));
+}
+
+function refusalOf(act: () => unknown): string {
+  try {
+    act();
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return expect.fail('it was not refused');
+}
+
 const made: Any[] = [];
 
 function make(type: unknown, options: object = {}): Any {
@@ -182,6 +204,37 @@ describe.each(all.map((type) => [type.name, type] as const))('%s', (_, Type) => 
     expect((object as unknown as { x?: unknown }).x).toBeUndefined();
   });
 
+  it('refuses assignments of what can only be read, in sloppy code, too', () => {
+    const object = make(Type);
+    const source = '(function (object, key) { object[key] = 1; })';
+    const sloppy = runInThisContext(source) as (object: unknown, key: string) => void;
+    const keys = readOnlyOf(object);
+    expect(keys).toContain('closed');
+    for (const key of keys) {
+      expectCode(() => sloppy(object, key), 'ERR_INVALID_ARG_VALUE', Type.name, `'${key}'`);
+      expect(Object.hasOwn(object, key)).toBe(false);
+    }
+    expect((object as unknown as { closed: boolean }).closed).toBe(false);
+  });
+
+  it('takes undefined for an option that is left out', () => {
+    // Which there are, the message says.
+    const undefinedOf = (make: (options: object) => unknown) => {
+      const message = refusalOf(() => make({ ...needs.get(Type), zzzzzzzz: 1 }));
+      const known = [...message.matchAll(/'(\w+)'/g)].map((match) => match[1]!).slice(1);
+      expect(known).toContain('mode');
+      return Object.fromEntries(known.map((key) => [key, undefined]));
+    };
+    const object = make(Type, {
+      ...undefinedOf((options) => Type.create(options)),
+      ...needs.get(Type),
+    });
+    const left = undefinedOf((options) => Type.open(object.name, options));
+    const opened = Type.open(object.name, { ...left, ...needs.get(Type) });
+    expect(opened.name).toBe(object.name);
+    opened.close();
+  });
+
   it('leaves others what they do by themselves', () => {
     const object = make(Type);
     const heir = Object.create(object) as { x?: number };
@@ -246,6 +299,22 @@ describe('what a property would have been', () => {
   it.each(cases)('of %o: %s', (type, key, value, told) => {
     const object = make(type) as unknown as Record<string, unknown>;
     expectCode(() => (object[key] = value), 'ERR_INVALID_ARG_VALUE', told);
+  });
+
+  const readers: [unknown, string, unknown, string][] = [
+    [SharedList, 'length', 0, 'pop(), splice() or clear()'],
+    [SharedNamespace, 'values', {}, 'Object.assign(values, …)'],
+    [SharedDict, 'size', 0, 'delete() or clear()'],
+    [SharedArray, 'array', [1], 'array.set()'],
+    [SharedMemory, 'buffer', null, 'write()'],
+    [NamedSemaphore, 'value', 1, 'acquire() and release()'],
+    [NamedEvent, 'isSet', true, 'set() or clear()'],
+    [SharedQueue, 'size', 0, 'it can only be read'],
+  ];
+
+  it.each(readers)('of %o: %s, which can only be read', (type, key, value, told) => {
+    const object = make(type) as unknown as Record<string, unknown>;
+    expectCode(() => (object[key] = value), 'ERR_INVALID_ARG_VALUE', `'${key}'`, told);
   });
 
   it('of the buffer of a segment', () => {
