@@ -46,13 +46,13 @@ export type ErrorCode =
 /** What an error knows beside its code and message. */
 export interface ErrorDetails {
   /** The system call that failed. */
-  readonly syscall?: string;
+  readonly syscall?: string | undefined;
   /** The system's error number, negative as in Node's own errors. */
-  readonly errno?: number;
+  readonly errno?: number | undefined;
   /** The name of the object concerned. */
-  readonly resource?: string;
+  readonly resource?: string | undefined;
   /** Which of its values: the key of an entry, or the index of an element. */
-  readonly key?: string | number;
+  readonly key?: string | number | undefined;
   readonly cause?: unknown;
 }
 

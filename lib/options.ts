@@ -8,7 +8,7 @@ export interface TimeoutOptions {
    * Milliseconds to wait at most; 0 does not wait at all. Without it, or with `Infinity`, the wait
    * has no end.
    */
-  readonly timeout?: number;
+  readonly timeout?: number | undefined;
 }
 
 /** How long a change may wait for others of the same object, each of which is made in a moment. */
@@ -18,13 +18,13 @@ export interface ChangeOptions {
    * `update` can make that long, or a process that was stopped in the middle of a change. 0 does not wait
    * at all; without it, or with `Infinity`, the wait has no end.
    */
-  readonly timeout?: number;
+  readonly timeout?: number | undefined;
 }
 
 /** How long an asynchronous call may wait, and what may call it off. */
 export interface WaitOptions extends TimeoutOptions {
   /** Aborting it rejects the promise with the signal's reason. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The permission bits that objects have unless told otherwise: their owner alone. */

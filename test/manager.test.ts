@@ -217,6 +217,8 @@ describe('a manager', () => {
         makeEach(manager, 'mine');
         makeEach(member, 'a member’s');
         expect(modes(name)).toEqual(Array.from({ length: 29 }, () => 0o660));
+        using same = member.dict('same', { mode: undefined });
+        expect(SharedMemory.list().find((each) => each.name === same.name)?.mode).toBe(0o660);
         using own = member.dict('another', { mode: 0o604 });
         expect(SharedMemory.list().find((each) => each.name === own.name)?.mode).toBe(0o604);
         // Of an object that is there, the mode is as it is.

@@ -20,34 +20,82 @@ import {
   attach,
   type Attached,
   type ChangeOptions,
+  type CreateOptions,
   type ElementOf,
   type ElementType,
   type EntryChangeOptions,
   type ErrorCode,
+  type ErrorDetails,
+  type GetOrSetOptions,
+  type GetOrSetSyncOptions,
   type Handle,
+  type ItemsOptions,
+  type IterationOptions,
   type Lock,
   type LockGuard,
+  type ManagerCreateOptions,
   type ManagerHandle,
+  type ManagerOptions,
+  type NamedBarrierCreateOptions,
   type NamedBarrierHandle,
+  type NamedBarrierHandleOptions,
+  type NamedBarrierOptions,
+  type NamedConditionCreateOptions,
   type NamedConditionHandle,
+  type NamedConditionOptions,
+  type NamedEventCreateOptions,
   type NamedEventHandle,
+  type NamedEventOptions,
+  type NamedLockCreateOptions,
   type NamedLockHandle,
+  type NamedLockOptions,
+  type NamedRLockCreateOptions,
   type NamedRLockHandle,
+  type NamedRLockOptions,
+  type NamedRWLockCreateOptions,
   type NamedRWLockHandle,
+  type NamedRWLockOptions,
+  type NamedSemaphoreCreateOptions,
   type NamedSemaphoreHandle,
+  type NamedSemaphoreOptions,
+  type OpenOptions,
   type QueueItem,
   type RLockGuard,
   type RWLockGuard,
   type SemaphoreGuard,
+  type ShareableListAttachOptions,
+  type ShareableListCreateOptions,
   type ShareableListHandle,
+  type ShareableListOpenOptions,
   type ShareableValue,
+  type SharedArrayAttachOptions,
   type SharedArrayHandle,
+  type SharedArrayOptions,
+  type SharedDictCreateOptions,
   type SharedDictHandle,
+  type SharedDictOptions,
+  type SharedListCreateOptions,
   type SharedListHandle,
+  type SharedListOptions,
+  type SharedMemoryAttachOptions,
+  type SharedMemoryCreateOptions,
   type SharedMemoryHandle,
+  type SharedMemoryOpenOptions,
+  type SharedNamespaceCreateOptions,
   type SharedNamespaceHandle,
+  type SharedNamespaceOptions,
+  type SharedQueueCreateOptions,
   type SharedQueueHandle,
+  type SharedQueueOptions,
+  type SharedValueAttachOptions,
+  type SharedValueCreateOptions,
   type SharedValueHandle,
+  type SharedValueOptions,
+  type StructureCreateOptions,
+  type StructureOptions,
+  type TimeoutOptions,
+  type TtlOptions,
+  type WaitOptions,
 } from 'shmkit';
 import type { Blocking, OfHandle, Promised, Properties } from './support/promised';
 
@@ -371,7 +419,7 @@ describe('a dict', () => {
     expectTypeOf(dict.getOrSet('k', () => Promise.resolve(1))).toEqualTypeOf<Promise<number>>();
     const limit = { timeout: 5, ttl: 100 };
     expectTypeOf(limit).toExtend<EntryChangeOptions>();
-    expectTypeOf<ChangeOptions>().toEqualTypeOf<{ readonly timeout?: number }>();
+    expectTypeOf<ChangeOptions>().toEqualTypeOf<{ readonly timeout?: number | undefined }>();
     expectTypeOf(dict.set('k', 1, limit)).toEqualTypeOf<SharedDict<number>>();
     expectTypeOf(dict.update('k', () => 1, limit)).toEqualTypeOf<number>();
     expectTypeOf(dict.add('k', 1, limit)).toEqualTypeOf<number>();
@@ -606,5 +654,73 @@ describe('errors', () => {
   it('have codes that complete', () => {
     expectTypeOf<ErrorCode>().toExtend<SharedMemoryError['code']>();
     expectTypeOf<SharedMemoryError['syscall']>().toEqualTypeOf<string | undefined>();
+  });
+});
+
+/** The optional properties that may be left out, and may not be undefined. */
+type Refusing<T> = {
+  [K in keyof T]-?: object extends Pick<T, K>
+    ? undefined extends Required<T>[K]
+      ? never
+      : K
+    : never;
+}[keyof T];
+
+describe('options', () => {
+  it('may be undefined where they can be left out, as a program passes its own options on', () => {
+    expectTypeOf<Refusing<{ a?: 1; b: 2; c?: 3 | undefined }>>().toEqualTypeOf<'a'>();
+    type All = [
+      Refusing<ChangeOptions>,
+      Refusing<CreateOptions>,
+      Refusing<EntryChangeOptions>,
+      Refusing<ErrorDetails>,
+      Refusing<GetOrSetOptions>,
+      Refusing<GetOrSetSyncOptions>,
+      Refusing<ItemsOptions>,
+      Refusing<IterationOptions>,
+      Refusing<ManagerCreateOptions>,
+      Refusing<ManagerOptions>,
+      Refusing<NamedBarrierCreateOptions>,
+      Refusing<NamedBarrierHandleOptions>,
+      Refusing<NamedBarrierOptions>,
+      Refusing<NamedConditionCreateOptions>,
+      Refusing<NamedConditionOptions>,
+      Refusing<NamedEventCreateOptions>,
+      Refusing<NamedEventOptions>,
+      Refusing<NamedLockCreateOptions>,
+      Refusing<NamedLockOptions>,
+      Refusing<NamedRLockCreateOptions>,
+      Refusing<NamedRLockOptions>,
+      Refusing<NamedRWLockCreateOptions>,
+      Refusing<NamedRWLockOptions>,
+      Refusing<NamedSemaphoreCreateOptions>,
+      Refusing<NamedSemaphoreOptions>,
+      Refusing<OpenOptions>,
+      Refusing<ShareableListAttachOptions>,
+      Refusing<ShareableListCreateOptions>,
+      Refusing<ShareableListOpenOptions>,
+      Refusing<SharedArrayAttachOptions<'int8'>>,
+      Refusing<SharedArrayOptions<'int8'>>,
+      Refusing<SharedDictCreateOptions>,
+      Refusing<SharedDictOptions>,
+      Refusing<SharedListCreateOptions>,
+      Refusing<SharedListOptions>,
+      Refusing<SharedMemoryAttachOptions>,
+      Refusing<SharedMemoryCreateOptions>,
+      Refusing<SharedMemoryOpenOptions>,
+      Refusing<SharedNamespaceCreateOptions>,
+      Refusing<SharedNamespaceOptions>,
+      Refusing<SharedQueueCreateOptions>,
+      Refusing<SharedQueueOptions>,
+      Refusing<SharedValueAttachOptions<'int8'>>,
+      Refusing<SharedValueCreateOptions<'int8'>>,
+      Refusing<SharedValueOptions<'int8'>>,
+      Refusing<StructureCreateOptions>,
+      Refusing<StructureOptions>,
+      Refusing<TimeoutOptions>,
+      Refusing<TtlOptions>,
+      Refusing<WaitOptions>,
+    ];
+    expectTypeOf<All[number]>().toEqualTypeOf<never>();
   });
 });

@@ -13,13 +13,13 @@ export interface NamedLockOptions {
    * Permission bits, whatever the umask. To use a lock takes permission to read and to
    * write. Default `0o600`, its owner alone.
    */
-  readonly mode?: number;
+  readonly mode?: number | undefined;
 }
 
 /** What {@link NamedLock.create} takes. */
 export interface NamedLockCreateOptions extends NamedLockOptions {
   /** Without one, a name that nobody has is made up; see {@link Lock.name}. */
-  readonly name?: string;
+  readonly name?: string | undefined;
 }
 
 /** A lock as plain data, to be sent to another process; see {@link NamedLock.toJSON}. */

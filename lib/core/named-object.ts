@@ -14,13 +14,13 @@ export interface OpenOptions {
    * Permission bits of a new object, whatever the umask. To use it takes permission to read and to
    * write. Default `0o600`, its owner alone.
    */
-  readonly mode?: number;
+  readonly mode?: number | undefined;
 }
 
 /** What the `create` methods of all kinds take. */
 export interface CreateOptions extends OpenOptions {
   /** Without one, a name that nobody has is made up; see {@link NamedObject.name}. */
-  readonly name?: string;
+  readonly name?: string | undefined;
 }
 
 /** What all named objects have in common, but for segments and plain locks. */

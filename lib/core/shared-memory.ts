@@ -23,14 +23,14 @@ export interface SharedMemoryCreateOptions {
   /** Bytes, at least 1. */
   readonly size: number;
   /** Without one, a name that nobody has is made up; see {@link SharedMemory.name}. */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** Permission bits, whatever the umask. Default `0o600`, its owner alone. */
-  readonly mode?: number;
+  readonly mode?: number | undefined;
   /**
    * Do not reserve memory now. Creation is then fast whatever the size, and a machine that runs out
    * of memory later kills whoever touches a new page (SIGBUS). Default false.
    */
-  readonly sparse?: boolean;
+  readonly sparse?: boolean | undefined;
 }
 
 /** What {@link SharedMemory.attach} takes. */
@@ -40,7 +40,7 @@ export interface SharedMemoryAttachOptions {
    * page: such a write stays private, is never seen by others, and ends the view of theirs on that
    * page. Needs no permission to write. Default false.
    */
-  readonly readOnly?: boolean;
+  readonly readOnly?: boolean | undefined;
 }
 
 /** What {@link SharedMemory.open} takes. */

@@ -9,7 +9,7 @@ export interface IterationOptions {
    * index of the element, unless not even that makes sense. What it throws ends the iteration. Without
    * it the iteration throws when it has come to its end.
    */
-  readonly onUnreadable?: (error: SharedMemoryError) => void;
+  readonly onUnreadable?: ((error: SharedMemoryError) => void) | undefined;
 }
 
 /** The values that an iteration has passed over, since they cannot be read. */

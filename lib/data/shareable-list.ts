@@ -25,7 +25,7 @@ export interface ShareableListAttachOptions {
    * Do each read and each change under this lock; `true` is the {@link NamedLock} of the list's own
    * name, made when it is absent. All processes have to use the same. Default: none.
    */
-  readonly lock?: boolean | NamedLock;
+  readonly lock?: boolean | NamedLock | undefined;
 }
 
 /** What {@link ShareableList.create} takes. */
@@ -37,9 +37,9 @@ export interface ShareableListCreateOptions extends ShareableListAttachOptions {
    */
   readonly from: Iterable<ShareableValue>;
   /** Without one, a name that nobody has is made up; see {@link ShareableList.name}. */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** Permission bits, of the lock too, whatever the umask. Default `0o600`. */
-  readonly mode?: number;
+  readonly mode?: number | undefined;
 }
 
 /** What {@link ShareableList.open} takes. */

@@ -55,9 +55,9 @@ export type SharedArrayCreateOptions<T extends ElementType> =
 /** What {@link SharedArray.attach} takes. */
 export interface SharedArrayAttachOptions<T extends ElementType> {
   /** Refuse an array of another type. */
-  readonly type?: T;
+  readonly type?: T | undefined;
   /** Refuse an array of another length. */
-  readonly length?: number;
+  readonly length?: number | undefined;
 }
 
 /** An array as plain data, to be sent to another process; see {@link SharedArray.toJSON}. */

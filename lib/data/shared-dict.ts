@@ -31,12 +31,12 @@ export interface SharedDictOptions extends StructureOptions {
    * How long entries of a new dict live, in milliseconds, unless {@link SharedDict.set} says
    * otherwise. Default: for ever.
    */
-  readonly ttl?: number;
+  readonly ttl?: number | undefined;
   /**
    * `'lru'`: a new dict that is full removes entries that were not used lately, instead of refusing
    * to take more; see {@link SharedDict}.
    */
-  readonly eviction?: 'lru';
+  readonly eviction?: 'lru' | undefined;
 }
 
 /** What {@link SharedDict.create} takes. */
@@ -45,7 +45,7 @@ export interface SharedDictCreateOptions extends SharedDictOptions, StructureCre
 /** How long an entry lives. */
 export interface TtlOptions {
   /** Milliseconds from now; `Infinity`: for ever. Default: as the dict's creator has said. */
-  readonly ttl?: number;
+  readonly ttl?: number | undefined;
 }
 
 /** What changes of an entry take. */

@@ -37,13 +37,13 @@ export interface SharedQueueOptions extends StructureOptions {
   /**
    * How many items may wait to be taken; who puts more waits. Default: as many as there is room for.
    */
-  readonly maxSize?: number;
+  readonly maxSize?: number | undefined;
   /**
    * For how many threads there is room that take items to acknowledge them, up to 65,536: a thread
    * counts from its first {@link SharedQueue.take} until it closes its last handle or ends. Each
    * takes 40 bytes. Default 192.
    */
-  readonly participants?: number;
+  readonly participants?: number | undefined;
 }
 
 /** What {@link SharedQueue.create} takes. */
@@ -56,10 +56,8 @@ export interface ItemsOptions<V = unknown> extends WaitOptions {
    * it is acknowledged. The loop goes on when what it returns has settled. What it throws ends the
    * loop, and the item is offered again.
    */
-  readonly onUnreadable?: (
-    error: SharedMemoryError,
-    item: QueueItem<V>,
-  ) => void | PromiseLike<void>;
+  readonly onUnreadable?:
+    ((error: SharedMemoryError, item: QueueItem<V>) => void | PromiseLike<void>) | undefined;
 }
 
 /** A queue as plain data, to be sent to another process; see {@link SharedQueue.toJSON}. */

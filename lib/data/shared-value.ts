@@ -25,7 +25,7 @@ export interface SharedValueOptions<T extends ElementType> extends OpenOptions {
   /** The type, by numpy's name. */
   readonly type: T;
   /** What a new value is at first; one that is there stays as it is. Default 0. */
-  readonly value?: ElementOf<T>;
+  readonly value?: ElementOf<T> | undefined;
 }
 
 /** What {@link SharedValue.create} takes. */
@@ -35,7 +35,7 @@ export interface SharedValueCreateOptions<T extends ElementType>
 /** What {@link SharedValue.attach} takes. */
 export interface SharedValueAttachOptions<T extends ElementType> {
   /** Refuse a value of another type. */
-  readonly type?: T;
+  readonly type?: T | undefined;
 }
 
 /** A value as plain data, to be sent to another process; see {@link SharedValue.toJSON}. */

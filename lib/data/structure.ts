@@ -9,7 +9,7 @@ export interface StructureOptions extends OpenOptions {
    * How many bytes a new one may grow to; this is address space, and memory is taken as it grows.
    * Default 256 MiB.
    */
-  readonly capacity?: number;
+  readonly capacity?: number | undefined;
 }
 
 /** What the `create` methods of structures take. */

@@ -4,7 +4,7 @@ import { Attachment, Request, movesOn } from '../core/attachment';
 import { checkConstruction } from '../core/construction';
 import { showHandle } from '../core/handle';
 import type { NamedLock, NamedLockOptions } from '../core/named-lock';
-import { toAttach, toCreate, type CreateOptions } from '../core/named-object';
+import { toAttach, toCreate, type CreateOptions, type OpenOptions } from '../core/named-object';
 import {
   SharedMemory,
   endsWith,
@@ -39,18 +39,18 @@ export interface ManagerOptions {
    * Permission bits of a new manager, and of what is made in it unless its own options say otherwise;
    * whatever the umask. Default `0o600`, its owner alone.
    */
-  readonly mode?: number;
+  readonly mode?: number | undefined;
   /**
    * Bytes of address space for a new manager's notes of what there is in it, some 40 and the length of its
    * name for each object; memory is taken as it is needed. Default 16 MiB.
    */
-  readonly capacity?: number;
+  readonly capacity?: number | undefined;
   /**
    * Whether to listen for signals that end this process, so that the manager ends with it as it does by an
    * exit or an error. Default true. With `false` a signal that nobody listens for is as good as a kill: what
    * the manager made is left to its other peers, or to the next {@link Manager.create} of that name.
    */
-  readonly signals?: boolean;
+  readonly signals?: boolean | undefined;
 }
 
 /** What {@link Manager.create} takes. */
@@ -438,7 +438,7 @@ function withMode(options: unknown, mode: number): unknown {
   if (mode === defaultMode) return options;
   // What is no object is for the class to refuse.
   if (options !== undefined && (typeof options !== 'object' || options === null)) return options;
-  return { mode, ...options };
+  return { ...options, mode: (options as OpenOptions | undefined)?.mode ?? mode };
 }
 
 function attachIfThere(kind: ManagedKind, name: string): unknown {

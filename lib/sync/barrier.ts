@@ -43,9 +43,9 @@ export interface NamedBarrierHandleOptions {
    * that party waits. `wait()` awaits the promise that it may return; `waitSync()` cannot, and breaks the
    * barrier.
    */
-  readonly action?: () => unknown;
+  readonly action?: (() => unknown) | undefined;
   /** How long a wait lasts at most that does not say so itself, in milliseconds. Default: no limit. */
-  readonly timeout?: number;
+  readonly timeout?: number | undefined;
 }
 
 /** What {@link NamedBarrier.open} takes. */
@@ -56,7 +56,7 @@ export interface NamedBarrierOptions extends NamedBarrierHandleOptions, OpenOpti
    * For how many threads there is room, up to 65,536: a thread counts from when it first waits
    * until it closes its last handle or ends. Each takes 40 bytes. Default 192.
    */
-  readonly participants?: number;
+  readonly participants?: number | undefined;
 }
 
 /** What {@link NamedBarrier.create} takes. */

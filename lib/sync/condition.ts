@@ -33,7 +33,7 @@ export interface NamedConditionOptions extends OpenOptions {
    * For how many threads there is room, up to 65,536: a thread counts from when it first waits
    * until it closes its last handle or ends. Each takes 40 bytes. Default 192.
    */
-  readonly participants?: number;
+  readonly participants?: number | undefined;
 }
 
 /** What {@link NamedCondition.create} takes. */

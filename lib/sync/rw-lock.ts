@@ -27,7 +27,7 @@ export interface NamedRWLockOptions extends OpenOptions {
    * For how many threads there is room, up to 65,536: a thread counts from when it first acquires it
    * until it closes its last handle or ends. Each takes 40 bytes. Default 192.
    */
-  readonly participants?: number;
+  readonly participants?: number | undefined;
 }
 
 /** What {@link NamedRWLock.create} takes. */

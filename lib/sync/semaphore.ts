@@ -28,23 +28,23 @@ import { SemaphoreState, initialWords, mostPermits, type Permit } from './semaph
 /** What {@link NamedSemaphore.open} takes. */
 export interface NamedSemaphoreOptions extends OpenOptions {
   /** How many permits a new semaphore has. Default 1. */
-  readonly value?: number;
+  readonly value?: number | undefined;
   /**
    * How many there may be at most: a release beyond that throws, since nobody can have acquired what
    * it gives back. Default: no bound.
    */
-  readonly max?: number;
+  readonly max?: number | undefined;
   /**
    * Whether a permit belongs to the thread that acquired it, and comes back when that dies. Switch it
    * off for a semaphore that counts things, such as the free places of a buffer, whose permits are
    * acquired by one process for another to release. Default true.
    */
-  readonly robust?: boolean;
+  readonly robust?: boolean | undefined;
   /**
    * For how many threads there is room, up to 65,536: a thread counts from when it first acquires a permit
    * until it closes its last handle or ends. Each takes 40 bytes. Default 192.
    */
-  readonly participants?: number;
+  readonly participants?: number | undefined;
 }
 
 /** What {@link NamedSemaphore.create} takes. */
