@@ -29,6 +29,7 @@ export type ErrorCode =
   | 'ENOTSUP'
   | 'EROFS'
   | 'EAGAIN'
+  | 'EUNKNOWN'
   // The library's
   | 'ERR_ABI_MISMATCH'
   | 'ERR_BROKEN_BARRIER'

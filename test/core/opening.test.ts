@@ -218,3 +218,47 @@ it('open() without an option takes whatever is there', () => {
   const again = open(NamedSemaphore, name, {}) as unknown as NamedSemaphore;
   expect([again.max, again.robust]).toEqual([3, false]);
 });
+
+describe('what each option is', () => {
+  const rows = new Map(
+    readFileSync('docs/opening.md', 'utf8')
+      .split('\n')
+      .map((line) => line.split('|').map((cell) => cell.trim()))
+      .filter(([, option = '']) => /^`[a-z]\w*`$/.test(option))
+      .map(([, option = '', what = '', otherwise = '']) => [
+        option.slice(1, -1),
+        `${what}: ${otherwise}`,
+      ]),
+  );
+
+  it('is documented, for all that there are', () => {
+    const known = tables.flatMap(({ type, needs }) => {
+      let message = '';
+      try {
+        open(type, uniqueName(), { ...needs, zzzzzzzz: 1 });
+      } catch (error) {
+        ({ message } = error as Error);
+      }
+      const [, ...names] = [...message.matchAll(/'(\w+)'/g)].map(([, each]) => each);
+      expect(names).toContain('mode');
+      return names;
+    });
+    expect(new Set(rows.keys())).toEqual(new Set(known));
+  });
+
+  it('is documented, with what there is without it', () => {
+    const make = <T>(type: { open(name: string): T }) =>
+      open(type, uniqueName(), {}) as unknown as T;
+    const semaphore = make(NamedSemaphore);
+    const dict = make(SharedDict);
+    const { maxSize, participants } = make(SharedQueue);
+    expect([semaphore.max, semaphore.robust, dict.ttl, dict.eviction, maxSize]).toEqual([
+      ...[undefined, true, undefined, undefined, undefined],
+    ]);
+    expect(rows.get('value')).toContain(`0; ${semaphore.value}`);
+    expect(rows.get('capacity')).toContain(`${Math.round(dict.capacity / mib)} MiB`);
+    for (const each of [participants, semaphore.participants, make(NamedRWLock).participants]) {
+      expect(rows.get('participants')).toContain(`: ${each}`);
+    }
+  });
+});
