@@ -74,7 +74,11 @@ const aliases: Readonly<Record<string, ElementType>> = {
   ...{ l: 'int64', L: 'uint64', q: 'int64', Q: 'uint64', f: 'float32', d: 'float64' },
   ...{ byte: 'uint8', char: 'int8', short: 'int16', int: 'int32', long: 'int64', bigint: 'int64' },
   ...{ integer: 'int32', number: 'float64', float: 'float32', double: 'float64' },
+  ...{ uint: 'uint32', unsigned: 'uint32', ulong: 'uint64', ushort: 'uint16', uchar: 'uint8' },
 };
+
+/** What other languages have of them: Rust's `i32`, C's `int32_t`, with their bits. */
+const others = /^(int|i|uint|u|float|f)(8|16|32|64)(?:_t)?$/;
 
 function expected(given: string | undefined): string {
   const near = given === undefined ? undefined : meantBy(given);
@@ -84,7 +88,9 @@ function expected(given: string | undefined): string {
 function meantBy(given: string): ElementType | undefined {
   if (Object.hasOwn(aliases, given)) return aliases[given];
   const ofClass = names.find((type) => typedArrayNames[type] === given);
-  return ofClass ?? nearestOf(given, names);
+  const [, family = '', bits = ''] = others.exec(given) ?? [];
+  const ofOthers = names.find((type) => type.startsWith(family) && type.endsWith(bits));
+  return ofClass ?? (bits === '' ? nearestOf(given, names) : ofOthers);
 }
 
 function classNameOf(type: unknown): string | undefined {

@@ -36,11 +36,24 @@ export const defaultMode = 0o600;
  */
 export function checkOptions(options: unknown, known: readonly string[], needed?: object): void {
   if (typeof options !== 'object' || options === null) throw noOptions(options, known, needed);
-  for (const key of Object.keys(options)) {
+  const keys = Object.keys(options);
+  if (keys.length === 0 && !mayBeOptions(options, known)) throw noOptions(options, known, needed);
+  for (const key of keys) {
     if (known.includes(key)) continue;
-    if (Array.isArray(options)) throw noOptions(options, known, needed);
+    if (Array.isArray(options) || ArrayBuffer.isView(options)) {
+      throw noOptions(options, known, needed);
+    }
     throw unknownOption(key, known, misplaced(key));
   }
+}
+
+/** Whether an object without properties of its own was meant as options; a signal, map or promise was not. */
+function mayBeOptions(options: object, known: readonly string[]): boolean {
+  const prototype: unknown = Object.getPrototypeOf(options);
+  // That of all plain objects has none itself, whatever realm it is of.
+  if (prototype === null || Object.getPrototypeOf(prototype) === null) return true;
+  // What can be iterated has a size or length of its own.
+  return !(Symbol.iterator in options) && known.some((option) => option in options);
 }
 
 function noOptions(given: unknown, known: readonly string[], needed?: object): TypeError {
@@ -57,8 +70,9 @@ const meant: Partial<Record<string, readonly string[]>> = {
 };
 
 function guess(given: unknown, known: readonly string[]): object {
-  const option =
-    given === null ? undefined : meant[typeof given]?.find((each) => known.includes(each));
+  if (given === null) return {};
+  const candidates = isAbortSignal(given) ? ['signal'] : meant[typeof given];
+  const option = candidates?.find((each) => known.includes(each));
   return option === undefined ? {} : { [option]: given };
 }
 

@@ -1,7 +1,7 @@
 // What people are told who take a class, an option or a property for another than it is.
 import { spawnSync } from 'node:child_process';
 import { inspect } from 'node:util';
-import { runInThisContext } from 'node:vm';
+import { runInNewContext, runInThisContext } from 'node:vm';
 import {
   Manager,
   NamedBarrier,
@@ -151,6 +151,14 @@ describe.each(all.map((type) => [type.name, type] as const))('%s', (_, Type) => 
     expectCode(() => Type.create(5), 'ERR_INVALID_ARG_TYPE', /^options must be an object/);
     expectCode(() => Type.create(null), 'ERR_INVALID_ARG_TYPE', /^options must be an object/);
     expectCode(() => Type.create([1]), 'ERR_INVALID_ARG_TYPE', /^options .*an array/);
+    const others = [
+      ...[Promise.resolve({}), new AbortController().signal, new Map(), new Set(), new Date()],
+      ...[new Uint8Array(2), new Float64Array(0), new Set([1, 2, 3]), new ArrayBuffer(8)],
+    ];
+    for (const other of others) {
+      expectCode(() => Type.create(other), 'ERR_INVALID_ARG_TYPE', /^options must be an object/);
+      expectCode(() => Type.open('x', other), 'ERR_INVALID_ARG_TYPE', /^options must be an object/);
+    }
     expectCode(() => Type.open('x', 'y'), 'ERR_INVALID_ARG_TYPE', /^options must be an object/);
   });
 
@@ -442,6 +450,15 @@ describe('values of options', () => {
       'ERR_OUT_OF_RANGE',
       "probably 'int32'",
     ],
+    ...Object.entries({
+      ...{ i8: 'int8', u16: 'uint16', i32: 'int32', u64: 'uint64', f32: 'float32', f64: 'float64' },
+      ...{ int16_t: 'int16', uint8_t: 'uint8', uint: 'uint32', double: 'float64' },
+    }).map(([given, type]): [string, () => unknown, string, string] => [
+      `another language's name of ${type}`,
+      () => SharedValue.create({ type: given as never }),
+      'ERR_OUT_OF_RANGE',
+      `probably '${type}'`,
+    ]),
     [
       'the class of a typed array',
       () => SharedArray.create({ type: Int16Array as never, length: 1 }),
@@ -503,6 +520,14 @@ describe('arguments of verbs', () => {
     const lock = make(NamedLock) as unknown as NamedLock;
     const { signal } = new AbortController();
     expectCode(() => lock.acquireSync(500 as never), 'ERR_INVALID_ARG_TYPE', '{ timeout: 500 }');
+    expectCode(() => lock.acquireSync(signal as never), 'ERR_INVALID_ARG_TYPE', 'AbortSignal');
+    const bare = lock.acquire(signal as never);
+    await expectRejection(bare, 'ERR_INVALID_ARG_TYPE', '{ signal: {…} }');
+    const inherited = Object.create({ timeout: 5 }) as { timeout: number };
+    const foreign = runInNewContext('({})') as object;
+    for (const options of [{}, Object.create(null) as object, inherited, foreign]) {
+      lock.acquireSync(options).release();
+    }
     expectCode(
       () => lock.acquireSync({ tiemout: 5 } as never),
       'ERR_INVALID_ARG_VALUE',
