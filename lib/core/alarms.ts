@@ -11,7 +11,10 @@ export interface Alarm {
 
 /** A heap by moments: none is before the one at half its index. */
 const heap: Alarm[] = [];
+/** All that are set. */
 const places = new Map<Alarm, number>();
+/** Whether the heap is as it should be: a change of it may have been interrupted. */
+let isHeap = true;
 
 const { alarm: addons, ringers, callbacks } = thread;
 
@@ -27,9 +30,13 @@ if (!addons.isInitialized) {
  */
 export function setAlarm(alarm: Alarm): boolean {
   if (!ringsBy(alarm.moment)) return false;
+  if (!isHeap) rebuild();
+  isHeap = false;
+  places.set(alarm, heap.length);
   heap.push(alarm);
   rise(heap.length - 1, alarm);
-  if (heap.length === 1) {
+  isHeap = true;
+  if (!ringers.has(onMoment)) {
     ringers.add(onMoment);
     if (ringers.size === 1) native.alarmExpect(true);
   }
@@ -38,18 +45,29 @@ export function setAlarm(alarm: Alarm): boolean {
 
 /** An alarm that is over, or was never set, stays so. */
 export function clearAlarm(alarm: Alarm): void {
+  if (!isHeap) rebuild();
   const at = places.get(alarm);
   if (at === undefined) return;
+  isHeap = false;
   places.delete(alarm);
   const last = heap.pop();
   if (last !== undefined && last !== alarm) settle(at, last);
+  isHeap = true;
   // That the addon rings in vain costs less than to tell it of every wait that ends in time.
   if (heap.length > 0) return;
   ringers.delete(onMoment);
   if (ringers.size === 0) native.alarmExpect(false);
 }
 
+function rebuild(): void {
+  heap.length = 0;
+  heap.push(...[...places.keys()].sort((a, b) => a.moment - b.moment));
+  heap.forEach((alarm, at) => places.set(alarm, at));
+  isHeap = true;
+}
+
 function onMoment(): void {
+  if (!isHeap) rebuild();
   const time = now();
   for (let first = heap[0]; first !== undefined && first.moment <= time; first = heap[0]) {
     clearAlarm(first);

@@ -99,6 +99,8 @@ export class LockSeat extends ObjectSeat {
   /** Between {@link enter} and {@link exit}. */
   #isInside = false;
   readonly #goOn = () => this.#goOnServing();
+  /** Who has the lock, until they were told. */
+  #granted: LockWaiter | undefined;
   #agentAsked = false;
   #agentHolds = false;
   /** Whether the seat keeps the event loop alive. */
@@ -243,15 +245,17 @@ export class LockSeat extends ObjectSeat {
   }
 
   /** Null when somebody holds it, or waits for it in this thread. */
-  tryAcquire(lock: Lock): LockGuard | null | typeof gone {
+  tryAcquire(lock: Lock, isScoped = false): LockGuard | null | typeof gone {
     if (this.holder !== null && !this.reclaim()) return null;
-    if (this.#queue.size > 0) return null;
+    if (this.#queue.size > 0 && this.#isAwaitedByTasks()) return null;
     const outcome = this.#tryLock();
-    if (outcome === undefined) return (this.holder = lock.guard(this, false));
-    return this.#conclude(lock, outcome, false);
+    if (outcome === undefined) return (this.holder = lock.guard(this, false, isScoped));
+    return this.#conclude(lock, outcome, false, isScoped);
   }
 
   release(): void {
+    // Were it interrupted, those who are queued are served then.
+    if (this.#queue.size > 0) atEndOfTurn(this.#goOn);
     this.holder = null;
     if (this.#agentHolds) {
       this.#agentHolds = false;
@@ -412,12 +416,44 @@ export class LockSeat extends ObjectSeat {
   /** Lets those have it who are queued; should this be interrupted, when the turn has ended. */
   #serve(): void {
     atEndOfTurn(this.#goOn);
-    this.#advance();
+    if (this.#isAwaitedByTasks()) this.#advance();
     callOff(this.#goOn);
   }
 
   #goOnServing(): void {
-    if (this.#queue.size > 0 && this.holder === null && !this.#agentAsked) this.#serve();
+    const { holder } = this;
+    if (holder === null) {
+      if (this.#queue.size > 0 && !this.#agentAsked) this.#serve();
+    } else if (this.kind === 'rlock') {
+      this.#admitAll(holder);
+    } else if (this.#granted !== undefined) {
+      this.#tell(this.#granted, holder);
+    }
+  }
+
+  /** Whether anybody waits here who has the promise of it. */
+  #isAwaitedByTasks(): boolean {
+    for (const waiter of this.#queue) {
+      if (waiter.hasBegun) return true;
+      waiter.undo();
+    }
+    return false;
+  }
+
+  /** A re-entrant lock is its thread's, with all the tasks of it. */
+  #admitAll(guard: LockGuard): void {
+    for (const waiter of this.#queue) {
+      waiter.resolve(guard);
+      this.#remove(waiter);
+    }
+  }
+
+  #tell(waiter: LockWaiter, guard: LockGuard): void {
+    this.#remove(waiter);
+    // Those behind may have come while the agent was asked.
+    if (this.#queue.size > 0) this.#keepAlive();
+    waiter.resolve(guard);
+    this.#granted = undefined;
   }
 
   /** Somebody is queued and nobody of this thread holds the lock. */
@@ -451,10 +487,8 @@ export class LockSeat extends ObjectSeat {
       return; // all who wait were told
     }
     if (result === null || result === gone) return;
-    this.#remove(first);
-    // Those behind may have come while the agent was asked.
-    if (this.#queue.size > 0) this.#keepAlive();
-    first.resolve(result);
+    this.#granted = first;
+    this.#tell(first, result);
   }
 
   #remove(waiter: LockWaiter): void {
@@ -493,8 +527,7 @@ export class LockSeat extends ObjectSeat {
       case Acquired.Abandoned:
         this.#agentHolds = byAgent;
         this.holder = lock.guard(this, outcome === Acquired.Abandoned, isScoped);
-        // A re-entrant lock is its thread's, with all the tasks of it.
-        if (this.kind === 'rlock') for (const waiter of this.#empty()) waiter.resolve(this.holder);
+        if (this.kind === 'rlock') this.#admitAll(this.holder);
         return this.holder;
       case Acquired.Timeout:
         return null;

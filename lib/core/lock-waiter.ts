@@ -3,16 +3,27 @@ import { called, type Kind } from '../names';
 import type { Lock } from './lock';
 import type { LockGuard } from './lock-guard';
 import type { LockSeat } from './lock-seat';
+import { endBeginning, holdOperation } from './operations';
 import { PendingTask } from './pending-task';
 
 /** A task that awaits a lock: in a seat's queue until it has an outcome. */
 export class LockWaiter extends PendingTask<LockGuard> {
   readonly lock: Lock;
-  #seat!: LockSeat;
+  #seat: LockSeat | undefined;
 
   constructor(lock: Lock, timeout: number | undefined, signal: AbortSignal | undefined) {
     super(timeout, signal);
     this.lock = lock;
+  }
+
+  /** Waits from now on. */
+  begin(seat: LockSeat): Promise<LockGuard> {
+    holdOperation(this);
+    this.arm();
+    this.joinQueue(seat);
+    endBeginning(undefined, this);
+    this.hasBegun = true;
+    return this.promise;
   }
 
   joinQueue(seat: LockSeat): void {
@@ -30,7 +41,7 @@ export class LockWaiter extends PendingTask<LockGuard> {
   }
 
   protected override leave(): void {
-    this.#seat.dequeue(this);
+    this.#seat?.dequeue(this);
   }
 
   protected override expire(timeout: number): void {

@@ -129,9 +129,7 @@ export class Lock extends Unassignable {
     const guard = this.tryAcquire();
     if (guard !== null) return guard;
     if (timeout === 0) throw notFree(this.kind, this.name, timeout);
-    const waiter = new LockWaiter(this, timeout, signal);
-    waiter.joinQueue(this.#attachment.seat);
-    return waiter.promise;
+    return new LockWaiter(this, timeout, signal).begin(this.#attachment.seat);
   }
 
   /**
@@ -142,9 +140,18 @@ export class Lock extends Unassignable {
    * @throws SharedMemoryError `ERR_CLOSED`; `ERR_CORRUPT`; `ERR_CAPACITY`.
    */
   tryAcquire(): LockGuard | null {
+    return this.#try(false);
+  }
+
+  /** @internal The same, for whom {@link acquireScoped} is. */
+  tryAcquireScoped(): LockGuard | null {
+    return this.#try(true);
+  }
+
+  #try(isScoped: boolean): LockGuard | null {
     let seat = this.#attachment.open();
     for (;;) {
-      const result = seat.tryAcquire(this);
+      const result = seat.tryAcquire(this, isScoped);
       if (result !== gone) return result;
       seat = this.reopen();
     }

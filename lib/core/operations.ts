@@ -59,6 +59,19 @@ export function holdOperation(operation: Operation): void {
   if (!isAwaited) awaitEndOfTurn();
 }
 
+/**
+ * A task has what it waits for, or a promise of it: nothing of its beginning is to be taken back any
+ * more. Nothing may be called between this and the return of what was asked for.
+ *
+ * @param noted - what the first attempt may have left noted.
+ */
+export function endBeginning(noted?: Operation, held?: Operation, heldBesides?: Operation): void {
+  // No loop: V8 may interrupt at each of its turns.
+  if (noted !== undefined && current === noted) current = undefined;
+  if (held !== undefined) outer.delete(held);
+  if (heldBesides !== undefined) outer.delete(heldBesides);
+}
+
 /** The operation that was held is done. */
 export function endHeldOperation(operation: Operation): void {
   outer.delete(operation);

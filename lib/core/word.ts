@@ -5,7 +5,7 @@ import { reasonOf } from '../options';
 import { deadlineOf, now } from './clock';
 import type { ObjectSeat } from './object-seat';
 import { layout } from './layout';
-import { endHeldOperation, holdOperation } from './operations';
+import { endBeginning, endHeldOperation, holdOperation, type Operation } from './operations';
 import { PendingTask } from './pending-task';
 
 /**
@@ -62,6 +62,10 @@ export interface Wait<T> {
   readonly expired: (timeout: number) => T;
   /** The wait was called off: puts right what has to be. */
   readonly calledOff?: () => void;
+  /** What an attempt in vain leaves noted, so that it is taken back should the beginning be interrupted. */
+  readonly noted?: Operation;
+  /** What who waits holds until there is a promise of it. */
+  readonly beginning?: Operation;
 }
 
 /**
@@ -161,13 +165,24 @@ export class Word {
     const seen = this.value;
     if (!this.#isQueue || this.#tasks.size === 0) {
       const result = wait.attempt(true);
-      if (result !== undefined) return result;
+      if (result !== undefined) {
+        if (wait.beginning !== undefined) endBeginning(undefined, wait.beginning);
+        return result;
+      }
     }
-    if (wait.timeout === 0) return wait.expired(0);
+    if (wait.timeout === 0) {
+      const result = wait.expired(0);
+      endBeginning(wait.noted, wait.beginning);
+      return result;
+    }
     const task = new WordTask<T>(this, wait);
+    holdOperation(task);
     this.#tasks.add(task as WordTask<unknown>);
+    task.begin();
     // Whoever watches it for others tells of whatever came after they looked, and so after this look.
     if (!this.#watching) this.#wait(seen);
+    endBeginning(wait.noted, task, wait.beginning);
+    task.hasBegun = true;
     return task.promise;
   }
 
@@ -266,6 +281,8 @@ export class Word {
 class WordTask<T> extends PendingTask<T> {
   readonly #word: Word;
   readonly #wait: Wait<T>;
+  /** What it has got and was perhaps not told of: were it interrupted then, it is the next time. */
+  #result: T | undefined;
 
   constructor(word: Word, wait: Wait<T>) {
     super(wait.timeout, wait.signal);
@@ -277,12 +294,28 @@ class WordTask<T> extends PendingTask<T> {
     return this.#wait.handle;
   }
 
+  begin(): void {
+    this.arm();
+  }
+
+  override undo(): void {
+    super.undo();
+    this.#wait.calledOff?.();
+  }
+
   /** Whether it is done waiting. */
   attempt(look: boolean): boolean {
     try {
-      const result = this.#wait.attempt(look);
-      if (result === undefined) return false;
-      this.resolve(result);
+      if (!this.hasBegun) {
+        this.undo();
+        return true;
+      }
+      this.#result ??= this.#wait.attempt(look);
+      if (this.#result === undefined) {
+        if (this.#wait.noted !== undefined) endBeginning(this.#wait.noted);
+        return false;
+      }
+      this.resolve(this.#result);
     } catch (error) {
       this.reject(error);
     }
@@ -290,6 +323,11 @@ class WordTask<T> extends PendingTask<T> {
   }
 
   override giveUp(reason: unknown): void {
+    if (this.#result !== undefined) {
+      this.leave();
+      this.resolve(this.#result);
+      return;
+    }
     try {
       this.#wait.calledOff?.();
     } catch (error) {
@@ -306,7 +344,7 @@ class WordTask<T> extends PendingTask<T> {
   protected override expire(timeout: number): void {
     this.leave();
     try {
-      this.resolve(this.#wait.expired(timeout));
+      this.resolve(this.#result ?? this.#wait.expired(timeout));
     } catch (error) {
       this.reject(error);
     }

@@ -33,22 +33,34 @@ const pendingAt = {
 
 let serials = 0;
 
-/** A value that is being computed while the thread is blocked, and by which claim. */
-export class SyncComputation implements Operation {
+/** A claim that is being made. */
+export class Claiming implements Operation {
   claim: Claim | undefined;
-  computation: Computation | undefined;
-  readonly waiting: ValueWait;
   readonly #renounce: (claim: Claim) => void;
 
-  constructor(waiting: ValueWait, renounce: (claim: Claim) => void) {
-    this.waiting = waiting;
+  constructor(renounce: (claim: Claim) => void) {
     this.#renounce = renounce;
   }
 
   undo(): void {
+    if (this.claim !== undefined) this.#renounce(this.claim);
+  }
+}
+
+/** A value that is being computed while the thread is blocked, and by which claim. */
+export class SyncComputation extends Claiming {
+  computation: Computation | undefined;
+  readonly waiting: ValueWait;
+
+  constructor(waiting: ValueWait, renounce: (claim: Claim) => void) {
+    super(renounce);
+    this.waiting = waiting;
+  }
+
+  override undo(): void {
     this.waiting.end();
     this.computation?.finish();
-    if (this.claim !== undefined) this.#renounce(this.claim);
+    super.undo();
   }
 }
 
@@ -95,7 +107,7 @@ export class DictClaims {
   claim(
     key: string,
     waiting: ValueWait,
-    computation?: SyncComputation,
+    computation: Claiming,
   ): { value: unknown } | Claim | typeof pending {
     const token = native.presenceToken();
     if (isFailure(token)) throw this.#structure.withoutPresence(token);
@@ -122,10 +134,15 @@ export class DictClaims {
       }
       const serial = ++serials;
       const claim = { key, token, serial };
-      if (computation) computation.claim = claim;
+      computation.claim = claim;
       this.#writer.put(key, hash, at, this.#encoder.promise(token, serial), 0);
       return claim;
     });
+  }
+
+  /** A claim of a task: were it interrupted before the task has it, others may compute. */
+  claiming(): Claiming {
+    return new Claiming((claim) => this.renounce(claim));
   }
 
   /** A computation that blocks the thread: were it interrupted, others may compute. */

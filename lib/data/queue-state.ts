@@ -215,8 +215,8 @@ export class QueueState extends StructureState implements Operation {
   }
 
   hasTaken(): void {
-    this.#taking = undefined;
     endOperation();
+    this.#taking = undefined;
   }
 
   /** An item that nobody has is offered again. */

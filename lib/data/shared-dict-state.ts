@@ -3,7 +3,7 @@ import { loadFirst, loadLast } from '../core/ordered';
 import { invalidType } from '../errors';
 import { changing, notAPromise } from '../sync-callbacks';
 import { Encoder, Tag, finish } from './codec';
-import { DictClaims, type Claim, type SyncComputation } from './dict-claims';
+import { DictClaims, type Claim, type Claiming } from './dict-claims';
 import { DictEntries, absent, nonsenseValue, pending } from './dict-entries';
 import { DictEviction } from './dict-eviction';
 import { DictExpiry, expiryOf } from './dict-expiry';
@@ -268,7 +268,7 @@ export class DictState extends StructureState {
     key: string,
     look: boolean,
     waiting: ValueWait,
-    computation?: SyncComputation,
+    computation: Claiming,
   ): { value: unknown } | Claim | typeof pending {
     const there = this.get(key);
     if (typeof there !== 'symbol') return { value: there };

@@ -3,7 +3,13 @@ import { unlinkObject, type Request } from '../core/attachment';
 import type { Typed } from '../core/handle';
 import { toAttach, toCreate, toOpen } from '../core/named-object';
 import { callForeign } from '../core/foreign';
-import { endHeldOperation, holdOperation, settleOperations } from '../core/operations';
+import {
+  beginOperation,
+  endHeldOperation,
+  endOperation,
+  holdOperation,
+  settleOperations,
+} from '../core/operations';
 import { invalidType, outOfRange } from '../errors';
 import { quoted, shown } from '../shown';
 import {
@@ -16,7 +22,7 @@ import {
   type WaitOptions,
 } from '../options';
 import { Computation } from './computations';
-import type { Claim, SyncComputation } from './dict-claims';
+import type { Claim, Claiming, SyncComputation } from './dict-claims';
 import { pending } from './dict-entries';
 import { PassedOver, type IterationOptions } from './passed-over';
 import { dictContents, evicting, longestKey } from './shared-dict-layout';
@@ -325,10 +331,17 @@ export class SharedDict<V = unknown> extends Structure {
     const there = state.get(checkKey(key));
     if (typeof there !== 'symbol') return there as V;
     const waiting = ValueWait.ofTask(timeout === undefined && signal === undefined);
+    const claiming = state.claims.claiming();
     const claim = await state.claims.computed
       .wait<{ value: unknown } | Claim>({
         handle: this,
-        attempt: (look) => this.#attempt(key, look, waiting),
+        attempt: (look) => {
+          claiming.claim = undefined;
+          beginOperation(claiming);
+          const outcome = this.#attempt(key, look, waiting, claiming);
+          endOperation();
+          return outcome;
+        },
         timeout,
         signal,
         expired: (limit) => this.#late(key, limit),
@@ -492,7 +505,7 @@ export class SharedDict<V = unknown> extends Structure {
     key: string,
     look: boolean,
     waiting: ValueWait,
-    computation?: SyncComputation,
+    computation: Claiming,
   ): { value: unknown } | Claim | undefined {
     let isOver = true;
     try {

@@ -145,9 +145,12 @@ export class NamedCondition extends NamedObject {
   ): Promise<void> {
     throwIfAborted(signal);
     settleOperations();
-    const guard = this.#begin();
+    const waiting = this.#state.waiting();
+    holdOperation(waiting);
+    const guard = this.#begin(waiting);
     try {
-      await this.#state.notified.wait(this.#wait(left, timeout, signal));
+      const wait = this.#wait(left, timeout, signal);
+      await this.#state.notified.wait({ ...wait, beginning: waiting });
     } catch (reason) {
       if (this.#end(guard, await this.#acquireAgain(false), false)) return;
       throw reason;

@@ -4,6 +4,7 @@ import type { LockGuard } from '../core/lock-guard';
 import type { LockSeat } from '../core/lock-seat';
 import { unlinkObject, type Request } from '../core/attachment';
 import { noContents } from '../core/object-seat';
+import { beginOperation, endOperation, undoInterrupted, type Operation } from '../core/operations';
 import {
   NamedObject,
   toAttach,
@@ -36,15 +37,43 @@ export interface NamedRLockHandle {
 }
 
 /** How deep this thread is in the lock, through whichever handles. */
-class Recursion {
+class Recursion implements Operation {
   /** How often it was acquired to be kept, and not released. */
   kept = 0;
   /** The same for functions that it is released after. */
   scoped = 0;
   guard: LockGuard | undefined;
+  readonly #seat: LockSeat;
+  #keptBefore = 0;
+  #scopedBefore = 0;
+
+  constructor(seat: LockSeat) {
+    this.#seat = seat;
+  }
+
+  /** It is about to be entered; until {@link endOperation} nobody has a guard of it. */
+  begin(): void {
+    undoInterrupted();
+    this.#keptBefore = this.kept;
+    this.#scopedBefore = this.scoped;
+    beginOperation(this);
+  }
+
+  undo(): void {
+    this.kept = this.#keptBefore;
+    this.scoped = this.#scopedBefore;
+    if (this.depth > 0) this.remain(this.#seat);
+    else this.guard = undefined;
+  }
 
   get depth(): number {
     return this.kept + this.scoped;
+  }
+
+  /** Goes on with what this thread had acquired, and was interrupted before it was noted here. */
+  adopt(): void {
+    const { holder } = this.#seat;
+    if (this.guard === undefined && holder?.isScoped === true) this.guard = holder;
   }
 
   enter(isScoped: boolean): void {
@@ -156,7 +185,7 @@ export class NamedRLock extends NamedObject {
    */
   acquireSync(options?: TimeoutOptions): RLockGuard {
     timeoutOf(options);
-    return this.tryAcquire() ?? this.#begin(this.#lock.acquireSync(options), false);
+    return this.tryAcquire() ?? this.#begin(this.#lock.acquireScoped(options), false);
   }
 
   /**
@@ -224,7 +253,8 @@ export class NamedRLock extends NamedObject {
   }
 
   get #recursion(): Recursion {
-    return this.attachment.seat.commonState(() => new Recursion());
+    const { seat } = this.attachment;
+    return seat.commonState(() => new Recursion(seat));
   }
 
   #canReenter(): boolean {
@@ -233,7 +263,7 @@ export class NamedRLock extends NamedObject {
 
   #try(isScoped: boolean): RLockGuard | null {
     if (this.#canReenter()) return this.#enter(isScoped);
-    const guard = this.#lock.tryAcquire();
+    const guard = this.#lock.tryAcquireScoped();
     if (guard !== null) return this.#begin(guard, isScoped);
     // By trying, the handle may have moved on from a lock that was unlinked to one that is held here.
     return this.#canReenter() ? this.#enter(isScoped) : null;
@@ -241,6 +271,7 @@ export class NamedRLock extends NamedObject {
 
   #begin(guard: LockGuard, isScoped: boolean): RLockGuard {
     const recursion = this.#recursion;
+    recursion.begin();
     // The thread may have entered between the grant and now, where this task goes on. All tasks that
     // waited when it was granted come by here before any of them can release it: they are resolved
     // together, and none has gone further than this when the last of them is here.
@@ -248,19 +279,26 @@ export class NamedRLock extends NamedObject {
     recursion.guard = guard;
     if (recursion.depth === 1) guard.isScoped = isScoped;
     else recursion.remain(this.attachment.seat);
-    return new RLockGuard(this, guard.abandoned, isScoped);
+    const entered = new RLockGuard(this, guard.abandoned, isScoped);
+    endOperation();
+    return entered;
   }
 
   #enter(isScoped: boolean): RLockGuard {
     const recursion = this.#recursion;
+    recursion.begin();
+    recursion.adopt();
     recursion.enter(isScoped);
     recursion.remain(this.attachment.seat);
-    return new RLockGuard(this, false, isScoped);
+    const entered = new RLockGuard(this, false, isScoped);
+    endOperation();
+    return entered;
   }
 
   /** @internal One acquisition is over. */
   leave(isScoped: boolean): void {
     const recursion = this.#recursion;
+    undoInterrupted();
     recursion.leave(isScoped);
     if (recursion.depth > 0) {
       recursion.remain(this.attachment.seat);

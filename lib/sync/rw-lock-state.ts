@@ -2,7 +2,7 @@ import { now } from '../core/clock';
 import { Holders } from '../core/holders';
 import type { LockSeat } from '../core/lock-seat';
 import type { SeatState } from '../core/object-seat';
-import { beginOperation, endOperation, type Operation } from '../core/operations';
+import { beginOperation, endOperation, undoInterrupted, type Operation } from '../core/operations';
 import { Roster, entryLayout } from '../core/roster';
 import { Word } from '../core/word';
 
@@ -144,13 +144,15 @@ export class RWLockState implements SeatState, Operation {
 
   /** A claim is made; {@link done} is called when there is a guard for it, or it is given up. */
   begin(claim: Claim): void {
-    beginOperation(this);
+    undoInterrupted();
     this.#step = { claim, heldBefore: this.held, newsBefore: this.#word(at.writerDied) };
+    // It is noted last: what would be undone is this step then, and none before it.
+    beginOperation(this);
   }
 
   done(): void {
-    this.#step = undefined;
     endOperation();
+    this.#step = undefined;
   }
 
   /** What nobody has a guard for is given back, and nobody waits for more. A release is completed. */
@@ -160,7 +162,7 @@ export class RWLockState implements SeatState, Operation {
     if (step === undefined) return;
     const { claim, heldBefore, newsBefore, heldAfter = heldBefore } = step;
     step.released?.();
-    if (claim?.nested === true) this.withdraw(claim);
+    if (claim !== undefined) this.withdraw(claim);
     if (this.held !== heldAfter) {
       this.#seat.exclusively(() => {
         if (claim !== undefined && newsBefore !== 0) this.#set(at.writerDied, 1);
@@ -180,10 +182,11 @@ export class RWLockState implements SeatState, Operation {
   }
 
   release(mode: Mode, released: () => void): void {
-    beginOperation(this);
+    undoInterrupted();
     const heldBefore = this.held;
     const heldAfter = mode === Mode.Write ? 0 : heldBefore - 1;
     this.#step = { claim: undefined, heldBefore, newsBefore: 0, heldAfter, released };
+    beginOperation(this);
     released();
     this.#seat.exclusively(() => this.#set(this.#roster.own + of.held, heldAfter));
     this.done();

@@ -195,9 +195,11 @@ export class NamedRWLock extends NamedObject {
         this.#state.begin(claim);
         const granted = this.#state.take(claim, look, true);
         const guard = granted && this.#guard(mode, granted);
-        this.#state.done();
+        // Else it stays noted: it may have taken a ticket.
+        if (guard !== undefined) this.#state.done();
         return guard;
       },
+      noted: this.#state,
       timeout,
       signal,
       expired: (limit) => this.#expire(claim, limit),

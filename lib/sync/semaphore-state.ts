@@ -128,8 +128,8 @@ export class SemaphoreState implements SeatState, Operation {
 
   /** There is a guard for what was taken, or nothing was. */
   took(): void {
-    this.#tookLoose = false;
     endOperation();
+    this.#tookLoose = false;
   }
 
   /** A permit that was taken, and that nobody has a guard for, goes back; as one that was being released. */
