@@ -438,7 +438,8 @@ function withMode(options: unknown, mode: number): unknown {
   if (mode === defaultMode) return options;
   // What is no object is for the class to refuse.
   if (options !== undefined && (typeof options !== 'object' || options === null)) return options;
-  return { ...options, mode: (options as OpenOptions | undefined)?.mode ?? mode };
+  const given = options as OpenOptions | undefined;
+  return { ...given, mode: given?.mode === undefined ? mode : given.mode };
 }
 
 function attachIfThere(kind: ManagedKind, name: string): unknown {
