@@ -36,7 +36,8 @@ describe.runIf(onLinux)('a structure of 256 MiB of address space', () => {
 
   it.each(structures)('%s: is to the engine as much memory as there is', async (kind) => {
     const { external } = await cycles(kind, 20, true);
-    expect(external).toBeLessThan(64 * MiB);
+    // Of all that may wait for the garbage collector, less than one takes of address space.
+    expect(external).toBeLessThan(256 * MiB);
   });
 });
 
