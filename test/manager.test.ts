@@ -221,8 +221,6 @@ describe('a manager', () => {
         expect(SharedMemory.list().find((each) => each.name === same.name)?.mode).toBe(0o660);
         using own = member.dict('another', { mode: 0o604 });
         expect(SharedMemory.list().find((each) => each.name === own.name)?.mode).toBe(0o604);
-        using unsaid = member.dict('unsaid', { mode: undefined } as object);
-        expect(SharedMemory.list().find((each) => each.name === unsaid.name)?.mode).toBe(0o660);
         // Of an object that is there, the mode is as it is.
         manager.dict('another').close();
         expectCode(() => manager.dict('bad', { mode: 0o1000 }), 'ERR_OUT_OF_RANGE', 'mode');

@@ -4,7 +4,7 @@ import { Attachment, Request, movesOn } from '../core/attachment';
 import { checkConstruction } from '../core/construction';
 import { showHandle } from '../core/handle';
 import type { NamedLock, NamedLockOptions } from '../core/named-lock';
-import { toAttach, toCreate, type CreateOptions, type OpenOptions } from '../core/named-object';
+import { toAttach, toCreate, type CreateOptions } from '../core/named-object';
 import {
   SharedMemory,
   endsWith,
@@ -438,7 +438,7 @@ function withMode(options: unknown, mode: number): unknown {
   if (mode === defaultMode) return options;
   // What is no object is for the class to refuse.
   if (options !== undefined && (typeof options !== 'object' || options === null)) return options;
-  const given = options as OpenOptions | undefined;
+  const given = options as { mode?: unknown } | undefined;
   return { ...given, mode: given?.mode === undefined ? mode : given.mode };
 }
 
