@@ -51,12 +51,17 @@ class Recursion implements Operation {
     this.#seat = seat;
   }
 
-  /** It is about to be entered; until {@link endOperation} nobody has a guard of it. */
+  /** It is about to be entered; until {@link end} nobody has a guard of it. */
   begin(): void {
     undoInterrupted();
     this.#keptBefore = this.kept;
     this.#scopedBefore = this.scoped;
     beginOperation(this);
+  }
+
+  /** By the realm that began it, whichever asks. */
+  end(): void {
+    endOperation();
   }
 
   undo(): void {
@@ -82,6 +87,7 @@ class Recursion implements Operation {
   }
 
   leave(isScoped: boolean): void {
+    undoInterrupted();
     if (isScoped) this.scoped--;
     else this.kept--;
   }
@@ -280,7 +286,7 @@ export class NamedRLock extends NamedObject {
     if (recursion.depth === 1) guard.isScoped = isScoped;
     else recursion.remain(this.attachment.seat);
     const entered = new RLockGuard(this, guard.abandoned, isScoped);
-    endOperation();
+    recursion.end();
     return entered;
   }
 
@@ -291,14 +297,13 @@ export class NamedRLock extends NamedObject {
     recursion.enter(isScoped);
     recursion.remain(this.attachment.seat);
     const entered = new RLockGuard(this, false, isScoped);
-    endOperation();
+    recursion.end();
     return entered;
   }
 
   /** @internal One acquisition is over. */
   leave(isScoped: boolean): void {
     const recursion = this.#recursion;
-    undoInterrupted();
     recursion.leave(isScoped);
     if (recursion.depth > 0) {
       recursion.remain(this.attachment.seat);
