@@ -95,12 +95,11 @@ export class ValueWait {
    */
   see(theirs: Label | undefined, token: number): void {
     if (this.#stuck === undefined) return;
+    const stuck = [...this.#stuck()];
     // What could go on until now has to be so from now on.
-    for (const each of this.#stuck()) {
-      if (each.isTold) continue;
-      this.#label = this.#own = nextLabel(theirs, token);
-      break;
-    }
+    if (stuck.some(({ isTold }) => !isTold)) this.#label = this.#own = nextLabel(theirs, token);
+    // Another thing that it waits for was begun: whoever has seen its label meanwhile was not told the truth.
+    if (stuck.length === 0) this.#label = this.#own = undefined;
     const label = this.#label;
     if (theirs === undefined || label === undefined) return;
     if (isLater(theirs, label)) {

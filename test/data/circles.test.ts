@@ -83,10 +83,10 @@ const byKind = (one: number | string, other: number | string) =>
 const sorted = (outcomes: Record<string, number | string>) => Object.values(outcomes).sort(byKind);
 
 /** A value that asks for two, of which one asks for it, and the other takes its time. */
-function asksForTwo(dict: Dict, until: NamedEvent): Play {
+function asksForTwo(dict: Dict, until: NamedEvent, pauses: readonly NamedEvent[] = []): Play {
   const of = (key: string) => ({ dict: handleOf(dict), key, form: 'async' as const });
   return new Play([
-    [{ ...of('x'), asks: [of('y'), of('z')] }],
+    [{ ...of('x'), asks: [of('y'), of('z')], pauses: pauses.map(({ name }) => name) }],
     [{ ...of('y'), asks: [of('x')] }],
     [{ ...of('z'), asks: [], until: until.name }],
   ]);
@@ -158,6 +158,24 @@ describe('values that wait for each other', () => {
     using until = temporary(NamedEvent.create());
     await using play = asksForTwo(dict, until);
     await play.begin();
+    await anotherCircle(dict);
+    dict.set('x', 7);
+    until.set();
+    expect(await play.outcomes()).toEqual({ x: 9, y: 8, z: 1 });
+  });
+
+  it('are no such thing where one of several was asked for before the others', async () => {
+    using dict = temporary(SharedDict.create<number>());
+    using until = temporary(NamedEvent.create());
+    using first = temporary(NamedEvent.create());
+    using second = temporary(NamedEvent.create());
+    await using play = asksForTwo(dict, until, [first, second]);
+    await play.begin();
+    // The other waits already when it asks for that, and sees that it does before it asks for more.
+    await anotherCircle(dict);
+    first.set();
+    await anotherCircle(dict);
+    second.set();
     await anotherCircle(dict);
     dict.set('x', 7);
     until.set();

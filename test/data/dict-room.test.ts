@@ -127,7 +127,8 @@ describe('a full dict that evicts', () => {
         count++;
       }
       expect(count).toBe(dict.size);
-      expect(count).toBeGreaterThan(500);
+      // By chance many more or fewer, but more than were set since the last large value.
+      expect(count).toBeGreaterThan(100);
       for (const key of dict.keys()) dict.delete(key);
       expect(dict.size).toBe(0);
       dict.set('all', 'B'.repeat(dict.capacity - 100));
