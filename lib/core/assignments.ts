@@ -71,7 +71,8 @@ function tellReaders(prototype: object): void {
 // eslint-disable-next-line @typescript-eslint/no-extraneous-class -- its prototype is what there is to it
 export abstract class Unassignable {
   constructor() {
-    tellReaders(new.target.prototype);
+    // (Not of `new.target`: a minifier makes a function within this one of the call, which has none.)
+    tellReaders(Object.getPrototypeOf(this) as object);
   }
 }
 
