@@ -1,4 +1,5 @@
 import { invalidType, outOfRange } from './errors';
+import { getter, type Getter } from './getters';
 import { nearestOf } from './misspelt';
 
 /** The typed array of each element type, by numpy's names. */
@@ -107,21 +108,11 @@ export function typeOfNumber(number: number): ElementType | undefined {
   return names[number - 1];
 }
 
-/* eslint-disable @typescript-eslint/unbound-method -- they are called with what they are asked of */
-
 const arrayPrototype = Object.getPrototypeOf(Uint8Array.prototype) as object;
 const tagOfArray = getter(arrayPrototype, Symbol.toStringTag);
 const lengthOfArray = getter(arrayPrototype, 'length');
 const extentOfArray = extentGetters(arrayPrototype);
 const extentOfDataView = extentGetters(DataView.prototype);
-
-type Getter = (this: unknown) => unknown;
-
-function getter(prototype: object, key: PropertyKey): Getter {
-  const get = Object.getOwnPropertyDescriptor(prototype, key)?.get;
-  if (get === undefined) throw new TypeError(`no getter ${String(key)}`);
-  return get;
-}
 
 function extentGetters(prototype: object): readonly [Getter, Getter, Getter] {
   return [

@@ -61,8 +61,8 @@ export function clearAlarm(alarm: Alarm): void {
 
 function rebuild(): void {
   heap.length = 0;
-  heap.push(...[...places.keys()].sort((a, b) => a.moment - b.moment));
-  heap.forEach((alarm, at) => places.set(alarm, at));
+  const alarms = [...places.keys()].sort((a, b) => a.moment - b.moment);
+  for (const alarm of alarms) places.set(alarm, heap.push(alarm) - 1);
   isHeap = true;
 }
 

@@ -33,7 +33,7 @@ export abstract class PendingTask<T> implements Alarm, Operation {
   }
 
   /** Its time begins, and its signal is heard. */
-  protected arm(): void {
+  arm(): void {
     const timeout = this.#timeout;
     if (timeout !== undefined) {
       this.moment = now() + timeout;
@@ -46,7 +46,7 @@ export abstract class PendingTask<T> implements Alarm, Operation {
 
   /** Its beginning was interrupted: nobody has its promise. */
   undo(): void {
-    this.disarm();
+    this.#disarm();
     this.leave();
   }
 
@@ -57,12 +57,12 @@ export abstract class PendingTask<T> implements Alarm, Operation {
 
   /** Whoever calls it has taken the task from its queue, as with {@link reject}. */
   resolve(value: T): void {
-    this.disarm();
+    this.#disarm();
     this.#settle.resolve(value);
   }
 
   reject(reason: unknown): void {
-    this.disarm();
+    this.#disarm();
     // Whoever asked is told by the promise that is made of this one, or was interrupted.
     if (!this.hasBegun) this.promise.catch(() => undefined);
     this.#settle.reject(reason);
@@ -98,7 +98,7 @@ export abstract class PendingTask<T> implements Alarm, Operation {
     }, delay);
   }
 
-  protected disarm(): void {
+  #disarm(): void {
     if (this.#timeout === undefined && this.#signal === undefined) return;
     clearAlarm(this);
     // eslint-disable-next-line no-restricted-globals -- as above

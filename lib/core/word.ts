@@ -166,7 +166,7 @@ export class Word {
     if (!this.#isQueue || this.#tasks.size === 0) {
       const result = wait.attempt(true);
       if (result !== undefined) {
-        if (wait.beginning !== undefined) endBeginning(undefined, wait.beginning);
+        endBeginning(undefined, wait.beginning);
         return result;
       }
     }
@@ -178,7 +178,7 @@ export class Word {
     const task = new WordTask<T>(this, wait);
     holdOperation(task);
     this.#tasks.add(task as WordTask<unknown>);
-    task.begin();
+    task.arm();
     // Whoever watches it for others tells of whatever came after they looked, and so after this look.
     if (!this.#watching) this.#wait(seen);
     endBeginning(wait.noted, task, wait.beginning);
@@ -294,10 +294,6 @@ class WordTask<T> extends PendingTask<T> {
     return this.#wait.handle;
   }
 
-  begin(): void {
-    this.arm();
-  }
-
   override undo(): void {
     super.undo();
     this.#wait.calledOff?.();
@@ -312,7 +308,7 @@ class WordTask<T> extends PendingTask<T> {
       }
       this.#result ??= this.#wait.attempt(look);
       if (this.#result === undefined) {
-        if (this.#wait.noted !== undefined) endBeginning(this.#wait.noted);
+        endBeginning(this.#wait.noted);
         return false;
       }
       this.resolve(this.#result);

@@ -3,14 +3,9 @@
  * test runners), for subclasses, and whatever a program has changed. Taken when this is evaluated.
  */
 import { types } from 'node:util';
+import { getter } from '../getters';
 
 /* eslint-disable @typescript-eslint/unbound-method -- they are called with `Reflect.apply` or `call` */
-
-function getter(prototype: object, key: PropertyKey): (this: unknown) => unknown {
-  const get = Object.getOwnPropertyDescriptor(prototype, key)?.get;
-  if (get === undefined) throw new TypeError(`no getter ${String(key)}`);
-  return get;
-}
 
 export const objectPrototype: object = Object.prototype;
 const toString = objectPrototype.toString;
