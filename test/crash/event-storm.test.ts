@@ -10,16 +10,23 @@ it(
   async () => {
     const name = uniqueName('storm');
     using event = NamedEvent.create({ name });
-    await storm({ fixture: 'storm-event', name, fighters: 5, kills: 100 }, async (toll) => {
-      expect(toll.inside, 'some kills hit a setter').toBeGreaterThan(0);
-      expect(toll.waiting, 'some kills hit a waiter').toBeGreaterThan(0);
-      event.set();
-      event.waitSync();
-      await event.wait();
-      event.clear();
-      expect(event.isSet).toBe(false);
-      expectCode(() => event.waitSync({ timeout: 1 }), 'ERR_TIMEOUT');
-    });
+    await storm(
+      {
+        fixture: 'storm-event',
+        name,
+        fighters: 5,
+        kills: 100,
+        hits: { 'a setter': (toll) => toll.inside, 'a waiter': (toll) => toll.waiting },
+      },
+      async () => {
+        event.set();
+        event.waitSync();
+        await event.wait();
+        event.clear();
+        expect(event.isSet).toBe(false);
+        expectCode(() => event.waitSync({ timeout: 1 }), 'ERR_TIMEOUT');
+      },
+    );
     event.unlink();
   },
 );

@@ -12,17 +12,24 @@ it(
     // The segment that the fighters meet in cannot have the name of the list.
     using list = ShareableList.create({ name: `${name}.list`, from: [0, room, room], lock: true });
     list.set(1, '');
-    await storm({ fixture: 'storm-list', name, fighters: 5, kills: 60 }, (toll) => {
-      expect(toll.inside, 'some kills hit an owner').toBeGreaterThan(0);
-      expect(toll.waiting, 'some kills hit a waiter').toBeGreaterThan(0);
-      const [count, text] = list.toArray() as [number, string];
-      // A kill between a change and its being tallied leaves one more than is known.
-      expect(count).toBeGreaterThanOrEqual(toll.arena.tallied);
-      expect(count).toBeLessThanOrEqual(toll.arena.tallied + toll.kills);
-      expect(text).toBe((text[0] ?? '').repeat(text.length));
-      list.set(1, 'written again');
-      expect(list.at(1)).toBe('written again');
-    });
+    await storm(
+      {
+        fixture: 'storm-list',
+        name,
+        fighters: 5,
+        kills: 60,
+        hits: { 'an owner': (toll) => toll.inside, 'a waiter': (toll) => toll.waiting },
+      },
+      (toll) => {
+        const [count, text] = list.toArray() as [number, string];
+        // A kill between a change and its being tallied leaves one more than is known.
+        expect(count).toBeGreaterThanOrEqual(toll.arena.tallied);
+        expect(count).toBeLessThanOrEqual(toll.arena.tallied + toll.kills);
+        expect(text).toBe((text[0] ?? '').repeat(text.length));
+        list.set(1, 'written again');
+        expect(list.at(1)).toBe('written again');
+      },
+    );
     list.unlink();
   },
 );

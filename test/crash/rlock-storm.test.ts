@@ -9,17 +9,27 @@ it(
   async () => {
     const name = uniqueName('storm');
     using lock = NamedRLock.create({ name });
-    await storm({ fixture: 'storm-rlock', name, fighters: 5, kills: 100 }, (toll) => {
-      expect(toll.inside, 'some kills hit an owner').toBeGreaterThan(0);
-      expect(toll.waiting, 'some kills hit a waiter').toBeGreaterThan(0);
-      expect(toll.arena.abandoned, 'the next owner is told').toBeGreaterThan(0);
-      // Whoever was last died holding it, or not: either way the lock is to be had.
-      lock.acquireSync().release();
-      const guard = lock.acquireSync();
-      expect([guard.abandoned, lock.depth]).toEqual([false, 1]);
-      guard.release();
-      expect([lock.depth, lock.locked]).toEqual([0, false]);
-    });
+    await storm(
+      {
+        fixture: 'storm-rlock',
+        name,
+        fighters: 5,
+        kills: 100,
+        hits: {
+          'an owner': (toll) => toll.inside,
+          'a waiter': (toll) => toll.waiting,
+          'an owner of whom the next was told': (toll) => toll.arena.abandoned,
+        },
+      },
+      () => {
+        // Whoever was last died holding it, or not: either way the lock is to be had.
+        lock.acquireSync().release();
+        const guard = lock.acquireSync();
+        expect([guard.abandoned, lock.depth]).toEqual([false, 1]);
+        guard.release();
+        expect([lock.depth, lock.locked]).toEqual([0, false]);
+      },
+    );
     lock.unlink();
   },
 );

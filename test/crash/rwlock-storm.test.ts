@@ -9,15 +9,25 @@ const participants = 6;
 it('a lock of readers and writers outlives both', { timeout: 300_000 }, async () => {
   const name = uniqueName('storm');
   using lock = NamedRWLock.create({ name, participants });
-  await storm({ fixture: 'storm-rwlock', name, fighters: 5, kills: 100 }, (toll) => {
-    expect(toll.inside, 'some kills hit an owner').toBeGreaterThan(0);
-    expect(toll.waiting, 'some kills hit a waiter').toBeGreaterThan(0);
-    expect(toll.arena.abandoned, 'the next writer is told').toBeGreaterThan(0);
-    lock.acquireWriteSync().release();
-    const guard = lock.acquireWriteSync();
-    expect([guard.abandoned, lock.readers, lock.writing]).toEqual([false, 0, true]);
-    guard.release();
-    expect([lock.readers, lock.writing]).toEqual([0, false]);
-  });
+  await storm(
+    {
+      fixture: 'storm-rwlock',
+      name,
+      fighters: 5,
+      kills: 100,
+      hits: {
+        'an owner': (toll) => toll.inside,
+        'a waiter': (toll) => toll.waiting,
+        'a writer of whom the next was told': (toll) => toll.arena.abandoned,
+      },
+    },
+    () => {
+      lock.acquireWriteSync().release();
+      const guard = lock.acquireWriteSync();
+      expect([guard.abandoned, lock.readers, lock.writing]).toEqual([false, 0, true]);
+      guard.release();
+      expect([lock.readers, lock.writing]).toEqual([0, false]);
+    },
+  );
   lock.unlink();
 });
