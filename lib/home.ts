@@ -41,8 +41,8 @@ export interface Thread {
   isInitialized: boolean;
   /** What is called when the turn of the event loop ends; see core/operations.ts. */
   readonly turnEnds: Set<() => void>;
-  /** Where others' code is called, in the terms of the engine; see core/foreign.ts. */
-  readonly foreignPlaces: Set<string>;
+  /** The numbers of the calls of others' code, by their depth; see core/foreign.ts. */
+  readonly foreignCallsAt: number[];
   /**
    * How many realms, and copies of the library, listen for signals: each would take the others' listeners
    * for the application's. See manager/endings.ts.
@@ -78,7 +78,7 @@ const source = `(function (version, layoutVersion, root, addon) {
       seats, watches, alarm, ringers, turnEnds, control,
       agents: new Set(),
       awaitAgents: undefined,
-      foreignPlaces: new Set(),
+      foreignCallsAt: [0],
       endings: { listening: 0 },
       callbacks: {
         onGrant(seat) { seats.get(seat)?.collect(); },

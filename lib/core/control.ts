@@ -18,4 +18,6 @@ export const controlAt = {
   lookAtEnd: 10,
   /** How many calls of others' code are under way, or were interrupted: see foreign.ts. */
   foreignCalls: 11,
+  /** The number that the last of them was given. */
+  lastForeignCall: 12,
 } as const;

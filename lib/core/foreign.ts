@@ -5,14 +5,22 @@ import { control, controlAt } from './control';
 /**
  * Calls of functions that are not the library's while the library has something under way: what
  * `update` was given, or a getter of a value. Such a function may use the library again, and it may
- * be interrupted for good: V8 then leaves it, and all that called it, without running a `catch` or a
- * `finally` (`vm` timeouts, Ctrl-C in the REPL, the inspector's terminate). To tell the one from the
- * other takes a look at the stack, which is slow, and so is done only where it decides about an error.
+ * be interrupted for good: V8 then leaves it, and all that called it up to where the interrupt is
+ * caught, without running a `catch` or a `finally` (`vm` timeouts, Ctrl-C in the REPL, the inspector's
+ * terminate). What is caught within another such function leaves that one under way. To tell the one
+ * from the other takes a look at the stack, which is slow, and so is done only where it decides about an
+ * error.
  *
- * Realms of one thread call each other, so how many calls have begun and not ended, interrupted ones
- * among them, is counted for all of them.
+ * So each call is at a depth: how many calls have begun before it and not ended, interrupted ones among
+ * them. The frame that makes it bears the depth in its name. No depth is used again while an interrupted
+ * call may be taken for the one that uses it: a call that ends leads back to where it began.
+ *
+ * Realms of one thread call each other, so all of them count together.
  */
-const { foreignCalls } = controlAt;
+const { foreignCalls, lastForeignCall } = controlAt;
+
+/** The number of the call at each depth. At 0: of what all of them are within. */
+const { foreignCallsAt } = thread;
 
 /**
  * Calls a function that is not the library's.
@@ -21,9 +29,11 @@ const { foreignCalls } = controlAt;
  */
 export function callForeign<A, T>(fn: (argument: A) => T, argument: A, notAsync?: string): T {
   const outer = control[foreignCalls] ?? 0;
-  control[foreignCalls] = outer + 1;
+  const depth = outer + 1;
+  control[foreignCalls] = depth;
+  foreignCallsAt[depth] = nextCall();
   try {
-    const result = fn(argument);
+    const result = (callers[depth] ?? callerAt(depth))(fn, argument);
     return notAsync === undefined ? result : notAPromise(result, notAsync);
   } finally {
     control[foreignCalls] = outer; // whatever was interrupted within
@@ -31,30 +41,77 @@ export function callForeign<A, T>(fn: (argument: A) => T, argument: A, notAsync?
 }
 
 /**
- * Whether all that {@link callForeign} has begun was interrupted. False where some of it may be under
- * way: as long as that is not clear, nothing is taken for interrupted.
+ * The innermost call that is under way, or was interrupted. Who begins something that will call
+ * others' code notes it, and asks {@link isInterrupted} with it.
  */
-export function isForeignInterrupted(): boolean {
-  if (control[foreignCalls] === 0) return true;
-  if (!isForeignGone()) return false;
-  control[foreignCalls] = 0;
-  return true;
+export function currentForeignCall(): number {
+  return foreignCallsAt[control[foreignCalls] ?? 0] ?? 0;
 }
 
-type Site = Pick<NodeJS.CallSite, 'getFileName' | 'getFunctionName'>;
+/** What {@link currentForeignCall} never is. */
+export const noCall = -1;
+
+/**
+ * Whether what began within a call, and was to call others' code from there, was interrupted: to be
+ * asked where it could be under way only if it had called. False where the engine does not tell: as
+ * long as that is not clear, nothing is taken for interrupted.
+ *
+ * @param within - what {@link currentForeignCall} was then; {@link noCall} where it was not to call.
+ */
+export function isInterrupted(within: number): boolean {
+  const outer = foreignCallsAt.lastIndexOf(within);
+  if (outer === -1 || outer >= (control[foreignCalls] ?? 0)) return true;
+  return liveDepths()?.has(outer + 1) === false;
+}
+
+/** Whether all calls that have begun, and not ended, were interrupted; false as {@link isInterrupted}. */
+export function areAllInterrupted(): boolean {
+  return control[foreignCalls] === 0 || liveDepths()?.size === 0;
+}
+
+function nextCall(): number {
+  // Small, and not negative: the engine keeps such numbers best.
+  return (control[lastForeignCall] = ((control[lastForeignCall] ?? 0) + 1) & 0x3fff_ffff);
+}
+
+type Caller = <A, T>(fn: (argument: A) => T, argument: A) => T;
+
+/** A space, which no name of others' functions has, tells theirs from these. */
+const namePrefix = 'shmkit call ';
+
+const callers: Caller[] = [];
+
+function callerAt(depth: number): Caller {
+  const caller: Caller = (fn, argument) => fn(argument);
+  Object.defineProperty(caller, 'name', { value: namePrefix + String(depth) });
+  return (callers[depth] = caller);
+}
+
+/** At what depths there are calls on the stack, of any realm; undefined where the engine does not tell. */
+function liveDepths(): ReadonlySet<number> | undefined {
+  const live = doesEngineTell ? depthsOnStack() : undefined;
+  if (live?.size === 0) {
+    control[foreignCalls] = 0;
+    // What began before this is not within what begins now.
+    foreignCallsAt[0] = nextCall();
+  }
+  return live;
+}
+
+function depthsOnStack(): ReadonlySet<number> | undefined {
+  const names = callSites()?.map((site) => site.getFunctionName() ?? '');
+  return (
+    names &&
+    new Set(
+      names
+        .filter((name) => name.startsWith(namePrefix))
+        .map((name) => Number(name.slice(namePrefix.length))),
+    )
+  );
+}
+
+type Site = Pick<NodeJS.CallSite, 'getFunctionName'>;
 type PrepareStackTrace = (error: Error, sites: NodeJS.CallSite[]) => unknown;
-
-/** Whether no call of {@link callForeign}, of any realm, is on the stack. */
-function isForeignGone(): boolean {
-  const { foreignPlaces } = thread;
-  if (!foreignPlaces.has(ownPlace)) return false; // the engine does not tell
-  const sites = callSites();
-  return sites !== undefined && !sites.some((site) => foreignPlaces.has(placeOf(site)));
-}
-
-function placeOf(site: Site | undefined): string {
-  return `${site?.getFileName() ?? ''}:${site?.getFunctionName() ?? ''}`;
-}
 
 /** The whole stack, from here outwards; undefined where the engine does not tell. */
 function callSites(): readonly Site[] | undefined {
@@ -77,6 +134,8 @@ function callSites(): readonly Site[] | undefined {
   }
 }
 
-/** Where this realm calls: the frame above the one that looks is the caller's. */
-const ownPlace = placeOf(callForeign(callSites, undefined)?.[1]);
-if (ownPlace !== placeOf(undefined)) thread.foreignPlaces.add(ownPlace);
+/** Whether the one who looks is found where it looks from. */
+const doesEngineTell = callForeign(
+  () => depthsOnStack()?.has(control[foreignCalls] ?? 0) ?? false,
+  undefined,
+);

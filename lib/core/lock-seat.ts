@@ -10,7 +10,7 @@ import { SharedMemoryError } from '../errors';
 import { explain, isFailure } from '../failures';
 import { called } from '../names';
 import { control, controlAt, operand, operands } from './control';
-import { isForeignInterrupted } from './foreign';
+import { areAllInterrupted, currentForeignCall, isInterrupted, noCall } from './foreign';
 import type { ObjectKind } from './layout';
 import type { Lock } from './lock';
 import type { LockGuard } from './lock-guard';
@@ -98,6 +98,8 @@ export class LockSeat extends ObjectSeat {
   #handles = 1;
   /** Between {@link enter} and {@link exit}. */
   #isInside = false;
+  /** The call of others' code within which was begun what calls others' code under the lock. */
+  #within = noCall;
   readonly #goOn = () => this.#goOnServing();
   /** Who has the lock, until they were told. */
   #granted: LockWaiter | undefined;
@@ -185,6 +187,7 @@ export class LockSeat extends ObjectSeat {
   enter(timeout?: number): boolean {
     const outcome = timeout === undefined ? this.#lock() : this.#lockWithin(timeout);
     this.#isInside = outcome === undefined || outcome === Acquired.Abandoned;
+    this.#within = noCall;
     if (this.#isInside) return outcome !== undefined;
     if (outcome === Acquired.Timeout) throw notFree(this.kind, this.name, timeout ?? 0);
     if (outcome === Acquired.TooManyHeld) throw this.#fail('ERR_CAPACITY', tooManyHeld);
@@ -195,6 +198,16 @@ export class LockSeat extends ObjectSeat {
   /** Whether this thread is between {@link enter} and {@link exit}, or was interrupted there. */
   get isInside(): boolean {
     return this.#isInside;
+  }
+
+  /** Others' code is about to be called under the lock, and the lock given back after it. */
+  noteCall(): void {
+    this.#within = currentForeignCall();
+  }
+
+  /** Whether that was interrupted; asked by whom it could only have called. */
+  get isCallInterrupted(): boolean {
+    return isInterrupted(this.#within);
   }
 
   exit(): void {
@@ -231,6 +244,7 @@ export class LockSeat extends ObjectSeat {
     timeout: number | undefined,
     isScoped: boolean,
   ): LockGuard | null | typeof gone {
+    if (isScoped) this.noteCall();
     if (this.#agentAsked) {
       const outcome = native.agentCollectWithin(this.index, timeout);
       if (outcome === Acquired.Timeout) return null;
@@ -248,6 +262,7 @@ export class LockSeat extends ObjectSeat {
   tryAcquire(lock: Lock, isScoped = false): LockGuard | null | typeof gone {
     if (this.holder !== null && !this.reclaim()) return null;
     if (this.#queue.size > 0 && this.#isAwaitedByTasks()) return null;
+    if (isScoped) this.noteCall();
     const outcome = this.#tryLock();
     if (outcome === undefined) return (this.holder = lock.guard(this, false, isScoped));
     return this.#conclude(lock, outcome, false, isScoped);
@@ -276,7 +291,10 @@ export class LockSeat extends ObjectSeat {
    * @returns whether it was so.
    */
   reclaim(): boolean {
-    if (this.holder?.isScoped !== true || !isForeignInterrupted()) return false;
+    if (this.holder?.isScoped !== true) return false;
+    // A re-entrant lock may have been acquired for several functions, of which any may be under way.
+    const isOver = this.kind === 'rlock' ? areAllInterrupted() : this.isCallInterrupted;
+    if (!isOver) return false;
     this.#abandon();
     return true;
   }

@@ -1,6 +1,6 @@
 import { thread } from '../binding';
 import { control, controlAt } from './control';
-import { isForeignInterrupted } from './foreign';
+import { currentForeignCall, isInterrupted } from './foreign';
 
 /**
  * Something that leaves marks in shared memory before it is done: a permit that is taken before there
@@ -17,8 +17,8 @@ export interface Operation {
 
 let current: Operation | undefined;
 
-/** Those that wait for a function that is not the library's. */
-const outer = new Set<Operation>();
+/** Those that wait for a function that is not the library's, each with the call that it began within. */
+const outer = new Map<Operation, number>();
 
 /** Whatever else is to be done at the end of the turn. */
 const afterwards = new Set<() => void>();
@@ -55,7 +55,7 @@ export function settleOperations(): void {
 /** The operation is going to call others' code, or to begin operations of its own. */
 export function holdOperation(operation: Operation): void {
   if (current === operation) current = undefined;
-  outer.add(operation);
+  outer.set(operation, currentForeignCall());
   if (!isAwaited) awaitEndOfTurn();
 }
 
@@ -112,10 +112,9 @@ function undoCurrent(): void {
 }
 
 function undoOuter(): void {
-  if (!isForeignInterrupted()) return;
-  const all = [...outer];
-  outer.clear();
-  for (const operation of all) attempt(() => operation.undo());
+  const interrupted = [...outer].filter(([, within]) => isInterrupted(within));
+  for (const [operation] of interrupted) outer.delete(operation);
+  for (const [operation] of interrupted) attempt(() => operation.undo());
 }
 
 /** Nobody is there to be told of a failure: whoever uses the object next finds the reason. */

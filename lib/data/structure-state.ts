@@ -1,5 +1,5 @@
 import type { NativeFailure } from '../binding';
-import { callForeign, isForeignInterrupted } from '../core/foreign';
+import { callForeign } from '../core/foreign';
 import type { LockSeat } from '../core/lock-seat';
 import type { SeatState } from '../core/object-seat';
 import { SharedMemoryError } from '../errors';
@@ -84,7 +84,7 @@ export class StructureState implements SeatState, SizeLimit {
 
   /** Whether a change of this thread's was interrupted; see {@link putRight}. */
   get isInterrupted(): boolean {
-    return this.#inside === Inside.Changing || isForeignInterrupted();
+    return this.#inside === Inside.Changing || this.seat.isCallInterrupted;
   }
 
   /**
@@ -113,7 +113,7 @@ export class StructureState implements SeatState, SizeLimit {
     const wasInterrupted = this.#inside !== Inside.Not;
     // Only others' code could ask for it within a change, be it one of another realm's classes.
     const mayBeCalled = this.#inside === Inside.Calling || (!wasInterrupted && this.seat.isInside);
-    if (mayBeCalled && !isForeignInterrupted()) {
+    if (mayBeCalled && !this.seat.isCallInterrupted) {
       throw this.error(
         'ERR_DEADLOCK',
         'is being changed by this thread: it waits for the function that was given',
@@ -128,6 +128,7 @@ export class StructureState implements SeatState, SizeLimit {
 
   /** Calls code that is not the library's, within a change. */
   call<T>(fn: () => T): T {
+    this.seat.noteCall();
     this.#inside = Inside.Calling;
     const result = callForeign(fn, undefined);
     this.#inside = Inside.Changing;
