@@ -222,14 +222,15 @@ interface Native {
   alarmExpect(expects: boolean): void;
 
   /**
-   * Has the manager of that seat end with this thread also where that runs no JavaScript any more, as by
-   * `worker.terminate()`, or by a signal, where native can hear of these (native/binding/signals.h).
+   * Has the manager of that seat end with this thread, when that runs no JavaScript any more, or by a signal,
+   * where native can hear of these (native/binding/signals.h).
    *
    * @param name - the system's.
    * @param heads - what the system's names begin with of all that it made: for each kind, a digit of
    * {@link ManagedAs}, the text, and NUL.
    * @param numbers - its kind, whether it is of peers, and in bytes from its first: where its end is, how many
-   * entries of its roster were used, the first of them; then the size of one, and the range of half a token.
+   * entries of its roster were used, the first of them; then the size of one, and the range of half a token. One
+   * more becomes 1 where signals are heard, as they are to be, and 0 otherwise.
    * @returns by which number endingRemove knows it.
    */
   endingAdd(

@@ -9,6 +9,16 @@ interface Ending {
 }
 
 /**
+ * Whether native brings everything to its end, after all that the application does when it ends, be that
+ * JavaScript or not (native/binding/endings.h). Where the system does not list names it does not find them: there
+ * this thread does so as long as it can.
+ */
+const nativeSuffices = native.place !== undefined;
+
+/** Whether native may be asked to hear signals: functions of libuv's names that Bun has abort the process. */
+export const mayHearNatively = !('bun' in process.versions);
+
+/**
  * Signals that end a process unless it listens for them, and that are sent to have it end: by a terminal, a
  * supervisor, or somebody at a keyboard.
  */
@@ -33,46 +43,80 @@ const signals = candidates.filter((signal) =>
 const shared = thread.endings;
 
 const endings = new Set<Ending>();
-/** Those of them that wait for signals. */
+/** Those of them that wait for signals here. */
 const hearing = new Set<Ending>();
 
 /**
- * Has something be brought to its end when this thread ends, unless it is told otherwise before.
+ * Has something that native is entrusted with be brought to its end when this thread ends, unless it is told
+ * otherwise before.
  *
- * @param hearsSignals - also when it ends by a signal.
+ * @param hearsSignals - also when it ends by a signal, which native does not hear.
  */
 export function atEnd(ending: Ending, hearsSignals: boolean): void {
-  if (endings.size === 0) process.on('exit', endAll);
-  endings.add(ending);
   // In a worker nobody hears of signals but native.
-  if (!isMainThread || !hearsSignals) return;
+  const listens = isMainThread && hearsSignals;
+  if (nativeSuffices && !listens) return;
+  if (endings.size === 0 && !nativeSuffices) {
+    process.on('exit', endAll);
+    process.on('newListener', goLast);
+  }
+  endings.add(ending);
+  if (!listens) return;
   if (hearing.size === 0) listen();
   hearing.add(ending);
 }
 
 export function forgetEnding(ending: Ending): void {
-  if (endings.delete(ending) && endings.size === 0) process.off('exit', endAll);
+  if (endings.delete(ending) && endings.size === 0 && !nativeSuffices) {
+    process.off('newListener', goLast);
+    process.off('exit', endAll);
+  }
   if (hearing.delete(ending) && hearing.size === 0) unlisten();
 }
 
+/** What the application does at the exit may need what ends here. */
+function goLast(event: string | symbol): void {
+  if (event !== 'exit') return;
+  // It is told before the other listener is there.
+  void Promise.resolve().then(() => {
+    if (endings.size === 0) return;
+    process.off('exit', endAll);
+    process.on('exit', endAll);
+  });
+}
+
 function listen(): void {
-  for (const signal of signals) process.on(signal, onSignal);
+  // Before those who are gone when they have heard, as far as these have begun already.
+  for (const signal of signals) process.prependListener(signal, onSignal);
+  process.on('removeListener', onRemoved);
   shared.listening++;
 }
 
 function unlisten(): void {
+  process.off('removeListener', onRemoved);
   for (const signal of signals) process.off(signal, onSignal);
   shared.listening--;
 }
 
-/**
- * Has native end it, too, where this thread runs no JavaScript any more: a worker that is terminated, or whose
- * process ends by a signal or by process.exit() elsewhere.
- *
- * @param entrust - does so, and gives the number by which native knows of it.
- */
-export function entrustWorkers(entrust: () => number): number | undefined {
-  return isMainThread ? undefined : entrust();
+/** How many listeners of a signal have gone in this turn: perhaps by that signal, before we hear of it. */
+const gone = new Map<string | symbol, number>();
+
+function onRemoved(event: string | symbol, listener: unknown): void {
+  if (!signals.includes(event as Signal)) return;
+  if (listener === onSignal) {
+    // By somebody who took away all that there were: we are none of those.
+    process.prependListener(event as Signal, onSignal);
+    return;
+  }
+  gone.set(event, (gone.get(event) ?? 0) + 1);
+  void Promise.resolve().then(() => gone.clear());
+}
+
+/** Whether a signal has come, or somebody has only called those who listen for it. */
+function isReal(signal: NodeJS.Signals, number: unknown): signal is Signal {
+  if (!signals.includes(signal as Signal)) return false;
+  // Deno tells no number.
+  return typeof number === 'number' || 'deno' in process.versions;
 }
 
 /**
@@ -80,8 +124,10 @@ export function entrustWorkers(entrust: () => number): number | undefined {
  * exits, all is brought to its end. If nobody does, the signal ends the process, as it would have without
  * us. That is asked when the signal comes, so it does not matter who began to listen first.
  */
-function onSignal(signal: Signal): void {
-  if (process.listenerCount(signal) > shared.listening + listenersOfSignalExit(signal)) return;
+function onSignal(signal: NodeJS.Signals, number?: unknown): void {
+  if (!isReal(signal, number)) return;
+  const others = process.listenerCount(signal) + (gone.get(signal) ?? 0);
+  if (others > shared.listening + listenersOfSignalExit(signal)) return;
   endAll();
   native.endingsEndAll();
   process.kill(process.pid, signal);

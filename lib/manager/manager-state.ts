@@ -53,6 +53,14 @@ export const enum End {
   Done = 2,
 }
 
+/** What native was entrusted with. */
+export interface Entrusted {
+  /** By which native knows of it. */
+  readonly number: number;
+  /** Whether native hears of signals that end the process. */
+  readonly hearsSignals: boolean;
+}
+
 /** What a new manager is made of: its creator takes part from the beginning. */
 export function managerContents(
   name: string,
@@ -200,12 +208,8 @@ export class ManagerState extends ListState {
     });
   }
 
-  /**
-   * Has native bring it to the same end where this thread cannot.
-   *
-   * @returns by which number native knows of that.
-   */
-  entrust(hearsSignals: boolean): number {
+  /** Has native bring it to the same end when this thread ends. */
+  entrust(hearsSignals: boolean): Entrusted {
     const { name, index } = this.seat;
     const kinds = Object.keys(managedKinds) as ManagedKind[];
     const heads = kinds.map((kind) => `${howToEnd(kind)}${managedHead(kind, name)}\0`).join('');
@@ -215,8 +219,11 @@ export class ManagerState extends ListState {
       Number(this.isOfPeers),
       layout.headerBytes + 4 * endAt,
       ...[usedAt, rosterAt, entryBytes, tokenHalf],
+      0,
     );
-    return native.endingAdd(index, systemName('manager', name), heads, numbers, hearsSignals);
+    const system = systemName('manager', name);
+    const number = native.endingAdd(index, system, heads, numbers, hearsSignals);
+    return { number, hearsSignals: numbers[numbers.length - 1] === 1 };
   }
 
   override close(): void {

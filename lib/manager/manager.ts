@@ -29,7 +29,7 @@ import type { NamedRLock, NamedRLockOptions } from '../sync/rlock';
 import type { NamedRWLock, NamedRWLockOptions } from '../sync/rw-lock';
 import type { NamedSemaphore, NamedSemaphoreOptions } from '../sync/semaphore';
 import { EndSignal } from './end-signal';
-import { atEnd, entrustWorkers, forgetEnding } from './endings';
+import { atEnd, forgetEnding, mayHearNatively } from './endings';
 import { classOf, noteOf, type Managed, type ManagedKind } from './manager-kinds';
 import { ManagerState, Ownership, defaultCapacity, managerContents } from './manager-state';
 
@@ -46,7 +46,7 @@ export interface ManagerOptions {
    */
   readonly capacity?: number | undefined;
   /**
-   * Whether to listen for signals that end this process, so that the manager ends with it as it does by an
+   * Whether to hear signals that end this process, so that the manager ends with it as it does by an
    * exit or an error. Default true. With `false` a signal that nobody listens for is as good as a kill: what
    * the manager made is left to its other peers, or to the next {@link Manager.create} of that name.
    */
@@ -109,7 +109,7 @@ export class Manager extends Unassignable implements Disposable {
   readonly #attachment: Attachment;
   readonly #state: ManagerState;
   readonly #isOwner: boolean;
-  /** By which number native knows of it, in a worker. */
+  /** By which number native knows of it, if it ends with this thread. */
   #entrusted: number | undefined;
   #signal: EndSignal | undefined;
   /** What keeps objects where they go with their last handle, by their notes. */
@@ -135,8 +135,9 @@ export class Manager extends Unassignable implements Disposable {
     const { isOfPeers } = this.#state;
     this.#isOwner = isNew && !isOfPeers;
     if (!isNew && !isOfPeers) return;
-    atEnd(this, hearsSignals);
-    this.#entrusted = entrustWorkers(() => this.#state.entrust(hearsSignals));
+    const entrusted = this.#state.entrust(hearsSignals && mayHearNatively);
+    this.#entrusted = entrusted.number;
+    atEnd(this, hearsSignals && !entrusted.hearsSignals);
   }
 
   /**

@@ -1,7 +1,11 @@
 #include "endings.h"
 
+#include <atomic>
 #include <mutex>
 
+#include "../os/deadline.h"
+#include "../os/module.h"
+#include "../os/thread.h"
 #include "environment.h"
 #include "exports.h"
 #include "signals.h"
@@ -11,10 +15,16 @@ namespace shmkit {
 
 namespace {
 
+// How long exit() waits for others who are at work with the entries.
+constexpr double kExitGraceMs = 5000;
+
 // Never destroyed: it is asked while the process ends.
 struct EnteredThreads {
   std::mutex guard;  // of all entries as well
   Endings* first = nullptr;
+  // The last process that has added something. The guard is of no use to one that was forked while
+  // another thread had it.
+  std::atomic<int64_t> process{0};
 };
 
 EnteredThreads& AllEntered() {
@@ -64,24 +74,31 @@ class LeavingProcess : public Leaving {
 
 }  // namespace
 
-void Endings::Enter(uint64_t token) {
+void Endings::Enter(uint64_t token, Seats* seats) {
+  [[maybe_unused]] static const bool once = (os::AtProcessExit(&Endings::EndAtExit), true);
   EnteredThreads& all = AllEntered();
   const std::lock_guard<std::mutex> guard(all.guard);
   token_ = token;
+  seats_ = seats;
+  thread_ = std::this_thread::get_id();
   next_ = all.first;
   all.first = this;
 }
 
-void Endings::Add(napi_env env, Entry* entry) {
+bool Endings::Add(napi_env env, Entry* entry) {
   // Not under the guard: the thread that hears waits for that when a signal has come.
   entry->hears_signals = entry->hears_signals && HearSignals(env, &Endings::EndAll);
-  const std::lock_guard<std::mutex> guard(AllEntered().guard);
+  entry->process = os::ProcessId();
+  EnteredThreads& all = AllEntered();
+  const std::lock_guard<std::mutex> guard(all.guard);
+  all.process = entry->process;
   entry->next = first_;
   first_ = entry;
+  return entry->hears_signals;
 }
 
 void Endings::Free(Entry* entry) {
-  if (entry->hears_signals) UnhearSignals();
+  if (entry->hears_signals && entry->process == os::ProcessId()) UnhearSignals();
   delete entry;
 }
 
@@ -107,10 +124,12 @@ void Endings::Leave(Seats& seats, const os::Presence& presence) {
     std::swap(entry, first_);
   }
   while (entry) {
-    // The thread was stopped at work with the manager. Whoever has its lock next is told.
-    if (const Seat* const seat = seats.At(entry->seat)) seats.GiveUp(seat->object);
-    LeavingThread leaving(seats, presence);
-    EndManager(entry->facts, leaving);
+    if (entry->process == os::ProcessId()) {
+      // The thread was stopped at work with the manager. Whoever has its lock next is told.
+      if (const Seat* const seat = seats.At(entry->seat)) seats.GiveUp(seat->object);
+      LeavingThread leaving(seats, presence);
+      EndManager(entry->facts, leaving);
+    }
     Free(std::exchange(entry, entry->next));
   }
   const std::lock_guard<std::mutex> guard(all.guard);
@@ -124,11 +143,41 @@ void Endings::Leave(Seats& seats, const os::Presence& presence) {
 void Endings::EndAll() {
   EnteredThreads& all = AllEntered();
   const std::lock_guard<std::mutex> guard(all.guard);
+  EndEach();
+}
+
+// Under the guard.
+void Endings::EndEach() {
+  const int64_t process = os::ProcessId();
   LeavingProcess leaving;
-  for (const Endings* each = all.first; each; each = each->next_) {
+  for (const Endings* each = AllEntered().first; each; each = each->next_) {
     for (const Entry* entry = each->first_; entry; entry = entry->next) {
-      EndManager(entry->facts, leaving);
+      if (entry->process == process) EndManager(entry->facts, leaving);
     }
+  }
+}
+
+// In whichever thread calls exit(): mostly the main one, within a call of JavaScript's that does
+// not return. Environments that have ended have left already.
+void Endings::EndAtExit() {
+  EnteredThreads& all = AllEntered();
+  if (all.process != os::ProcessId()) return;
+  AwaitEndBySignal();
+  std::unique_lock<std::mutex> guard(all.guard, std::try_to_lock);
+  for (const auto grace = os::Deadline::After(kExitGraceMs); !guard; (void)guard.try_lock()) {
+    if (grace.passed()) return;
+    os::Nap();
+  }
+  for (Endings* each = all.first; each; each = each->next_) each->GiveUpHere();
+  EndEach();
+}
+
+// The thread does not go on with what it is at with its managers: nobody waits for their locks.
+void Endings::GiveUpHere() {
+  if (thread_ != std::this_thread::get_id()) return;
+  for (const Entry* entry = first_; entry; entry = entry->next) {
+    const Seat* const seat = seats_->At(entry->seat);
+    if (seat && entry->process == os::ProcessId()) seats_->GiveUp(seat->object);
   }
 }
 
@@ -140,11 +189,12 @@ bool Endings::IsOfProcess(uint64_t token) {
 
 namespace {
 
-// (seat, name, heads, numbers: Float64Array, whether it hears signals) -> what endingRemove takes
+// (seat, name, heads, numbers: Float64Array, whether it hears signals) -> what endingRemove takes.
+// The last of the numbers becomes whether it does hear them.
 Napi::Value Add(const Napi::CallbackInfo& info) {
   const Seat* const seat = SeatOf(info);
   if (!seat) return {};
-  const double* const numbers = info[3].As<Napi::Float64Array>().Data();
+  double* const numbers = info[3].As<Napi::Float64Array>().Data();
   const auto number = [numbers](size_t i) { return static_cast<size_t>(numbers[i]); };
   auto* const entry = new Endings::Entry{};
   entry->seat = seat->index;
@@ -160,7 +210,7 @@ Napi::Value Add(const Napi::CallbackInfo& info) {
   facts.roster_at = number(4);
   facts.entry_bytes = number(5);
   facts.token_half = number(6);
-  Environment::Of(info.Env()).endings.Add(info.Env(), entry);
+  numbers[7] = Environment::Of(info.Env()).endings.Add(info.Env(), entry) ? 1 : 0;
   // An address has 48 bits, and a number of JavaScript's 53.
   return Napi::Number::New(info.Env(), static_cast<double>(reinterpret_cast<uintptr_t>(entry)));
 }

@@ -39,7 +39,7 @@ os::Result<os::Presence*> Environment::TakePresence() {
     os::Result<os::Presence> entered = os::Presence::Enter();
     if (!entered.ok()) return entered.failure();
     presence_ = std::make_unique<os::Presence>(entered.value());
-    endings.Enter(presence_->token());
+    endings.Enter(presence_->token(), &seats);
   }
   return presence_.get();
 }

@@ -25,7 +25,8 @@ bool Find(const char* name, Function* function) {
   return *function != nullptr;
 }
 
-// The event loop of an environment, or null: Bun has functions of these names, which do nothing.
+// The event loop of an environment, or null. Bun has functions of these names, of which some do
+// nothing, and others abort the process: those for loops and signals do.
 uv_loop_s* LoopOf(napi_env env);
 
 }  // namespace shmkit::libuv

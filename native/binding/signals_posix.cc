@@ -9,6 +9,9 @@
 //   - libuv's is called if somebody listens, and stays;
 //   - libuv's is called and gone if somebody has listened, and stopped.
 //
+// When the process exits, Node takes libuv down with other threads still there, and what these call
+// of it then aborts. Nobody tells them before. So our thread does not come back from an abort().
+//
 // That is how things are at the moment of the signal. So one that cleans up and raises it again
 // (signal-exit) is told from nobody, though it stops to listen meanwhile.
 #include <dlfcn.h>
@@ -39,6 +42,9 @@ constexpr int kNumbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR2};
 
 // How long our thread may take to begin or to stop.
 constexpr double kGraceMs = 1000;
+
+// How long a thread is held while it is decided about a signal that came to it, and all ends.
+constexpr double kHoldMs = 250;
 
 constexpr int kRunDefault = 0;  // UV_RUN_DEFAULT
 
@@ -94,6 +100,7 @@ void* ImageOf(void* code) {
 }
 
 void OnSignal(int number);
+void OnAbort(int number);
 
 bool IsOurs(const Action& action) { return CodeOf(action) == reinterpret_cast<void*>(OnSignal); }
 
@@ -146,9 +153,27 @@ class Listener {
       }
       functions_.async_send(async_.get());
     }
+    if (hears) AwaitDecision();
     --hearing_;
     return hears;
   }
+
+  // Also in a signal handler.
+  void AwaitDecision() const {
+    if (pthread_equal(pthread_self(), thread_) != 0) return;
+    const os::Deadline grace = os::Deadline::After(kHoldMs);
+    while (IsDeciding() && !grace.passed()) os::Nap();
+  }
+
+  // Any time that it takes: one that began ends the process.
+  void AwaitEnd() const {
+    AwaitDecision();
+    if (pthread_equal(pthread_self(), thread_) != 0) return;
+    while (ending_) os::Nap();
+  }
+
+  // Whether this is our thread, and it calls libuv.
+  bool IsInLibuv() const { return pthread_equal(pthread_self(), thread_) != 0 && !ending_; }
 
   pid_t pid() const { return pid_; }
   const Action* BeforeOf(int number) const {
@@ -193,12 +218,41 @@ class Listener {
   static void OnAsync(Handle*);
   static void OnWatched(Handle* watcher, int number);
 
+  bool IsDeciding() const {
+    if (ending_) return true;
+    for (const Watched& each : watched_) {
+      if (each.came) return true;
+    }
+    return false;
+  }
+
   void Run() {
     const os::SignalsBlocked undisturbed;
+    thread_ = pthread_self();
+    HoldAbort();
     // Until all is closed.
     functions_.run(Loop(), kRunDefault);
     functions_.loop_close(Loop());
+    LetGoOfAbort();
     Become(State::kStopped);
+  }
+
+  static void HoldAbort() {
+    sigset_t only;
+    sigemptyset(&only);
+    sigaddset(&only, SIGABRT);
+    pthread_sigmask(SIG_UNBLOCK, &only, nullptr);
+    if (!IsDefault(ActionAt(SIGABRT))) return;
+    Action ours{};
+    ours.sa_handler = OnAbort;
+    sigemptyset(&ours.sa_mask);
+    sigaction(SIGABRT, &ours, nullptr);
+  }
+
+  static void LetGoOfAbort() {
+    const Action plain{};
+    if (CodeOf(ActionAt(SIGABRT)) == reinterpret_cast<void*>(OnAbort))
+      sigaction(SIGABRT, &plain, nullptr);
   }
 
   void Become(State state) {
@@ -210,7 +264,9 @@ class Listener {
   void LookAround() {
     for (Watched& each : watched_) {
       // Unless somebody has put a handler of his own over ours, which has called that.
-      if (each.came.exchange(false) && IsOurs(ActionAt(each.number))) EndBy(each);
+      if (!each.came) continue;
+      if (IsOurs(ActionAt(each.number))) EndBy(each);
+      each.came = false;
     }
     State state;
     {
@@ -226,10 +282,26 @@ class Listener {
       functions_.async_send(async_.get());
     } else if (state == State::kStopping) {
       for (Watched& each : watched_) LetGo(each);
-      // A handler that has begun before may be at work still.
       hears_ = false;
-      while (hearing_ > 0) os::Nap();
+      PassOn();
       Close();
+    }
+  }
+
+  // What has come since, to whoever has it now.
+  void PassOn() {
+    bool came[std::size(kNumbers)] = {};
+    bool is_hearing = true;
+    while (is_hearing) {
+      // A handler that has begun before may be at work still.
+      is_hearing = hearing_ > 0;
+      for (size_t i = 0; i < std::size(kNumbers); ++i) {
+        if (watched_[i].came.exchange(false)) came[i] = true;
+      }
+      if (is_hearing) os::Nap();
+    }
+    for (size_t i = 0; i < std::size(kNumbers); ++i) {
+      if (came[i]) kill(getpid(), kNumbers[i]);
     }
   }
 
@@ -287,14 +359,18 @@ class Listener {
                                     watched.number);
     // Only now: of a signal that comes from here on, the new watcher hears.
     if (!IsDefault(ActionAt(watched.number))) return;
+    ending_ = true;
     // Those that come besides while all ends do not end the process at once.
     Overlay(watched);
+    // To hold the thread that the first has come to.
+    kill(getpid(), watched.number);
     EndBy(watched);
   }
 
   // libuv is not told: the process may be at its exit, where libuv has ended already.
   [[noreturn]] void EndBy(const Watched& watched) {
     const int number = watched.number;
+    ending_ = true;
     end_();
     sigset_t only;
     sigemptyset(&only);
@@ -317,6 +393,9 @@ class Listener {
   // Whether our handler may wake our thread, and how many times it is at work.
   std::atomic<bool> hears_{false};
   std::atomic<int> hearing_{0};
+  // Whether a signal is about to end the process. Never false again.
+  std::atomic<bool> ending_{false};
+  std::atomic<pthread_t> thread_{};
   Functions functions_{};
   pid_t pid_ = 0;
   std::unique_ptr<char[]> loop_;
@@ -349,6 +428,14 @@ void OnSignal(int number) {
   errno = error;
 }
 
+// All other threads abort as ever.
+void OnAbort(int number) {
+  while (TheListener().IsInLibuv()) pause();
+  const Action plain{};
+  sigaction(number, &plain, nullptr);
+  raise(number);
+}
+
 }  // namespace
 
 bool HearSignals(napi_env env, void (*end)()) {
@@ -356,6 +443,8 @@ bool HearSignals(napi_env env, void (*end)()) {
 }
 
 void UnhearSignals() { TheListener().Stop(/*for_all=*/false); }
+
+void AwaitEndBySignal() { TheListener().AwaitEnd(); }
 
 void DeafenToSignals() { TheListener().Stop(/*for_all=*/true); }
 

@@ -6,6 +6,8 @@ bool HearSignals(napi_env, void (*)()) { return false; }
 
 void UnhearSignals() {}
 
+void AwaitEndBySignal() {}
+
 void DeafenToSignals() {}
 
 }  // namespace shmkit

@@ -1,4 +1,7 @@
 #include <dlfcn.h>
+#include <unistd.h>
+
+#include <cstdlib>
 
 #include "module.h"
 
@@ -10,6 +13,15 @@ void PinModule() {
   // Opened once more by its own name, only to take on the flag; the reference is kept.
   (void)dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
 }
+
+void AtProcessExit(void (*act)()) {
+  (void)atexit(act);
+#if !defined(__APPLE__)  // which has no quick_exit
+  (void)at_quick_exit(act);
+#endif
+}
+
+int64_t ProcessId() { return getpid(); }
 
 void* FindInProgram(const char* name) { return dlsym(RTLD_DEFAULT, name); }
 

@@ -10,6 +10,10 @@ void PinModule() {
                      reinterpret_cast<LPCWSTR>(&PinModule), &module);
 }
 
+void AtProcessExit(void (*)()) {}
+
+int64_t ProcessId() { return GetCurrentProcessId(); }
+
 void* FindInProgram(const char* name) {
   return reinterpret_cast<void*>(GetProcAddress(GetModuleHandleW(nullptr), name));
 }

@@ -73,6 +73,12 @@ export class Child {
     return this.#heard.shift() as T;
   }
 
+  /** Everything that it has yet to say until it ends. */
+  async hearAll(): Promise<unknown[]> {
+    await this.exit;
+    return this.#heard.splice(0);
+  }
+
   tell(what: unknown): void {
     this.process.stdin!.write(`${JSON.stringify(what)}\n`);
   }
