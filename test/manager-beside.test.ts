@@ -4,8 +4,10 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { Beside } from './fixtures/manager-beside';
+import { ended } from './fixtures/forking';
 import { fixturePath, start, type Child } from './support/children';
 import { uniqueName } from './support/names';
+import { compileForking, whyNoZygotes } from './support/zygotes';
 import { onLinux } from './support/system';
 
 type Sort = 'ofSignals' | 'exits' | 'exitsOfMain';
@@ -61,6 +63,14 @@ describe.runIf(onLinux)('who owns a manager ends as without one (names can be li
     const name = uniqueName('app');
     const [end, expected] = await Promise.all([run({ ...beside, name }), usual(beside)]);
     expect(end).toEqual(expected);
+    expect(namesOf(name)).toEqual([]);
+  });
+
+  it.skipIf(whyNoZygotes)('and not when a process that it has forked exits', async () => {
+    const name = uniqueName('app');
+    const child = start('manager-forks', [compileForking(), name]);
+    expect(await child.hearAll()).toEqual([ended(5), [1, 2]]);
+    await child.succeed();
     expect(namesOf(name)).toEqual([]);
   });
 

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -215,9 +216,20 @@ static void Export(napi_env env, napi_value exports, const char* name, napi_call
   napi_set_named_property(env, exports, name, function);
 }
 
+// forkAndExit(code): has a child end by the library's exit(), with all that was registered for
+// that.
+static napi_value ForkAndExit(napi_env env, napi_callback_info info) {
+  const int code = (int)NumberGiven(env, info);
+  const pid_t pid = Fork();
+  if (pid < 0) return Fail(env, "fork");
+  if (pid == 0) exit(code);
+  return Outcome(env, pid);
+}
+
 NAPI_MODULE_INIT() {
   Export(env, exports, "forkAndKill", ForkAndKill);
   Export(env, exports, "forkAndWait", ForkAndWait);
+  Export(env, exports, "forkAndExit", ForkAndExit);
   Export(env, exports, "exit", Exit);
   return exports;
 }
