@@ -74,6 +74,16 @@ describe.runIf(onLinux)('who owns a manager ends as without one (names can be li
     expect(namesOf(name)).toEqual([]);
   });
 
+  it('as often as signals come at that moment', async () => {
+    const program = 'process.reallyExit() while signals come that it handles';
+    for (let round = 0; round < 20; round++) {
+      const name = uniqueName('app');
+      const beside: Beside = { program, when: 'before', how: 'create', name };
+      expect(await run(beside)).toEqual({ said: [], code: 5, signal: null });
+      expect(namesOf(name)).toEqual([]);
+    }
+  });
+
   it.each(casesOf(['exits'], { how: 'create', inWorker: true }))(
     'in a worker: $program, which begins $when',
     async (beside) => {
