@@ -48,8 +48,7 @@ class LeavingThread : public Leaving {
   const os::Presence& presence_;
 };
 
-// All threads of this process leave. They run on for a moment, so nobody gives up a lock for them:
-// its name is taken away, which nobody else may give anew, for its manager has ended.
+// All threads of this process leave. See SharedObject::RemoveNamesHeldHere.
 class LeavingProcess : public Leaving {
  public:
   LeavingProcess() : presence_(os::Presence::Enter()) {}
@@ -222,9 +221,11 @@ Napi::Value Remove(const Napi::CallbackInfo& info) {
 }
 
 // Ends what all threads of the process have added, and hears no signals any more: one is about to
-// be raised.
+// be raised, and no exit() follows. What this thread holds it gives back.
 Napi::Value EndAll(const Napi::CallbackInfo& info) {
   Endings::EndAll();
+  Environment::LetGoHere();
+  SharedObject::RemoveNamesHeldHere();
   DeafenToSignals();
   return info.Env().Undefined();
 }

@@ -1,8 +1,54 @@
 #include "environment.h"
 
+#include <algorithm>
+#include <iterator>
+#include <mutex>
+#include <vector>
+
 #include "turns.h"
 
 namespace shmkit {
+
+namespace {
+
+// Never destroyed: it is asked while the process ends.
+struct Environments {
+  std::mutex guard;
+  std::vector<Environment*> all;
+};
+
+Environments& TheEnvironments() {
+  static auto* environments = new Environments;
+  return *environments;
+}
+
+}  // namespace
+
+Environment::Environment(napi_env env) : seats(env), watches(env), alarm(env), env_(env) {
+  Environments& known = TheEnvironments();
+  const std::lock_guard<std::mutex> guard(known.guard);
+  known.all.push_back(this);
+}
+
+Environment::~Environment() {
+  Environments& known = TheEnvironments();
+  const std::lock_guard<std::mutex> guard(known.guard);
+  known.all.erase(std::find(known.all.begin(), known.all.end(), this));
+}
+
+void Environment::LetGoHere() {
+  std::vector<Environment*> here;
+  {
+    Environments& known = TheEnvironments();
+    const std::lock_guard<std::mutex> guard(known.guard);
+    const auto is_here = [](const Environment* each) {
+      return each->thread_ == std::this_thread::get_id();
+    };
+    std::copy_if(known.all.begin(), known.all.end(), std::back_inserter(here), is_here);
+  }
+  // None of them ends meanwhile, for that takes this thread.
+  for (Environment* each : here) each->seats.LetGo();
+}
 
 void Environment::Make(napi_env env) {
   napi_set_instance_data(
@@ -65,8 +111,8 @@ void Environment::EndTurn() {
   napi_close_handle_scope(env_, scope);
 }
 
-// What this thread held is for others from here on: locks go to the system's list of the dead (see
-// Seats), everything else to those who see that its presence is over.
+// What this thread held is for others from here on: locks go to their next owners as a dead one's
+// (see Seats), everything else to those who see that its presence is over.
 void Environment::Leave() {
   alarm.Leave();
   watches.Leave();

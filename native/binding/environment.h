@@ -4,6 +4,7 @@
 #include <napi.h>
 
 #include <memory>
+#include <thread>
 
 #include "../os/presence.h"
 #include "alarm.h"
@@ -23,6 +24,13 @@ class Environment {
 
   // Hands itself to `env`, which frees it.
   static void Make(napi_env env);
+  ~Environment();
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+  // The environments of this thread put back all that they hold: it ends the process, which runs no
+  // cleanup hook of the thread that calls process.exit(), or whose error nobody catches.
+  static void LetGoHere();
 
   // The array whose first word says which seat the hot calls are about; what is told of locks that
   // were granted, of words that changed, and of turns of the event loop that left something behind;
@@ -47,12 +55,13 @@ class Environment {
   Endings endings;
 
  private:
-  explicit Environment(napi_env env) : seats(env), watches(env), alarm(env), env_(env) {}
+  explicit Environment(napi_env env);
 
   void Leave();
   void EndTurn();
 
   napi_env const env_;
+  const std::thread::id thread_ = std::this_thread::get_id();
   napi_ref nothing_ = nullptr;
   napi_ref on_turn_ = nullptr;
   std::unique_ptr<os::Presence> presence_;

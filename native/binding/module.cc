@@ -10,8 +10,19 @@
 
 namespace {
 
+// Not for one that was forked from this process: what that seems to hold this one does.
+void LetGoAtExit() {
+  static const int64_t process = shmkit::os::ProcessId();
+  [[maybe_unused]] static const bool once = (shmkit::os::AtProcessExit([] {
+                                               if (process == shmkit::os::ProcessId())
+                                                 shmkit::Environment::LetGoHere();
+                                             }),
+                                             true);
+}
+
 Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   shmkit::os::PinModule();
+  LetGoAtExit();
   shmkit::Environment::Make(env);
   shmkit::ExportSegments(env, exports);
   shmkit::ExportObjects(env, exports);

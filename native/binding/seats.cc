@@ -130,12 +130,25 @@ bool Seats::Await(Seat& seat, bool awaited) {
   return true;
 }
 
-void Seats::Leave() {
+void Seats::LetGo() {
+  while (held_ > 0) {
+    Seat& seat = *all_held_[held_ - 1];
+    seat.object->PutBack(Acquired::kAbandoned);
+    NoteRelease(seat);
+  }
+  // All of them at once, and then each is waited for: they put back on their own.
   for (const auto& seat : seats_) {
-    if (!seat) continue;
-    if (seat->agent) seat->agent->Quit();
-    if (seat->held) seat->object->Pin();
-    seat->object->DropReference();
+    if (seat && seat->agent) seat->agent->Quit();
+  }
+  for (const auto& seat : seats_) {
+    if (seat && seat->agent) seat->agent->AwaitReturn();
+  }
+}
+
+void Seats::Leave() {
+  LetGo();
+  for (const auto& seat : seats_) {
+    if (seat) seat->object->DropReference();
   }
   seats_.clear();
   by_object_.clear();

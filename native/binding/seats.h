@@ -1,9 +1,10 @@
 // The objects of one environment (a main thread or a worker), by seat number.
 //
 // A seat is an environment's use of a SharedObject, one per object however many handles there are,
-// so that one thread never competes with itself unknowingly; TypeScript counts the handles. A
-// thread's environment goes through Leave when it ends, and leaves its held locks to the system
-// (AgentThread A3, SharedObject L5).
+// so that one thread never competes with itself unknowingly; TypeScript counts the handles. When a
+// thread's environment ends, what it holds is put back as a dead owner's (AgentThread A3,
+// SharedObject L5). To leave that to the system would leave the names of doomed locks to whoever
+// comes next.
 #pragma once
 
 #include <napi.h>
@@ -82,6 +83,8 @@ class Seats {
   // loop is kept alive. False when it cannot be.
   bool Await(Seat& seat, bool awaited);
 
+  // This thread runs no JavaScript any more: puts back all that it holds, itself or through agents.
+  void LetGo();
   // The environment ends.
   void Leave();
 

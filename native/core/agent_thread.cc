@@ -71,16 +71,12 @@ void AgentThread::Release() {
 
 void AgentThread::AwaitReturn() {
   std::unique_lock<std::mutex> guard(mutex_);
-  changed_.WaitFor(guard, os::Deadline::After(kReturnGraceMs), [this] {
-    return state_ != State::kReleasing && !(state_ == State::kGranted && cancelled_);
-  });
+  changed_.WaitFor(guard, os::Deadline::After(kReturnGraceMs), [this] { return !IsToReturn(); });
 }
 
 void AgentThread::Quit() {
   const std::lock_guard<std::mutex> guard(mutex_);
   quitting_ = true;
-  // The kernel will look at the mapping when the thread ends, whenever that is (L5).
-  if (state_ == State::kTaken) object_->Pin();
   changed_.NotifyAll();
 }
 
@@ -132,16 +128,16 @@ void AgentThread::Pursue(std::unique_lock<std::mutex>& guard) {
 // kGranted or kTaken or kReleasing -> kIdle or kWanted.
 void AgentThread::Keep(std::unique_lock<std::mutex>& guard) {
   changed_.WaitFor(guard, os::Deadline::Never(), [this] {
-    return quitting_ || state_ == State::kReleasing || state_ == State::kIdle ||
-           state_ == State::kWanted || (state_ == State::kGranted && cancelled_);
+    return state_ == State::kIdle || state_ == State::kWanted || IsToReturn();
   });
   // An outcome without the lock was collected, and perhaps the lock requested again since.
   if (state_ == State::kIdle || state_ == State::kWanted) return;
   const bool held = state_ != State::kGranted || IsHeld(outcome_);
-  if (quitting_ && state_ == State::kTaken) return;  // A3
   if (held) {
     if (state_ == State::kGranted) {
       object_->PutBack(outcome_);  // A2
+    } else if (state_ == State::kTaken) {
+      object_->PutBack(Acquired::kAbandoned);  // A3
     } else {
       object_->Unlock();
     }

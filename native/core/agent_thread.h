@@ -17,8 +17,9 @@
 //
 //   A1  The thread that locks is the thread that unlocks.
 //   A2  A grant that nobody wants any more is put back with its news (SharedObject L4).
-//   A3  When the client goes (Quit) while it holds the lock, the thread ends without unlocking: the
-//       system tells the next owner that the last one died.
+//   A3  When the client goes (Quit) while it holds the lock, the thread puts it back as a dead
+//   owner's
+//       (SharedObject L4), and ends.
 //   A4  Nobody joins the thread: it may be asleep in a lock whose owner never ends. It keeps what
 //       it needs alive, and looks every kSliceMs whether it is still wanted.
 #pragma once
@@ -51,8 +52,8 @@ class AgentThread : public std::enable_shared_from_this<AgentThread> {
   Acquired CollectUntil(const os::Deadline& deadline);
   // Gives back what was collected.
   void Release();
-  // Waits until the thread has given back what the client released or does not want any more, which
-  // it does at once; but no longer than a tenth of a second.
+  // Waits until the thread has given back what the client released, does not want any more, or held
+  // when it went, which it does at once; but no longer than a tenth of a second.
   void AwaitReturn();
   // The client is going (A3).
   void Quit();
@@ -67,6 +68,12 @@ class AgentThread : public std::enable_shared_from_this<AgentThread> {
   }
 
   void Run();
+  // Whether the thread has a lock that nobody is left to release.
+  bool IsToReturn() const {
+    return state_ == State::kReleasing ||
+           (state_ == State::kGranted && (cancelled_ || quitting_)) ||
+           (state_ == State::kTaken && quitting_);
+  }
   void Pursue(std::unique_lock<std::mutex>& guard);
   void Keep(std::unique_lock<std::mutex>& guard);
   std::optional<Acquired> CollectLocked();

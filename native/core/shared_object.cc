@@ -232,7 +232,7 @@ SharedObject* SharedObject::Find(const std::string& name, const Contents& conten
     return nullptr;
   }
   SharedObject* object = Adopt(name, segment, FactsOf(header), why);
-  if (!object || word != kDead) return object;
+  if (!object || (word != kDead && !(word == kDoomed && object->FinishDoomed()))) return object;
   const os::Status gone = object->Clear();
   object->DropReference();
   *cleared = gone.ok() || gone.failure().error == ENOENT;
@@ -276,11 +276,30 @@ void SharedObject::AddReference() {
   ++references_;
 }
 
+// The system may grant the lock to its owner once more (os::Mutex M4), and which thread that is
+// nobody knows here. One that holds it has a reference (L5).
+bool SharedObject::MayTry() {
+  if (!os::Mutex::kGrantedTwice) return true;
+  const std::lock_guard<std::mutex> guard(TheRegistry().guard);
+  return references_ == 1;
+}
+
+void SharedObject::RemoveNamesHeldHere() {
+  const std::lock_guard<std::mutex> guard(TheRegistry().guard);
+  for (const auto& each : TheRegistry().objects) {
+    SharedObject* const object = each.second;
+    const bool ended = object->header_->ended.load(std::memory_order_relaxed) != 0;
+    const bool doomed = object->header_->state.load(std::memory_order_relaxed) == kDoomed;
+    if (ended && doomed && object->IsLockedHere()) (void)object->RemoveName(true);
+  }
+}
+
 void SharedObject::DropReference() {
+  (void)FinishDoomed();
   {
     Registry& registry = TheRegistry();
     const std::lock_guard<std::mutex> guard(registry.guard);
-    if (--references_ > 0 || pinned_) return;
+    if (--references_ > 0) return;
     registry.objects.erase(KeyOf(identity_, id_));
   }
   // Not under the registry's mutex, for to unmap takes its time. Whoever opens the object now maps
@@ -289,17 +308,6 @@ void SharedObject::DropReference() {
   mapping_->Close();
   mapping_->Abandon();
   delete this;
-}
-
-void SharedObject::Pin() {
-  const std::lock_guard<std::mutex> guard(TheRegistry().guard);
-  pinned_ = true;
-}
-
-// The caller has the lock, so whoever the object was pinned for has it no more.
-void SharedObject::Unpin() {
-  const std::lock_guard<std::mutex> guard(TheRegistry().guard);
-  pinned_ = false;
 }
 
 os::WaitWord* SharedObject::WordAt(size_t offset) const {

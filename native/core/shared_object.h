@@ -17,9 +17,9 @@
 //       make a new object between them, that may lose its name.
 //   L4  News of a dead owner reaches somebody who keeps the lock. Whoever acquires it only to give
 //       it back leaves the news in the header.
-//   L5  A mapping under a lock that may be held by a thread of this process stays: the kernel walks
-//       that thread's list of locks when it ends. It has ended when its lock comes to somebody here
-//       as a dead owner's; if it comes to another process, the mapping stays for good.
+//   L5  Whoever holds the lock has a reference: the kernel walks a thread's list of held locks when
+//       it ends, and the mapping must be there. A thread that ends by any end but its process's
+//       death puts back what it holds, as a dead owner's, before it drops its references.
 //   L6  What ended is of no use to anybody again: its name goes, as it does by Unlink or
 //   RemoveName,
 //       and nobody acquires its lock any more, nor waits for it for longer than a slice.
@@ -103,8 +103,6 @@ class SharedObject {
                             const Contents& contents, OpenFailure* why);
   void AddReference();
   void DropReference();
-  // L5: from now on the last reference does not unmap it, while the lock is its owner's.
-  void Pin();
 
   const Shape& shape() const { return shape_; }
   Mapping* mapping() const { return mapping_; }
@@ -145,6 +143,10 @@ class SharedObject {
   os::Status RemoveName(bool held_by_this_thread);
   // L6. Removes the name by Unlink, or by RemoveName.
   os::Status End(bool is_lock, bool held_by_this_thread);
+  // Removes the names of what has ended and is held by threads of this process, which ends now.
+  // They run on for a moment, so nobody gives up a lock for them; but what has ended nobody else
+  // may make anew, and so the name can go before them.
+  static void RemoveNamesHeldHere();
 
  private:
   SharedObject(std::string name, const os::Segment& segment, const Facts& facts,
@@ -163,9 +165,10 @@ class SharedObject {
     return SettleUncommon(grant);
   }
   Acquired SettleUncommon(os::Grant grant);
-  void Unpin();
   os::Status Finish();
   os::Status Clear();
+  bool FinishDoomed();
+  bool MayTry();
 
   const std::string name_;
   Mapping* const mapping_;
@@ -174,8 +177,7 @@ class SharedObject {
   const Shape shape_;
   os::ObjectId id_;  // as it was when the object was opened
   os::Mutex mutex_;
-  unsigned references_ = 1;  // guarded by the registry's mutex, as is pinned_
-  bool pinned_ = false;
+  unsigned references_ = 1;  // guarded by the registry's mutex
 };
 
 }  // namespace shmkit

@@ -30,10 +30,7 @@ Acquired SharedObject::SettleUncommon(os::Grant grant) {
     if (ended) return Acquired::kEnded;
     return state == kDead ? Acquired::kGone : Acquired::kBroken;
   }
-  if (grant == os::Grant::kOwnerDied) {
-    header_->news.store(kOwnerDied, std::memory_order_relaxed);
-    Unpin();
-  }
+  if (grant == os::Grant::kOwnerDied) header_->news.store(kOwnerDied, std::memory_order_relaxed);
 
   switch (state) {
     case kLive:
@@ -91,6 +88,16 @@ os::Status SharedObject::Clear() {
   if (header_->state.load(std::memory_order_relaxed) == kDead) (void)Finish();
   mutex_.Unlock();
   return os::Nothing{};
+}
+
+// A doomed object whose owner died without a word, or that its unlinker left to an owner who was
+// killed since, is finished by whoever comes across it and can have its lock: who opens the name,
+// and who lets go of the object. Says whether it is dead.
+bool SharedObject::FinishDoomed() {
+  if (header_->state.load(std::memory_order_acquire) != kDoomed || !MayTry()) return false;
+  const Acquired acquired = TryLock();
+  if (acquired == Acquired::kYes || acquired == Acquired::kAbandoned) PutBack(acquired);
+  return header_->state.load(std::memory_order_relaxed) == kDead;
 }
 
 os::Status SharedObject::Unlink(bool held_by_this_thread) {

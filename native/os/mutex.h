@@ -67,6 +67,9 @@ class Mutex {
   Grant LockUntil(const Deadline& deadline);
   void Unlock();
 
+  // M4: whether its owner gets it once more, of the two.
+  static const bool kGrantedTwice;
+
   // Whether a living thread holds it at this instant. Where only taking it can tell, it is taken
   // and given back, and news of a dead owner found so is added to `*owner_died`.
   Occupancy Peek(bool* owner_died);

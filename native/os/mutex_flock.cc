@@ -10,6 +10,7 @@
 //   kFree   nobody owns the mutex, or its owner has just taken the flock and not yet said so
 //   kOwned  somebody does; seen by one who gets the flock, it means that this owner died
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -77,7 +78,22 @@ class Holdings {
   std::map<const void*, int> descriptors_;
 };
 
-thread_local Holdings holdings;
+// A thread's, from its first need on. Not thread_local, which goes when the process begins to end,
+// while its last thread may still have something to give back; the descriptors are the system's
+// to close then.
+Holdings& TheHoldings() {
+  static const pthread_key_t key = [] {
+    pthread_key_t made;
+    pthread_key_create(&made, [](void* holdings) { delete static_cast<Holdings*>(holdings); });
+    return made;
+  }();
+  auto* holdings = static_cast<Holdings*>(pthread_getspecific(key));
+  if (!holdings) {
+    holdings = new Holdings;
+    pthread_setspecific(key, holdings);
+  }
+  return *holdings;
+}
 
 class WaitingScope {
  public:
@@ -94,7 +110,7 @@ int OpenFile(const ObjectId& id) { return open(PathOf(id).c_str(), O_RDWR | O_CL
 
 // Having the flock through `fd`.
 Grant Settle(Storage* storage, int fd) {
-  holdings.Add(storage, fd);
+  TheHoldings().Add(storage, fd);
   return storage->owner.exchange(kOwned) == kOwned ? Grant::kOwnerDied : Grant::kAcquired;
 }
 
@@ -132,6 +148,8 @@ uint32_t Mutex::AbiWord() {
 Result<Mutex> Mutex::Open(void* storage, const ObjectId& id) {
   return Mutex(storage, id, {&Of(storage)->mark, kMark}, nullptr, Turns::Sign::kMayLinger);
 }
+
+const bool Mutex::kGrantedTwice = false;
 
 void Mutex::Close() {}
 
@@ -176,7 +194,7 @@ void Mutex::Unlock() {
   Storage* storage = Of(storage_);
   if (storage->waiting.load(std::memory_order_relaxed) != 0) turns_.NoteWaiters();
   storage->owner.store(kFree);
-  holdings.Release(storage);
+  TheHoldings().Release(storage);
   storage->releases.value.fetch_add(1);
   Wake(storage->releases, 1);
 }

@@ -213,6 +213,8 @@ Result<Mutex> Mutex::Open(void* storage, const ObjectId& id) {
                Turns::Sign::kExact);
 }
 
+const bool Mutex::kGrantedTwice = false;
+
 void Mutex::Close() {}
 
 [[gnu::cold, gnu::noinline]] void Mutex::GiveWay() {

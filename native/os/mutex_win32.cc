@@ -62,6 +62,8 @@ Result<Mutex> Mutex::Open(void* storage, const ObjectId& id) {
                Turns::Sign::kExact);
 }
 
+const bool Mutex::kGrantedTwice = true;
+
 void Mutex::Close() { CloseHandle(static_cast<HANDLE>(handle_)); }
 
 // Nothing to do: a mutex that is released is a waiter's at once, if there is one (M8).

@@ -156,6 +156,45 @@ TEST_CASE("L2: when the owner of a doomed lock dies, its next owner finishes it"
   CHECK_FALSE(name.Exists());
 }
 
+TEST_CASE("L2: a doomed lock whose owner died goes with whoever comes across it") {
+  const Name name;
+  Handle lock(name, Disposition::kCreate);
+  const uint64_t inode = InodeOf(name);
+  const Signal held;
+  Child owner([&] {
+    SHMKIT_EXPECT(lock->LockUntil(os::Deadline::Never()) == Acquired::kYes);
+    held.Raise();
+    PauseForEver();
+    return true;
+  });
+  held.Await();
+  CHECK(lock->Unlink(false).ok());
+  // While its owner lives, nobody does so.
+  CHECK(FailureToOpen(name, Disposition::kCreate) == Failed(EEXIST));
+  Handle(name, Disposition::kAttach).Drop();
+  CHECK(InodeOf(name) == inode);
+  owner.Kill();
+  CHECK(name.Exists());
+  SUBCASE("by who lets go of it") {
+    lock.Drop();
+    CHECK_FALSE(name.Exists());
+  }
+  SUBCASE("by who attaches") {
+    CHECK(FailureToOpen(name, Disposition::kAttach) == Failed(ENOENT));
+    CHECK_FALSE(name.Exists());
+  }
+  SUBCASE("by who opens") {
+    const Handle fresh(name, Disposition::kOpen);
+    CHECK(fresh->LockUntil(os::Deadline::Never()) == Acquired::kYes);
+    fresh->Unlock();
+  }
+  SUBCASE("by who creates") {
+    const Handle fresh(name, Disposition::kCreate);
+    CHECK(fresh->LockUntil(os::Deadline::Never()) == Acquired::kYes);
+    fresh->Unlock();
+  }
+}
+
 TEST_CASE("L3: a dead object that its unlinker left under the name is helped away") {
   const LockFiles lock_files;
   const Name name;
@@ -273,7 +312,7 @@ TEST_CASE("L4: putting a doomed lock back unlinks it") {
   CHECK_FALSE(name.Exists());
 }
 
-TEST_CASE("L5: a process that ends while threads of it hold pinned locks passes them all on") {
+TEST_CASE("L5: a process that ends while it holds locks passes them all on") {
   constexpr int kLocks = 20;
   Name names[kLocks];
   Child owner([&] {
@@ -281,8 +320,6 @@ TEST_CASE("L5: a process that ends while threads of it hold pinned locks passes 
       SharedObject* object = Open(name, Disposition::kCreate);
       SHMKIT_EXPECT(object != nullptr);
       SHMKIT_EXPECT(object->LockUntil(os::Deadline::Never()) == Acquired::kYes);
-      object->Pin();
-      object->DropReference();
     }
     return true;
   });

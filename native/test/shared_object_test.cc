@@ -846,42 +846,6 @@ TEST_CASE("Q1: an object that was shown and let go can be opened again") {
   CHECK(again->WordAt(kHeaderBytes)->value == 5);
 }
 
-TEST_CASE("L5: what was shown of a pinned object stays in its place") {
-  const Name name;
-  Handle object(name, Disposition::kCreate, WithWords(kDataAlignment));
-  const Bytes bytes(name);
-  auto* mapping = object->mapping();
-  volatile uint8_t* shown = mapping->bytes() + kHeaderBytes;
-  mapping->NoteBuffer(Mapping::Audience::kUsers);
-  object->Pin();
-  object.Drop();
-  *shown = 3;
-  CHECK(*bytes.at(kHeaderBytes) == 3);
-  mapping->DropBuffer();
-  *shown = 4;
-  CHECK(*bytes.at(kHeaderBytes) == 4);
-}
-
-TEST_CASE(
-    "L5: a pinned mapping stays after its last reference, and serves the next one that gets the "
-    "lock") {
-  const Name name;
-  SharedObject* object = Open(name, Disposition::kCreate);
-  REQUIRE(object != nullptr);
-  std::thread([&] {
-    CHECK(object->LockUntil(os::Deadline::Never()) == Acquired::kYes);
-    object->Pin();
-    object->DropReference();
-  }).join();
-  CHECK(MappingsOf(name) == 1);
-  Handle again(name, Disposition::kAttach);
-  CHECK(again.get() == object);
-  CHECK(again->LockUntil(os::Deadline::Never()) == Acquired::kAbandoned);
-  again->Unlock();
-  again.Drop();
-  CHECK(MappingsOf(name) == 0);
-}
-
 TEST_SUITE_END();
 
 }  // namespace shmkit::test
