@@ -147,6 +147,10 @@ describe('NamedLock', () => {
     expectTypeOf(lock.runExclusive(() => 'x')).toEqualTypeOf<Promise<string>>();
     // @ts-expect-error an async function belongs to runExclusive
     void lock.runExclusiveSync(async () => Promise.resolve(1));
+    // @ts-expect-error -- to call it runs nothing
+    void lock.runExclusiveSync(function* () {
+      yield 1;
+    });
     // @ts-expect-error an async function belongs to runExclusive
     void NamedRLock.open('x').runExclusiveSync(() => Promise.resolve(1));
     // @ts-expect-error a promise is neither true nor false

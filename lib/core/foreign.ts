@@ -1,5 +1,5 @@
 import { thread } from '../binding';
-import { notAPromise } from '../sync-callbacks';
+import { atOnce } from '../sync-callbacks';
 import { control, controlAt } from './control';
 
 /**
@@ -34,7 +34,7 @@ export function callForeign<A, T>(fn: (argument: A) => T, argument: A, notAsync?
   foreignCallsAt[depth] = nextCall();
   try {
     const result = (callers[depth] ?? callerAt(depth))(fn, argument);
-    return notAsync === undefined ? result : notAPromise(result, notAsync);
+    return notAsync === undefined ? result : atOnce(result, notAsync);
   } finally {
     control[foreignCalls] = outer; // whatever was interrupted within
   }

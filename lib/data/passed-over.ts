@@ -1,5 +1,6 @@
-import { invalidType, type SharedMemoryError } from '../errors';
+import { type SharedMemoryError } from '../errors';
 import { checkOptions } from '../options';
+import { checkCallback } from '../sync-callbacks';
 import { UnreadableError } from './unreadable';
 
 /** What an iteration does about values that cannot be read. */
@@ -21,9 +22,7 @@ export class PassedOver {
   constructor(options: IterationOptions) {
     checkOptions(options, ['onUnreadable']);
     const { onUnreadable } = options;
-    if (onUnreadable !== undefined && typeof onUnreadable !== 'function') {
-      throw invalidType('onUnreadable', 'a function', onUnreadable);
-    }
+    if (onUnreadable !== undefined) checkCallback('onUnreadable', onUnreadable);
     this.#tell = onUnreadable;
   }
 

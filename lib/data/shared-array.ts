@@ -25,6 +25,7 @@ import {
   type TimeoutOptions,
   type WaitOptions,
 } from '../options';
+import { changing, checkSyncCallback } from '../sync-callbacks';
 import { encodeElements } from './cells';
 import { TypedData, typedContents, type Expected } from './typed-data';
 
@@ -281,7 +282,7 @@ export class SharedArray<T extends ElementType = ElementType>
     fn: (value: ElementOf<T>) => ElementOf<T>,
     options?: ChangeOptions,
   ): ElementOf<T> {
-    if (typeof fn !== 'function') throw invalidType('fn', 'a function', fn);
+    checkSyncCallback('fn', fn, changing);
     this.#check();
     return this.updateAt(this.#inside(index), fn, options);
   }

@@ -1,7 +1,7 @@
 import type { LockSeat } from '../core/lock-seat';
 import { loadFirst, loadLast } from '../core/ordered';
 import { invalidType } from '../errors';
-import { changing, notAPromise } from '../sync-callbacks';
+import { changing, atOnce } from '../sync-callbacks';
 import { Encoder, Tag, finish } from './codec';
 import { DictClaims, type Claim, type Claiming } from './dict-claims';
 import { DictEntries, absent, nonsenseValue, pending } from './dict-entries';
@@ -216,7 +216,7 @@ export class DictState extends StructureState {
       const before = this.finish(this.#readLocked(key, hash), key);
       const encoder = this.#encoder;
       const after = this.call(() => {
-        const after = notAPromise(fn(typeof before === 'symbol' ? undefined : before), changing);
+        const after = atOnce(fn(typeof before === 'symbol' ? undefined : before), changing);
         encoder.encode('what fn returns', after);
         return after;
       });

@@ -21,6 +21,7 @@ import {
   type TimeoutOptions,
   type WaitOptions,
 } from '../options';
+import { changing, checkCallback, checkSyncCallback, computing } from '../sync-callbacks';
 import { Computation } from './computations';
 import type { Claim, Claiming, SyncComputation } from './dict-claims';
 import { pending } from './dict-entries';
@@ -277,7 +278,7 @@ export class SharedDict<V = unknown> extends Structure {
    */
   update(key: string, fn: (value: V | undefined) => V, options?: EntryChangeOptions): V {
     const state = this.open();
-    checkFunction(fn);
+    checkSyncCallback('fn', fn, changing);
     const given = ttlOf(options, state);
     const ttl = options?.ttl === undefined ? undefined : given;
     const change = fn as (value: unknown) => unknown;
@@ -324,7 +325,7 @@ export class SharedDict<V = unknown> extends Structure {
     options: GetOrSetOptions = {},
   ): Promise<V> {
     const state = this.open();
-    checkFunction(fn);
+    checkCallback('fn', fn);
     checkOptions(options, ['ttl', 'timeout', 'signal']);
     const ttl = ttlOf(ttlOnly(options), state);
     const { timeout, signal } = waitOf(waitOnly(options));
@@ -359,7 +360,7 @@ export class SharedDict<V = unknown> extends Structure {
    */
   getOrSetSync(key: string, fn: (key: string) => V, options: GetOrSetSyncOptions = {}): V {
     const state = this.open();
-    checkFunction(fn);
+    checkSyncCallback('fn', fn, computing);
     checkOptions(options, ['ttl', 'timeout']);
     const ttl = ttlOf(ttlOnly(options), state);
     const timeout = timeoutOf(waitOnly(options));
@@ -391,9 +392,7 @@ export class SharedDict<V = unknown> extends Structure {
     this.#claims.add(claim);
     const computation = (held.computation = this.#computation(claim));
     try {
-      const value = computation.runSync(() =>
-        callForeign(fn, claim.key, 'fn, which getOrSet() takes if it is async'),
-      );
+      const value = computation.runSync(() => callForeign(fn, claim.key, computing));
       this.#settle(claim, () => claims.fulfil(claim, value, ttl));
       return value;
     } catch (error) {
@@ -442,7 +441,7 @@ export class SharedDict<V = unknown> extends Structure {
    * @throws what the function throws, and as {@link entries}
    */
   forEach(fn: (value: V, key: string, dict: this) => void, thisArg?: unknown): void {
-    checkFunction(fn);
+    checkCallback('fn', fn);
     for (const [key, value] of this) fn.call(thisArg, value, key, this);
   }
 
@@ -582,10 +581,6 @@ function checkKey(key: string): string {
     throw outOfRange('key', `at most ${longestKey} characters long`, key.length);
   }
   return key;
-}
-
-function checkFunction(fn: unknown): void {
-  if (typeof fn !== 'function') throw invalidType('fn', 'a function', fn);
 }
 
 /** Milliseconds; 0: for ever. */

@@ -1,6 +1,6 @@
 import type { LockSeat } from '../core/lock-seat';
 import { invalidType, outOfRange } from '../errors';
-import { changing, notAPromise } from '../sync-callbacks';
+import { changing, atOnce } from '../sync-callbacks';
 import { Tag } from './codec';
 import { ListReader, clamp } from './list-reader';
 import { ListRing } from './list-ring';
@@ -44,7 +44,7 @@ export class ListState extends ListReader {
       const slot = this.#slotAt(index);
       const before = this.finish(this.slots.read(slot), index);
       const after = this.call(() => {
-        const after = notAPromise(fn(before), changing);
+        const after = atOnce(fn(before), changing);
         this.slots.encoder.encode('what fn returns', after);
         return after;
       });

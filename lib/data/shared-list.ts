@@ -4,6 +4,7 @@ import type { Typed } from '../core/handle';
 import { toAttach, toCreate, toOpen } from '../core/named-object';
 import { invalidType } from '../errors';
 import { checkInteger, checkOptions, timeoutOf, type ChangeOptions } from '../options';
+import { changing, checkCallback, checkSyncCallback } from '../sync-callbacks';
 import { absent } from './list-reader';
 import { PassedOver, type IterationOptions } from './passed-over';
 import { listShape } from './shared-list-layout';
@@ -244,7 +245,7 @@ export class SharedList<V = unknown> extends Structure {
    * @throws what the function throws (then nothing was changed), and as {@link set} and {@link at}.
    */
   update(index: number, fn: (value: V) => V, options?: ChangeOptions): V {
-    if (typeof fn !== 'function') throw invalidType('fn', 'a function', fn);
+    checkSyncCallback('fn', fn, changing);
     const change = fn as (value: unknown) => unknown;
     return this.open().update(checkIndex(index), change, timeoutOf(options)) as V;
   }
@@ -332,7 +333,7 @@ export class SharedList<V = unknown> extends Structure {
 
   /** Calls a function for each element, as {@link values}. */
   forEach(fn: (value: V, index: number, list: this) => void): void {
-    if (typeof fn !== 'function') throw invalidType('fn', 'a function', fn);
+    checkCallback('fn', fn);
     for (const [index, value] of this.entries()) fn(value, index, this);
   }
 

@@ -6,7 +6,7 @@ import type { Contents } from '../core/object-seat';
 import { defaultParticipants, mostParticipants } from '../core/roster';
 import { Waiting } from '../core/turns';
 import type { Wait } from '../core/word';
-import { hasCode, invalidType, type SharedMemoryError } from '../errors';
+import { hasCode, type SharedMemoryError } from '../errors';
 import {
   checkInteger,
   checkOptions,
@@ -16,6 +16,7 @@ import {
   type TimeoutOptions,
   type WaitOptions,
 } from '../options';
+import { checkCallback } from '../sync-callbacks';
 import { Encoder } from './codec';
 import { QueueItem, type ItemKeeper } from './queue-item';
 import { Ring, type Held } from './queue-ring';
@@ -403,9 +404,7 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
    */
   async *items(options: ItemsOptions<V> = {}): AsyncGenerator<V, void, undefined> {
     const { onUnreadable, ...wait } = options;
-    if (onUnreadable !== undefined && typeof onUnreadable !== 'function') {
-      throw invalidType('onUnreadable', 'a function', onUnreadable);
-    }
+    if (onUnreadable !== undefined) checkCallback('onUnreadable', onUnreadable);
     for (;;) {
       let item: QueueItem<V>;
       try {

@@ -17,6 +17,7 @@ import {
   type TimeoutOptions,
   type WaitOptions,
 } from '../options';
+import { changing, checkSyncCallback } from '../sync-callbacks';
 import { encodeElements } from './cells';
 import { TypedData, typedContents } from './typed-data';
 
@@ -177,7 +178,7 @@ export class SharedValue<T extends ElementType = ElementType> extends TypedData<
    * @throws what the function throws (then nothing was changed), and as {@link Lock.acquireSync}.
    */
   update(fn: (value: ElementOf<T>) => ElementOf<T>, options?: ChangeOptions): ElementOf<T> {
-    if (typeof fn !== 'function') throw invalidType('fn', 'a function', fn);
+    checkSyncCallback('fn', fn, changing);
     this.#check();
     return this.updateAt(0, fn, options);
   }

@@ -22,7 +22,7 @@ import {
   type TimeoutOptions,
   type WaitOptions,
 } from '../options';
-import { changing, notAPromise } from '../sync-callbacks';
+import { changing, atOnce } from '../sync-callbacks';
 import { cellsOver, type Cells } from './cells';
 
 /** As many as native takes for a count, and more than can wait. */
@@ -187,7 +187,7 @@ export abstract class TypedData<T extends ElementType> extends NamedObject {
   ): ElementOf<T> {
     const { cells } = this;
     const change = () => {
-      const after = cells.check('what fn returns', notAPromise(fn(cells.load(index)), changing));
+      const after = cells.check('what fn returns', atOnce(fn(cells.load(index)), changing));
       cells.store(index, after);
       return after;
     };

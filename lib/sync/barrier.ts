@@ -11,7 +11,6 @@ import {
 } from '../core/named-object';
 import type { Contents } from '../core/object-seat';
 import { defaultParticipants, mostParticipants, rosterBytes } from '../core/roster';
-import { invalidType } from '../errors';
 import { systemName } from '../names';
 import {
   checkInteger,
@@ -22,6 +21,7 @@ import {
   type TimeoutOptions,
   type WaitOptions,
 } from '../options';
+import { checkCallback, checkSyncCallback } from '../sync-callbacks';
 import { callForeign } from '../core/foreign';
 import {
   beginOperation,
@@ -316,7 +316,10 @@ export class NamedBarrier extends NamedObject {
 
   #act(arrival: Arrival): number {
     try {
-      if (this.#action !== undefined) callForeign(this.#action, undefined, notAsync);
+      if (this.#action !== undefined) {
+        checkSyncCallback('action', this.#action, notAsync);
+        callForeign(this.#action, undefined, notAsync);
+      }
     } catch (error) {
       if (!this.closed) this.#state.break(arrival.generation);
       throw error;
@@ -356,9 +359,7 @@ export class NamedBarrier extends NamedObject {
 }
 
 function checkAction(action: unknown): void {
-  if (action !== undefined && typeof action !== 'function') {
-    throw invalidType('action', 'a function', action);
-  }
+  if (action !== undefined) checkCallback('action', action);
 }
 
 function contentsOf({ parties, participants }: NamedBarrierOptions): Contents {

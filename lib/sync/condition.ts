@@ -14,7 +14,6 @@ import type { Contents } from '../core/object-seat';
 import { defaultParticipants, mostParticipants, rosterBytes } from '../core/roster';
 import { endHeldOperation, holdOperation, settleOperations } from '../core/operations';
 import type { Wait } from '../core/word';
-import { invalidType } from '../errors';
 import {
   checkInteger,
   checkOptions,
@@ -24,7 +23,7 @@ import {
   type TimeoutOptions,
   type WaitOptions,
 } from '../options';
-import { notAPromise, type NotAPromise } from '../sync-callbacks';
+import { atOnce, checkSyncCallback, type NotAPromise } from '../sync-callbacks';
 import { ConditionState, type Waiting } from './condition-state';
 
 /** What {@link NamedCondition.open} takes. */
@@ -205,10 +204,7 @@ export class NamedCondition extends NamedObject {
     this.#checkHeld();
     const deadline = deadlineOf(timeout);
     for (;;) {
-      const result = notAPromise<T>(
-        predicate(),
-        'the predicate, which has to be true or not at once',
-      );
+      const result = atOnce<T>(predicate(), notAsync);
       if (result) return result;
       await this.#waitWithin(remaining(deadline), timeout, signal);
     }
@@ -221,10 +217,7 @@ export class NamedCondition extends NamedObject {
     this.#checkHeld();
     const deadline = deadlineOf(timeout);
     for (;;) {
-      const result = notAPromise<T>(
-        predicate(),
-        'the predicate, which has to be true or not at once',
-      );
+      const result = atOnce<T>(predicate(), notAsync);
       if (result) return result;
       this.#waitSyncWithin(remaining(deadline), timeout);
     }
@@ -328,8 +321,10 @@ export class NamedCondition extends NamedObject {
   }
 }
 
+const notAsync = 'the predicate, which has to be true or not at once';
+
 function checkPredicate(predicate: unknown): void {
-  if (typeof predicate !== 'function') throw invalidType('predicate', 'a function', predicate);
+  checkSyncCallback('predicate', predicate, notAsync);
 }
 
 function contentsOf({ participants = defaultParticipants }: NamedConditionOptions): Contents {

@@ -13,7 +13,6 @@ import {
   type CreateOptions,
   type OpenOptions,
 } from '../core/named-object';
-import { invalidType } from '../errors';
 import {
   checkOptions,
   timeoutOf,
@@ -22,7 +21,7 @@ import {
   type TimeoutOptions,
   type WaitOptions,
 } from '../options';
-import type { NotAPromise } from '../sync-callbacks';
+import { checkCallback, checkSyncCallback, type NotAPromise } from '../sync-callbacks';
 import { RLockGuard } from './rlock-guard';
 
 /** What {@link NamedRLock.open} takes. */
@@ -229,7 +228,7 @@ export class NamedRLock extends NamedObject {
    * @throws TypeError `ERR_INVALID_ARG_TYPE` the function is async: {@link runExclusive} takes it.
    */
   runExclusiveSync<T>(fn: (guard: RLockGuard) => NotAPromise<T>, options?: TimeoutOptions): T {
-    if (typeof fn !== 'function') throw invalidType('fn', 'a function', fn);
+    checkSyncCallback('fn', fn, notAsync);
     timeoutOf(options);
     const guard = this.#try(true) ?? this.#begin(this.#lock.acquireScoped(options), true);
     try {
@@ -244,7 +243,7 @@ export class NamedRLock extends NamedObject {
     fn: (guard: RLockGuard) => T | PromiseLike<T>,
     options?: WaitOptions,
   ): Promise<T> {
-    if (typeof fn !== 'function') throw invalidType('fn', 'a function', fn);
+    checkCallback('fn', fn);
     const guard = await this.acquire(options);
     try {
       return await fn(guard);

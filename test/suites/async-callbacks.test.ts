@@ -1,6 +1,8 @@
-// Functions that are called at once, with a lock or a change that ends when they return, and return a
-// promise all the same.
+// Functions that are called at once, with a lock or a change that ends when they return, and whose work goes on
+// all the same, or does not even begin: async functions, generators, and what is like them.
 import { setImmediate as turn } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { runInNewContext } from 'node:vm';
 import {
   NamedBarrier,
   NamedCondition,
@@ -32,8 +34,6 @@ function casesOf(temporaries: Temporaries): Record<string, Case> {
   const value = temporaries.add(SharedValue.create({ type: 'int32', value: 5 }));
   const array = temporaries.add(SharedArray.create({ type: 'int64', from: [1n, 2n] }));
   const condition = temporaries.add(NamedCondition.create());
-  const barrier = temporaries.add(NamedBarrier.create({ parties: 1, action: () => action?.() }));
-  let action: (() => unknown) | undefined;
   const dict = temporaries.add(SharedDict.create().set('k', 1));
   const list = temporaries.add(SharedList.create());
   list.push(1);
@@ -104,29 +104,100 @@ function casesOf(temporaries: Temporaries): Record<string, Case> {
     },
     'barrier.waitSync': {
       call: (fn) => {
-        barrier.reset();
-        action = fn;
+        const barrier = temporaries.add(NamedBarrier.create({ parties: 1, action: fn }));
         return barrier.waitSync(watchdog);
       },
-      says: /action, which wait\(\) takes/,
-      state: () => barrier.waiting,
+      says: /action/,
+      state: () => undefined,
     },
   };
 }
 
-/** Every function that is no promise's, but returns one. */
-const functions: Record<string, () => unknown> = {
-  'is async': async () => {
-    await turn();
-    return 7;
-  },
-  'is async, and throws later': async () => {
-    await turn();
-    throw new Error('later');
-  },
-  'is async, and throws at once': () => Promise.reject(new Error('at once')),
-  'returns something with a then': () => ({ then: () => expect.fail('nobody is to call it') }),
+let ran = 0;
+const asyncFunction = async () => {
+  ran++;
+  await turn();
+  return 7;
 };
+const generator = function* () {
+  ran++;
+  yield 7;
+};
+class Thenable {
+  then(): void {
+    expect.fail('nobody is to call it');
+  }
+}
+const method = new (class {
+  async method() {
+    ran++;
+    await turn();
+  }
+})();
+const unreadable = {
+  get then() {
+    throw new Error('not to be read');
+  },
+};
+const elsewhere = (text: string) => runInNewContext(`(${text})`) as () => unknown;
+
+/** By what they are, so none of them is called. */
+const seen: Record<string, () => unknown> = {
+  'is async': asyncFunction,
+  'is async and bound': asyncFunction.bind(null),
+  'is a proxy of an async function': new Proxy(asyncFunction, {}),
+  'is an async method': method.method.bind(method),
+  'is an async function of another realm': elsewhere('async () => 7'),
+  'is a bound async function of another realm': elsewhere('async () => 7').bind(null),
+  'is a generator function': generator,
+  'is a bound generator function': generator.bind(null),
+  'is a proxy of a generator function': new Proxy(generator, {}),
+  'is an async generator function': async function* () {
+    ran++;
+    await turn();
+    yield 7;
+  },
+  'is a generator function of another realm': elsewhere('function* () { yield 7; }'),
+  'has a then': Object.assign(() => ran++, { then: () => expect.fail('nobody is to call it') }),
+  'has a then that cannot be read': Object.defineProperty(
+    () => ran++,
+    'then',
+    Object.getOwnPropertyDescriptor(unreadable, 'then')!,
+  ),
+};
+
+/** By what they return. */
+const returning: Record<string, () => unknown> = {
+  'is async, and throws later': () =>
+    turn().then(() => {
+      throw new Error('later');
+    }),
+  'returns a promise that is rejected': () => Promise.reject(new Error('at once')),
+  'returns a promise of another realm that is rejected': elsewhere(
+    '() => Promise.reject(new Error("at once"))',
+  ),
+  'returns a promise that hides its then': () =>
+    Object.assign(Promise.reject(new Error('at once')), { then: undefined }),
+  'is made by promisify': promisify((done: () => void) => setImmediate(done)),
+  'returns something with a then': () => ({ then: () => expect.fail('nobody is to call it') }),
+  'returns an instance of a class with a then': () => new Thenable(),
+  'returns a function with a then': () => Object.assign(() => 1, { then: () => 1 }),
+  'returns something whose then cannot be read': () => unreadable,
+  'returns a proxy that was revoked': () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    return proxy;
+  },
+  'returns a generator': () => generator(),
+  'returns an async generator': () => seen['is an async generator function']!(),
+  'returns a generator of another realm': () => elsewhere('function* () {}')(),
+  'hides that it is async': Object.setPrototypeOf(
+    async () => turn(),
+    Function.prototype,
+  ) as () => unknown,
+};
+
+const functions = { ...seen, ...returning };
 
 describe.each(Object.entries(functions))('a function that %s', (_, fn) => {
   const rejections: unknown[] = [];
@@ -139,9 +210,10 @@ describe.each(Object.entries(functions))('a function that %s', (_, fn) => {
     for (const [name, { call, says, state }] of Object.entries(casesOf(temporaries))) {
       const before = state();
       const outcome = Promise.resolve().then(() => call(fn as Callback));
-      await expectRejection(outcome, 'ERR_INVALID_ARG_TYPE', says, 'promise');
+      await expectRejection(outcome, 'ERR_INVALID_ARG_TYPE', says);
       expect([name, state()]).toEqual([name, before]);
     }
+    expect(ran, 'calls of what is refused by what it is').toBe(0);
     // Whoever was refused has the error, and there is none beside it that would end the process.
     await turn();
     await turn();
@@ -153,9 +225,62 @@ describe('other functions', () => {
   it('may return any object, and one that has a then which is no function', () => {
     using temporaries = new Temporaries();
     const lock = temporaries.add(NamedLock.create());
-    for (const result of [{}, [], { then: 1 }, Object.create(null), undefined, null, 'x']) {
-      expect(lock.runExclusiveSync(() => result as unknown)).toBe(result);
+    const iterator = { next: () => ({ done: true }) };
+    const results: unknown[] = [
+      {},
+      [],
+      { then: 1 },
+      Object.create(null),
+      () => 1,
+      iterator,
+      [1].values(),
+    ];
+    for (const result of [...results, undefined, null, 'x']) {
+      expect(lock.runExclusiveSync(() => result)).toBe(result);
     }
+  });
+
+  it('may be of any other make', () => {
+    using temporaries = new Temporaries();
+    const dict = temporaries.add(SharedDict.create());
+    const plain = () => 7;
+    for (const fn of [
+      plain,
+      plain.bind(null),
+      new Proxy(plain, {}),
+      elsewhere('() => 7') as () => number,
+      Object.setPrototypeOf(() => 7, null) as () => number,
+      { plain }.plain,
+    ]) {
+      dict.clear();
+      expect(dict.update('k', fn)).toBe(7);
+      expect(dict.getOrSetSync('l', fn)).toBe(7);
+    }
+  });
+
+  it('may not be generators where they are awaited either', async () => {
+    using temporaries = new Temporaries();
+    const lock = temporaries.add(NamedLock.create());
+    const rlock = temporaries.add(NamedRLock.create());
+    const dict = temporaries.add(SharedDict.create());
+    const list = temporaries.add(SharedList.create());
+    const calls: Record<string, (fn: never) => unknown> = {
+      'lock.runExclusive': (fn) => lock.runExclusive(fn),
+      'rlock.runExclusive': (fn) => rlock.runExclusive(fn),
+      'dict.getOrSet': (fn) => dict.getOrSet('k', fn),
+      'dict.forEach': (fn) => dict.forEach(fn),
+      'list.forEach': (fn) => list.forEach(fn),
+      'dict.entries': (fn) => [...dict.entries({ onUnreadable: fn })],
+      'list.values': (fn) => [...list.values({ onUnreadable: fn })],
+      barrier: (fn) => NamedBarrier.create({ parties: 1, action: fn }),
+    };
+    for (const call of Object.values(calls)) {
+      for (const fn of [generator, seen['is an async generator function']!]) {
+        const outcome = Promise.resolve().then(() => call(fn as never));
+        await expectRejection(outcome, 'ERR_INVALID_ARG_TYPE', 'generator function');
+      }
+    }
+    expect([lock.locked, rlock.locked, ran]).toEqual([false, false, 0]);
   });
 
   it('may be async where they are awaited', async () => {
