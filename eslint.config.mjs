@@ -47,7 +47,7 @@ export default tseslint.config(
   {
     files: ['lib/**'],
     rules: {
-      // Time is lib/core/clock.ts's: these are replaced by fake timers, or set by an administrator.
+      // Time is lib/shm/core/clock.ts's: these are replaced by fake timers, or set by an administrator.
       'no-restricted-globals': ['error', ...clocks],
       'no-restricted-properties': [
         'error',
@@ -70,7 +70,7 @@ export default tseslint.config(
   },
   {
     files: ['lib/**'],
-    ignores: ['lib/data/buffer-text.ts'],
+    ignores: ['lib/values/buffer-text.ts'],
     rules: {
       'no-restricted-syntax': [
         'error',

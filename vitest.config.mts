@@ -5,8 +5,12 @@ const root = import.meta.dirname;
 
 export default defineConfig({
   resolve: {
-    // Tests use the package as its users do: built, through its public entry.
-    alias: { shmkit: path.join(root, 'dist', 'index.js') },
+    alias: [
+      // Tests use the package as its users do: built, through its public entry.
+      { find: 'shmkit', replacement: path.join(root, 'dist', 'index.js') },
+      // What they look at within it shares what the thread has once: two copies would refuse each other.
+      { find: /^.*\/loading\/home$/, replacement: path.join(root, 'dist', 'loader.js') },
+    ],
   },
   test: {
     include: ['test/**/*.test.ts'],

@@ -61,7 +61,7 @@ export function python(row: string, count: number): Contender {
 
 /** An operation of the npm package ems, which gets a child of its own. */
 export function ems(operation: string, count: number): Contender {
-  return { ...node('ems', packagesDirectory, operation, count), tool: 'ems' };
+  return { ...node('peers/ems', packagesDirectory, operation, count), tool: 'ems' };
 }
 
 /** A store of a package beside, which does what dict.ts has other stores do. */
@@ -72,11 +72,11 @@ export function store(
   keys: number,
   count: number,
 ): Contender {
-  return { ...node('dict', way, type, tool, keys, count, packagesDirectory), tool };
+  return { ...node('structures/dict', way, type, tool, keys, count, packagesDirectory), tool };
 }
 
 /** lmdb while another process writes; see dict-beside.ts. */
 export function lmdbBeside(keys: number, count: number): Contender {
   const args = ['lmdb', keys, count, 'written', packagesDirectory];
-  return { ...node('dict-beside', ...args), tool: 'lmdb' };
+  return { ...node('structures/dict-beside', ...args), tool: 'lmdb' };
 }

@@ -23,7 +23,7 @@ export type Tools = Readonly<Record<Tool, Found>>;
 
 /** Builds the programs and looks for Python and for packages. What is missing is told and left out. */
 export function findTools(): Tools {
-  mkdirSync(path.join(outDirectory, 'children'), { recursive: true });
+  mkdirSync(outDirectory, { recursive: true });
   writeFileSync(emptyModule, '');
   compileChildren();
   return {
@@ -40,10 +40,13 @@ export function findTools(): Tools {
 function compileChildren(): void {
   const compilerOptions = { module: ModuleKind.CommonJS, target: ScriptTarget.ES2022 };
   const directory = path.join(__dirname, 'children');
-  for (const file of readdirSync(directory)) {
+  for (const file of readdirSync(directory, { recursive: true, encoding: 'utf8' })) {
+    if (!file.endsWith('.ts')) continue;
     const source = readFileSync(path.join(directory, file), 'utf8');
     const { outputText } = transpileModule(source, { compilerOptions });
-    writeFileSync(path.join(outDirectory, 'children', file.replace(/ts$/, 'js')), outputText);
+    const built = path.join(outDirectory, 'children', file.replace(/ts$/, 'js'));
+    mkdirSync(path.dirname(built), { recursive: true });
+    writeFileSync(built, outputText);
   }
 }
 

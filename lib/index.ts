@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-export * from './basics';
-export * from './structures';
+export * from './shm/basics';
+export * from './shm/structures';
 
 declare global {
   /** So that there is one where neither the DOM's types nor Node's are; where they are, it is theirs. */

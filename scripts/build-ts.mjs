@@ -35,7 +35,7 @@ const plainRequire = 'plainRequire';
 
 /**
  * One part of the library. What it takes of another is looked up once, not at each use, and by
- * `part`, not by `require`; see lib/parts.ts.
+ * `part`, not by `require`; see lib/loading/parts.ts.
  */
 function toCommonJS(code) {
   const linked = code.replaceAll(
@@ -86,7 +86,7 @@ const common = {
 const loader = {
   name: 'loader',
   setup({ onResolve }) {
-    onResolve({ filter: /^\.\/home$/ }, () => ({
+    onResolve({ filter: /\/loading\/home$|^\.\/home$/ }, () => ({
       path: './loader.js',
       external: true,
     }));
@@ -94,7 +94,7 @@ const loader = {
 };
 const { outputFiles: loaders } = await build({
   ...common,
-  entryPoints: { loader: 'lib/loader.ts' },
+  entryPoints: { loader: 'lib/loading/loader.ts' },
   outdir: 'dist',
   format: 'cjs',
   // Bundlers that look for addons read this file, and some read no newer language.
@@ -107,7 +107,7 @@ const { outputFiles, metafile } = await build({
   ...common,
   // The basics are all in what both have in common, for there are structures that hold any of them;
   // esbuild makes a chunk of it, of ES modules only.
-  entryPoints: { structures: 'lib/structures.ts', 'basics-alone': 'lib/basics.ts' },
+  entryPoints: { structures: 'lib/shm/structures.ts', 'basics-alone': 'lib/shm/basics.ts' },
   chunkNames: 'basics',
   outdir: 'dist',
   format: 'esm',

@@ -4,13 +4,13 @@
 # Debian's packages.
 #
 #   npm run test:arm64                      all tests
-#   npm run test:arm64 -- test/data         some of them, as vitest takes them
+#   npm run test:arm64 -- test/shm/dict     some of them, as vitest takes them
 #   npm run test:arm64 -- floors            the contracts of the floors below Node, on musl
 #   npm run test:arm64 -- --node=22 ...     under another major version of Node
 #
 # It shows that the code works there: alignments, atomic instructions, structures of the C library
 # and the kernel's calls. It does not show wrong orders of loads and stores: the emulation makes them
-# more orderly than the processor may. lib/core/ordered.ts is to be read for that.
+# more orderly than the processor may. lib/shm/core/ordered.ts is to be read for that.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

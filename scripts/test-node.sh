@@ -3,7 +3,7 @@
 # registry's binaries. What was built is taken as it is.
 #
 #   npm run test:node -- 26                       all of it on the newest Node 26
-#   npm run test:node -- 26 test/data             a part, as vitest takes it
+#   npm run test:node -- 26 test/shm/dict         a part, as vitest takes it
 #   npm run test:node -- today                    one of many parts on one version, by today's commit
 #
 # The last shows, commit by commit, all of the suite on all versions, some minutes at a time.

@@ -114,7 +114,7 @@ trap end_wine EXIT
 make_app
 if [ ${#majors[@]} -eq 0 ]; then
   run 20 "${tests[@]}"
-  [ ${#tests[@]} -gt 0 ] || tests=(test/core test/crash/lock-storm.test.ts test/data/shared-dict.test.ts)
+  [ ${#tests[@]} -gt 0 ] || tests=(test/shm/core test/crash/lock-storm.test.ts test/shm/dict/shared-dict.test.ts)
   run 22 "${tests[@]}"
 else
   for major in "${majors[@]}"; do run "$major" "${tests[@]}"; done

@@ -8,7 +8,7 @@ export const listRows: Row[] = [
     id: 'list-get',
     title: 'ShareableList at(), int',
     contenders: {
-      shmkit: node('elements', 'list', 'at', 5_000_000),
+      shmkit: node('structures/elements', 'list', 'at', 5_000_000),
       CPython: python('list-get', 200_000),
     },
     goals: [timesAsFastAs(10, 'CPython')],
@@ -17,7 +17,7 @@ export const listRows: Row[] = [
     id: 'list-set',
     title: 'ShareableList set(), int',
     contenders: {
-      shmkit: node('elements', 'list', 'set', 5_000_000),
+      shmkit: node('structures/elements', 'list', 'set', 5_000_000),
       CPython: python('list-set', 200_000),
     },
     goals: [timesAsFastAs(10, 'CPython')],
@@ -26,7 +26,7 @@ export const listRows: Row[] = [
     id: 'list-get-locked',
     title: 'ShareableList at(), int, lock: true',
     contenders: {
-      shmkit: node('elements', 'locked-list', 'at', 1_000_000),
+      shmkit: node('structures/elements', 'locked-list', 'at', 1_000_000),
       CPython: python('list-get', 200_000),
     },
     goals: [told('CPython')],
@@ -35,7 +35,7 @@ export const listRows: Row[] = [
     id: 'list-set-locked',
     title: 'ShareableList set(), int, lock: true',
     contenders: {
-      shmkit: node('elements', 'locked-list', 'set', 1_000_000),
+      shmkit: node('structures/elements', 'locked-list', 'set', 1_000_000),
       CPython: python('list-set', 200_000),
     },
     goals: [told('CPython')],

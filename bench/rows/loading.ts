@@ -4,7 +4,7 @@ import { emptyModule } from '../peers';
 import type { Row } from './row';
 
 function load(module: string, exported = ''): Contender {
-  return { ...node('load', module, exported), processes: 3 };
+  return { ...node('memory/load', module, exported), processes: 3 };
 }
 
 export const loadingRows: Row[] = [

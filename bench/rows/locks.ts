@@ -8,7 +8,7 @@ export const lockRows: Row[] = [
     id: 'lock',
     title: 'acquireSync + release',
     contenders: {
-      shmkit: node('lock-pairs', 'acquireSync', 3_000_000),
+      shmkit: node('locks/pairs', 'acquireSync', 3_000_000),
       C: c('lock', 5_000_000),
       CPython: python('lock', 1_000_000),
       'CPython, with': python('lock-with', 500_000),
@@ -18,20 +18,20 @@ export const lockRows: Row[] = [
   {
     id: 'lock-exclusive',
     title: 'runExclusiveSync',
-    contenders: { shmkit: node('lock-pairs', 'runExclusiveSync', 1_000_000) },
+    contenders: { shmkit: node('locks/pairs', 'runExclusiveSync', 1_000_000) },
     goals: [],
   },
   {
     id: 'lock-async',
     title: 'await acquire() + release',
-    contenders: { shmkit: node('lock-pairs', 'acquire', 500_000) },
+    contenders: { shmkit: node('locks/pairs', 'acquire', 500_000) },
     goals: [within(1000)],
   },
   {
     id: 'semaphore',
     title: 'semaphore acquireSync + release',
     contenders: {
-      shmkit: node('sync-pairs', 'semaphore', 500_000),
+      shmkit: node('sync/pairs', 'semaphore', 500_000),
       C: c('semaphore', 5_000_000),
       CPython: python('semaphore', 1_000_000),
     },
@@ -41,7 +41,7 @@ export const lockRows: Row[] = [
     id: 'rlock',
     title: 'RLock, re-entered: acquireSync + release',
     contenders: {
-      shmkit: node('sync-pairs', 'rlock', 3_000_000),
+      shmkit: node('sync/pairs', 'rlock', 3_000_000),
       C: c('rlock', 10_000_000),
       CPython: python('rlock', 1_000_000),
     },
@@ -51,7 +51,7 @@ export const lockRows: Row[] = [
     id: 'rwlock-read',
     title: 'RWLock acquireReadSync + release',
     contenders: {
-      shmkit: node('sync-pairs', 'rwlock-read', 500_000),
+      shmkit: node('sync/pairs', 'rwlock-read', 500_000),
       C: c('rwlock-read', 5_000_000),
     },
     goals: [told('C')],

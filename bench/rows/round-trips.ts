@@ -11,8 +11,8 @@ export const roundTripRows: Row[] = [
     id: 'trip',
     title: '64 MiB array to a child, changed, and back',
     contenders: {
-      shmkit: node('round-trips', 'shared', 'changed', trips.shared),
-      'child.send': node('round-trips', 'sent', 'changed', trips.sent),
+      shmkit: node('structures/round-trips', 'shared', 'changed', trips.shared),
+      'child.send': node('structures/round-trips', 'sent', 'changed', trips.sent),
     },
     goals: [timesAsFastAs(100, 'child.send')],
   },
@@ -20,8 +20,8 @@ export const roundTripRows: Row[] = [
     id: 'trip-alone',
     title: 'the same without the change',
     contenders: {
-      shmkit: node('round-trips', 'shared', 'unchanged', trips.shared),
-      'child.send': node('round-trips', 'sent', 'unchanged', trips.sent),
+      shmkit: node('structures/round-trips', 'shared', 'unchanged', trips.shared),
+      'child.send': node('structures/round-trips', 'sent', 'unchanged', trips.sent),
     },
     goals: [timesAsFastAs(100, 'child.send')],
   },

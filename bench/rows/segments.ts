@@ -8,7 +8,7 @@ export const segmentRows: Row[] = [
     id: 'create',
     title: 'create + close + unlink, 4 KiB',
     contenders: {
-      shmkit: node('segments', 'create', 5000),
+      shmkit: node('memory/segments', 'create', 5000),
       C: c('create', 5000),
       CPython: python('create', 2000),
     },
@@ -18,7 +18,7 @@ export const segmentRows: Row[] = [
     id: 'attach',
     title: 'attach + close, 4 KiB',
     contenders: {
-      shmkit: node('segments', 'attach', 10_000),
+      shmkit: node('memory/segments', 'attach', 10_000),
       C: c('attach', 10_000),
       CPython: python('attach', 5000),
     },
@@ -28,7 +28,7 @@ export const segmentRows: Row[] = [
     id: 'attach-buffer',
     title: 'attach + buffer + close, 4 KiB',
     contenders: {
-      shmkit: node('segments', 'attach-buffer', 10_000),
+      shmkit: node('memory/segments', 'attach-buffer', 10_000),
       C: c('attach', 10_000),
       CPython: python('attach', 5000),
     },

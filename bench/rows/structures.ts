@@ -15,7 +15,8 @@ function dict(
   goals: readonly Goal[],
   others: Contenders = {},
 ): Row {
-  const at = (name: string, count: number): Contender => node('dict', way, type, name, keys, count);
+  const at = (name: string, count: number): Contender =>
+    node('structures/dict', way, type, name, keys, count);
   const beside = (['lmdb', 'ems', 'redis'] as const).flatMap((tool) => {
     const count = counts[tool];
     return count === undefined ? [] : [[tool, store(tool, way, type, keys, count)] as const];
@@ -40,7 +41,7 @@ function growth(way: 'get' | 'set', keys: number, counts: Partial<Record<Rival, 
     [way, 'number', keys],
     { shmkit: 1_000_000, Map: 1_000_000, ...counts },
     [atMostTimes(4, 'shmkit, 1000 keys'), told('Map')],
-    { 'shmkit, 1000 keys': node('dict', way, 'number', 'shmkit', hot, 3_000_000) },
+    { 'shmkit, 1000 keys': node('structures/dict', way, 'number', 'shmkit', hot, 3_000_000) },
   );
 }
 
@@ -105,8 +106,8 @@ export const structureRows: Row[] = [
     id: 'dict-get-written',
     title: 'SharedDict get(), number, 1000 keys, while another process sets them',
     contenders: {
-      shmkit: node('dict-beside', 'shmkit', hot, 3_000_000, 'written'),
-      'shmkit, no writer': node('dict-beside', 'shmkit', hot, 3_000_000, 'idle'),
+      shmkit: node('structures/dict-beside', 'shmkit', hot, 3_000_000, 'written'),
+      'shmkit, no writer': node('structures/dict-beside', 'shmkit', hot, 3_000_000, 'idle'),
       lmdb: lmdbBeside(hot, 500_000),
     },
     goals: [told('shmkit, no writer'), timesAsFastAs(3, 'lmdb')],
@@ -115,7 +116,7 @@ export const structureRows: Row[] = [
     id: 'shared-list-at',
     title: 'SharedList at(), number',
     contenders: {
-      shmkit: node('shared-list', 'at', 5_000_000),
+      shmkit: node('structures/shared-list', 'at', 5_000_000),
       CPython: python('manager-list-get', 5000),
     },
     goals: [told('CPython')],
@@ -124,7 +125,7 @@ export const structureRows: Row[] = [
     id: 'shared-list-push',
     title: 'SharedList push(), number',
     contenders: {
-      shmkit: node('shared-list', 'push', 1_000_000),
+      shmkit: node('structures/shared-list', 'push', 1_000_000),
       CPython: python('manager-list-append', 5000),
     },
     goals: [told('CPython')],
@@ -133,8 +134,8 @@ export const structureRows: Row[] = [
     id: 'queue',
     title: 'SharedQueue, a text of 64 bytes, one way',
     contenders: {
-      shmkit: node('queue', 'one-way', 64, 300_000),
-      'child.send': node('messages', 'one-way', 64, 50_000),
+      shmkit: node('structures/queue', 'one-way', 64, 300_000),
+      'child.send': node('structures/messages', 'one-way', 64, 50_000),
       CPython: python('queue-small', 50_000),
     },
     goals: [timesAsFastAs(10, 'CPython'), told('child.send')],
@@ -143,8 +144,8 @@ export const structureRows: Row[] = [
     id: 'queue-large',
     title: 'SharedQueue, 1 MiB, one way',
     contenders: {
-      shmkit: node('queue', 'one-way', 2 ** 20, 2000),
-      'child.send': node('messages', 'one-way', 2 ** 20, 300),
+      shmkit: node('structures/queue', 'one-way', 2 ** 20, 2000),
+      'child.send': node('structures/messages', 'one-way', 2 ** 20, 300),
       CPython: python('queue-large', 300),
     },
     goals: [timesAsFastAs(5, 'CPython'), told('child.send')],
@@ -153,8 +154,8 @@ export const structureRows: Row[] = [
     id: 'queue-async',
     title: 'SharedQueue, a text of 64 bytes, one way, async',
     contenders: {
-      shmkit: node('queue', 'one-way-async', 64, 100_000),
-      'child.send': node('messages', 'one-way', 64, 50_000),
+      shmkit: node('structures/queue', 'one-way-async', 64, 100_000),
+      'child.send': node('structures/messages', 'one-way', 64, 50_000),
     },
     goals: [told('child.send')],
   },
@@ -162,7 +163,7 @@ export const structureRows: Row[] = [
     id: 'queue-trip',
     title: 'SharedQueue, a round trip, sync; C: futex',
     contenders: {
-      shmkit: node('queue', 'trip', 64, 10_000),
+      shmkit: node('structures/queue', 'trip', 64, 10_000),
       C: c('ping-pong', 10_000),
       CPython: python('queue-trip', 5000),
     },
@@ -172,9 +173,9 @@ export const structureRows: Row[] = [
     id: 'queue-trip-async',
     title: 'SharedQueue, a round trip, async; C: futex',
     contenders: {
-      shmkit: node('queue', 'trip-async', 64, 10_000),
+      shmkit: node('structures/queue', 'trip-async', 64, 10_000),
       C: c('ping-pong', 10_000),
-      'child.send': node('messages', 'trip', 64, 10_000),
+      'child.send': node('structures/messages', 'trip', 64, 10_000),
     },
     goals: [atMostTimes(5, 'C'), told('child.send')],
   },
@@ -184,8 +185,8 @@ export const structureRows: Row[] = [
       id: `queue-large-${way}`,
       title: `SharedQueue, 1 MiB, ${way}`,
       contenders: {
-        shmkit: node('queue', way, 2 ** 20, 1000),
-        'child.send': node('messages', back, 2 ** 20, 300),
+        shmkit: node('structures/queue', way, 2 ** 20, 1000),
+        'child.send': node('structures/messages', back, 2 ** 20, 300),
       },
       goals: [told('child.send')],
     };

@@ -11,7 +11,7 @@ function pingPong(what: string, peer: Contender): Row[] {
     id: `ping-${way}`,
     title: `${what} ping-pong, ${how}; C: futex`,
     contenders: {
-      shmkit: node('ping-pong', way, trips),
+      shmkit: node('sync/ping-pong', way, trips),
       C: c('ping-pong', trips),
       CPython: peer,
     },
@@ -25,7 +25,7 @@ function barrier(id: string, way: string): Row {
     id,
     title: `barrier of 4 processes, a round, ${way}()`,
     contenders: {
-      shmkit: node('barrier', way, rounds),
+      shmkit: node('sync/barrier', way, rounds),
       C: c('barrier', rounds),
       CPython: python('barrier', 1000),
     },

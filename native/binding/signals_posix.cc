@@ -37,7 +37,7 @@ namespace {
 
 using libuv::Handle;
 
-// The same signals as lib/manager/endings.ts has.
+// The same signals as lib/shm/manager/endings.ts has.
 constexpr int kNumbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR2};
 
 // How long our thread may take to begin or to stop.

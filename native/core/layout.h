@@ -1,6 +1,6 @@
 // The bytes at the start of every shmkit object in shared memory. After them come the words by
 // which processes wait for each other, and after these the object's own data.
-// Mirrored by lib/core/layout.ts, which a test compares with this file through the addon, and
+// Mirrored by lib/shm/core/layout.ts, which a test compares with this file through the addon, and
 // described for people in docs/memory-layout.md.
 #pragma once
 
@@ -30,7 +30,7 @@ enum News : uint32_t { kNoNews = 0, kOwnerDied = 1 };
 struct Header {
   uint32_t magic;
   uint16_t version;
-  uint16_t kind;     // by lib/core/layout.ts; here it is only compared
+  uint16_t kind;     // by lib/shm/core/layout.ts; here it is only compared
   uint32_t abi;      // os::Mutex::AbiWord() of the creator
   uint32_t data_at;  // where the object's own data begin
   uint8_t id[16];

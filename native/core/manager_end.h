@@ -1,5 +1,5 @@
 // How a manager ends where no JavaScript can run for it any more: its worker is terminated, or a
-// signal ends the process. lib/manager/manager-state.ts does the same, by its notes, and says what
+// signal ends the process. lib/shm/manager/state.ts does the same, by its notes, and says what
 // that comes to.
 //
 // Guarantees, by number:
@@ -22,7 +22,7 @@
 namespace shmkit {
 
 // How the end of a manager has come along, as its word says; mirrored by `End` in
-// lib/manager/manager-state.ts.
+// lib/shm/manager/state.ts.
 enum class ManagerEnd : uint32_t { kNot = 0, kBegun = 1, kDone = 2 };
 
 // Why and how an object's name is removed.

@@ -18,7 +18,8 @@ namespace {
 
 constexpr char kWhere[] = "/dev/shm";
 
-// No kind of object is called so (lib/names.ts), and no plain segment begins as the kinds do.
+// No kind of object is called so (lib/shm/core/names.ts), and no plain segment begins as the kinds
+// do.
 constexpr char kUnfinishedPrefix[] = "shmkit.unfinished@";
 // presence_ofd.cc
 constexpr char kPresencePrefix[] = "shmkit.presence@";

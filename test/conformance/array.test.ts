@@ -25,7 +25,7 @@ describe('Array', () => {
     array.set(Int32Array.of(1, 2, 3, 4), 4);
     expect([...array]).toEqual(assigned);
 
-    await start('conformance-sums', ['array', array.name]).succeed();
+    await start('conformance/sums', ['array', array.name]).succeed();
     expect([...array]).toEqual(sums(assigned));
     expect([...array.array]).toEqual(sums(assigned));
   });
@@ -51,7 +51,7 @@ describe('Array', () => {
     array.set(Int32Array.of(1, 2, 3, 4), 4);
     expect([...array]).toEqual(assigned);
 
-    await start('conformance-sums', ['memory', memory.name]).succeed();
+    await start('conformance/sums', ['memory', memory.name]).succeed();
     expect([...array]).toEqual(sums(assigned));
   });
 

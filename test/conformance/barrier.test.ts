@@ -1,7 +1,7 @@
 import { NamedBarrier, NamedLock, SharedArray } from 'shmkit';
 import { describe, expect, it } from 'vitest';
-import { cases, parties, patience, type Party } from '../fixtures/conformance-barrier-cases';
-import type { Form } from '../fixtures/conformance-forms';
+import { cases, parties, patience, type Party } from '../fixtures/conformance/barrier-cases';
+import type { Form } from '../fixtures/conformance/forms';
 import { start } from '../support/children';
 import { temporary } from '../support/temporaries';
 
@@ -32,7 +32,7 @@ async function run(
   using other = temporary(NamedBarrier.create({ parties }));
   const others = children.map(async (form) => {
     const given = [name, form, barrier.name, other.name, results.name, timeout, passes];
-    const child = start('conformance-barrier', given);
+    const child = start('conformance/barrier', given);
     const said = await child.hear();
     await child.succeed();
     return said;
@@ -122,7 +122,7 @@ describe('Barrier', () => {
     using lock = temporary(NamedLock.create());
     using log = temporary(SharedArray.create({ type: 'int32', length: 1 + passes * parties }));
     const all = [...children, 'sync' as const].map((form) =>
-      start('conformance-thousand', [form, barrier.name, lock, log.name, passes]),
+      start('conformance/thousand', [form, barrier.name, lock, log.name, passes]),
     );
     await Promise.all(all.map((child) => child.succeed()));
     const expected = Array.from({ length: passes * parties }, (_, n) => Math.floor(n / parties));

@@ -1,6 +1,6 @@
 import { NamedCondition, NamedSemaphore, SharedValue } from 'shmkit';
 import { describe, expect, it } from 'vitest';
-import { holding, sleepOnce, type Form, type Slept } from '../fixtures/conformance-forms';
+import { holding, sleepOnce, type Form, type Slept } from '../fixtures/conformance/forms';
 import { start, type Child } from '../support/children';
 import { expectCode, expectRejection } from '../support/errors';
 import { Temporaries, temporary, timed, until, watchdog } from '../support/temporaries';
@@ -20,7 +20,7 @@ class Sleepers extends Temporaries {
     const { cond, sleeping, woken } = this;
     for (const form of processes) {
       const given = [form, cond, sleeping, woken, timeout ?? null];
-      const child = start('conformance-sleeper', given);
+      const child = start('conformance/sleeper', given);
       this.#all.push({ slept: child.hear<Slept>(), child });
     }
     for (let i = 0; i < tasks; i++) {
@@ -136,7 +136,7 @@ describe('Condition', () => {
       using cond = temporary(NamedCondition.create());
       using state = temporary(SharedValue.create({ type: 'int32', value: -1 }));
       const isZero = (): boolean => state.value === 0;
-      const child = start('conformance-wait-for', [others, cond, state.name, null]);
+      const child = start('conformance/wait-for', [others, cond, state.name, null]);
       await holding(own, cond.lock, async () => {
         const result =
           own === 'sync' ? cond.waitForSync(isZero, watchdog) : await cond.waitFor(isZero);
@@ -158,7 +158,7 @@ describe('Condition', () => {
       using cond = temporary(NamedCondition.create());
       using state = temporary(SharedValue.create({ type: 'int32', value: 0 }));
       const timeout = 100;
-      const child = start('conformance-wait-for', [form, cond, state.name, timeout]);
+      const child = start('conformance/wait-for', [form, cond, state.name, timeout]);
       expect(await child.hear()).toBe('waiting');
       for (let i = 0; i < 3; i++) {
         await cond.lock.runExclusive(() => {
@@ -179,7 +179,7 @@ describe('Condition', () => {
     async () => {
       for (const form of forms) {
         using cond = temporary(NamedCondition.create());
-        const child = start('conformance-interrupted', [form, cond]);
+        const child = start('conformance/interrupted', [form, cond]);
         const inVain = { how: 'ERR_TIMEOUT', late: true, held: true };
         expect([await child.hear(), await child.hear()]).toEqual([inVain, inVain]);
         expect(await child.hear()).toBe('waiting');

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { NamedEvent } from 'shmkit';
 import { describe, expect, it } from 'vitest';
-import { promised, settled, type Form } from '../fixtures/conformance-forms';
+import { promised, settled, type Form } from '../fixtures/conformance/forms';
 import { start } from '../support/children';
 import { temporary, timed, watchdog } from '../support/temporaries';
 
@@ -33,13 +33,13 @@ describe('Event', () => {
 
       event.clear();
       expect(event.isSet).toBe(false);
-      const setter = start('conformance-event', ['set', event]);
+      const setter = start('conformance/event', ['set', event]);
       expect(await wait(form, event)).toBe('fine');
       expect(event.isSet).toBe(true);
       await setter.succeed();
 
       event.clear();
-      const waiters = forms.map((each) => start('conformance-event', [each, event]));
+      const waiters = forms.map((each) => start('conformance/event', [each, event]));
       for (const waiter of waiters) expect(await waiter.hear()).toBe('waiting');
       event.set();
       for (const waiter of waiters) {

@@ -6,7 +6,7 @@ import { temporary } from '../support/temporaries';
 
 /** Another process, that acquires and releases as it is told. */
 async function other(lock: NamedLock | NamedRLock) {
-  const child = start('conformance-acquirer', [lock]);
+  const child = start('conformance/acquirer', [lock]);
   expect(await child.hear()).toBe('ready');
   return {
     async does(what: string): Promise<unknown> {

@@ -29,7 +29,7 @@ async function takeAndGive(semaphore: NamedSemaphore, acquire: Acquire): Promise
 
 /** The same, where another process takes one of the two. */
 async function takeAndGiveWithAnother(semaphore: NamedSemaphore): Promise<void> {
-  const child = start('conformance-acquirer', [semaphore]);
+  const child = start('conformance/acquirer', [semaphore]);
   const does = async (what: string): Promise<unknown> => {
     child.tell(what);
     return child.hear();

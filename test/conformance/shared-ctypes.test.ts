@@ -1,6 +1,6 @@
 import { NamedLock, SharedArray, SharedMemory, SharedValue } from 'shmkit';
 import { describe, expect, it } from 'vitest';
-import { recordBytes, recordOf, textOf } from '../fixtures/conformance-record';
+import { recordBytes, recordOf, textOf } from '../fixtures/conformance/record';
 import { start } from '../support/children';
 import { Temporaries, temporary } from '../support/temporaries';
 
@@ -30,7 +30,7 @@ async function double(isLocked: boolean): Promise<void> {
     array: array.name,
     text: text.name,
   };
-  await start('conformance-doubles', [names]).succeed();
+  await start('conformance/doubles', [names]).succeed();
 
   expect([x.value, y.value, z.value]).toEqual([14, 2 / 3, 2n ** 34n]);
   expect([record.x[0], record.y[0], record.z[0]]).toEqual([6, 4, 0n]);

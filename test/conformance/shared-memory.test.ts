@@ -151,9 +151,9 @@ describe('SharedMemory', () => {
 
   it('test_shared_memory_across_processes: is written to by name and by handle', async () => {
     using memory = temporary(SharedMemory.create({ size: 512 }));
-    await start('conformance-memory', ['write', memory.name, 'howdy']).succeed();
+    await start('conformance/memory', ['write', memory.name, 'howdy']).succeed();
     expect(textOf(memory, 5)).toBe('howdy');
-    await start('conformance-memory', ['write', memory, 'HELLO']).succeed();
+    await start('conformance/memory', ['write', memory, 'HELLO']).succeed();
     expect(textOf(memory, 5)).toBe('HELLO');
   });
 
@@ -238,7 +238,7 @@ describe('SharedMemory', () => {
 
   it('test_shared_memory_cleaned_after_process_termination: outlives its creator, whole, until it is unlinked', async () => {
     for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-      const child = start('conformance-memory', ['create', null]);
+      const child = start('conformance/memory', ['create', null]);
       const name = await child.hear<string>();
       expect(await child.kill(signal)).toEqual({ code: null, signal });
       if (onWindows) {
@@ -252,7 +252,7 @@ describe('SharedMemory', () => {
 
   it('test_shared_memory_untracking: outlives who attached to it', async () => {
     using memory = temporary(SharedMemory.create({ size: 10 }));
-    await start('conformance-memory', ['visit', memory.name]).succeed();
+    await start('conformance/memory', ['visit', memory.name]).succeed();
     SharedMemory.attach(memory.name).close();
   });
 
@@ -260,7 +260,7 @@ describe('SharedMemory', () => {
     using memory = temporary(SharedMemory.create({ size: 10 }));
     const options = { track: true } as object;
     expectCode(() => SharedMemory.attach(memory.name, options), 'ERR_INVALID_ARG_VALUE', 'track');
-    await start('conformance-memory', ['visit', memory]).succeed();
+    await start('conformance/memory', ['visit', memory]).succeed();
     SharedMemory.attach(memory.name).close();
   });
 });

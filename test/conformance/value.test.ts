@@ -1,6 +1,6 @@
 import { SharedMemory, SharedValue } from 'shmkit';
 import { describe, expect, it } from 'vitest';
-import { codes } from '../fixtures/conformance-codes';
+import { codes } from '../fixtures/conformance/codes';
 import { start } from '../support/children';
 import { expectCode } from '../support/errors';
 import { Temporaries, temporary } from '../support/temporaries';
@@ -10,7 +10,7 @@ describe('Value', () => {
     using all = new Temporaries();
     const values = codes.map(([type, value]) => all.add(SharedValue.create({ type, value })));
     expect(values.map(({ value }) => value)).toEqual(codes.map(([, first]) => first));
-    await start('conformance-values', [values]).succeed();
+    await start('conformance/values', [values]).succeed();
     expect(values.map(({ value }) => value)).toEqual(codes.map(([, , second]) => second));
   });
 
@@ -23,7 +23,7 @@ describe('Value', () => {
     });
     const values = (): unknown[] => segments.map((memory, i) => memory.array(codes[i]![0])[0]);
     expect(values()).toEqual(codes.map(([, first]) => first));
-    await start('conformance-values', [segments]).succeed();
+    await start('conformance/values', [segments]).succeed();
     expect(values()).toEqual(codes.map(([, , second]) => second));
   });
 

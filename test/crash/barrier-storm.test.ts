@@ -17,7 +17,7 @@ it(
     using mending = NamedLock.create({ name });
     await storm(
       {
-        fixture: 'storm-barrier',
+        fixture: 'storm/barrier',
         name,
         fighters: parties,
         kills: 100,

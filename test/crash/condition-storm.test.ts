@@ -12,7 +12,7 @@ it('a condition loses no wake-up of the living', { timeout: 300_000 }, async () 
   using condition = NamedCondition.create({ name, participants });
   await storm(
     {
-      fixture: 'storm-condition',
+      fixture: 'storm/condition',
       name,
       fighters: 5,
       kills: 100,

@@ -12,7 +12,7 @@ it(
     using event = NamedEvent.create({ name });
     await storm(
       {
-        fixture: 'storm-event',
+        fixture: 'storm/event',
         name,
         fighters: 5,
         kills: 100,

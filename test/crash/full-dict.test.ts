@@ -8,7 +8,7 @@ const possible =
 
 describe.runIf(possible)('a dict in a full /dev/shm (needs unshare -m and mount, so root)', () => {
   it('says ENOSPC, is unharmed, and goes on when something was deleted; never SIGBUS', async () => {
-    const child = start('dict-full', [], {
+    const child = start('dict/full', [], {
       under: ['unshare', '-m', 'sh', '-c', `${mount} && exec "$@"`, 'sh'],
     });
     expect(await child.hear()).toEqual({ little: true, capacity: true });

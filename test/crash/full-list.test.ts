@@ -8,7 +8,7 @@ const possible =
 
 describe.runIf(possible)('a list in a full /dev/shm (needs unshare -m and mount, so root)', () => {
   it('says ENOSPC, is unharmed, and goes on when something was removed; never SIGBUS', async () => {
-    const child = start('list-full', [], {
+    const child = start('list/full', [], {
       under: ['unshare', '-m', 'sh', '-c', `${mount} && exec "$@"`, 'sh'],
     });
     expect(await child.hear()).toEqual({ code: 'ENOSPC', whole: true, some: true });

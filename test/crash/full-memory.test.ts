@@ -8,7 +8,7 @@ const possible =
 
 describe.runIf(possible)('a full /dev/shm (needs unshare -m and mount, so root)', () => {
   it('is ENOSPC at creation, leaves nothing behind, and never SIGBUS', async () => {
-    const child = start('fills-shm', [], {
+    const child = start('memory/fills-shm', [], {
       under: ['unshare', '-m', 'sh', '-c', `${mount} && exec "$@"`, 'sh'],
     });
     expect(await child.hear()).toEqual({

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 // The library comes after what it is watched by.
 import { countSteps, interrupt, stepWithin } from '../support/interrupts';
 import { watched } from '../support/stores';
-import { cases, letGo, onStepsWithin, tasksEnd } from '../fixtures/interrupted-cases';
+import { cases, letGo, onStepsWithin, tasksEnd } from '../fixtures/interrupts/cases';
 import { start } from '../support/children';
 import { onLinux } from '../support/system';
 
@@ -23,7 +23,7 @@ function sample(count: number): number[] {
 
 describe.runIf(onLinux)('what is interrupted at any step of', () => {
   it.each(Object.entries(cases))('a %s is whole, and of use to all', async (name, one) => {
-    const peer = start('interrupted-peer');
+    const peer = start('interrupts/peer');
     await peer.hear();
     onStepsWithin(stepWithin);
     const fresh = () => watched(one.create);
@@ -70,7 +70,7 @@ describe.runIf(onLinux)('what is interrupted at any step of', () => {
 
 describe.runIf(onLinux)('what runs out of stack at any place of', () => {
   it.each(verbs)("a %s's %s", async (name, verb) => {
-    const child = start('overflows', [name, verb], { execArgv: ['--stack-size=300'] });
+    const child = start('interrupts/overflows', [name, verb], { execArgv: ['--stack-size=300'] });
     const [count, elsewhere] = await child.hear<[number, string]>();
     expect(count).toBeGreaterThan(0);
     expect(elsewhere).toBe('"well"');

@@ -14,7 +14,7 @@ it(
     list.set(1, '');
     await storm(
       {
-        fixture: 'storm-list',
+        fixture: 'storm/list',
         name,
         fighters: 5,
         kills: 60,

@@ -20,7 +20,7 @@ describe(`${kills} kills among ${fighters} fighters`, () => {
     let lastId = 0;
     const enlist = async (): Promise<{ id: number; child: Child }> => {
       const id = ++lastId;
-      const child = start('storm-lock', [name, id]);
+      const child = start('storm/lock', [name, id]);
       await child.hear();
       return { id, child };
     };
@@ -61,12 +61,12 @@ describe(`${kills} kills among ${fighters} fighters`, () => {
     for (const how of ['sync', 'async']) {
       const waiters = await Promise.all(
         Array.from({ length: 8 }, async () => {
-          const child = start('lock-holder', [name, how]);
+          const child = start('lock/lock-holder', [name, how]);
           expect(await child.hear()).toBe('ready');
           return child;
         }),
       );
-      const survivor = start('lock-holder', [name, how]);
+      const survivor = start('lock/lock-holder', [name, how]);
       expect(await survivor.hear()).toBe('ready');
       await Promise.all(waiters.map((child) => child.kill()));
       lock.release();

@@ -17,7 +17,7 @@ describe(`${racers} processes racing to create, open, lock and unlink, with kill
     using memory = SharedMemory.create({ name: apart, size: 64 });
     const words = memory.array('int32');
     const enlist = async (): Promise<Child> => {
-      const child = start('name-racer', [apart, prefix]);
+      const child = start('lock/name-racer', [apart, prefix]);
       await child.hear();
       return child;
     };
@@ -57,7 +57,7 @@ describe(`${racers} processes racing to create, open, lock and unlink, with kill
       gate.acquireSync();
       const children = Array.from({ length: racers }, () =>
         // On Windows a segment is gone with its last handle.
-        start('creates-once', [name, onWindows]),
+        start('lock/creates-once', [name, onWindows]),
       );
       await Promise.all(children.map((child) => child.hear()));
       gate.release();

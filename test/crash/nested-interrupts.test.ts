@@ -3,7 +3,7 @@
 import vm from 'node:vm';
 import type * as shmkit from 'shmkit';
 import { describe, expect, it } from 'vitest';
-import { cases, onStepsWithin } from '../fixtures/interrupted-cases';
+import { cases, onStepsWithin } from '../fixtures/interrupts/cases';
 import { expectCode } from '../support/errors';
 
 interface Caller<T = never> {

@@ -3,7 +3,7 @@
 import { randomInt } from 'node:crypto';
 import { SharedArray, SharedQueue } from 'shmkit';
 import { expect, it } from 'vitest';
-import { textOf, type Item } from '../fixtures/queue-storm';
+import { textOf, type Item } from '../fixtures/queue/storm';
 import { start, type Child } from '../support/children';
 import { uniqueName } from '../support/names';
 import { Progress } from '../support/progress';
@@ -33,7 +33,7 @@ it(
     expect(roles.length).toBe(producers + consumers);
     using progress = new Progress(roles.length);
     const enlist = async (slot: number): Promise<Child> => {
-      const child = start('queue-storm', [
+      const child = start('queue/storm', [
         ...[queue.name, marks.name, roles[slot]],
         ...[progress.name, slot],
       ]);
@@ -83,11 +83,11 @@ it(
 it('every item that a killed consumer had is taken by another', async () => {
   const queue = SharedQueue.create<Item>({ name: uniqueName('storm'), maxSize: 64 });
   const marks = SharedArray.create({ name: uniqueName('marks'), type: 'int32', length: 1 });
-  const producer = start('queue-storm', [queue.name, marks.name, 0]);
+  const producer = start('queue/storm', [queue.name, marks.name, 0]);
   expect(await producer.hear()).toBe('at work');
   const numbers: number[] = [];
   for (let kill = 0; kill < Math.min(40, mostKills); kill++) {
-    const consumer = start('queue-storm-holder', [queue.name, 1 + (kill % 7)]);
+    const consumer = start('queue/storm-holder', [queue.name, 1 + (kill % 7)]);
     const held = await consumer.hear<number[]>();
     await consumer.kill();
     const left = new Set(held);

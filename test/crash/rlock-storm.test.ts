@@ -11,7 +11,7 @@ it(
     using lock = NamedRLock.create({ name });
     await storm(
       {
-        fixture: 'storm-rlock',
+        fixture: 'storm/rlock',
         name,
         fighters: 5,
         kills: 100,

@@ -11,7 +11,7 @@ it('a lock of readers and writers outlives both', { timeout: 300_000 }, async ()
   using lock = NamedRWLock.create({ name, participants });
   await storm(
     {
-      fixture: 'storm-rwlock',
+      fixture: 'storm/rwlock',
       name,
       fighters: 5,
       kills: 100,

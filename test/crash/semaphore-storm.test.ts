@@ -17,7 +17,7 @@ it('a semaphore gets all permits of the killed back', { timeout: 300_000 }, asyn
   });
   await storm(
     {
-      fixture: 'storm-semaphore',
+      fixture: 'storm/semaphore',
       name,
       fighters: 5,
       kills: 100,

@@ -14,7 +14,7 @@ it('memory that sixteen processes churn is all there when everything is deleted'
   const before = all.map(({ bytesUsed }) => bytesUsed);
   for (let i = 0; i < 2000; i++) dict.set(`key ${i}`, 'x'.repeat(300));
   for (let i = 0; i < 2000; i++) list.push('x'.repeat(300));
-  const crew = Array.from({ length: 16 }, (_, i) => start('soak', [name, i + 1, 6000]));
+  const crew = Array.from({ length: 16 }, (_, i) => start('structure/soak', [name, i + 1, 6000]));
   for (const child of crew) expect(await child.hear()).toBe('ready');
   let [done, full] = [0, 0];
   for (const child of crew) {

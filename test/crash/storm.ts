@@ -4,7 +4,7 @@ import { randomInt } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SharedMemory } from 'shmkit';
 import { expect } from 'vitest';
-import { Arena, arenaBytes, Place } from '../fixtures/storm-arena';
+import { Arena, arenaBytes, Place } from '../fixtures/storm/arena';
 import { start, type Child } from '../support/children';
 import { mostKills } from '../support/system';
 

@@ -6,11 +6,11 @@
 import { randomInt } from 'node:crypto';
 import { SharedDict, SharedList, SharedMemory, SharedNamespace, SharedQueue } from 'shmkit';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { Account, KindName } from '../fixtures/zygote';
-import type { Item } from '../fixtures/queue-storm';
-import { Known, groupsIn } from '../fixtures/zygote-groups';
-import { ItemLedger, Put, Taken, mostItems } from '../fixtures/zygote-items';
-import { ownKeys, type DictRules } from '../fixtures/zygote-dict';
+import type { Account, KindName } from '../fixtures/zygotes/zygote';
+import type { Item } from '../fixtures/queue/storm';
+import { Known, groupsIn } from '../fixtures/zygotes/groups';
+import { ItemLedger, Put, Taken, mostItems } from '../fixtures/zygotes/items';
+import { ownKeys, type DictRules } from '../fixtures/zygotes/dict';
 import { mostKills } from '../support/system';
 import { Temporaries, watchdog, type Named } from '../support/temporaries';
 import { whyNoZygotes, compileForking, Zygotes } from '../support/zygotes';

@@ -8,7 +8,7 @@ it('a value is updated by each of the killed once more at most', { timeout: 300_
   using value = SharedValue.create({ name, type: 'uint64', value: 0n });
   await storm(
     {
-      fixture: 'storm-value',
+      fixture: 'storm/value',
       name,
       fighters: 5,
       kills: 100,

@@ -12,7 +12,7 @@ import {
   SharedValue,
 } from 'shmkit';
 import { describe, expect, it } from 'vitest';
-import type { Kind } from '../fixtures/storm-waiter';
+import type { Kind } from '../fixtures/storm/waiter';
 import { start, type Child, killedItself } from '../support/children';
 import { expectCode, expectRejection } from '../support/errors';
 import { uniqueName } from '../support/names';
@@ -24,7 +24,7 @@ const ways = ['sync', 'async'] as const;
 type Way = (typeof ways)[number];
 
 async function waiter(kind: Kind, name: string, way: Way): Promise<Child> {
-  const child = start('storm-waiter', [kind, name, way]);
+  const child = start('storm/waiter', [kind, name, way]);
   expect(await child.hear()).toBe('waiting');
   if (way === 'sync') await isAsleep(child);
   return child;
@@ -169,7 +169,7 @@ describe.each(ways)('waiters (%s) that are killed', (way) => {
     for (let round = 0; round < rounds; round++) {
       const survivor = await waiter('barrier', barrier.name, way);
       while (barrier.waiting < 1) await delay(1);
-      const victim = start('storm-waiter', ['actor', barrier.name, way]);
+      const victim = start('storm/waiter', ['actor', barrier.name, way]);
       expect(await victim.exit).toEqual(killedItself);
       await goesOn(survivor, 'ERR_BROKEN_BARRIER');
       expect(barrier.broken).toBe(true);

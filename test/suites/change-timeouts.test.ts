@@ -83,7 +83,7 @@ describe.each(all)('%s: %s', (kind, name) => {
     using object = temporary(make());
     using end = temporary(NamedEvent.create());
     const before = state(object as never);
-    const holder = start('holds-update', [object, end.name]);
+    const holder = start('structure/holds-update', [object, end.name]);
     expect(await holder.hear()).toBe('held');
     const took = await timed(() => {
       expectCode(() => change(object as never, { timeout: 40 }), 'ERR_TIMEOUT', object.name);
@@ -126,8 +126,8 @@ describe('an update that changes another object', () => {
     const [one, other] = [dicts.add(SharedDict.create()), dicts.add(SharedDict.create())];
     const times = 300;
     const children = [
-      start('crosswise', [one.name, other.name, times]),
-      start('crosswise', [other.name, one.name, times]),
+      start('lock/crosswise', [one.name, other.name, times]),
+      start('lock/crosswise', [other.name, one.name, times]),
     ];
     for (const child of children) expect(await child.hear()).toBe('ready');
     for (const child of children) child.tell('go');

@@ -21,11 +21,11 @@ import {
   type Handle,
 } from 'shmkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { handlesOf, makeAll, removeAll, type Any } from '../fixtures/clones-kinds';
-import type { Parcel, Reply } from '../fixtures/clones-open';
+import { handlesOf, makeAll, removeAll, type Any } from '../fixtures/clones/kinds';
+import type { Parcel, Reply } from '../fixtures/clones/open';
 import { fixturePath } from '../support/children';
 
-const fixture = fixturePath('clones');
+const fixture = fixturePath('clones/clones');
 
 async function byChild(parcel: object, serialization: SerializationType): Promise<Reply> {
   const child = fork(fixture, { execArgv: [], serialization });

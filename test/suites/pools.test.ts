@@ -6,20 +6,20 @@ import { attach, type Handle } from 'shmkit';
 import { Tinypool } from 'tinypool';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import workerpool from 'workerpool';
-import { handlesOf, makeAll, removeAll, type Any } from '../fixtures/clones-kinds';
-import type { Reply } from '../fixtures/clones-open';
+import { handlesOf, makeAll, removeAll, type Any } from '../fixtures/clones/kinds';
+import type { Reply } from '../fixtures/clones/open';
 import { fixturePath } from '../support/children';
 
 interface Pool {
-  /** Has a worker call one of the functions in test/fixtures/clones-open.ts. */
+  /** Has a worker call one of the functions in test/fixtures/clones/open.ts. */
   call(name: 'open' | 'pass', argument: object): Promise<unknown>;
   end(): Promise<unknown>;
 }
 
-const filename = fixturePath('clones-open');
+const filename = fixturePath('clones/open');
 
 function ofWorkerpool(workerType: 'process' | 'thread', serialization?: 'advanced'): Pool {
-  const pool = workerpool.pool(fixturePath('clones-workerpool'), {
+  const pool = workerpool.pool(fixturePath('clones/workerpool'), {
     workerType,
     maxWorkers: 1,
     forkOpts: { execArgv: [], ...(serialization && { serialization }) },

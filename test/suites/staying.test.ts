@@ -1,12 +1,12 @@
 // A process whose only business is to wait stays for as long as it waits, whatever it waits for.
 import { describe, expect, it } from 'vitest';
-import { ownWaits } from '../fixtures/own-waits';
+import { ownWaits } from '../fixtures/loop/own-waits';
 import { start } from '../support/children';
 
 describe('a process that does nothing but to wait for another task of its own thread', () => {
   it.each(Object.keys(ownWaits))('stays until that goes on: %s', async (what) => {
-    const child = start('awaits-own', [what], { way: 'fork' });
-    const other = start('awaits-own', ['an event'], { way: 'fork' });
+    const child = start('loop/awaits-own', [what], { way: 'fork' });
+    const other = start('loop/awaits-own', ['an event'], { way: 'fork' });
     expect(await child.hear()).toBe('waiting');
     // It had nothing left to do by now, if it did not wait: another that ended has begun with it.
     expect(await other.hear()).toBe('waiting');

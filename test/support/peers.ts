@@ -1,10 +1,10 @@
 // Another process, or another thread of this one, that uses the objects of a test as it is told. Its
-// program is test/fixtures/sync-peer.ts.
+// program is test/fixtures/sync/peer.ts.
 import { Worker } from 'node:worker_threads';
 import type { Handle } from 'shmkit';
 import { afterEach } from 'vitest';
 import { stopAtRest } from './stops';
-import type { Report } from '../fixtures/sync-peer';
+import type { Report } from '../fixtures/sync/peer';
 import { fixturePath, start, type Child } from './children';
 
 /** What a peer is. */
@@ -122,7 +122,7 @@ class ProcessPeer extends Peer {
 
   constructor(handle: Handle) {
     super();
-    this.#child = start('sync-peer', [handle]);
+    this.#child = start('sync/peer', [handle]);
     this.#listening = this.#listen();
   }
 
@@ -159,7 +159,7 @@ class WorkerPeer extends Peer {
 
   constructor(handle: Handle) {
     super();
-    this.#worker = new Worker(fixturePath('sync-peer'), { workerData: handle });
+    this.#worker = new Worker(fixturePath('sync/peer'), { workerData: handle });
     this.#worker.on('message', (report: Report) => this.heard(report));
     this.#gone = new Promise((resolve) => {
       this.#worker.on('error', (error) => this.lost(String(error)));

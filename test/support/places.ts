@@ -3,8 +3,8 @@ import { fork, type ChildProcess } from 'node:child_process';
 import cluster from 'node:cluster';
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { Host } from '../fixtures/host';
-import type { Order, Report } from '../fixtures/wire';
+import { Host } from '../fixtures/places/host';
+import type { Order, Report } from '../fixtures/places/wire';
 import { fixturePath } from './children';
 import { uniqueName } from './names';
 import type { Remote } from './promised';
@@ -34,7 +34,7 @@ interface Listener {
   lose: () => void;
 }
 
-const program = 'place';
+const program = 'places/place';
 
 /** Whatever is said is copied, as it is on every other way. */
 function openHere({ hear }: Listener): Site {

@@ -1,7 +1,7 @@
 // Values that cannot be read, by the reasons there are.
 import { closeSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
 import { SharedValue } from 'shmkit';
-import { layout, type ObjectKind } from '../../lib/core/layout';
+import { layout, type ObjectKind } from '../../lib/shm/core/layout';
 import { onLinux } from './system';
 import { dataAt } from './words';
 

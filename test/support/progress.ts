@@ -12,7 +12,7 @@ export class Progress implements Disposable {
     this.#counts = SharedArray.create({ type: 'int32', length: slots });
   }
 
-  /** For the fixture: test/fixtures/counted.ts. */
+  /** For the fixture: test/fixtures/structure/counted.ts. */
   get name(): string {
     return this.#counts.name;
   }

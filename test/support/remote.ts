@@ -1,4 +1,4 @@
-// The near end of what test/fixtures/host.ts serves: objects elsewhere, used by promises. Each verb
+// The near end of what test/fixtures/places/host.ts serves: objects elsewhere, used by promises. Each verb
 // has its own name, and under `await` its own result.
 import {
   SharedMemoryError,
@@ -16,7 +16,7 @@ import {
   type Outcome,
   type Parcel,
   type Report,
-} from '../fixtures/wire';
+} from '../fixtures/places/wire';
 import type { Remote } from './promised';
 
 export interface Structures {

@@ -1,7 +1,7 @@
 // Structures' parts over ordinary memory.
-import { GrowingMemory, type AddressSpace } from '../../lib/data/growing-memory';
-import { Arena, arenaWords } from '../../lib/data/arena';
-import { UndoLog } from '../../lib/data/undo-log';
+import { GrowingMemory, type AddressSpace } from '../../lib/shm/structure/growing-memory';
+import { Arena, arenaWords } from '../../lib/shm/structure/arena';
+import { UndoLog } from '../../lib/shm/structure/undo-log';
 
 const logRecords = 1000;
 const arenaAt = 8;
@@ -34,4 +34,4 @@ export function ordinaryArena(bytes: number, mostPages = Infinity) {
   return { memory, log, arena, words, grown, arenaAt, logAt, least: arenaAt };
 }
 
-export { randomNumbers } from '../fixtures/random';
+export { randomNumbers } from '../fixtures/structure/random';

@@ -2,7 +2,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect } from 'vitest';
-import { randomNumbers } from '../fixtures/random';
+import { randomNumbers } from '../fixtures/structure/random';
 import { start } from './children';
 import { dataAt } from './words';
 
@@ -25,7 +25,7 @@ interface Account {
 
 /** Two users in the role of a fixture go on all the time, and to the end. */
 export async function vandalize({ kind, name, from, to, milliseconds, known }: Attack) {
-  const users = [1, 2].map((seed) => start(`${kind}-fuzzed`, [name, seed, milliseconds]));
+  const users = [1, 2].map((seed) => start(`${kind}/fuzzed`, [name, seed, milliseconds]));
   for (const user of users) expect(await user.hear()).toBe('ready');
   const fd = openSync(`/dev/shm/shmkit.${kind}.${name}`, 'r+');
   const word = Buffer.alloc(4);

@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
-import { layout, type ObjectKind } from '../../lib/core/layout';
+import { layout, type ObjectKind } from '../../lib/shm/core/layout';
 
 /** Writes into one of the words of an object, as years of use would have. */
 export function setWord(kind: ObjectKind, name: string, index: number, value: number): void {

@@ -1,9 +1,9 @@
-// Starts zygotes (test/fixtures/zygote.ts), and has them spend lives on objects that are made here.
+// Starts zygotes (test/fixtures/zygotes/zygote.ts), and has them spend lives on objects that are made here.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import type { Account, Batch, KindName } from '../fixtures/zygote';
-import type { DictRules } from '../fixtures/zygote-dict';
+import type { Account, Batch, KindName } from '../fixtures/zygotes/zygote';
+import type { DictRules } from '../fixtures/zygotes/dict';
 import { start, type Child } from './children';
 
 const headers = path.resolve('node_modules', 'node-api-headers', 'include');
@@ -57,7 +57,7 @@ export class Zygotes {
     // The engine may have no threads besides its main one: a fork's child has no others.
     const execArgv = ['--single-threaded', '--v8-pool-size=0', '--expose-gc'];
     const all = Array.from({ length: count }, (_, who) =>
-      start('zygote', [addon, kind, who, { ...noRules, ...rules }], { execArgv }),
+      start('zygotes/zygote', [addon, kind, who, { ...noRules, ...rules }], { execArgv }),
     );
     for (const child of all) await child.hear();
     return new Zygotes(all);

@@ -1,0 +1,25 @@
+// The other process of queue.ts.
+import { SharedQueue } from 'shmkit';
+import { nameOf } from '../support';
+
+async function main([way = '', total, uncounted]: string[]): Promise<void> {
+  const there = SharedQueue.attach(nameOf('there'));
+  const back = SharedQueue.attach(nameOf('back'));
+  back.putSync('ready');
+  for (let i = 1; i <= Number(total); i++) {
+    if (way === 'trip-async') {
+      await back.put(await there.get());
+    } else if (way === 'one-way-async') {
+      await there.get();
+      if (i === Number(uncounted)) await back.put('warm');
+    } else {
+      const message = there.getSync();
+      if (way === 'trip') back.putSync(message);
+      else if (i === Number(uncounted)) back.putSync('warm');
+    }
+  }
+  if (way.startsWith('one-way')) back.putSync('done');
+  process.disconnect();
+}
+
+void main(process.argv.slice(2));

@@ -1,0 +1,113 @@
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path = require('node:path');
+import nodeGypBuild = require('node-gyp-build');
+import { SharedMemoryError } from '../common/errors';
+
+/** Where the package lies. */
+export const root = path.join(__dirname, '..');
+
+/**
+ * The addon, as it was built here or comes with the package.
+ *
+ * @throws SharedMemoryError `ERR_NO_ADDON` none is for this system, or it cannot be loaded.
+ */
+export function loadAddon(): unknown {
+  try {
+    return load();
+  } catch (error) {
+    throw new SharedMemoryError('ERR_NO_ADDON', explain(error), { cause: error });
+  }
+}
+
+function load(): unknown {
+  if (isExecutable()) return loadFile();
+  try {
+    // Those who trace files and some bundlers know this call, written out like this.
+    return nodeGypBuild(path.join(__dirname, '..'));
+  } catch {
+    return loadFile();
+  }
+}
+
+/** By a `require` of its own: one that was bundled may load no files. */
+function loadFile(): unknown {
+  const file = nodeGypBuild.path(root);
+  return createRequire(file)(file) as unknown;
+}
+
+/** Whether this code is within an executable: Node's or Bun's. */
+function isExecutable(): boolean {
+  return __filename === process.execPath || !existsSync(__filename);
+}
+
+function explain(error: unknown): string {
+  const what = why(error);
+  return isBundled() ? `${what}; ${unbundling()}` : `${what}; ${building()}`;
+}
+
+/** Whether this code is in a file of another's making, from where the package's files are not found. */
+function isBundled(): boolean {
+  try {
+    const about: unknown = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
+    return (about as { name?: unknown } | null)?.name !== 'shmkit';
+  } catch {
+    return true;
+  }
+}
+
+function unbundling(): string {
+  const copy = (folder: string) => `copy its folder prebuilds to ${path.join(folder, 'prebuilds')}`;
+  if (isExecutable()) {
+    return `shmkit was bundled into ${process.execPath}: ${copy(path.dirname(process.execPath))}`;
+  }
+  return (
+    `shmkit was bundled into ${__filename}: keep it out of the bundle (esbuild: --external:shmkit; ` +
+    "webpack: externals: { shmkit: 'commonjs shmkit' }; rollup: external: ['shmkit']), or " +
+    `${copy(root)}; docs/platforms.md has a line for each bundler`
+  );
+}
+
+/** What builds the addon where the package is: one command each, since not every shell knows `&&`. */
+function building(): string {
+  const needs = 'to build one, with a C++ compiler, make and Python';
+  if (existsSync(path.join(root, 'package-lock.json'))) {
+    return `${needs}, in ${root}: npm ci, then npm run build:native`;
+  }
+  // The folder is never a value by itself: those who trace files would take it for one that is read.
+  return (
+    `${needs}: npx --yes --package=node-gyp --package=node-addon-api ` +
+    `node-gyp rebuild --directory "${root}${path.sep}native"`
+  );
+}
+
+function why(error: unknown): string {
+  const system = `${process.platform}-${process.arch}`;
+  // What the system's loader says has a code of its own in some runtimes only.
+  const message = error instanceof Error ? error.message : String(error);
+  if (!message.startsWith('No native build was found')) {
+    const isOfGlibc = /ld-linux|libc\.so\.6|GLIBC/.test(message);
+    const hint = isOfGlibc ? '; on musl, where that is not Alpine, set LIBC=musl' : '';
+    return `the addon for ${system} cannot be loaded here (${message})${hint}`;
+  }
+  const [, libc] = /\blibc=(\w+)/.exec(message) ?? [];
+  const here = process.platform === 'linux' && libc !== undefined ? `${system} ${libc}` : system;
+  const there = prebuilt();
+  const tried = `tried ${path.join(root, 'build', 'Release')} and prebuilds for ${here}`;
+  const others = there.length > 0 ? `there are: ${there.join(', ')}` : 'there are none';
+  return `there is no addon for this system: ${tried}; ${others}`;
+}
+
+/** The systems that the package has an addon for, with the C library where there is one of each. */
+function prebuilt(): string[] {
+  const folder = path.join(root, 'prebuilds');
+  try {
+    return readdirSync(folder).flatMap((system) =>
+      readdirSync(path.join(folder, system)).map((file) =>
+        [system, ...file.split('.').slice(1, -1)].join(' '),
+      ),
+    );
+  } catch {
+    return [];
+  }
+}

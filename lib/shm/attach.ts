@@ -1,0 +1,125 @@
+import { attachingTo, kindsOf } from './core/missing';
+import { NamedLock, type NamedLockHandle } from './core/named-lock';
+import { SharedMemory, type SharedMemoryHandle } from './core/shared-memory';
+import { NamedObject } from './core/named-object';
+import { tellClasses } from '../values/handles';
+import { ShareableList, type ShareableListHandle } from './shareable-list/shareable-list';
+import { SharedNamespace, type SharedNamespaceHandle } from './dict/shared-namespace';
+import { SharedQueue, type SharedQueueHandle } from './queue/shared-queue';
+import { SharedArray, type SharedArrayHandle } from './numbers/shared-array';
+import { SharedDict, type SharedDictHandle } from './dict/shared-dict';
+import { SharedList, type SharedListHandle } from './list/shared-list';
+import { SharedValue, type SharedValueHandle } from './numbers/shared-value';
+import { invalidType, outOfRange } from '../common/errors';
+import { Manager, type ManagerHandle } from './manager/manager';
+import { NamedBarrier, type NamedBarrierHandle } from './sync/barrier';
+import { NamedCondition, type NamedConditionHandle } from './sync/condition';
+import { NamedEvent, type NamedEventHandle } from './sync/event';
+import { NamedRLock, type NamedRLockHandle } from './sync/rlock';
+import { NamedRWLock, type NamedRWLockHandle } from './sync/rw-lock';
+import { NamedSemaphore, type NamedSemaphoreHandle } from './sync/semaphore';
+
+/** What each kind's handles look like, and what attaching to one gives. */
+interface Kinds {
+  memory: [SharedMemoryHandle, SharedMemory];
+  lock: [NamedLockHandle, NamedLock];
+  rlock: [NamedRLockHandle, NamedRLock];
+  semaphore: [NamedSemaphoreHandle, NamedSemaphore];
+  event: [NamedEventHandle, NamedEvent];
+  condition: [NamedConditionHandle, NamedCondition];
+  barrier: [NamedBarrierHandle, NamedBarrier];
+  rwlock: [NamedRWLockHandle, NamedRWLock];
+  value: [SharedValueHandle, SharedValue];
+  array: [SharedArrayHandle, SharedArray];
+  namespace: [SharedNamespaceHandle, SharedNamespace];
+  queue: [SharedQueueHandle, SharedQueue];
+  dict: [SharedDictHandle, SharedDict];
+  list: [SharedListHandle, SharedList];
+  manager: [ManagerHandle, Manager];
+  'shareable-list': [ShareableListHandle, ShareableList];
+}
+
+/** A shared object as plain data: what each one's `toJSON()` gives. */
+export type Handle = Kinds[keyof Kinds][0];
+
+/** What a handle is to its kind: a handle, also where what is given is the object itself. */
+type HandleOf<H> = H extends { toJSON(): infer T } ? T : H;
+
+type AttachedTo<H> =
+  H extends SharedDictHandle<infer V>
+    ? SharedDict<V>
+    : H extends SharedListHandle<infer V>
+      ? SharedList<V>
+      : H extends SharedQueueHandle<infer V>
+        ? SharedQueue<V>
+        : H extends SharedNamespaceHandle<infer T>
+          ? SharedNamespace<T>
+          : H extends SharedValueHandle<infer T>
+            ? SharedValue<T>
+            : H extends SharedArrayHandle<infer T>
+              ? SharedArray<T>
+              : H extends Handle
+                ? Kinds[H['shmkit']][1]
+                : never;
+
+/**
+ * The class of the object that a handle stands for, with the types that the handle has of what is in
+ * it: a `SharedDict<number>` for a `SharedDictHandle<number>`.
+ */
+export type Attached<H extends Handle> = AttachedTo<HandleOf<H>>;
+
+const attachers: { [K in keyof Kinds]: (handle: Kinds[K][0]) => Kinds[K][1] } = {
+  memory: ({ name, readOnly }) => SharedMemory.attach(name, { readOnly: readOnly ?? false }),
+  lock: ({ name }) => NamedLock.attach(name),
+  rlock: ({ name }) => NamedRLock.attach(name),
+  semaphore: ({ name }) => NamedSemaphore.attach(name),
+  event: ({ name }) => NamedEvent.attach(name),
+  condition: ({ name }) => NamedCondition.attach(name),
+  barrier: ({ name }) => NamedBarrier.attach(name),
+  rwlock: ({ name }) => NamedRWLock.attach(name),
+  value: ({ name }) => SharedValue.attach(name),
+  array: ({ name }) => SharedArray.attach(name),
+  namespace: ({ name }) => SharedNamespace.attach(name),
+  queue: ({ name }) => SharedQueue.attach(name),
+  dict: ({ name }) => SharedDict.attach(name),
+  list: ({ name }) => SharedList.attach(name),
+  manager: ({ name }) => Manager.attach(name),
+  'shareable-list': (handle) => ShareableList.fromHandle(handle),
+};
+
+tellClasses([NamedObject, SharedMemory, NamedLock, ShareableList, Manager], (handle) =>
+  attach(handle as Handle),
+);
+
+/**
+ * Attaches to the object that a handle stands for, however the handle came here: by
+ * `process.send`, a worker's `workerData`, the environment, a file.
+ *
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` it is no handle; and what the class's own `attach` throws.
+ */
+export function attach<H extends Handle>(handle: H): Attached<H> {
+  const given: unknown = handle;
+  if (typeof given !== 'object' || given === null || !('shmkit' in given)) {
+    throw invalidType('handle', expected(given), given);
+  }
+  const kind: unknown = given.shmkit;
+  if (typeof kind !== 'string' || !Object.hasOwn(attachers, kind)) {
+    const kinds = Object.keys(attachers).map((known) => `'${known}'`);
+    throw outOfRange('handle.shmkit', `one of ${kinds.join(', ')}`, kind);
+  }
+  const { name } = given as { readonly name?: unknown };
+  if (typeof name !== 'string') throw invalidType('handle.name', 'a string', name);
+  // By its own name for its kind, which is what tells its type.
+  const attacher = attachers[kind as keyof Kinds] as (handle: Handle) => unknown;
+  return attacher(handle) as Attached<H>;
+}
+
+/** What a handle is, and what would have been one in place of what was given. */
+function expected(given: unknown): string {
+  const handle = "what a shared object's toJSON() gave, such as { shmkit: 'dict', name: 'cache' }";
+  if (typeof given !== 'string') return handle;
+  if (given.trimStart().startsWith('{')) return `${handle}, and text has to be parsed first`;
+  const found = kindsOf(given);
+  const calls = found.map((kind) => attachingTo(kind, given)).join(' or ');
+  return calls === '' ? handle : `${handle}; by its name it is ${calls}`;
+}

@@ -1,0 +1,202 @@
+import { native, type NativeFailure } from './binding';
+import { SharedMemoryError } from '../../common/errors';
+import { called, checkedSystemName, type Kind } from './names';
+import {
+  currentUser,
+  describeBytes,
+  describeExactly,
+  memoryLimit,
+  permissionsOf,
+  roomAt,
+  type Permissions,
+} from './surroundings';
+
+/** Whether a native call's result is a failure. */
+export function isFailure(result: unknown): result is NativeFailure {
+  return typeof result === 'object' && result !== null && 'errno' in result;
+}
+
+/**
+ * Whether the failure to find an object that was closed here is how it has to be: where it went with
+ * its last handle, there is no name left to remove.
+ */
+export function wentWithLastHandle(code: string | undefined): boolean {
+  return code === 'ENOENT' && !native.namesOutliveHandles;
+}
+
+/** What people are told of a system call that failed on the object of that name. */
+export function explain(failure: NativeFailure, kind: Kind, name: string): SharedMemoryError {
+  const effect = failure.code === 'ENOSPC' ? '; nothing was created' : '';
+  return failed(failure, `${called(kind, name)}: ${reason(failure, kind, name)}${effect}`, name);
+}
+
+/** The same of an object that is there, and gets no more memory. */
+export function explainGrowth(failure: NativeFailure, kind: Kind, name: string): SharedMemoryError {
+  const why = reason(failure, kind, name);
+  return failed(failure, `${called(kind, name)}: ${why}; nothing was changed`, name);
+}
+
+/** The same of the thread's presence, by which others see that it is there. */
+export function explainPresence(
+  failure: NativeFailure,
+  kind: Kind,
+  name: string,
+): SharedMemoryError {
+  const why = failure.place === undefined ? unknown(failure) : reason(failure, kind, name);
+  return failed(
+    failure,
+    `${called(kind, name)}: this thread cannot show others that it is there: ${why}`,
+    name,
+  );
+}
+
+/** The same of all objects there are. */
+export function explainList(failure: NativeFailure): SharedMemoryError {
+  const why =
+    failure.place === undefined
+      ? `the system does not tell (${failure.code})`
+      : placeReason(failure, failure.place);
+  return failed(failure, `shared objects cannot be listed: ${why}`);
+}
+
+function failed(
+  { code, syscall, errno }: NativeFailure,
+  message: string,
+  resource?: string,
+): SharedMemoryError {
+  const details = { syscall, errno, ...(resource !== undefined && { resource }) };
+  return new SharedMemoryError(code, message, details);
+}
+
+function reason(failure: NativeFailure, kind: Kind, name: string): string {
+  const { code, syscall, place } = failure;
+  switch (code) {
+    case 'EMFILE':
+    case 'ENFILE':
+      return 'too many files are open';
+    case 'ENOMEM':
+      return lacksMemory(failure);
+    case 'ENOSPC':
+      return lacksRoom(failure);
+    case 'EFBIG':
+    case 'EOVERFLOW':
+      return 'the system does not allow an object of that size';
+  }
+  if (place !== undefined) return placeReason(failure, place);
+  switch (code) {
+    case 'ENOENT':
+      return 'there is none of that name; create() or open() makes one';
+    case 'EEXIST':
+      return 'the name is taken; attach() or open() uses what is there';
+    case 'EACCES':
+    case 'EPERM':
+      return syscall === 'unlink' ? mayNotRemove(kind, name) : mayNotUse(kind, name);
+    case 'EINVAL':
+      return syscall === 'mmap'
+        ? 'it has no bytes; its creator may have died before giving it a size'
+        : `the system refused (${syscall})`;
+    case 'ELOOP':
+    case 'EISDIR':
+    case 'ENXIO':
+    case 'ENODEV':
+      return 'what bears the name is not a shared memory object';
+    default:
+      return unknown(failure);
+  }
+}
+
+function unknown({ code, syscall }: NativeFailure): string {
+  return `${syscall} failed with ${code}`;
+}
+
+/** What is wrong with the directory in which all objects are, or with its file system. */
+function placeReason(failure: NativeFailure, place: string): string {
+  const { code, syscall } = failure;
+  switch (code) {
+    case 'ENOENT':
+      return `${place} is not there: mount a tmpfs at it (a container has none with --ipc=none)`;
+    case 'ENOTDIR':
+      return `${place} is no directory: mount a tmpfs at it`;
+    case 'EROFS':
+      return (
+        `${place} is read-only: mount a tmpfs at it that is not; ` +
+        'of what is there already, segments can be attached with readOnly'
+      );
+    case 'EACCES':
+      return mayNotUsePlace(place);
+    case 'EDQUOT':
+      return `the quota of this user at ${place} is used up`;
+    case 'ENOSPC':
+      return lacksRoom(failure);
+    default:
+      return `the file system at ${place} does not do what it takes (${syscall}, ${code}): mount a tmpfs at it`;
+  }
+}
+
+function lacksRoom({ place, bytes }: NativeFailure): string {
+  const wanted = bytes === undefined ? '' : ` for ${describeExactly(bytes)}`;
+  if (place === undefined) return 'the system has no room for it';
+  const room = roomAt(place);
+  if (room === undefined) return `${place} has no room${wanted}`;
+  if (room.isFullOfFiles && (bytes === undefined || bytes <= room.free)) {
+    return `${place} takes no more names: its file system has as many files as it may (nr_inodes)`;
+  }
+  const { total, free } = room;
+  return (
+    `${place} has no room${wanted}: ${describeBytes(total)} in all, ${describeBytes(free)} free; ` +
+    'in a container, docker run --shm-size gives it more'
+  );
+}
+
+function lacksMemory({ place, bytes }: NativeFailure): string {
+  if (place === undefined || bytes === undefined) {
+    return 'the system has no memory or address space left for it';
+  }
+  const limit = memoryLimit();
+  if (bytes <= limit) return `the system has no memory left for ${describeExactly(bytes)}`;
+  return (
+    `${describeExactly(bytes)} are more than the ${describeBytes(limit)} of memory that this container or ` +
+    `control group may have, to which ${place} counts`
+  );
+}
+
+function inOctal(mode: number): string {
+  return `0${mode.toString(8).padStart(3, '0')}`;
+}
+
+/** `user 0 with mode 0600, and this process is user 1000`. */
+function owner({ uid, mode }: Permissions): string {
+  const user = currentUser();
+  const own = user === undefined ? '' : `, and this process is user ${user}`;
+  return `user ${uid} with mode ${inOctal(mode)}${own}`;
+}
+
+function permissionsOfObject(kind: Kind, name: string): Permissions | undefined {
+  const { place } = native;
+  return place === undefined ? undefined : permissionsOf(place, checkedSystemName(kind, name));
+}
+
+function mayNotUse(kind: Kind, name: string): string {
+  const found = permissionsOfObject(kind, name);
+  return (
+    `permission denied${found === undefined ? '' : `: it belongs to ${owner(found)}`}; its owner and mode decide ` +
+    'who may, and by default its owner alone: create it with a mode such as 0o660 or 0o666, which is exact ' +
+    'whatever the umask, or as the user who is to use it'
+  );
+}
+
+function mayNotRemove(kind: Kind, name: string): string {
+  const found = permissionsOfObject(kind, name);
+  return (
+    `its name may not be removed${found === undefined ? '' : `: it belongs to ${owner(found)}`}; in a sticky ` +
+    `directory, which ${native.place ?? 'that of shared memory'} is, only the owner of a name may`
+  );
+}
+
+function mayNotUsePlace(place: string): string {
+  const found = permissionsOf(place);
+  return (
+    `permission denied at ${place}${found === undefined ? '' : `: it belongs to ${owner(found)}`}; ` +
+    `it takes mode 1777 (chmod 1777 ${place}) for all users to create objects`
+  );
+}

@@ -1,0 +1,58 @@
+import { SharedMemoryError } from '../../common/errors';
+import { called, type Kind } from './names';
+import type { Lock } from './lock';
+import type { LockGuard } from './lock-guard';
+import type { LockSeat } from './lock-seat';
+import { endBeginning, holdOperation } from './operations';
+import { PendingTask } from './pending-task';
+
+/** A task that awaits a lock: in a seat's queue until it has an outcome. */
+export class LockWaiter extends PendingTask<LockGuard> {
+  readonly lock: Lock;
+  #seat: LockSeat | undefined;
+
+  constructor(lock: Lock, timeout: number | undefined, signal: AbortSignal | undefined) {
+    super(timeout, signal);
+    this.lock = lock;
+  }
+
+  /** Waits from now on. */
+  begin(seat: LockSeat): Promise<LockGuard> {
+    holdOperation(this);
+    this.arm();
+    this.joinQueue(seat);
+    endBeginning(undefined, this);
+    this.hasBegun = true;
+    return this.promise;
+  }
+
+  joinQueue(seat: LockSeat): void {
+    this.#seat = seat;
+    seat.enqueue(this);
+  }
+
+  /** The lock that it waited for was unlinked: waits for the one that has the name now. */
+  moveOn(): void {
+    try {
+      this.joinQueue(this.lock.reopen());
+    } catch (error) {
+      this.reject(error);
+    }
+  }
+
+  protected override leave(): void {
+    this.#seat?.dequeue(this);
+  }
+
+  protected override expire(timeout: number): void {
+    this.giveUp(notFree(this.lock.kind, this.lock.name, timeout));
+  }
+}
+
+export function notFree(kind: Kind, name: string, timeout: number): SharedMemoryError {
+  return new SharedMemoryError(
+    'ERR_TIMEOUT',
+    `${called(kind, name)} was not free within ${timeout} ms`,
+    { resource: name },
+  );
+}

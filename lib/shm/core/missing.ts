@@ -1,0 +1,75 @@
+/**
+ * What people are told of a name that leads to nothing: each kind has names of its own, so it may be
+ * that of an object of another kind.
+ */
+import { native, type NativeFailure } from './binding';
+import { SharedMemoryError } from '../../common/errors';
+import { explain, isFailure } from './failures';
+import { aKind, called, classNames, kinds, managerOf, systemName, type Kind } from './names';
+import { quoted } from '../../common/shown';
+
+/** What somebody wanted to do to the object of a name. */
+type Verb = 'attach' | 'unlink';
+
+/** The error of a failure to find, or to open, the object of a name. */
+export function explainOpening(
+  failure: NativeFailure,
+  kind: Kind,
+  name: string,
+  verb: Verb = 'attach',
+): SharedMemoryError {
+  const why = failure.code === 'ENOENT' ? missing(kind, name, verb) : undefined;
+  if (why === undefined) return explain(failure, kind, name);
+  const { syscall, errno } = failure;
+  const message = `there is no ${called(kind, name)}${why}`;
+  return new SharedMemoryError('ENOENT', message, { syscall, errno, resource: name });
+}
+
+function missing(kind: Kind, name: string, verb: Verb): string | undefined {
+  const others = kindsOf(name).filter((other) => other !== kind);
+  if (others.length > 0) {
+    const calls = others.flatMap((other) => classesOf(other).map((type) => call(type, verb, name)));
+    return `, but ${others.map(aKind).join(' and ')} of that name: ${calls.join(' or ')}`;
+  }
+  const managed = managerOf(name);
+  if (managed === undefined || kind === 'manager') return undefined;
+  const { manager, own } = managed;
+  if (!isThere('manager', manager)) return `, and no ${called('manager', manager)} to make it`;
+  return `; its manager makes one: ${call('Manager', 'attach', manager)}.${kind}(${quoted(own)})`;
+}
+
+/** The kinds of which there is an object of that name. */
+export function kindsOf(name: string): Kind[] {
+  return kinds.filter((kind) => isThere(kind, name));
+}
+
+/** How objects of a kind are attached to, by name. */
+export function attachingTo(kind: Kind, name: string): string {
+  return classesOf(kind)
+    .map((type) => call(type, 'attach', name))
+    .join(' or ');
+}
+
+/** The classes for objects of a kind: a list in Python's bytes is a segment. */
+function classesOf(kind: Kind): string[] {
+  return kind === 'memory' ? [classNames.memory, 'ShareableList'] : [classNames[kind]];
+}
+
+function call(type: string, verb: Verb, name: string): string {
+  return `${type}.${verb}(${quoted(name)})`;
+}
+
+const size = new Float64Array(1);
+
+function isThere(kind: Kind, name: string): boolean {
+  let full: string;
+  try {
+    full = systemName(kind, name);
+  } catch {
+    return false; // it cannot be the name of one
+  }
+  const found = native.segmentAttach(full, true, size);
+  if (isFailure(found)) return found.code === 'EACCES' || found.code === 'EPERM';
+  native.segmentClose(found, undefined);
+  return true;
+}

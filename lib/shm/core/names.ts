@@ -1,0 +1,240 @@
+import { native } from './binding';
+import { SharedMemoryError, invalidType } from '../../common/errors';
+import { quoted } from '../../common/shown';
+
+/**
+ * Each kind of object has a namespace of its own: a prefix to the name that the system sees. Plain
+ * segments have none, because Python attaches to them by the very name.
+ */
+const prefixes = {
+  memory: '',
+  lock: 'shmkit.lock.',
+  rlock: 'shmkit.rlock.',
+  semaphore: 'shmkit.semaphore.',
+  event: 'shmkit.event.',
+  condition: 'shmkit.condition.',
+  barrier: 'shmkit.barrier.',
+  rwlock: 'shmkit.rwlock.',
+  value: 'shmkit.value.',
+  array: 'shmkit.array.',
+  dict: 'shmkit.dict.',
+  list: 'shmkit.list.',
+  queue: 'shmkit.queue.',
+  namespace: 'shmkit.namespace.',
+  manager: 'shmkit.manager.',
+} as const;
+
+/** The kinds of object there are. */
+export type Kind = keyof typeof prefixes;
+
+/** What all prefixes begin with, and no plain segment may. */
+const reserved = 'shmkit.';
+
+const loneSurrogate = /\p{Surrogate}/u;
+
+const words: Record<Kind, string> = {
+  memory: 'segment',
+  lock: 'lock',
+  rlock: 'reentrant lock',
+  semaphore: 'semaphore',
+  event: 'event',
+  condition: 'condition',
+  barrier: 'barrier',
+  rwlock: 'read-write lock',
+  value: 'value',
+  array: 'array',
+  dict: 'dict',
+  list: 'list',
+  queue: 'queue',
+  namespace: 'namespace',
+  manager: 'manager',
+};
+
+/** The classes of the objects, but for lists in Python's bytes, which are segments. */
+export const classNames: Readonly<Record<Kind, string>> = {
+  memory: 'SharedMemory',
+  lock: 'NamedLock',
+  rlock: 'NamedRLock',
+  semaphore: 'NamedSemaphore',
+  event: 'NamedEvent',
+  condition: 'NamedCondition',
+  barrier: 'NamedBarrier',
+  rwlock: 'NamedRWLock',
+  value: 'SharedValue',
+  array: 'SharedArray',
+  dict: 'SharedDict',
+  list: 'SharedList',
+  queue: 'SharedQueue',
+  namespace: 'SharedNamespace',
+  manager: 'Manager',
+};
+
+export const kinds = Object.keys(prefixes) as readonly Kind[];
+
+/** How messages speak of an object: `segment 'frames'`. */
+export function called(kind: Kind, name: string): string {
+  return `${words[kind]} '${name}'`;
+}
+
+/** An object of that kind, in prose: `a lock`. */
+export function aKind(kind: Kind): string {
+  return `${/^[aeiou]/.test(words[kind]) ? 'an' : 'a'} ${words[kind]}`;
+}
+
+/**
+ * Bytes that an object's name may have with its prefix where the system takes too few for people's
+ * names and gets a digest of a longer one (macOS takes 30). A plain segment's name is as it is.
+ */
+const digestedBytes = 255;
+const tooFewBytes = 64;
+
+/**
+ * The name of what a manager makes: its own, behind the manager's. A plain name has no `/`, so none is
+ * the name of anything that a manager made.
+ */
+export function managedName(manager: string, own: string): string {
+  return `/${manager}/${own}`;
+}
+
+/** The manager of what has a manager's name, and how the manager calls it. */
+export function managerOf(name: string): { manager: string; own: string } | undefined {
+  const [, manager, own] = /^\/([^/]+)\/([^/]+)$/.exec(name) ?? [];
+  return manager === undefined || own === undefined ? undefined : { manager, own };
+}
+
+/** Whether it is the name of something that a manager made. */
+export function isManaged(name: string): boolean {
+  return name.startsWith('/');
+}
+
+let isManaging = false;
+
+/** Does something that makes an object of a manager, under a name that is not for others to give. */
+export function asManager<T>(make: () => T): T {
+  isManaging = true;
+  try {
+    return make();
+  } finally {
+    isManaging = false;
+  }
+}
+
+/** Throws when nobody but a manager makes an object of that name. */
+export function checkMayBeMade(kind: Kind, name: string): void {
+  if (isManaging || !isManaged(name)) return;
+  throw new SharedMemoryError(
+    'EINVAL',
+    `${JSON.stringify(name)} cannot name ${aKind(kind)} that is made here: it contains '/'; ` +
+      "such names are those of a manager's objects, which its methods make",
+    { resource: name },
+  );
+}
+
+/** The name under which the system knows an object; throws when it cannot be one. */
+export function systemName(kind: Kind, name: unknown): string {
+  checkName(kind, name);
+  return checkedSystemName(kind, name);
+}
+
+/** The same of a name that was checked. */
+export function checkedSystemName(kind: Kind, name: string): string {
+  const full = fullName(kind, name);
+  const most = native.nameLimitBytes;
+  if (most >= tooFewBytes || Buffer.byteLength(full) <= most) return full;
+  // Loaded where it is needed, which is not on most systems: it takes 5 ms.
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  const { createHash } = require('node:crypto') as typeof import('node:crypto');
+  const digest = createHash('sha256').update(full).digest('hex');
+  return reserved + digest.slice(0, most - reserved.length);
+}
+
+function fullName(kind: Kind, name: string): string {
+  const parts = isManaged(name) ? managerOf(name) : undefined;
+  return parts === undefined ? prefixes[kind] + name : managedHead(kind, parts.manager) + parts.own;
+}
+
+/**
+ * What the system's names begin with of what a manager makes of one kind, and no others: behind the kind there
+ * is no dot, and in the manager's name what could end it is escaped.
+ */
+export function managedHead(kind: Kind, manager: string): string {
+  return `${reserved}${kind}@${encodeManager(manager)}@`;
+}
+
+function encodeManager(name: string): string {
+  return name.replaceAll('%', '%25').replaceAll('@', '%40');
+}
+
+function decodeManager(name: string): string {
+  return name.replaceAll('%40', '@').replaceAll('%25', '%');
+}
+
+/** What the system's name says of an object. */
+export function parseSystemName(full: string): { kind: Kind; name: string } {
+  const [, kind = '', manager, own] = /^shmkit\.(\w+)@([^@]+)@(.+)$/s.exec(full) ?? [];
+  if (Object.hasOwn(prefixes, kind) && manager !== undefined && own !== undefined) {
+    return { kind: kind as Kind, name: managedName(decodeManager(manager), own) };
+  }
+  for (const kind of kinds) {
+    const prefix = prefixes[kind];
+    if (prefix !== '' && full.startsWith(prefix)) return { kind, name: full.slice(prefix.length) };
+  }
+  return { kind: 'memory', name: full };
+}
+
+/** A name that nobody has: 64 random bits. */
+export function freshName(): string {
+  // The global is loaded when first used; importing node:crypto would cost 5 ms at every start.
+  const [bits = 0n] = crypto.getRandomValues(new BigUint64Array(1));
+  return `shm_${bits.toString(16).padStart(16, '0')}`;
+}
+
+function checkName(kind: Kind, name: unknown): asserts name is string {
+  if (typeof name !== 'string') throw noName(name);
+  const refuse = (code: 'EINVAL' | 'ENAMETOOLONG', why: string): never => {
+    throw new SharedMemoryError(
+      code,
+      `${JSON.stringify(name)} cannot name ${aKind(kind)}: ${why}`,
+      {
+        resource: name,
+      },
+    );
+  };
+  if (name === '') refuse('EINVAL', 'it is empty');
+  if (name === '.' || name === '..') refuse('EINVAL', 'it is a directory');
+  const managed = isManaged(name) && kind !== 'manager' ? managerOf(name) : undefined;
+  if (managed === undefined && name.includes('/')) refuse('EINVAL', slash(kind, name));
+  if (name.includes('\0')) refuse('EINVAL', 'it contains a NUL character');
+  if (process.platform === 'win32' && name.includes('\\')) refuse('EINVAL', "it contains '\\'");
+  // A lone surrogate has no UTF-8 form; encoders would make one name of many.
+  if (loneSurrogate.test(name)) refuse('EINVAL', 'it contains half a surrogate pair');
+  if (kind === 'memory' && name.startsWith(reserved)) {
+    refuse('EINVAL', `names that begin with '${reserved}' are the library's own`);
+  }
+  const isPlain = kind === 'memory' && managed === undefined;
+  const isDigested = !isPlain && native.nameLimitBytes < tooFewBytes;
+  const most = isDigested ? digestedBytes : native.nameLimitBytes;
+  const around = Buffer.byteLength(fullName(kind, name)) - Buffer.byteLength(name);
+  const limit = most - around;
+  const length = Buffer.byteLength(name);
+  if (length > limit) {
+    refuse('ENAMETOOLONG', `it takes ${length} bytes in UTF-8, and ${limit} is the most`);
+  }
+}
+
+/** Of a name that is no string. */
+export function noName(given: unknown): TypeError {
+  const isObject = typeof given === 'object' && given !== null;
+  const why = isObject ? 'a string, ahead of any options' : 'a string';
+  return invalidType('name', why, given);
+}
+
+/** What is said of a `/` in a name, by what it was probably to be. */
+function slash(kind: Kind, name: string): string {
+  const why = "it contains '/'";
+  if (kind !== 'manager' && managerOf(`/${name}`) !== undefined) {
+    return `${why}; use '.', '-' or '_' to part words, or '/${name}' for what a manager made`;
+  }
+  if (/^\/[^/]+$/.test(name)) return `${why}; leave it out: ${quoted(name.slice(1))}`;
+  return `${why}; use '.', '-' or '_' to part words`;
+}

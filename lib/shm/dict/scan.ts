@@ -1,0 +1,145 @@
+import { loadFirst, loadLast } from '../core/ordered';
+import { noValue } from '../../values/codec';
+import { CorruptError } from '../../values/corrupt-error';
+import { Later, absent, nonsenseValue, pending, type DictEntries } from './entries';
+import {
+  bucketOf,
+  levelOf,
+  mostSteps,
+  mostTries,
+  noTable,
+  nonsense,
+  type DictTable,
+} from './table';
+import { Sequences } from '../structure/sequences';
+import { dictWords, entryWords } from './layout';
+import { mostCopies } from '../structure/structure-layout';
+import type { StructureState } from '../structure/structure-state';
+
+/** How far an iteration has come. */
+export interface Cursor {
+  /** Of the table, when it began. */
+  readonly buckets: number;
+  bucket: number;
+  /** Keys, and what is read of their values, to be finished; no key where an entry makes no sense. */
+  readonly found: unknown[];
+}
+
+/**
+ * The entries by groups, each of one moment. Whatever is there throughout is in one group exactly,
+ * however the table grows: a group is what the hashes of a bucket have in common, as the table was when
+ * it began.
+ */
+export class DictScan {
+  readonly #structure: StructureState;
+  #ints!: Int32Array<ArrayBuffer>;
+  readonly #entries: DictEntries;
+  readonly #table: DictTable;
+
+  constructor(structure: StructureState, entries: DictEntries, table: DictTable) {
+    this.#structure = structure;
+    const { memory } = structure;
+    memory.follow(() => (this.#ints = memory.ints));
+    this.#entries = entries;
+    this.#table = table;
+  }
+
+  /** Begins: {@link next} until it says that there are no more. */
+  begin(): Cursor {
+    return { buckets: this.#table.buckets, bucket: 0, found: [] };
+  }
+
+  /** @returns whether there was another group. */
+  next(cursor: Cursor): boolean {
+    const { buckets, bucket } = cursor;
+    const { fixed } = this.#structure.memory;
+    if (bucket >= buckets) return false;
+    cursor.bucket++;
+    // The keys of one bucket, as it was in the beginning: by so many bits of their hashes.
+    const level = levelOf(buckets);
+    const isSplit = bucket >= level || bucket + level < buckets;
+    const period = isSplit ? 2 * level : level;
+    const sequence = dictWords.sequences + (bucket & (Sequences.count - 1));
+    const largeSequence = dictWords.large + (bucket & (Sequences.count - 1));
+    for (let tries = 0, copies = 0; tries < mostTries && copies < mostCopies; tries++) {
+      const large = loadFirst(fixed, largeSequence);
+      const before = loadFirst(fixed, sequence);
+      if (((large | before) & 1) !== 0) continue;
+      const isFound = this.#collect(cursor, bucket, period, false);
+      if (!isFound || loadLast(fixed, sequence) !== before) continue;
+      if (!cursor.found.some((one) => one instanceof Later)) return true;
+      // D5: large values are read when it is known where they are.
+      copies++;
+      if (this.#readLater(cursor, false) && loadLast(fixed, largeSequence) === large) return true;
+    }
+    this.#collectSlowly(cursor, bucket, period);
+    return true;
+  }
+
+  #collectSlowly(cursor: Cursor, bucket: number, period: number): void {
+    this.#structure.look(() => {
+      this.#table.evenOut();
+      if (!this.#collect(cursor, bucket, period, true)) throw new CorruptError(noTable);
+      this.#readLater(cursor, true);
+    });
+  }
+
+  /** Reads the large values of a group; false when one makes no sense, now. Under the lock that is noted. */
+  #readLater({ found }: Cursor, isLocked: boolean): boolean {
+    for (let i = 1; i < found.length; i += 2) {
+      const later = found[i];
+      if (!(later instanceof Later)) continue;
+      const value = this.#entries.readApart(later.at);
+      if (typeof value === 'symbol' && !isLocked) return false;
+      found[i] = typeof value === 'symbol' ? noValue : value;
+    }
+    return true;
+  }
+
+  /**
+   * The entries of a group; false when that makes no sense, now. Under the lock it will not make more sense
+   * later: what does not is noted, and the rest collected.
+   */
+  #collect(cursor: Cursor, bucket: number, period: number, isLocked: boolean): boolean {
+    cursor.found.length = 0;
+    const table = this.#table;
+    const entries = this.#entries;
+    const { memory } = this.#structure;
+    const buckets = table.checkedBuckets;
+    if (buckets === nonsense) return false;
+    let steps = 0;
+    for (let from = bucketOf(bucket, buckets); from < buckets; from += period) {
+      let link = table.headAt(from);
+      if (link === nonsense) {
+        if (!isLocked) return false;
+        cursor.found.push(undefined, noValue);
+        continue;
+      }
+      for (;;) {
+        const pointer = this.#ints[link] ?? 0;
+        if (pointer === 0) break;
+        link = 2 * pointer;
+        if (++steps > mostSteps || pointer < 0 || !memory.reaches(link + entryWords.body + 2)) {
+          if (!isLocked) return false;
+          // One that goes around says the same again and again.
+          if (steps > mostSteps) cursor.found.length = 0;
+          cursor.found.push(undefined, noValue);
+          if (steps > mostSteps) return true;
+          break;
+        }
+        if ((entries.hashOf(link) & (period - 1)) !== bucket) continue;
+        const isLater = entries.isLarge(link) && entries.isVisible(link);
+        const value = isLater ? new Later(link) : entries.readApart(link);
+        if (value === absent || value === pending) continue;
+        const key = entries.keyOf(link);
+        if (key === undefined || value === nonsenseValue) {
+          if (!isLocked) return false;
+          cursor.found.push(undefined, noValue);
+          continue;
+        }
+        cursor.found.push(key, value);
+      }
+    }
+    return true;
+  }
+}

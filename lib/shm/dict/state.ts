@@ -1,0 +1,362 @@
+import type { LockSeat } from '../core/lock-seat';
+import { loadFirst, loadLast } from '../core/ordered';
+import { invalidType } from '../../common/errors';
+import { changing, atOnce } from '../../common/sync-callbacks';
+import { Encoder, Tag, finish } from '../../values/codec';
+import { DictClaims, type Claim, type Claiming } from './claims';
+import { DictEntries, absent, nonsenseValue, pending } from './entries';
+import { DictEviction } from './eviction';
+import { DictExpiry, expiryOf } from './expiry';
+import { DictScan } from './scan';
+import { DictTable, mostTries, none, nonsense } from './table';
+import { DictWriter } from './writer';
+import { Sequences } from '../structure/sequences';
+import { dictShape, dictWords, evicting } from './layout';
+import { mostCopies } from '../structure/structure-layout';
+import { StructureState } from '../structure/structure-state';
+import { unreadableEntry, type UnreadableError } from '../structure/unreadable';
+import type { ValueWait } from './value-wait';
+
+/** What {@link DictState.set} is to do when there is an entry, and when there is none. */
+export const enum When {
+  Always = 0,
+  Absent = 1,
+}
+
+/**
+ * What can be done with a dict, for all handles of one thread. Invariants, by number:
+ *
+ * - D1  All is changed under the lock and through the undo log, except a number that becomes another
+ *       number, and true, false, null or undefined that becomes another of them: that is one store,
+ *       which readers see or not; and except the label of an entry that is pending, of which each store
+ *       leaves a whole one or none.
+ * - D2  Whatever a reader of a stripe (the keys whose hashes have the same low 6 bits) may come by is
+ *       changed, freed memory included, only while the stripe's sequence is odd. So what was read is
+ *       of one piece if the sequence was even before, and the same afterwards.
+ * - D3  To split a bucket moves entries within one stripe, since there are never fewer buckets than
+ *       stripes; readers of others find their bucket by the old number of buckets or the new.
+ * - D4  An entry is reachable only once it is complete.
+ * - D5  The block of an entry with a large value is freed only while its stripe's sequence of large
+ *       values is odd. So the value of one that was reachable after that sequence was seen even is of
+ *       one piece if it is the same afterwards, whatever became of others of the stripe.
+ */
+export class DictState extends StructureState {
+  /** How long entries live unless told otherwise, in milliseconds; 0: for ever. */
+  readonly ttl: number;
+  readonly claims: DictClaims;
+  readonly scan: DictScan;
+  /** What has the sequences. */
+  readonly #ints: Int32Array<ArrayBuffer>;
+  #floats!: Float64Array<ArrayBuffer>;
+  readonly #entries: DictEntries;
+  readonly #table: DictTable;
+  readonly #writer: DictWriter;
+  /** Of a dict that evicts. */
+  readonly #eviction: DictEviction | undefined;
+  readonly #encoder = new Encoder(this);
+  readonly #expected = new Encoder();
+
+  constructor(seat: LockSeat) {
+    const evicts = seat.type === evicting;
+    super(seat, dictShape(evicts));
+    const { memory, log, arena } = this;
+    const { length: capacity } = seat;
+    const ints = (this.#ints = memory.fixed);
+    memory.follow(() => (this.#floats = memory.floats));
+    // Never changes, so it is not read again.
+    const ttl = this.#floats[dictWords.ttl / 2] ?? 0;
+    this.ttl = ttl > 0 ? ttl : 0;
+    const sequences = new Sequences(ints, dictWords.sequences);
+    const large = new Sequences(ints, dictWords.large);
+    const entries = (this.#entries = new DictEntries(memory));
+    const table = new DictTable(memory, log, arena, sequences, large, entries, capacity);
+    const eviction = evicts ? new DictEviction(memory, entries, table, capacity) : undefined;
+    const expiry = new DictExpiry(memory, log, entries, table);
+    const writer = new DictWriter(this, entries, table, expiry, eviction);
+    this.#table = table;
+    this.#eviction = eviction;
+    this.#writer = writer;
+    this.claims = new DictClaims(seat, this, entries, table, writer, eviction);
+    this.scan = new DictScan(this, entries, table);
+  }
+
+  /** How many entries there are, but for those that somebody computes. */
+  get size(): number {
+    return this.settled(() => this.#table.size);
+  }
+
+  /** The value, or `absent`, or `pending`. */
+  get(key: string): unknown {
+    const table = this.#table;
+    const hash = table.hash(key);
+    const ints = this.#ints;
+    const sequence = dictWords.sequences + (hash & (Sequences.count - 1));
+    for (let tries = 0; tries < mostTries; tries++) {
+      const before = loadFirst(ints, sequence);
+      if ((before & 1) !== 0) continue;
+      const at = table.find(key, hash);
+      if (at === nonsense) continue;
+      const value = at === none ? absent : this.#entries.read(at);
+      if (value === nonsenseValue) {
+        if (this.#entries.isLarge(at)) return this.#getLarge(key, hash);
+        continue;
+      }
+      if (loadLast(ints, sequence) !== before) continue;
+      if (at !== none) this.#eviction?.use(hash);
+      return this.finish(value, key);
+    }
+    return this.finish(this.#readSlowly(key, hash), key);
+  }
+
+  /** Whether there is a value. */
+  has(key: string): boolean {
+    const table = this.#table;
+    const hash = table.hash(key);
+    const ints = this.#ints;
+    const sequence = dictWords.sequences + (hash & (Sequences.count - 1));
+    for (let tries = 0; tries < mostTries; tries++) {
+      const before = loadFirst(ints, sequence);
+      if ((before & 1) !== 0) continue;
+      const at = table.find(key, hash);
+      if (at === nonsense) continue;
+      const is = at !== none && this.#entries.isVisible(at);
+      if (loadLast(ints, sequence) === before) return is;
+    }
+    return this.#hasSlowly(key, hash);
+  }
+
+  /**
+   * Sets a value.
+   *
+   * @param ttl - milliseconds; 0: for ever.
+   * @param timeout - how long to wait for others' changes, here and below, as {@link enter} takes it.
+   * @returns whether it was set.
+   */
+  set(key: string, value: unknown, ttl: number, when: When, timeout?: number): boolean {
+    const encoder = this.#encoder.encode('value', value);
+    const table = this.#table;
+    const hash = table.hash(key);
+    this.enter(timeout);
+    try {
+      const at = table.locate(key, hash);
+      if (when === When.Absent && at !== none && this.#entries.isVisible(at)) {
+        this.leave();
+        return false;
+      }
+      if (ttl === 0 && at !== none && this.#entries.overwrite(at, encoder)) {
+        this.#eviction?.use(hash);
+      } else {
+        this.#writer.put(key, hash, at, encoder, expiryOf(ttl));
+      }
+    } catch (error) {
+      throw this.abort(error);
+    }
+    this.leave();
+    return true;
+  }
+
+  delete(key: string, timeout?: number): boolean {
+    const table = this.#table;
+    const hash = table.hash(key);
+    this.enter(timeout);
+    let is = false;
+    try {
+      const at = table.locate(key, hash);
+      if (at !== none) {
+        is = this.#entries.isVisible(at);
+        table.remove(at, table.link);
+      }
+    } catch (error) {
+      throw this.abort(error);
+    }
+    this.leave();
+    return is;
+  }
+
+  /** Adds to a number; returns what it was. */
+  add(key: string, delta: number, ttl: number, timeout?: number): number {
+    const table = this.#table;
+    const entries = this.#entries;
+    const hash = table.hash(key);
+    this.enter(timeout);
+    let before = 0;
+    try {
+      const at = table.locate(key, hash);
+      if (at !== none && entries.isVisible(at)) {
+        if (entries.tagOf(at) !== Tag.Number) throw this.#notANumber(key, at);
+        const place = entries.bodyOfWords(at, 2) / 2;
+        before = this.#floats[place] ?? NaN;
+        this.#floats[place] = before + delta;
+        this.#eviction?.use(hash);
+      } else {
+        this.#writer.put(key, hash, at, this.#encoder.encode('value', delta), expiryOf(ttl));
+      }
+    } catch (error) {
+      throw this.abort(error);
+    }
+    this.leave();
+    return before;
+  }
+
+  /**
+   * Replaces a value by what a function makes of it, or of undefined.
+   *
+   * @param ttl - undefined: as long as it had.
+   */
+  update(
+    key: string,
+    fn: (value: unknown) => unknown,
+    ttl: number | undefined,
+    initialTtl: number,
+    timeout?: number,
+  ) {
+    const entries = this.#entries;
+    const hash = this.#table.hash(key);
+    return this.change(() => {
+      const before = this.finish(this.#readLocked(key, hash), key);
+      const encoder = this.#encoder;
+      const after = this.call(() => {
+        const after = atOnce(fn(typeof before === 'symbol' ? undefined : before), changing);
+        encoder.encode('what fn returns', after);
+        return after;
+      });
+      const at = this.#table.locate(key, hash);
+      const expiry =
+        ttl === undefined && at !== none && entries.isVisible(at)
+          ? entries.expiryAt(at)
+          : expiryOf(ttl ?? initialTtl);
+      if (expiry !== 0 || at === none || !entries.overwrite(at, encoder)) {
+        this.#writer.put(key, hash, at, encoder, expiry);
+      }
+      return after;
+    }, timeout);
+  }
+
+  /** Sets a value if it is what is expected; undefined is also none. */
+  compareAndSet(
+    key: string,
+    expected: unknown,
+    value: unknown,
+    ttl: number,
+    timeout?: number,
+  ): boolean {
+    const entries = this.#entries;
+    const hash = this.#table.hash(key);
+    const wanted = this.#expected.encode('expected', expected);
+    const encoder = this.#encoder.encode('value', value);
+    return this.change(() => {
+      const at = this.#table.locate(key, hash);
+      const isThere = at !== none && entries.isVisible(at);
+      const matches = isThere ? entries.matches(at, wanted) : expected === undefined;
+      if (matches) this.#writer.put(key, hash, at, encoder, expiryOf(ttl));
+      return matches;
+    }, timeout);
+  }
+
+  clear(timeout?: number): void {
+    this.changeAnew(() => this.#table.empty(), timeout);
+    this.claims.computed.announce();
+  }
+
+  /**
+   * What there is of a key: its value; or who is to compute it, which is this thread from now on; or
+   * `pending`, when somebody else does.
+   *
+   * @param look - whether to see if who computes it is still there.
+   */
+  claim(
+    key: string,
+    look: boolean,
+    waiting: ValueWait,
+    computation: Claiming,
+  ): { value: unknown } | Claim | typeof pending {
+    const there = this.get(key);
+    if (typeof there !== 'symbol') return { value: there };
+    if (there === pending && !look) return pending;
+    return this.claims.claim(key, waiting, computation);
+  }
+
+  /**
+   * The value, of what was read of it.
+   *
+   * @throws UnreadableError its bytes make none, or a shared object in it cannot be attached to.
+   */
+  finish(value: unknown, key: string): unknown {
+    if (typeof value !== 'object' || value === null) return value;
+    try {
+      return finish(value);
+    } catch (error) {
+      throw this.unreadable(error, key);
+    }
+  }
+
+  /** What is said of an entry of which not even the key makes sense. */
+  unreadableEntry(): UnreadableError {
+    return unreadableEntry(this.seat.kind, this.seat.name);
+  }
+
+  override close(): void {
+    this.claims.computed.close();
+    super.close();
+  }
+
+  protected override settle(): void {
+    this.#table.settle();
+  }
+
+  protected override recover(): void {
+    this.#table.repair();
+  }
+
+  /** The same as {@link get} of a large value (D5). */
+  #getLarge(key: string, hash: number): unknown {
+    const ints = this.#ints;
+    const entries = this.#entries;
+    const stripe = hash & (Sequences.count - 1);
+    let copies = 0;
+    for (let tries = 0; tries < mostTries && copies < mostCopies; tries++) {
+      const large = loadFirst(ints, dictWords.large + stripe);
+      const before = loadFirst(ints, dictWords.sequences + stripe);
+      if (((large | before) & 1) !== 0) continue;
+      const at = this.#table.find(key, hash);
+      if (at === none || at === nonsense || !entries.isLarge(at)) break;
+      if (loadLast(ints, dictWords.sequences + stripe) !== before) continue;
+      const value = entries.readWhole(at);
+      copies++;
+      if (value === nonsenseValue || loadLast(ints, dictWords.large + stripe) !== large) continue;
+      this.#eviction?.use(hash);
+      return this.finish(value, key);
+    }
+    return this.finish(this.#readSlowly(key, hash), key);
+  }
+
+  /** Apart from where it is called, which has no closures to make that way. */
+  #readSlowly(key: string, hash: number): unknown {
+    return this.look(() => {
+      this.#table.evenOut();
+      return this.#readLocked(key, hash);
+    });
+  }
+
+  #hasSlowly(key: string, hash: number): boolean {
+    return this.look(() => {
+      this.#table.evenOut();
+      const at = this.#table.locate(key, hash);
+      return at !== none && this.#entries.isVisible(at);
+    });
+  }
+
+  /** What is read of the value, to be finished; `absent`, or `pending`. */
+  #readLocked(key: string, hash: number): unknown {
+    const at = this.#table.locate(key, hash);
+    if (at === none) return absent;
+    const value = this.#entries.readLocked(at);
+    this.#eviction?.use(hash);
+    return value;
+  }
+
+  #notANumber(key: string, at: number): unknown {
+    const value = this.finish(this.#entries.readLocked(at), key);
+    return invalidType(`the value of ${JSON.stringify(key)}`, 'a number', value);
+  }
+}

@@ -1,0 +1,333 @@
+import type { Arena } from '../structure/arena';
+import { Tag } from '../../values/codec';
+import { CorruptError } from '../../values/corrupt-error';
+import type { DictEntries } from './entries';
+import type { GrowingMemory } from '../structure/growing-memory';
+import { Sequences } from '../structure/sequences';
+import {
+  chunkBuckets,
+  chunkShift,
+  dictWords,
+  directoryAt,
+  entryWords,
+  leastBuckets,
+  mostChunks,
+} from './layout';
+import type { UndoLog } from '../structure/undo-log';
+
+/** How often a reader that finds things changing looks again before it takes the lock. */
+export const mostTries = 64;
+
+/** No chain is so long, unless its bytes were overwritten. */
+export const mostSteps = 1 << 16;
+/** Longer ones are not split: a change has only so many steps. */
+const longestSplit = 200;
+
+/** An entry as a reader finds it: where it begins, or one of these. */
+export const none = 0;
+export const nonsense = -1;
+
+/** What is said where it leads astray. */
+export const noTable = 'its table makes no sense; clear() empties it';
+
+/**
+ * The table of a dict: hashing that grows by one bucket at a time (Litwin, "Linear hashing", 1980), in
+ * shared memory. A bucket is a word that leads to the first entry of a chain. The first buckets are in
+ * a chunk of their own, the others in chunks that a directory leads to.
+ *
+ * It is read without the lock, and changed under it, through the undo log and under the sequences of
+ * the stripes. `DictState` numbers the invariants.
+ */
+export class DictTable {
+  /** What led to the entry that was found, or leads to the first of its bucket where there was none. */
+  link = 0;
+  readonly #memory: GrowingMemory;
+  #ints!: Int32Array<ArrayBuffer>;
+  readonly #log: UndoLog;
+  readonly #arena: Arena;
+  readonly #sequences: Sequences;
+  readonly #large: Sequences;
+  readonly #entries: DictEntries;
+  readonly #seed: number;
+  readonly #mostBuckets: number;
+
+  /** @param capacity - of the dict, in bytes. */
+  constructor(
+    memory: GrowingMemory,
+    log: UndoLog,
+    arena: Arena,
+    sequences: Sequences,
+    large: Sequences,
+    entries: DictEntries,
+    capacity: number,
+  ) {
+    this.#memory = memory;
+    memory.follow(() => (this.#ints = memory.ints));
+    this.#log = log;
+    this.#arena = arena;
+    this.#sequences = sequences;
+    this.#large = large;
+    this.#entries = entries;
+    // Never changes, so it is not read again.
+    this.#seed = memory.fixed[dictWords.seed] ?? 0;
+    this.#mostBuckets = mostChunks(capacity) * chunkBuckets;
+  }
+
+  /** How many entries are counted: of no change, or of one that is under way. */
+  get size(): number {
+    return Math.max(this.#ints[dictWords.size] ?? 0, 0);
+  }
+
+  /** How many buckets there are, or as many as there may be where that cannot be. */
+  get buckets(): number {
+    const buckets = this.#ints[dictWords.buckets] ?? 0;
+    return Math.min(Math.max(buckets, leastBuckets), this.#mostBuckets);
+  }
+
+  /** How many buckets there are, or `nonsense`. */
+  get checkedBuckets(): number {
+    const buckets = this.#ints[dictWords.buckets] ?? 0;
+    return buckets < leastBuckets || buckets > this.#mostBuckets ? nonsense : buckets;
+  }
+
+  hash(key: string): number {
+    let hash = this.#seed ^ key.length;
+    for (let i = 0; i < key.length; i++) {
+      hash = Math.imul(hash ^ key.charCodeAt(i), 0x9e3779b1);
+    }
+    hash ^= hash >>> 16;
+    hash = Math.imul(hash, 0x85ebca6b);
+    hash ^= hash >>> 13;
+    hash = Math.imul(hash, 0xc2b2ae35);
+    return hash ^ (hash >>> 16);
+  }
+
+  /** Where the entry of a key begins, or `none`, or `nonsense`. */
+  find(key: string, hash: number): number {
+    const memory = this.#memory;
+    const entries = this.#entries;
+    const head = this.#headOf(hash);
+    if (head === nonsense) return nonsense;
+    let link = head;
+    for (let steps = 0; steps < mostSteps; steps++) {
+      const pointer = this.#ints[link] ?? 0;
+      if (pointer === 0) {
+        this.link = head;
+        return none;
+      }
+      const at = 2 * pointer;
+      if (pointer < 0 || !memory.reaches(at + entryWords.body + 2)) return nonsense;
+      if (this.#ints[at + entryWords.hash] === hash && entries.isKey(at, key)) {
+        this.link = link;
+        return at;
+      }
+      link = at;
+    }
+    return nonsense;
+  }
+
+  /** The entry of a key, as {@link find} has it. Under the lock. */
+  locate(key: string, hash: number): number {
+    const at = this.find(key, hash);
+    if (at === nonsense) throw new CorruptError(noTable);
+    return at;
+  }
+
+  /** The word that leads to the first entry of a bucket, or `nonsense`. */
+  headAt(bucket: number): number {
+    if (bucket < chunkBuckets) return dictWords.table + bucket;
+    const pointer = this.#ints[directoryAt() + (bucket >>> chunkShift)] ?? 0;
+    const chunk = 2 * pointer;
+    if (pointer <= 0 || !this.#memory.reaches(chunk + chunkBuckets)) return nonsense;
+    return chunk + (bucket & (chunkBuckets - 1));
+  }
+
+  /**
+   * Leads to an entry that was written, in the place of the one at `at` or, where that is `none`, in
+   * front of its bucket. As {@link find} has left it.
+   */
+  place(made: number, hash: number, at: number): void {
+    const log = this.#log;
+    const link = this.link;
+    const wasCounted = at !== none && this.#entries.tagOf(at) !== Tag.Pending;
+    this.#sequences.open(hash & (Sequences.count - 1));
+    this.#ints[made] = this.#ints[at === none ? link : at] ?? 0;
+    log.write(link, made / 2);
+    if (at !== none) this.#free(at);
+    const isCounted = this.#entries.tagOf(made) !== Tag.Pending;
+    const delta = Number(isCounted) - Number(wasCounted);
+    if (delta !== 0) log.write(dictWords.size, (this.#ints[dictWords.size] ?? 0) + delta);
+  }
+
+  /** @param link - what leads to it. */
+  remove(at: number, link: number): void {
+    const log = this.#log;
+    const wasCounted = this.#entries.tagOf(at) !== Tag.Pending;
+    this.#sequences.open(this.#entries.hashOf(at) & (Sequences.count - 1));
+    log.write(link, this.#ints[at] ?? 0);
+    this.#free(at);
+    if (wasCounted) log.write(dictWords.size, (this.#ints[dictWords.size] ?? 0) - 1);
+  }
+
+  /**
+   * Removes an entry that was found otherwise than by its key.
+   *
+   * @throws CorruptError nothing leads to it.
+   */
+  removeAt(at: number): void {
+    let link = this.#headOf(this.#entries.hashOf(at));
+    for (let steps = 0; steps < mostSteps && link !== nonsense; steps++) {
+      const pointer = this.#ints[link] ?? 0;
+      if (2 * pointer === at) {
+        this.remove(at, link);
+        return;
+      }
+      if (pointer <= 0 || !this.#memory.reaches(2 * pointer + entryWords.body)) break;
+      link = 2 * pointer;
+    }
+    throw new CorruptError(noTable);
+  }
+
+  /** The blocks that it has of the arena, by the words that they begin with, and which chunk each is. */
+  chunks(): Map<number, number> {
+    const chunks = new Map<number, number>();
+    const count = Math.ceil(this.buckets / chunkBuckets);
+    for (let chunk = 1; chunk < count; chunk++) {
+      const head = this.headAt(chunk * chunkBuckets);
+      if (head === nonsense) throw new CorruptError(noTable);
+      chunks.set(head - 1, chunk);
+    }
+    return chunks;
+  }
+
+  /** Moves a chunk to a block that nothing leads to. */
+  moveChunk(chunk: number, pointer: number): void {
+    const from = this.headAt(chunk * chunkBuckets);
+    if (from === nonsense || this.#arena.room(pointer) < 4 * chunkBuckets) {
+      throw new CorruptError(noTable);
+    }
+    this.#sequences.openAll();
+    this.#ints.copyWithin(2 * pointer, from, from + chunkBuckets);
+    this.#log.write(directoryAt() + chunk, pointer);
+    this.#arena.free(from / 2);
+  }
+
+  /** Removes all entries, and gives back what the table has of the arena. */
+  empty(): void {
+    this.#sequences.openAll();
+    this.#large.openAll();
+    this.#arena.reset();
+    this.#clear();
+    this.#log.write(dictWords.cursor, 0);
+  }
+
+  /** One bucket more, where there are more entries than buckets, and if there is room for it. */
+  grow(): void {
+    if (this.size > (this.#ints[dictWords.buckets] ?? 0)) this.#split();
+  }
+
+  /** There are no entries any more: all blocks were freed. */
+  #clear(): void {
+    const log = this.#log;
+    for (let bucket = 0; bucket < leastBuckets; bucket++) {
+      const at = dictWords.table + bucket;
+      if (this.#ints[at] !== 0) log.write(at, 0);
+    }
+    log.write(dictWords.buckets, leastBuckets);
+    log.write(dictWords.size, 0);
+  }
+
+  /** A sequence that somebody has overwritten would have all its readers take the lock. */
+  evenOut(): void {
+    if (!this.#log.pending) this.repair();
+  }
+
+  /** What was changed is changed, or undone. */
+  settle(): void {
+    this.#sequences.closeAll();
+    this.#large.closeAll();
+  }
+
+  /** The same of what somebody changed who died. */
+  repair(): void {
+    this.#sequences.repair();
+    this.#large.repair();
+  }
+
+  /** The block of an entry. */
+  #free(at: number): void {
+    const entries = this.#entries;
+    if (entries.isLarge(at)) this.#large.open(entries.hashOf(at) & (Sequences.count - 1));
+    this.#arena.free(at / 2);
+  }
+
+  /** The same of the bucket of a hash. */
+  #headOf(hash: number): number {
+    const buckets = this.checkedBuckets;
+    return buckets === nonsense ? nonsense : this.headAt(bucketOf(hash, buckets));
+  }
+
+  #split(): void {
+    const log = this.#log;
+    const { buckets } = this;
+    if (buckets >= this.#mostBuckets) return;
+    const level = levelOf(buckets);
+    const from = this.headAt(buckets - level);
+    if (from === nonsense || !this.#isShort(from)) return;
+    if (buckets % chunkBuckets === 0) {
+      const chunk = this.#arena.allocate(4 * chunkBuckets);
+      if (chunk === 0) return;
+      log.write(directoryAt() + (buckets >>> chunkShift), chunk);
+    }
+    const to = this.headAt(buckets);
+    if (to === nonsense) return;
+    // D3: the bucket that is split is under the same one.
+    this.#sequences.open(buckets & (Sequences.count - 1));
+    const ints = this.#ints;
+    let stays = from;
+    let goes = to;
+    for (let pointer = ints[from] ?? 0; pointer !== 0;) {
+      const at = 2 * pointer;
+      const next = ints[at] ?? 0;
+      if (((ints[at + entryWords.hash] ?? 0) & (2 * level - 1)) === buckets) {
+        this.#lead(goes, pointer);
+        goes = at;
+      } else {
+        this.#lead(stays, pointer);
+        stays = at;
+      }
+      pointer = next;
+    }
+    this.#lead(stays, 0);
+    this.#lead(goes, 0);
+    log.write(dictWords.buckets, buckets + 1);
+  }
+
+  #lead(link: number, pointer: number): void {
+    if (this.#ints[link] !== pointer) this.#log.write(link, pointer);
+  }
+
+  /** Whether a chain ends within what one change can split. */
+  #isShort(head: number): boolean {
+    let link = head;
+    for (let steps = 0; steps < longestSplit; steps++) {
+      const pointer = this.#ints[link] ?? 0;
+      if (pointer === 0) return true;
+      link = 2 * pointer;
+      if (pointer < 0 || !this.#memory.reaches(link + entryWords.body)) return false;
+    }
+    return false;
+  }
+}
+
+/** The greatest power of two that is not greater. */
+export function levelOf(buckets: number): number {
+  return 1 << (31 - Math.clz32(buckets));
+}
+
+/** The bucket of a hash in a table of so many. */
+export function bucketOf(hash: number, buckets: number): number {
+  const level = levelOf(buckets);
+  const bucket = hash & (2 * level - 1);
+  return bucket < buckets ? bucket : bucket & (level - 1);
+}

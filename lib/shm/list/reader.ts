@@ -1,0 +1,219 @@
+import type { LockSeat } from '../core/lock-seat';
+import { Encoder, Tag, finish } from '../../values/codec';
+import { ListRing } from './ring';
+import { ListSlots } from './slots';
+import { Sequence } from '../structure/sequence';
+import { listWords } from './layout';
+import {
+  blocksAt,
+  mostCopies,
+  structureLayout,
+  type StructureShape,
+} from '../structure/structure-layout';
+import { StructureState } from '../structure/structure-state';
+
+/** How often a reader that finds things changing looks again before it takes the lock. */
+const mostTries = 64;
+/** The same of one that reads many elements. */
+const mostLongTries = 4;
+
+/** No slot begins there. */
+const none = 0;
+
+/** There is no such element. */
+export const absent = Symbol('absent');
+
+/**
+ * A list as it is read: without the lock, as long as its sequence says that nobody changed it
+ * meanwhile. Where others keep changing it, under the lock, as a change that changes nothing.
+ */
+export abstract class ListReader extends StructureState {
+  protected readonly ring: ListRing;
+  protected readonly slots: ListSlots;
+  protected readonly sequence: Sequence;
+  /** Of large values: see N5. */
+  protected readonly large: Sequence;
+  /** Of what is searched for or expected. */
+  protected readonly wanted = new Encoder();
+
+  constructor(seat: LockSeat, shape: StructureShape) {
+    super(seat, shape);
+    const { memory, log, arena } = this;
+    const { own } = structureLayout;
+    this.ring = new ListRing(memory, log, arena, own, blocksAt(shape, seat.length));
+    this.sequence = new Sequence(memory.fixed, own + listWords.sequence);
+    this.large = new Sequence(memory.fixed, own + listWords.large);
+    this.slots = new ListSlots(this, this.ring, this.sequence, this.large);
+  }
+
+  get length(): number {
+    return this.#steadily(mostTries, () => this.ring.length);
+  }
+
+  /** An element, or {@link absent}. */
+  get(index: number): unknown {
+    const sequence = this.sequence;
+    for (let tries = 0; tries < mostTries && !this.inside; tries++) {
+      const before = sequence.before;
+      if ((before & 1) !== 0) continue;
+      let isLarge: boolean;
+      let value: unknown;
+      try {
+        const slot = this.#slotOf(index);
+        isLarge = slot !== none && this.slots.isLarge(slot);
+        value = isLarge ? undefined : this.#read(slot);
+      } catch (error) {
+        if (sequence.after !== before) continue;
+        throw this.explain(error);
+      }
+      if (isLarge) return this.#getLarge(index);
+      if (sequence.after === before) return this.finish(value, index);
+    }
+    const value = this.#look(() => this.#peek(index));
+    return this.finish(value, index);
+  }
+
+  /** The elements from `start` to before `end`, as of one moment. */
+  slice(start: number, end: number): unknown[] {
+    return this.#steadily(mostLongTries, (isSteady) => {
+      const { length } = this.ring;
+      const values: unknown[] = [];
+      const last = clamp(end, length);
+      for (let i = clamp(start, length); i < last; i++) {
+        const slot = this.#slotOf(i);
+        const value = this.#read(slot);
+        // What it takes to make a value of bytes is not spent on half of one and half of another, nor
+        // more of it on copies when one has taken long.
+        const takesLong = (typeof value === 'object' && value !== null) || this.slots.isLarge(slot);
+        if (takesLong && !isSteady()) return values;
+        values.push(this.finish(value, i));
+      }
+      return values;
+    });
+  }
+
+  /**
+   * Where a value is first found, or -1.
+   *
+   * @param findsNaN - whether NaN is equal to itself.
+   */
+  find(value: unknown, from: number, findsNaN: boolean): number {
+    return this.#search(value, (length, matches) => {
+      for (let i = clamp(from, length); i < length; i++) if (matches(i, findsNaN)) return i;
+      return -1;
+    });
+  }
+
+  findLast(value: unknown, from: number): number {
+    return this.#search(value, (length, matches) => {
+      const last = from < 0 ? length + from : Math.min(from, length - 1);
+      for (let i = last; i >= 0; i--) if (matches(i, false)) return i;
+      return -1;
+    });
+  }
+
+  /**
+   * The element at an index, of what was read of it.
+   *
+   * @throws UnreadableError its bytes make none, or a shared object in it cannot be attached to.
+   */
+  protected finish(value: unknown, index: number): unknown {
+    if (typeof value !== 'object' || value === null) return value;
+    try {
+      return finish(value);
+    } catch (error) {
+      throw this.unreadable(error, index);
+    }
+  }
+
+  /** A change, after what somebody may have left. */
+  protected abstract mutate<T>(act: () => T, timeout?: number): T;
+
+  /** Has a look under the lock; goes ahead within a change. */
+  #look<T>(act: () => T): T {
+    return this.inside ? act() : this.mutate(act);
+  }
+
+  /** Reads without the lock as often as that may work, then with it. */
+  #steadily<T>(mostTries: number, act: (isSteady: () => boolean) => T): T {
+    const sequence = this.sequence;
+    for (let tries = 0; tries < mostTries && !this.inside; tries++) {
+      const before = sequence.before;
+      if ((before & 1) !== 0) continue;
+      let result: T;
+      try {
+        result = act(() => sequence.after === before);
+      } catch (error) {
+        if (sequence.after !== before) continue;
+        throw this.explain(error);
+      }
+      if (sequence.after === before) return result;
+    }
+    return this.#look(() => act(() => true));
+  }
+
+  /** The same as {@link get} of a large value (N5). */
+  #getLarge(index: number): unknown {
+    const { sequence, large } = this;
+    let copies = 0;
+    for (let tries = 0; tries < mostTries && copies < mostCopies; tries++) {
+      const largeBefore = large.before;
+      const before = sequence.before;
+      if (((largeBefore | before) & 1) !== 0) continue;
+      let place;
+      try {
+        const slot = this.#slotOf(index);
+        if (slot === none || !this.slots.isLarge(slot)) break;
+        place = this.slots.place(slot);
+      } catch (error) {
+        if (sequence.after !== before) continue;
+        throw this.explain(error);
+      }
+      if (sequence.after !== before) continue;
+      const value = this.slots.readPlace(place);
+      copies++;
+      if (large.after === largeBefore) return this.finish(value, index);
+    }
+    const value = this.#look(() => this.#peek(index));
+    return this.finish(value, index);
+  }
+
+  #search(
+    value: unknown,
+    act: (length: number, matches: (index: number, findsNaN: boolean) => boolean) => number,
+  ): number {
+    const encoder = this.wanted.encode('value', value);
+    const { tag, number } = encoder;
+    const { ring, slots } = this;
+    const matches = (index: number, findsNaN: boolean): boolean => {
+      const slot = ring.slot(ring.head + index);
+      if (slots.tag(slot) !== tag) return false;
+      if (tag !== Tag.Number) return slots.matches(slot, encoder);
+      const there = slots.number(slot);
+      return there === number || (findsNaN && Number.isNaN(there) && Number.isNaN(number));
+    };
+    return this.#steadily(mostLongTries, () => act(this.ring.length, matches));
+  }
+
+  /** What is read of an element, to be finished, or {@link absent}. */
+  #peek(index: number): unknown {
+    return this.#read(this.#slotOf(index));
+  }
+
+  #read(slot: number): unknown {
+    return slot === none ? absent : this.slots.read(slot);
+  }
+
+  /** Where the slot of an element begins, or {@link none}. */
+  #slotOf(index: number): number {
+    const { ring } = this;
+    const { length } = ring;
+    const i = index < 0 ? index + length : index;
+    return i >= 0 && i < length ? ring.slot(ring.head + i) : none;
+  }
+}
+
+/** An index as arrays take them where a range begins or ends. */
+export function clamp(index: number, length: number): number {
+  return index < 0 ? Math.max(length + index, 0) : Math.min(index, length);
+}

@@ -1,0 +1,201 @@
+import type { Arena } from '../structure/arena';
+import { CorruptError } from '../../values/corrupt-error';
+import type { GrowingMemory } from '../structure/growing-memory';
+import {
+  chunkShift,
+  chunkSlots,
+  chunkWords,
+  leastChunks,
+  listWords,
+  mostChunks,
+  slotWords,
+} from './layout';
+import type { UndoLog } from '../structure/undo-log';
+
+/**
+ * The slots of a list, and which of them it has: a ring of chunks, reached by a directory of pointers to them, so that an
+ * element is found by two steps, and either end grows and shrinks chunk by chunk. A directory that
+ * is too small is replaced by one of twice the size.
+ *
+ * A position says where in the ring a slot is, and goes around: callers need not care. There are
+ * chunks where there are elements, those put aside included, and there may be one where the next is
+ * pushed. One chunk's worth of positions always stays free, so that both ends never share a chunk.
+ */
+export class ListRing {
+  readonly #memory: GrowingMemory;
+  #ints!: Int32Array<ArrayBuffer>;
+  readonly #log: UndoLog;
+  readonly #arena: Arena;
+  readonly #at: number;
+  /** No pointer is less. */
+  readonly #least: number;
+  /** The directory that was found to be one, and its size. */
+  #directory = 0;
+  #chunks = 0;
+
+  /**
+   * @param at - where the list's own words are.
+   * @param begin - the word from which on there are blocks.
+   */
+  constructor(memory: GrowingMemory, log: UndoLog, arena: Arena, at: number, begin: number) {
+    this.#memory = memory;
+    memory.follow(() => (this.#ints = memory.ints));
+    this.#log = log;
+    this.#arena = arena;
+    this.#at = at;
+    this.#least = (begin + 1) >>> 1;
+  }
+
+  /** How many positions there are. */
+  get slots(): number {
+    const chunks = this.#ints[this.#at + listWords.chunks] ?? 0;
+    if (chunks === 0) return 0;
+    this.#checked();
+    return chunks << chunkShift;
+  }
+
+  /** How many elements there are: from the head on. */
+  get length(): number {
+    const length = this.#ints[this.#at + listWords.length] ?? 0;
+    // Most lists that anybody has are much shorter than what there is room for.
+    if (length < 0 || (length > chunkSlots && length > this.slots)) {
+      throw new CorruptError('it has no such length');
+    }
+    return length;
+  }
+
+  /** The position of the first element. */
+  get head(): number {
+    return this.#ints[this.#at + listWords.head] ?? 0;
+  }
+
+  setLength(length: number): void {
+    this.#log.write(this.#at + listWords.length, length);
+  }
+
+  /** The same, if that is what makes a change: without the log if there is nothing else in it. */
+  commitLength(length: number): void {
+    if (this.#log.pending) {
+      this.setLength(length);
+    } else {
+      this.#ints[this.#at + listWords.length] = length;
+    }
+  }
+
+  setHead(position: number): void {
+    this.#log.write(this.#at + listWords.head, this.around(position));
+  }
+
+  /** A position, within the ring. */
+  around(position: number): number {
+    return position & (this.slots - 1);
+  }
+
+  /**
+   * Where the slot of a position begins, in words.
+   *
+   * @throws CorruptError there is none.
+   */
+  slot(position: number): number {
+    const directory = this.#checked();
+    const place = position & ((this.#chunks << chunkShift) - 1);
+    const chunk = this.#ints[directory + (place >>> chunkShift)] ?? 0;
+    this.reach(chunk, chunkWords);
+    return 2 * chunk + slotWords * (place & (chunkSlots - 1));
+  }
+
+  /**
+   * Makes sure that a pointer leads to so many words.
+   *
+   * @throws CorruptError it does not.
+   */
+  reach(pointer: number, words: number): void {
+    if (!this.reaches(pointer, words)) throw new CorruptError('a pointer of it leads astray');
+  }
+
+  /** Whether a pointer leads to so many words. */
+  reaches(pointer: number, words: number): boolean {
+    return pointer >= this.#least && this.#memory.reaches(2 * pointer + words);
+  }
+
+  /**
+   * Makes room for more positions. Nothing is put aside.
+   *
+   * @returns how many bytes there is no room for, or 0.
+   */
+  widen(used: number, more: number): number {
+    const at = this.#at;
+    const needed = used + more + chunkSlots;
+    const { slots } = this;
+    if (needed <= slots) return 0;
+    const before = slots >>> chunkShift;
+    let after = Math.max(before, leastChunks);
+    while (after << chunkShift < needed && after < mostChunks) after *= 2;
+    const bytes = 4 * after;
+    const pointer = after << chunkShift < needed ? 0 : this.#arena.allocate(bytes);
+    if (pointer === 0) return bytes;
+    const ints = this.#ints;
+    const old = ints[at + listWords.directory] ?? 0;
+    const { head } = this;
+    const first = (head & (slots - 1)) >>> chunkShift;
+    ints.fill(0, 2 * pointer, 2 * pointer + after);
+    for (let i = 0; i < before; i++) {
+      ints[2 * pointer + i] = ints[2 * old + ((first + i) & (before - 1))] ?? 0;
+    }
+    this.#log.write(at + listWords.head, head & (chunkSlots - 1));
+    this.#log.write(at + listWords.directory, pointer);
+    this.#log.write(at + listWords.chunks, after);
+    if (before !== 0) this.#arena.free(old);
+    return 0;
+  }
+
+  /**
+   * Makes sure that there is a chunk at a position.
+   *
+   * @returns how many bytes there is no room for, or 0.
+   */
+  occupy(position: number): number {
+    const entry = this.#entry(position);
+    if (this.#ints[entry] !== 0) return 0;
+    const pointer = this.#arena.allocate(4 * chunkWords);
+    if (pointer === 0) return 4 * chunkWords;
+    this.#log.write(entry, pointer);
+    return 0;
+  }
+
+  /** Frees the chunk at a position, if there is one. */
+  vacate(position: number): void {
+    if (this.slots === 0) return;
+    const entry = this.#entry(position);
+    const pointer = this.#ints[entry] ?? 0;
+    if (pointer === 0) return;
+    this.#arena.free(pointer);
+    this.#log.write(entry, 0);
+  }
+
+  /** Whether a position is the first of its chunk. */
+  static begins(position: number): boolean {
+    return (position & (chunkSlots - 1)) === 0;
+  }
+
+  #entry(position: number): number {
+    const directory = this.#checked();
+    return directory + ((position & ((this.#chunks << chunkShift) - 1)) >>> chunkShift);
+  }
+
+  /** Where the directory begins, which is one. */
+  #checked(): number {
+    const ints = this.#ints;
+    const directory = ints[this.#at + listWords.directory] ?? 0;
+    const chunks = ints[this.#at + listWords.chunks] ?? 0;
+    if (directory !== this.#directory || chunks !== this.#chunks) {
+      const isSize = chunks >= leastChunks && chunks <= mostChunks && (chunks & (chunks - 1)) === 0;
+      if (!isSize) throw new CorruptError('it has no such size');
+      this.reach(directory, chunks);
+      if (this.#arena.room(directory) < 4 * chunks) throw new CorruptError('it has no directory');
+      this.#directory = directory;
+      this.#chunks = chunks;
+    }
+    return 2 * directory;
+  }
+}

@@ -1,0 +1,162 @@
+import { Encoder, Tag, noValue, read, tagIn } from '../../values/codec';
+import type { GrowingMemory } from '../structure/growing-memory';
+import type { ListRing } from './ring';
+import type { Sequence } from '../structure/sequence';
+import { largeBytes } from '../structure/structure-layout';
+import { inlineBytes, slotLayout, slotWords } from './layout';
+import type { StructureState } from '../structure/structure-state';
+
+/** Where a value is whose pointer leads astray. */
+const nowhere = -1;
+
+/** Where a value is, in bytes, and what it is stored as. */
+interface Place {
+  readonly at: number;
+  readonly tag: Tag;
+  readonly size: number;
+}
+
+/**
+ * What is in the slots of a list: values, in the slot itself or in a block that its pointer leads to.
+ * A slot is spoken of by where it begins, in words.
+ *
+ * What is to be written is encoded first, so that a value that cannot be has changed nothing.
+ */
+export class ListSlots {
+  /** Of what is to be written. */
+  readonly encoder: Encoder;
+  readonly #state: StructureState;
+  readonly #ring: ListRing;
+  readonly #sequence: Sequence;
+  readonly #large: Sequence;
+  readonly #memory: GrowingMemory;
+  #ints!: Int32Array<ArrayBuffer>;
+  #floats!: Float64Array<ArrayBuffer>;
+
+  constructor(state: StructureState, ring: ListRing, sequence: Sequence, large: Sequence) {
+    this.#state = state;
+    this.encoder = new Encoder(state);
+    this.#ring = ring;
+    this.#sequence = sequence;
+    this.#large = large;
+    const memory = (this.#memory = state.memory);
+    memory.follow(() => {
+      this.#ints = memory.ints;
+      this.#floats = memory.floats;
+    });
+  }
+
+  tag(slot: number): Tag {
+    return tagIn(this.#ints[slot + slotLayout.what] ?? 0);
+  }
+
+  /** What is in a slot whose tag says that it is a number. */
+  number(slot: number): number {
+    return this.#floats[slot / 2 + 1] ?? NaN;
+  }
+
+  /** What is read of a value, to be finished. */
+  read(slot: number): unknown {
+    if (this.tag(slot) === Tag.Number) return this.#floats[slot / 2 + 1];
+    return this.readPlace(this.place(slot));
+  }
+
+  /** The same, when it is known where the value is. */
+  readPlace({ at, tag, size }: Place): unknown {
+    return at === nowhere ? noValue : read(this.#memory, tag, at, size);
+  }
+
+  /** Whether a slot has a large value. */
+  isLarge(slot: number): boolean {
+    return (this.#ints[slot + slotLayout.what] ?? 0) >>> 4 >= largeBytes;
+  }
+
+  /** Whether the value is one that was encoded. */
+  matches(slot: number, wanted: Encoder): boolean {
+    const { at, tag, size } = this.place(slot);
+    return at !== nowhere && wanted.matches(this.#memory, tag, at, size);
+  }
+
+  /** A number takes the place of another. */
+  setNumber(slot: number, value: number): void {
+    this.#floats[slot / 2 + 1] = value;
+    this.#sequence.step();
+  }
+
+  /** The encoded value takes the place of another. */
+  assign(slot: number): void {
+    const { encoder } = this;
+    if (encoder.tag === Tag.Number && this.tag(slot) === Tag.Number) {
+      this.setNumber(slot, encoder.number);
+      return;
+    }
+    const { log } = this.#state;
+    this.#sequence.open();
+    const pointer = this.#store();
+    this.free(slot);
+    for (let i = 0; i < 4; i++) log.keep(slot + i);
+    this.#describe(slot, pointer);
+  }
+
+  /** The encoded value comes to where no element is. */
+  fill(position: number): void {
+    this.#orFull(this.#ring.occupy(position));
+    const pointer = this.#store();
+    this.#describe(this.#ring.slot(position), pointer);
+  }
+
+  /** Makes room for more positions. Nothing is put aside. */
+  widen(length: number, count: number): void {
+    this.#memory.failure = undefined;
+    this.#orFull(this.#ring.widen(length, count));
+    // What is written next, without the log, may come to where the old directory was.
+    this.#state.log.commit();
+  }
+
+  /** The value of another slot, where no element is from then on, takes the place of this one's. */
+  move(from: number, to: number): void {
+    const { log } = this.#state;
+    this.#sequence.open();
+    this.free(to);
+    for (let i = 0; i < slotWords; i++) log.write(to + i, this.#ints[from + i] ?? 0);
+  }
+
+  /** Frees the block of a slot's value, if it has one. */
+  free(slot: number): void {
+    if ((this.#ints[slot + slotLayout.what] ?? 0) >>> 4 <= inlineBytes) return;
+    if (this.isLarge(slot)) this.#large.open();
+    this.#state.arena.free(this.#ints[slot + slotLayout.pointer] ?? 0);
+  }
+
+  /** Where the value of a slot is, in bytes, or {@link nowhere}. */
+  place(slot: number): Place {
+    const what = this.#ints[slot + slotLayout.what] ?? 0;
+    const tag = tagIn(what);
+    const size = what >>> 4;
+    if (size <= inlineBytes) return { at: 4 * (slot + slotLayout.value), tag, size };
+    const pointer = this.#ints[slot + slotLayout.pointer] ?? 0;
+    const isThere = this.#ring.reaches(pointer, Math.ceil(size / 4));
+    return { at: isThere ? 8 * pointer : nowhere, tag, size };
+  }
+
+  /** A block with the encoded value, or 0 where it needs none. */
+  #store(): number {
+    const { size } = this.encoder;
+    if (size <= inlineBytes) return 0;
+    const pointer = this.#state.allocate(size);
+    if (pointer === 0) throw this.#state.full(size);
+    this.encoder.write(this.#memory, 8 * pointer);
+    return pointer;
+  }
+
+  #describe(slot: number, pointer: number): void {
+    const { tag, size } = this.encoder;
+    this.#ints[slot + slotLayout.what] = (size << 4) | tag;
+    this.#ints[slot + slotLayout.pointer] = pointer;
+    if (size <= inlineBytes) this.encoder.write(this.#memory, 4 * (slot + slotLayout.value));
+  }
+
+  #orFull(missing: number): void {
+    if (missing !== 0) throw this.#state.full(missing);
+  }
+}

@@ -1,0 +1,48 @@
+// What is made of many entries, and what knows all kinds. See parts.ts.
+export { attach, type Attached, type Handle } from './attach';
+export {
+  ShareableList,
+  type ShareableListAttachOptions,
+  type ShareableListCreateOptions,
+  type ShareableListHandle,
+  type ShareableListOpenOptions,
+  type ShareableValue,
+} from './shareable-list/shareable-list';
+export {
+  SharedNamespace,
+  type SharedNamespaceCreateOptions,
+  type SharedNamespaceHandle,
+  type SharedNamespaceOptions,
+} from './dict/shared-namespace';
+export type { IterationOptions } from './structure/passed-over';
+export type { QueueItem } from './queue/item';
+export {
+  SharedQueue,
+  type ItemsOptions,
+  type SharedQueueCreateOptions,
+  type SharedQueueHandle,
+  type SharedQueueOptions,
+} from './queue/shared-queue';
+export {
+  SharedDict,
+  type EntryChangeOptions,
+  type GetOrSetOptions,
+  type GetOrSetSyncOptions,
+  type SharedDictCreateOptions,
+  type SharedDictHandle,
+  type SharedDictOptions,
+  type TtlOptions,
+} from './dict/shared-dict';
+export {
+  SharedList,
+  type SharedListCreateOptions,
+  type SharedListHandle,
+  type SharedListOptions,
+} from './list/shared-list';
+export type { StructureCreateOptions, StructureOptions } from './structure/structure';
+export {
+  Manager,
+  type ManagerCreateOptions,
+  type ManagerHandle,
+  type ManagerOptions,
+} from './manager/manager';

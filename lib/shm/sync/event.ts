@@ -1,0 +1,206 @@
+import { changedBy } from '../core/assignments';
+import { unlinkObject, type Request } from '../core/attachment';
+import { aligned } from '../core/layout';
+import {
+  NamedObject,
+  toAttach,
+  toCreate,
+  toOpen,
+  type CreateOptions,
+  type OpenOptions,
+} from '../core/named-object';
+import type { Contents, ObjectSeat, SeatState } from '../core/object-seat';
+import { Word, type Wait } from '../core/word';
+import {
+  checkOptions,
+  timeoutOf,
+  waitOf,
+  type TimeoutOptions,
+  type WaitOptions,
+} from '../../common/options';
+
+/** An event as plain data, to be sent to another process; see {@link NamedEvent.toJSON}. */
+export interface NamedEventHandle {
+  readonly shmkit: 'event';
+  readonly name: string;
+}
+
+/** What {@link NamedEvent.open} takes. */
+export type NamedEventOptions = OpenOptions;
+/** What {@link NamedEvent.create} takes. */
+export type NamedEventCreateOptions = CreateOptions;
+
+/**
+ * The event's whole state is one word: whether it is set, in the lowest bit, and above it how often
+ * it has been, so that whoever waits sees that it was even if it is clear again. Changed without the
+ * lock, by single steps; nobody has to be there for it to stay right.
+ */
+const flagAt = 0;
+const setBit = 1;
+const oneSetting = 2;
+
+const contents: Contents = { type: 0, length: 0, wordsBytes: aligned(8), dataBytes: 0 };
+
+class EventState implements SeatState {
+  readonly word: Word;
+  readonly #words: Int32Array;
+
+  constructor(seat: ObjectSeat) {
+    this.word = new Word(seat, flagAt, false);
+    this.#words = seat.wordsOf(2);
+  }
+
+  set(): void {
+    for (;;) {
+      const before = Atomics.load(this.#words, flagAt);
+      if ((before & setBit) !== 0) return;
+      // Wraps around; a wait would have to sleep through 2^31 settings to take one for none.
+      const after = (before + oneSetting) | setBit | 0;
+      if (Atomics.compareExchange(this.#words, flagAt, before, after) === before) break;
+    }
+    this.word.wake();
+    this.word.offer();
+  }
+
+  clear(): void {
+    Atomics.and(this.#words, flagAt, ~setBit);
+  }
+
+  close(): void {
+    this.word.close();
+  }
+}
+
+/**
+ * Something that happens, and that any thread of any process can wait for: Python's
+ * `multiprocessing.Event`.
+ *
+ * Whoever waits when it is set goes on, even if it is cleared the next instant. A process that is
+ * killed while it waits is noticed by nobody.
+ */
+export class NamedEvent extends NamedObject {
+  declare readonly shmkit: 'event';
+  readonly #state: EventState;
+
+  private constructor(request: Request) {
+    super(request);
+    const { seat } = this.attachment;
+    try {
+      this.#state = seat.state(() => new EventState(seat));
+    } catch (error) {
+      this.attachment.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Makes a new event, which is not set.
+   *
+   * @throws SharedMemoryError `EEXIST` the name is taken; `ENOSPC`; `EINVAL`, `ENAMETOOLONG` it
+   * cannot be a name; `ERR_ZERO_COPY_UNAVAILABLE`.
+   */
+  static create(options: NamedEventCreateOptions = {}): NamedEvent {
+    checkOptions(options, ['name', 'mode']);
+    return new NamedEvent(toCreate('event', options, contents));
+  }
+
+  /**
+   * Attaches to an event that exists.
+   *
+   * @throws SharedMemoryError `ENOENT` there is none; `EACCES`; `ERR_CORRUPT`, `ERR_WRONG_KIND`,
+   * `ERR_ABI_MISMATCH` what bears the name is not an event that this process can use.
+   */
+  static attach(name: string): NamedEvent {
+    return new NamedEvent(toAttach('event', name));
+  }
+
+  /**
+   * Attaches to an event, or makes it when it is absent. Of any number of processes that open one
+   * name at once, one makes it; its `mode` counts.
+   *
+   * @throws SharedMemoryError as {@link NamedEvent.create} (but `EEXIST`) and
+   * {@link NamedEvent.attach}.
+   */
+  static open(name: string, options: NamedEventOptions = {}): NamedEvent {
+    checkOptions(options, ['mode']);
+    return new NamedEvent(toOpen('event', name, options, contents));
+  }
+
+  /** Removes a name. Whoever is attached keeps the event until they close. */
+  static unlink(name: string): void {
+    unlinkObject('event', name);
+  }
+
+  /**
+   * Whether it is set.
+   *
+   * @throws SharedMemoryError `ERR_CLOSED`
+   */
+  get isSet(): boolean {
+    this.attachment.open();
+    return (this.#state.word.value & setBit) !== 0;
+  }
+
+  /** Sets it: all who wait go on, and nobody waits until it is cleared. Does not block. */
+  set(): void {
+    this.attachment.open();
+    this.#state.set();
+  }
+
+  /** Clears it: from now on, who waits does so until it is set again. Does not block. */
+  clear(): void {
+    this.attachment.open();
+    this.#state.clear();
+  }
+
+  /**
+   * Waits until it is set, without blocking anything.
+   *
+   * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`; the signal's reason when it aborts.
+   */
+  async wait(options?: WaitOptions): Promise<void> {
+    this.attachment.open();
+    const { timeout, signal } = waitOf(options);
+    await this.#state.word.wait(this.#wait(timeout, signal));
+  }
+
+  /**
+   * Waits until it is set, blocking this thread.
+   *
+   * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`.
+   */
+  waitSync(options?: TimeoutOptions): void {
+    this.attachment.open();
+    this.#state.word.waitSync(this.#wait(timeoutOf(options)));
+  }
+
+  /** A handle to send to another process, which gives it to {@link attach}. */
+  toJSON(): NamedEventHandle {
+    return { shmkit: 'event', name: this.name };
+  }
+
+  #wait(timeout: number | undefined, signal?: AbortSignal): Wait<true> {
+    const { word } = this.#state;
+    const before = word.value & ~setBit;
+    return {
+      handle: this,
+      timeout,
+      signal,
+      attempt: () => {
+        const { value } = word;
+        return (value & setBit) !== 0 || (value & ~setBit) !== before ? true : undefined;
+      },
+      expired: (limit) => {
+        throw this.attachment.error('ERR_TIMEOUT', `was not set within ${limit} ms`);
+      },
+    };
+  }
+
+  /** @internal */
+  protected override letGo(): void {
+    this.#state.word.giveUp(this, this.attachment.closedMeanwhile());
+    this.attachment.close();
+  }
+}
+
+changedBy('event', { isSet: 'set() or clear()' });

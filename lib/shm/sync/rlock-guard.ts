@@ -1,0 +1,51 @@
+import { SharedMemoryError } from '../../common/errors';
+import { called } from '../core/names';
+import type { NamedRLock } from './rlock';
+
+/** One acquisition of a {@link NamedRLock}. Release it, or leave the block of a `using` declaration. */
+export class RLockGuard {
+  readonly #abandoned: boolean;
+  readonly #lock: NamedRLock;
+  readonly #isScoped: boolean;
+  #released = false;
+
+  /** @internal Guards come from the lock's acquire methods. */
+  constructor(lock: NamedRLock, abandoned: boolean, isScoped: boolean) {
+    this.#lock = lock;
+    this.#abandoned = abandoned;
+    this.#isScoped = isScoped;
+  }
+
+  /** Whether the last owner died holding the lock; told once, to the outermost acquisition. */
+  get abandoned(): boolean {
+    return this.#abandoned;
+  }
+
+  /** The handle that it was acquired through. */
+  get lock(): NamedRLock {
+    return this.#lock;
+  }
+
+  /**
+   * Takes this acquisition back. Does not block.
+   *
+   * @throws SharedMemoryError `ERR_NOT_HELD` when this guard has done so before.
+   */
+  release(): void {
+    if (this.#released) {
+      throw new SharedMemoryError(
+        'ERR_NOT_HELD',
+        `${called('rlock', this.#lock.name)}: this guard has released it before`,
+        { resource: this.#lock.name },
+      );
+    }
+    if (this.#lock.held) this.#lock.leave(this.#isScoped);
+    else this.#lock.release();
+    this.#released = true;
+  }
+
+  /** Takes this acquisition back, unless that was done before. */
+  [Symbol.dispose](): void {
+    if (!this.#released && this.#lock.held) this.release();
+  }
+}

@@ -1,0 +1,277 @@
+import { unlinkObject, type Request } from '../core/attachment';
+import {
+  NamedObject,
+  toAttach,
+  toCreate,
+  toOpen,
+  type CreateOptions,
+  type OpenOptions,
+} from '../core/named-object';
+import type { Contents } from '../core/object-seat';
+import { settleOperations } from '../core/operations';
+import { defaultParticipants, mostParticipants, rosterBytes } from '../core/roster';
+import {
+  checkInteger,
+  checkOptions,
+  timeoutOf,
+  waitOf,
+  type TimeoutOptions,
+  type WaitOptions,
+} from '../../common/options';
+import { RWLockGuard } from './rw-lock-guard';
+import { Mode, RWLockState, type Claim, type Granted } from './rw-lock-state';
+
+/** What {@link NamedRWLock.open} takes. */
+export interface NamedRWLockOptions extends OpenOptions {
+  /**
+   * For how many threads there is room, up to 65,536: a thread counts from when it first acquires it
+   * until it closes its last handle or ends. Each takes 40 bytes. Default 192.
+   */
+  readonly participants?: number | undefined;
+}
+
+/** What {@link NamedRWLock.create} takes. */
+export interface NamedRWLockCreateOptions extends NamedRWLockOptions, CreateOptions {}
+
+/** A read-write lock as plain data, to be sent to another process; see {@link NamedRWLock.toJSON}. */
+export interface NamedRWLockHandle {
+  readonly shmkit: 'rwlock';
+  readonly name: string;
+}
+
+/**
+ * A lock that many may hold for reading, or one for writing.
+ *
+ * It is given in the order in which threads ask, so neither readers nor writers starve; tasks of one
+ * thread are served in the order in which they asked. What a thread held that died comes back within
+ * some tens of milliseconds, and if it was writing, the next are told
+ * ({@link RWLockGuard.abandoned}).
+ *
+ * A read cannot be made a write (two that tried would wait for each other): release it, acquire the
+ * write, and look again at what you read. Nor should a task acquire what it has already: between its
+ * two reads a writer may come to wait, for the first to end, and the second for that.
+ */
+export class NamedRWLock extends NamedObject {
+  declare readonly shmkit: 'rwlock';
+  readonly #state: RWLockState;
+  /** Acquired through this handle and not released. */
+  #held = 0;
+
+  private constructor(request: Request) {
+    super(request);
+    const { seat } = this.attachment;
+    try {
+      this.#state = seat.state(() => new RWLockState(seat));
+    } catch (error) {
+      this.attachment.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Makes a new lock.
+   *
+   * @throws SharedMemoryError `EEXIST` the name is taken; `ENOSPC`; `EINVAL`, `ENAMETOOLONG` it
+   * cannot be a name; `ERR_ZERO_COPY_UNAVAILABLE`.
+   */
+  static create(options: NamedRWLockCreateOptions = {}): NamedRWLock {
+    checkOptions(options, ['name', 'mode', 'participants']);
+    return new NamedRWLock(toCreate('rwlock', options, contentsOf(options)));
+  }
+
+  /**
+   * Attaches to a lock that exists.
+   *
+   * @throws SharedMemoryError `ENOENT` there is none; `EACCES`; `ERR_CORRUPT`, `ERR_WRONG_KIND`,
+   * `ERR_ABI_MISMATCH` what bears the name is not a lock that this process can use.
+   */
+  static attach(name: string): NamedRWLock {
+    return new NamedRWLock(toAttach('rwlock', name));
+  }
+
+  /**
+   * Attaches to a lock, or makes it when it is absent. Of any number of processes that open one
+   * name at once, one makes it; its options count.
+   *
+   * @throws SharedMemoryError as {@link NamedRWLock.create} (but `EEXIST`) and
+   * {@link NamedRWLock.attach}.
+   */
+  static open(name: string, options: NamedRWLockOptions = {}): NamedRWLock {
+    checkOptions(options, ['mode', 'participants']);
+    return new NamedRWLock(toOpen('rwlock', name, options, contentsOf(options)));
+  }
+
+  /** Removes a name. Whoever is attached keeps the lock until they close. */
+  static unlink(name: string): void {
+    unlinkObject('rwlock', name);
+  }
+
+  /** For how many threads there is room. */
+  get participants(): number {
+    return this.#state.participants;
+  }
+
+  /** How many hold it for reading, at the instant of asking. */
+  get readers(): number {
+    this.attachment.open();
+    settleOperations();
+    return this.#state.survey().readers;
+  }
+
+  /** Whether somebody holds it for writing, at the instant of asking. */
+  get writing(): boolean {
+    this.attachment.open();
+    settleOperations();
+    return this.#state.survey().isWriting;
+  }
+
+  /**
+   * Acquires the lock for reading without blocking anything.
+   *
+   * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`; `ERR_CAPACITY` more threads use it than
+   * there is room for; the signal's reason when it aborts.
+   */
+  async acquireRead(options?: WaitOptions): Promise<RWLockGuard> {
+    return this.#acquire(Mode.Read, options);
+  }
+
+  /**
+   * Acquires the lock for reading, blocking this thread. A thread that reads already goes ahead.
+   *
+   * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`, `ERR_CAPACITY`; `ERR_DEADLOCK` this very
+   * thread writes, so the wait could not end.
+   */
+  acquireReadSync(options?: TimeoutOptions): RWLockGuard {
+    return this.#acquireSync(Mode.Read, options);
+  }
+
+  /**
+   * Acquires the lock for reading if that takes no waiting. Does not block.
+   *
+   * @returns null when somebody writes, or waits to.
+   * @throws SharedMemoryError `ERR_CLOSED`, `ERR_CAPACITY`.
+   */
+  tryAcquireRead(): RWLockGuard | null {
+    return this.#tryAcquire(Mode.Read);
+  }
+
+  /** Acquires the lock for writing without blocking anything; as {@link acquireRead}. */
+  async acquireWrite(options?: WaitOptions): Promise<RWLockGuard> {
+    return this.#acquire(Mode.Write, options);
+  }
+
+  /**
+   * Acquires the lock for writing, blocking this thread.
+   *
+   * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`, `ERR_CAPACITY`; `ERR_DEADLOCK` this very
+   * thread reads or writes, so the wait could not end.
+   */
+  acquireWriteSync(options?: TimeoutOptions): RWLockGuard {
+    return this.#acquireSync(Mode.Write, options);
+  }
+
+  /**
+   * Acquires the lock for writing if that takes no waiting. Does not block.
+   *
+   * @returns null when somebody reads, writes, or waits.
+   * @throws SharedMemoryError `ERR_CLOSED`, `ERR_CAPACITY`.
+   */
+  tryAcquireWrite(): RWLockGuard | null {
+    return this.#tryAcquire(Mode.Write);
+  }
+
+  /** A handle to send to another process, which gives it to {@link attach}. */
+  toJSON(): NamedRWLockHandle {
+    return { shmkit: 'rwlock', name: this.name };
+  }
+
+  async #acquire(mode: Mode, options: WaitOptions | undefined): Promise<RWLockGuard> {
+    this.attachment.open();
+    const { timeout, signal } = waitOf(options);
+    const claim: Claim = { mode, nested: false };
+    return this.#state.freed.wait<RWLockGuard>({
+      handle: this,
+      attempt: (look) => {
+        this.#state.begin(claim);
+        const granted = this.#state.take(claim, look, true);
+        const guard = granted && this.#guard(mode, granted);
+        // Else it stays noted: it may have taken a ticket.
+        if (guard !== undefined) this.#state.done();
+        return guard;
+      },
+      noted: this.#state,
+      timeout,
+      signal,
+      expired: (limit) => this.#expire(claim, limit),
+      calledOff: () => this.#state.withdraw(claim),
+    });
+  }
+
+  #acquireSync(mode: Mode, options: TimeoutOptions | undefined): RWLockGuard {
+    this.attachment.open();
+    const timeout = timeoutOf(options);
+    settleOperations();
+    const { held } = this.#state;
+    if (held !== 0 && (held < 0 || mode === Mode.Write)) {
+      const how =
+        held < 0 ? 'writing' : 'reading; release that first, a read cannot become a write';
+      throw this.attachment.error('ERR_DEADLOCK', `is held by this thread for ${how}`);
+    }
+    const claim: Claim = { mode, nested: true };
+    this.#state.begin(claim);
+    const granted =
+      this.#state.take(claim, false, false) ??
+      this.#state.freed.waitSync<Granted>({
+        handle: this,
+        attempt: (look) => this.#state.take(claim, look, true),
+        timeout,
+        expired: (limit) => this.#expire(claim, limit),
+      });
+    const guard = this.#guard(mode, granted);
+    this.#state.done();
+    return guard;
+  }
+
+  #tryAcquire(mode: Mode): RWLockGuard | null {
+    this.attachment.open();
+    if (this.#state.freed.awaited) return null;
+    const claim: Claim = { mode, nested: false };
+    this.#state.begin(claim);
+    const granted = this.#state.take(claim, true, false);
+    const guard = granted === undefined ? null : this.#guard(mode, granted);
+    this.#state.done();
+    return guard;
+  }
+
+  #expire(claim: Claim, limit: number): never {
+    this.#state.withdraw(claim);
+    const purpose = claim.mode === Mode.Write ? 'writing' : 'reading';
+    throw this.attachment.error('ERR_TIMEOUT', `was not free for ${purpose} within ${limit} ms`);
+  }
+
+  #guard(mode: Mode, { abandoned }: Granted): RWLockGuard {
+    const released = () => {
+      if (guard.noteReleased() && --this.#held === 0) this.#state.holders.delete(this);
+    };
+    const end = () => this.#state.release(mode, released);
+    const guard = new RWLockGuard(this, mode === Mode.Write ? 'write' : 'read', abandoned, end);
+    if (this.#held++ === 0) this.#state.holders.add(this);
+    return guard;
+  }
+
+  /** @internal */
+  protected override letGo(): void {
+    const { attachment } = this;
+    if (this.#held > 0 && !attachment.hasEnded) {
+      throw attachment.error('EBUSY', 'is held through this handle; release it first');
+    }
+    this.#state.holders.delete(this);
+    this.#state.freed.giveUp(this, attachment.closedMeanwhile());
+    attachment.close();
+  }
+}
+
+function contentsOf({ participants = defaultParticipants }: NamedRWLockOptions): Contents {
+  checkInteger('participants', participants, 1, mostParticipants);
+  return { type: 0, length: 0, wordsBytes: rosterBytes(participants), dataBytes: 0 };
+}

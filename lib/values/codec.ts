@@ -1,0 +1,441 @@
+import { extentOf, isUint8Array, lengthOf } from '../common/element-types';
+import { invalidType } from '../common/errors';
+import { isLatin1, readLatin1, readUtf16, writeLatin1 } from './buffer-text';
+import { Kind, kindOf, refusal } from './cloneable';
+import { CorruptError, MismatchError } from './corrupt-error';
+import { attachShared, handleText, parseHandle } from './handles';
+import { byteLengthOf, isArrayBuffer, isBuffer } from './intrinsics';
+import { pack, type Packed } from './packer';
+import type { Pieces } from './packed-pieces';
+import {
+  hasBuffers,
+  headBytes,
+  mergedInto,
+  padded,
+  tableFloats,
+  trailerBytes,
+  version,
+} from './packed-format';
+import { forgetUnpacked, unpack } from './unpacker';
+
+/** What a value is stored as, in 4 bits. */
+export const enum Tag {
+  /** No value yet: somebody computes it. */
+  Pending = 0,
+  Undefined = 1,
+  Null = 2,
+  False = 3,
+  True = 4,
+  /** 8 bytes, float64. */
+  Number = 5,
+  /** A string, one byte a character. */
+  Latin1 = 6,
+  /** A string, two bytes a character. */
+  Utf16 = 7,
+  /** Anything else that can be cloned: packed-format.ts says how. */
+  Packed = 8,
+  // 9 is free.
+  /** One of the library's named objects: its handle, as JSON in ASCII. */
+  Handle = 10,
+  /** A Uint8Array. */
+  Bytes = 11,
+}
+
+/** The tag in the lowest 4 bits of a word; any number reads as one, if as none that there is. */
+export const tagIn: (word: number) => Tag = (word) => word & 15;
+
+/** Bytes up to so many are copied in a loop, faster than by a call. */
+const fewBytes = 64;
+
+/** What is unpacked from is kept for the next if it is no larger. */
+const largestScratchBytes = 1 << 16;
+
+/** The views of one memory that values are read from and written to. */
+export interface Views {
+  readonly ints: Int32Array;
+  readonly bytes: Uint8Array;
+  readonly shorts: Uint16Array;
+  readonly floats: Float64Array;
+  readonly buffer: Buffer;
+}
+
+const nothing = new Uint8Array(0);
+
+/** How many bytes a value may have where it goes, and what is said of a larger one. */
+export interface SizeLimit {
+  readonly mostValueBytes: number;
+  tooLarge(size: number): Error;
+}
+
+/**
+ * A value on its way into shared memory. It is used again for each value, so that none is made; it is
+ * of no use after the next.
+ */
+export class Encoder {
+  tag: Tag = Tag.Undefined;
+  /** Of a number. */
+  number = 0;
+  /** Bytes that it takes, from a multiple of 8 on. */
+  size = 0;
+  #text = '';
+  #packed: Uint8Array = nothing;
+  /** ArrayBuffers behind what is packed. */
+  #pieces: Pieces | undefined;
+  #serial = 0;
+  readonly #limit: SizeLimit | undefined;
+
+  /** @param limit - none where values are only compared with those that are there. */
+  constructor(limit?: SizeLimit) {
+    this.#limit = limit;
+  }
+
+  /**
+   * @param what - how messages speak of the value.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` it cannot be cloned; SharedMemoryError `ERR_CAPACITY` it
+   * is larger than a value may be.
+   */
+  encode(what: string, value: unknown): this {
+    switch (typeof value) {
+      case 'number':
+        this.number = value;
+        return this.#is(Tag.Number, 8);
+      case 'string':
+        this.#text = value;
+        return isLatin1(value)
+          ? this.#isLong(Tag.Latin1, value.length)
+          : this.#isLong(Tag.Utf16, 2 * value.length);
+      case 'boolean':
+        return this.#is(value ? Tag.True : Tag.False, 0);
+      case 'undefined':
+        return this.#is(Tag.Undefined, 0);
+      case 'function':
+      case 'symbol':
+        throw invalidType(what, 'a value that can be cloned', value);
+      case 'bigint':
+        return this.#isPacked(pack(what, value));
+      default:
+        return value === null ? this.#is(Tag.Null, 0) : this.#encodeObject(what, value as object);
+    }
+  }
+
+  /** Writes it to where nothing leads yet. */
+  write({ bytes, shorts, floats, buffer }: Views, at: number): void {
+    const text = this.#text;
+    switch (this.tag) {
+      case Tag.Number:
+        floats[at / 8] = this.number;
+        break;
+      case Tag.Pending:
+        floats[at / 8] = this.number;
+        floats[at / 8 + 1] = this.#serial;
+        floats[at / 8 + 2] = floats[at / 8 + 3] = 0;
+        break;
+      case Tag.Latin1:
+      case Tag.Handle:
+        writeLatin1(buffer, text, at);
+        break;
+      case Tag.Utf16:
+        for (let i = 0; i < text.length; i++) shorts[at / 2 + i] = text.charCodeAt(i);
+        break;
+      case Tag.Packed:
+      case Tag.Bytes:
+        bytes.set(this.#packed, at);
+        this.#pieces?.forEach((piece, offset) => {
+          bytes.set(piece, at + offset);
+        });
+        break;
+      default:
+    }
+  }
+
+  /** Whether what is stored there is this value, byte by byte. */
+  matches({ bytes, shorts, floats }: Views, tag: Tag, at: number, size: number): boolean {
+    if (tag !== this.tag || size !== this.size) return false;
+    const text = this.#text;
+    switch (tag) {
+      case Tag.Number:
+        return Object.is(floats[at / 8], this.number);
+      case Tag.Latin1:
+      case Tag.Handle:
+        for (let i = 0; i < size; i++) if (bytes[at + i] !== text.charCodeAt(i)) return false;
+        return true;
+      case Tag.Utf16:
+        for (let i = 0; i < text.length; i++) {
+          if (shorts[at / 2 + i] !== text.charCodeAt(i)) return false;
+        }
+        return true;
+      case Tag.Packed:
+      case Tag.Bytes: {
+        let isSame = areThere(bytes, at, this.#packed, lengthOf(this.#packed));
+        this.#pieces?.forEach((piece, offset) => {
+          isSame &&= areThere(bytes, at + offset, piece, piece.length);
+        });
+        return isSame;
+      }
+      default:
+        return true;
+    }
+  }
+
+  /** A value that somebody computes: who, and which of their computations it is; it waits for none. */
+  promise(token: number, serial: number): this {
+    this.number = token;
+    this.#serial = serial;
+    return this.#is(Tag.Pending, 32);
+  }
+
+  /** Keeps its bytes for itself, until the next value: those they are of may change meanwhile. */
+  keep(): this {
+    // What is packed is its own already.
+    // (A Buffer's slice() copies nothing.)
+    if (this.tag === Tag.Bytes) this.#packed = new Uint8Array(this.#packed);
+    this.#pieces?.keep();
+    return this;
+  }
+
+  #encodeObject(what: string, value: object): this {
+    switch (kindOf(value)) {
+      case Kind.Refused:
+        throw refusal(what, value, value);
+      case Kind.Shared:
+        this.#text = handleText(value);
+        return this.#is(Tag.Handle, this.#text.length);
+      case Kind.View:
+        if (isUint8Array(value) && areAlone(value)) {
+          this.#packed = value;
+          this.#pieces = undefined;
+          return this.#isLong(Tag.Bytes, lengthOf(value));
+        }
+    }
+    return this.#isPacked(pack(what, value));
+  }
+
+  #isPacked({ bytes, pieces }: Packed): this {
+    this.#packed = bytes;
+    this.#pieces = pieces;
+    return this.#isLong(Tag.Packed, pieces?.size ?? bytes.length);
+  }
+
+  /** The same of what may be of any size. */
+  #isLong(tag: Tag, size: number): this {
+    const limit = this.#limit;
+    if (limit !== undefined && size > limit.mostValueBytes) throw limit.tooLarge(size);
+    return this.#is(tag, size);
+  }
+
+  #is(tag: Tag, size: number): this {
+    this.tag = tag;
+    this.size = size;
+    return this;
+  }
+}
+
+/** Whether there is no more to a Uint8Array, as it is stored, than its bytes. */
+function areAlone(bytes: Uint8Array): boolean {
+  const { buffer, byteLength: length } = extentOf(bytes);
+  if (!isArrayBuffer(buffer)) return false;
+  if (isBuffer(bytes)) return length > 0 || byteLengthOf(buffer) > 0;
+  return (
+    length > 0 &&
+    length === byteLengthOf(buffer) &&
+    (buffer as { resizable?: boolean }).resizable !== true
+  );
+}
+
+function areThere(bytes: Uint8Array, at: number, wanted: Uint8Array, length: number): boolean {
+  for (let i = 0; i < length; i++) if (bytes[at + i] !== wanted[i]) return false;
+  return true;
+}
+
+const noBuffers: ArrayBuffer[] = [];
+const noBases: number[] = [];
+
+/**
+ * What was read of a value that is to be unpacked. Copied first and unpacked later, when it is known
+ * that nothing changed meanwhile: what unpacks must not see half of one and half of another.
+ */
+class Copy {
+  bytes = Buffer.alloc(0);
+  size = 0;
+  tag = Tag.Packed;
+  /** Its ArrayBuffers, copied to where they stay; and at which offset of its original each begins. */
+  buffers = noBuffers;
+  bases = noBases;
+  /** Why it is no value, whoever looks. */
+  isNonsense = false;
+}
+
+const copy = new Copy();
+
+/**
+ * Reads a value from memory that may be changing.
+ *
+ * @param at - in bytes; a multiple of 8.
+ * @returns what {@link finish} makes the value of, before anything else is read.
+ */
+export function read(views: Views, tag: Tag, at: number, size: number): unknown {
+  return readInto(copy, views, tag, at, size);
+}
+
+/** The same, and what it returns may be finished after others were read. */
+export function readApart(views: Views, tag: Tag, at: number, size: number): unknown {
+  return tag >= Tag.Packed
+    ? readInto(new Copy(), views, tag, at, size)
+    : read(views, tag, at, size);
+}
+
+function readInto(copy: Copy, views: Views, tag: Tag, at: number, size: number): unknown {
+  switch (tag) {
+    case Tag.Number:
+      return views.floats[at / 8];
+    case Tag.Pending:
+    case Tag.Undefined:
+      return undefined;
+    case Tag.Null:
+      return null;
+    case Tag.True:
+      return true;
+    case Tag.False:
+      return false;
+    case Tag.Latin1:
+      return readLatin1(views.buffer, at, size);
+    case Tag.Utf16:
+      return readUtf16(views.buffer, at, size >>> 1);
+    case Tag.Bytes:
+      return views.bytes.slice(at, at + size);
+    case Tag.Packed:
+      copy.tag = tag;
+      copyPacked(copy, views, at, size);
+      return copy;
+    case Tag.Handle:
+      copy.tag = tag;
+      copyOut(copy, views, at, size);
+      return copy;
+    default:
+      // Nothing is known of its bytes.
+      copy.tag = tag;
+      return copy;
+  }
+}
+
+/** What was read of a value that is none. */
+export const noValue: unknown = new Copy();
+
+/** What was read, to be finished again after others were read: where {@link finish} has thrown. */
+export function apart(read: unknown): unknown {
+  if (!(read instanceof Copy)) return read;
+  const own = Object.assign(new Copy(), read);
+  read.bytes = Buffer.alloc(0);
+  return own;
+}
+
+/**
+ * The value, of what was read of it.
+ *
+ * @throws CorruptError its bytes make none; MismatchError they do to others; what attaching to a shared
+ * object throws.
+ */
+export function finish(read: unknown): unknown {
+  if (!(read instanceof Copy)) return read;
+  const value = unpackCopy(read);
+  // Not when that throws: it may be tried again.
+  read.buffers = noBuffers;
+  read.bases = noBases;
+  if (read.bytes.length > largestScratchBytes) {
+    read.bytes = Buffer.alloc(0);
+    forgetUnpacked();
+  }
+  return value;
+}
+
+function unpackCopy(copy: Copy): unknown {
+  const { bytes, size, tag, buffers, bases } = copy;
+  if (tag === Tag.Handle) return attachShared(parseHandle(readLatin1(bytes, 0, size)));
+  if (tag !== Tag.Packed) {
+    throw new MismatchError(
+      `a value of it is stored as ${tag}, of which this version does not know`,
+    );
+  }
+  const head = bytes[0] ?? 0;
+  if (copy.isNonsense || size < headBytes || bytes[1] !== (~head & 0xff)) {
+    throw new CorruptError('a value of it makes no sense');
+  }
+  const found = head & ~hasBuffers;
+  if (found !== version) {
+    throw new MismatchError(
+      `a value of it was packed by another version of shmkit, in format ${found}; this one reads ${version}`,
+    );
+  }
+  return unpack(bytes, headBytes, size, buffers, bases);
+}
+
+/** The same with its ArrayBuffers, each of which is copied once. */
+function copyPacked(copy: Copy, views: Views, at: number, size: number): void {
+  copy.isNonsense = false;
+  const { ints, floats, bytes } = views;
+  // Of another version nothing more is known.
+  if (size < headBytes || bytes[at] !== (version | hasBuffers)) {
+    copyOut(copy, views, at, size);
+    return;
+  }
+  const trailer = (at + size - trailerBytes) / 4;
+  const mainBytes = ints[trailer] ?? 0;
+  const count = ints[trailer + 1] ?? 0;
+  const tableAt = size - trailerBytes - 8 * tableFloats * count;
+  let from = padded(mainBytes);
+  if (size % 8 !== 0 || mainBytes < 0 || count < 0 || from > tableAt) {
+    copy.isNonsense = true;
+    return;
+  }
+  copyOut(copy, views, at, mainBytes);
+  copy.buffers = [];
+  copy.bases = [];
+  for (let i = 0; i < count; i++) {
+    const entry = (at + tableAt) / 8 + tableFloats * i;
+    const length = floats[entry] ?? 0;
+    const base = floats[entry + 1] ?? 0;
+    const most = floats[entry + 2] ?? 0;
+    const whole = copy.buffers[mergedInto - most];
+    if (whole) {
+      copy.buffers.push(whole);
+      copy.bases.push(copy.bases[mergedInto - most] ?? 0);
+      continue;
+    }
+    const buffer = isLength(length) && from + length <= tableAt && makeBuffer(length, most);
+    if (!buffer || !isLength(base)) {
+      copy.isNonsense = true;
+      return;
+    }
+    new Uint8Array(buffer).set(bytes.subarray(at + from, at + from + length));
+    copy.buffers.push(buffer);
+    copy.bases.push(base);
+    from += padded(length);
+  }
+}
+
+const isLength = (number: number): boolean => Number.isSafeInteger(number) && number >= 0;
+
+type ResizableMaker = new (bytes: number, options: { maxByteLength: number }) => ArrayBuffer;
+
+/** @param most - how many bytes it may grow to, or -1. */
+function makeBuffer(bytes: number, most: number): ArrayBuffer | undefined {
+  if (most === -1) return new ArrayBuffer(bytes);
+  if (!isLength(most) || most < bytes) return undefined;
+  try {
+    return new (ArrayBuffer as unknown as ResizableMaker)(bytes, { maxByteLength: most });
+  } catch {
+    // More than there can be.
+    return undefined;
+  }
+}
+
+function copyOut(copy: Copy, { bytes }: Views, at: number, size: number): void {
+  if (size > copy.bytes.length) {
+    // Not of Node's pool, which others have views of.
+    copy.bytes = Buffer.from(new ArrayBuffer(Math.max(2 * copy.bytes.length, size, 256)));
+  }
+  const to = copy.bytes;
+  copy.size = size;
+  if (size > fewBytes) to.set(bytes.subarray(at, at + size));
+  else for (let i = 0; i < size; i++) to[i] = bytes[at + i] ?? 0;
+}

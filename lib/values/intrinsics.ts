@@ -1,0 +1,129 @@
+/**
+ * What the language's own classes are asked by, so that it works for objects of another realm (`vm`,
+ * test runners), for subclasses, and whatever a program has changed. Taken when this is evaluated.
+ */
+import { types } from 'node:util';
+import { getter } from '../common/getters';
+
+/* eslint-disable @typescript-eslint/unbound-method -- they are called with `Reflect.apply` or `call` */
+
+export const objectPrototype: object = Object.prototype;
+const toString = objectPrototype.toString;
+const regExpSource = getter(RegExp.prototype, 'source');
+const regExpFlags = getter(RegExp.prototype, 'flags');
+const bytesOfBuffer = getter(ArrayBuffer.prototype, 'byteLength');
+const dateTime = Date.prototype.getTime;
+const mapForEach = Map.prototype.forEach;
+const setForEach = Set.prototype.forEach;
+const functionToString = Function.prototype.toString;
+const valuesOf: ((this: never) => boolean | number | string | bigint)[] = [
+  Boolean.prototype.valueOf,
+  Number.prototype.valueOf,
+  String.prototype.valueOf,
+  BigInt.prototype.valueOf,
+];
+
+type Test = (value: unknown) => boolean;
+
+/** A runtime may lack one of these, for things that it has not. */
+function test(name: keyof typeof types): Test {
+  const found = (types as Partial<Record<string, Test>>)[name];
+  return found ?? (() => false);
+}
+
+export const isProxy = test('isProxy');
+export const isMap = test('isMap');
+export const isSet = test('isSet');
+export const isDate = test('isDate');
+export const isRegExp = test('isRegExp');
+export const isNativeError = test('isNativeError');
+export const isArrayBuffer = test('isArrayBuffer');
+export const isArguments = test('isArgumentsObject');
+export const isExternal = test('isExternal');
+export const isModule = test('isModuleNamespaceObject');
+export const isPromise = test('isPromise');
+/** Collections and iterations that have more to them than can be seen, and a SharedArrayBuffer. */
+const hidden = (
+  [
+    'isWeakMap',
+    'isWeakSet',
+    'isMapIterator',
+    'isSetIterator',
+    'isGeneratorObject',
+    'isSharedArrayBuffer',
+  ] as const
+).map(test);
+const isBoxed = test('isBoxedPrimitive');
+const isBoxedSymbol = test('isSymbolObject');
+
+/** As `[object Array]`. */
+export const tagged = (value: object): string => toString.call(value);
+
+/** Whether it is one of Node's, which may be part of a pool. */
+export function isBuffer(value: ArrayBufferView): value is Buffer {
+  return Buffer.isBuffer(value);
+}
+
+export const isHidden = (value: object): boolean => hidden.some((isOne) => isOne(value));
+
+/** Of one that is not shared. */
+export const byteLengthOf = (buffer: ArrayBufferLike): number =>
+  bytesOfBuffer.call(buffer) as number;
+
+export const timeOf = (date: object): number => dateTime.call(date as Date);
+export const sourceOf = (expression: object): string => regExpSource.call(expression) as string;
+export const flagsOf = (expression: object): string => regExpFlags.call(expression) as string;
+
+/** Keys and values in turn, as they are now. */
+export function entriesOf(map: object): unknown[] {
+  const all: unknown[] = [];
+  mapForEach.call(map as Map<unknown, unknown>, (value: unknown, key: unknown) => {
+    all.push(key, value);
+  });
+  return all;
+}
+
+export function membersOf(set: object): unknown[] {
+  const all: unknown[] = [];
+  setForEach.call(set as Set<unknown>, (value: unknown) => {
+    all.push(value);
+  });
+  return all;
+}
+
+/** Whether it is an object of a boolean, number, string or bigint. */
+export function isBoxedPrimitive(value: object): boolean {
+  return isBoxed(value) && !isBoxedSymbol(value);
+}
+
+export function primitiveOf(boxed: object): boolean | number | string | bigint {
+  for (const valueOf of valuesOf) {
+    try {
+      return valueOf.call(boxed as never);
+    } catch {
+      // Of another type.
+    }
+  }
+  throw new TypeError('not an object of a primitive value');
+}
+
+export const isNativeCode = (text: string): boolean => /\{\s*\[native code\]\s*\}\s*$/.test(text);
+
+export const textOf = (made: (...args: never[]) => unknown): string => functionToString.call(made);
+
+const { DOMException: OwnDOMException } = globalThis as { DOMException?: typeof DOMException };
+const exceptionName =
+  OwnDOMException && Object.getOwnPropertyDescriptor(OwnDOMException.prototype, 'name')?.get;
+
+/** This runtime's class of such exceptions. */
+export { OwnDOMException };
+
+export function isDOMException(value: object): value is DOMException {
+  if (exceptionName === undefined || !('code' in value)) return false;
+  try {
+    exceptionName.call(value);
+    return true;
+  } catch {
+    return false;
+  }
+}

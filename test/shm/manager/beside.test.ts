@@ -1,0 +1,96 @@
+// A process that owns a manager ends as the same program ends without one, whatever it does at its end: it says the
+// same, exits by the same code or signal, and may use the manager until then. Nothing is left.
+import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import type { Beside } from '../../fixtures/manager/beside';
+import { ended } from '../../fixtures/zygotes/forking';
+import { fixturePath, start, type Child } from '../../support/children';
+import { uniqueName } from '../../support/names';
+import { compileForking, whyNoZygotes } from '../../support/zygotes';
+import { onLinux } from '../../support/system';
+
+type Sort = 'ofSignals' | 'exits' | 'exitsOfMain';
+
+const programs = JSON.parse(
+  execFileSync(process.execPath, [fixturePath('manager/beside'), '"list"'], { encoding: 'utf8' }),
+) as Record<Sort, string[]>;
+
+/** What it said, and how it ended. */
+async function endOf(child: Child): Promise<unknown> {
+  const said = await child.hearAll();
+  return { said, ...(await child.exit) };
+}
+
+const run = (beside: Beside) => endOf(start('manager/beside', [beside]));
+
+const known = new Map<string, Promise<unknown>>();
+
+/** How it ends without the library. */
+function usual({ program, when, inWorker }: Beside): Promise<unknown> {
+  const beside = { program, when, inWorker } as Beside;
+  const key = JSON.stringify(beside);
+  const end = known.get(key) ?? run(beside);
+  known.set(key, end);
+  return end;
+}
+
+function namesOf(manager: string): string[] {
+  return readdirSync('/dev/shm').filter((name) => name.includes(manager));
+}
+
+const whens = ['before', 'after'] as const;
+
+function casesOf(sorts: Sort[], more: Partial<Beside>, wanted = /./): Beside[] {
+  const wantedOnes = sorts.flatMap((sort) => programs[sort]).filter((each) => wanted.test(each));
+  return wantedOnes.flatMap((program) => whens.map((when) => ({ program, when, ...more })));
+}
+
+/** Of the other signals, what is most usual. */
+const chosen = /^SIG(TERM|INT),|, once$|removes itself$/;
+/** What JavaScript that listens cannot do, and what it need not be asked of all signals. */
+const unlessBun = /^SIGTERM,(?!.*blocks|.*uses it)|, once$/;
+const cases = [
+  ...casesOf(['ofSignals'], { how: 'create' }, chosen),
+  ...casesOf(['ofSignals'], { how: 'create', isLikeBun: true }, unlessBun),
+  ...casesOf(['exits', 'exitsOfMain'], { how: 'create' }),
+  ...casesOf(['exits', 'exitsOfMain'], { how: 'open' }, /throws|really|an exit code|uses it$/),
+];
+
+// Elsewhere names are not listed: neither could it be seen what is left, nor does native find it.
+describe.runIf(onLinux)('who owns a manager ends as without one (names can be listed)', () => {
+  it.each(cases)('$program, which begins $when ($how, like Bun: $isLikeBun)', async (beside) => {
+    const name = uniqueName('app');
+    const [end, expected] = await Promise.all([run({ ...beside, name }), usual(beside)]);
+    expect(end).toEqual(expected);
+    expect(namesOf(name)).toEqual([]);
+  });
+
+  it.skipIf(whyNoZygotes)('and not when a process that it has forked exits', async () => {
+    const name = uniqueName('app');
+    const child = start('manager/forks', [compileForking(), name]);
+    expect(await child.hearAll()).toEqual([ended(5), [1, 2]]);
+    await child.succeed();
+    expect(namesOf(name)).toEqual([]);
+  });
+
+  it('as often as signals come at that moment', async () => {
+    const program = 'process.reallyExit() while signals come that it handles';
+    for (let round = 0; round < 20; round++) {
+      const name = uniqueName('app');
+      const beside: Beside = { program, when: 'before', how: 'create', name };
+      expect(await run(beside)).toEqual({ said: [], code: 5, signal: null });
+      expect(namesOf(name)).toEqual([]);
+    }
+  });
+
+  it.each(casesOf(['exits'], { how: 'create', inWorker: true }))(
+    'in a worker: $program, which begins $when',
+    async (beside) => {
+      const name = uniqueName('app');
+      const [end, expected] = await Promise.all([run({ ...beside, name }), usual(beside)]);
+      expect(end).toEqual(expected);
+      expect(namesOf(name)).toEqual([]);
+    },
+  );
+});

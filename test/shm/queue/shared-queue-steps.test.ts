@@ -1,0 +1,196 @@
+// A queue as it is left by who is killed before any one of the stores of a change, or of the recovery
+// from that: the change is there as a whole or not at all, and everything else is as it was.
+import { describe, expect, it } from 'vitest';
+// The library comes after the typed arrays were replaced that it is going to use.
+import { watched } from '../../support/stores';
+import { SharedQueue } from 'shmkit';
+import { Corpse, imagesOf } from '../../support/corpses';
+import { uniqueName } from '../../support/names';
+import { onLinux } from '../../support/system';
+
+type Queue = SharedQueue;
+
+const capacity = 1 << 16;
+
+/** What there is to take, and how many are unfinished. */
+type State = readonly [items: unknown[], unfinished: number];
+
+const text = (state: State) => JSON.stringify(state);
+
+interface Case {
+  readonly what: string;
+  /** Fills the queue. */
+  readonly before: (queue: Queue) => unknown;
+  readonly change: (queue: Queue, prepared: never) => unknown;
+}
+
+const taken: Disposable[] = [];
+
+function take(queue: Queue) {
+  const item = queue.takeSync();
+  taken.push(item);
+  return item;
+}
+
+/** As many large items as there is room for, of which some are gone again: the next wraps around. */
+function nearlyFull(queue: Queue): void {
+  for (let i = 0; queue.tryPut(`${i}`.padEnd(1500, '.')); i++);
+}
+
+const cases: Case[] = [
+  {
+    what: 'the first put',
+    before: () => undefined,
+    change: (queue) => queue.putSync({ a: 1 }),
+  },
+  {
+    what: 'a put behind others',
+    before: (queue) => ['a', 1, { b: 2 }].map((value) => queue.putSync(value)),
+    change: (queue) => queue.putSync('text'.repeat(50)),
+  },
+  {
+    what: 'a put that begins anew at the beginning of the ring',
+    before: (queue) => {
+      nearlyFull(queue);
+      queue.getSync();
+      queue.getSync();
+    },
+    change: (queue) => queue.putSync('x'.repeat(1000)),
+  },
+  {
+    what: 'a put for which others are moved',
+    before: (queue) => {
+      for (let i = 0; i < 30; i++) queue.putSync(`${i}`.padEnd(900, '.'));
+      for (let i = 0; i < 4; i++) queue.getSync();
+      // In the memory that there is first, so that what comes next finds no room.
+      let put = 0;
+      while (queue.bytesUsed < 40_000 && put++ < 30) queue.putSync('y'.repeat(600));
+    },
+    change: (queue) => queue.putSync('z'.repeat(3000)),
+  },
+  {
+    what: 'a get',
+    before: (queue) => ['a', { b: 2 }].map((value) => queue.putSync(value)),
+    change: (queue) => queue.getSync(),
+  },
+  {
+    what: 'a get of the last',
+    before: (queue) => queue.putSync('a'),
+    change: (queue) => queue.getSync(),
+  },
+  {
+    what: 'the acknowledgement of the first, with done ones behind it',
+    before: (queue) => {
+      for (let i = 0; i < 4; i++) queue.putSync(i);
+      const first = take(queue);
+      take(queue).ack();
+      queue.getSync();
+      return first;
+    },
+    change: (_, first: never) => (first as { ack(): void }).ack(),
+  },
+  {
+    what: 'the acknowledgement of one in the middle',
+    before: (queue) => {
+      for (let i = 0; i < 4; i++) queue.putSync(i);
+      const held = take(queue);
+      const second = take(queue);
+      return { held, ack: () => second.ack() };
+    },
+    change: (_, second: never) => (second as { ack(): void }).ack(),
+  },
+  {
+    what: 'giving back',
+    before: (queue) => {
+      for (let i = 0; i < 3; i++) queue.putSync(i);
+      return [take(queue), take(queue)];
+    },
+    change: (_, items: never) => (items as { giveBack(): void }[])[1]!.giveBack(),
+  },
+  {
+    what: 'taskDone',
+    before: (queue) => {
+      for (let i = 0; i < 3; i++) queue.putSync(i);
+      queue.getSync();
+    },
+    change: (queue) => queue.taskDone(),
+  },
+  {
+    what: 'a take',
+    before: (queue) => ['a', 'b'].map((value) => queue.putSync(value)),
+    change: (queue) => take(queue),
+  },
+];
+
+/** What one who comes later finds: those that were taken come back, their owner being gone. */
+function drained(queue: Queue): State {
+  const items: unknown[] = [];
+  const { unfinished } = queue;
+  for (let item = queue.tryGet(); item !== undefined; item = queue.tryGet()) items.push(item);
+  expect([queue.size, queue.bytesUsed]).toEqual([0, 0]);
+  queue.putSync('goes on');
+  expect(queue.getSync()).toBe('goes on');
+  return [items, unfinished];
+}
+
+function corpse(): Corpse<Queue> {
+  return new Corpse(SharedQueue.create({ capacity }), (name) =>
+    watched(() => SharedQueue.attach(name)),
+  );
+}
+
+/** A queue in the state of a case, and what its change does to it, image by image. */
+function run({ before, change }: Case): Buffer[] {
+  const queue = watched(() => SharedQueue.create({ name: uniqueName('queue'), capacity }));
+  const prepared = before(queue) as never;
+  const images = imagesOf(queue, () => change(queue, prepared));
+  for (const item of taken.splice(0)) item[Symbol.dispose]();
+  queue.unlink();
+  queue.close();
+  return images;
+}
+
+describe.runIf(onLinux)('who is killed before any store of', () => {
+  let steps = 0;
+
+  it.each(cases)('$what leaves all of it or nothing', (one) => {
+    const images = run(one);
+    using left = corpse();
+    const states = images.map((image) => text(left.after(image, drained)));
+    const [first, last] = [states[0], states.at(-1)];
+    const changed = states.map((state) => state !== first);
+    for (const state of states) expect(state).toBeOneOf([first, last]);
+    // Once it is there it stays there; who has taken something is as good as dead, and has not.
+    if (one.what !== 'a take' && one.what !== 'giving back') expect(changed.at(-1)).toBe(true);
+    expect(changed).toEqual([...changed].sort());
+    expect(images.length).toBeGreaterThan(5);
+    steps += images.length;
+  });
+
+  it.each(cases)('the recovery from a half $what leaves the same', (one) => {
+    const images = run(one);
+    using left = corpse();
+    const [first, last] = [images[0]!, images.at(-1)!].map((image) =>
+      text(left.after(image, drained)),
+    );
+    for (const image of images) {
+      const halfway = left.after(image, (queue) => imagesOf(queue, () => queue.clear()));
+      for (const each of halfway.slice(0, 12)) {
+        // Clearing has begun then, so what is left is a rest.
+        const [items] = left.after(each, drained);
+        const whole = [first!, last!].map((state) => (JSON.parse(state) as State)[0]);
+        expect(whole.some((all) => endsWith(all, items))).toBe(true);
+      }
+      steps += halfway.length;
+    }
+  });
+
+  it('happened at hundreds of steps', () => {
+    console.log(`${steps} steps`);
+    expect(steps).toBeGreaterThan(500);
+  });
+});
+
+function endsWith(all: unknown[], rest: unknown[]): boolean {
+  return JSON.stringify(all.slice(all.length - rest.length)) === JSON.stringify(rest);
+}
