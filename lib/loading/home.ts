@@ -7,7 +7,7 @@
 // parts.ts.
 import { runInThisContext } from 'node:vm';
 import { loadAddon, root } from './addon';
-import { layout } from '../shm/core/layout';
+import { layoutVersion } from './layout-version';
 import { SharedMemoryError } from '../common/errors';
 
 /** The version of the package that this file belongs to, which the build puts here. */
@@ -122,12 +122,12 @@ function findHome(): Home {
     throw new SharedMemoryError(
       'ERR_ABI_MISMATCH',
       `this thread uses shmkit ${describe(there)} already, and cannot use shmkit ` +
-        `${describe({ version, layoutVersion: layout.version, root })} besides: they would not know ` +
+        `${describe({ version, layoutVersion, root })} besides: they would not know ` +
         'of the locks that the other holds; install one version only (npm dedupe, overrides)',
     );
   }
   const make = runInThisContext(source) as (...args: unknown[]) => Home;
-  const value = make(version, layout.version, root, loadAddon());
+  const value = make(version, layoutVersion, root, loadAddon());
   Object.defineProperty(global, key, { value });
   return value;
 }
@@ -143,7 +143,7 @@ function describe({ version, layoutVersion, root }: Omit<Home, 'addon' | 'thread
  */
 function serves(there: Home): boolean {
   if (there.root === root) return true;
-  if (there.layoutVersion !== layout.version) return false;
+  if (there.layoutVersion !== layoutVersion) return false;
   return (
     there.version === version || (there.realms.has(realm) && isCompatible(there.version, version))
   );

@@ -1,3 +1,4 @@
+import { layoutVersion } from '../../loading/layout-version';
 import type { Kind } from './names';
 
 /**
@@ -7,7 +8,7 @@ import type { Kind } from './names';
 export const layout = {
   /** "SHMK" in memory. */
   magic: 0x4b4d4853,
-  version: 2,
+  version: layoutVersion,
   headerBytes: 256,
   /** What the offset of the data is a multiple of. */
   dataAlignment: 64,

@@ -1,0 +1,67 @@
+/**
+ * Which folder of lib/ may import which: docs/architecture.md says why. Imports of types count. What is
+ * not named here is not allowed.
+ */
+const floors = {
+  'lib/common': [],
+  'lib/loading': ['lib/common'],
+  'lib/values': ['lib/common'],
+  'lib/shm/core': ['lib/common', 'lib/loading'],
+  'lib/shm/sync': ['lib/common', 'lib/shm/core'],
+  'lib/shm/numbers': ['lib/common', 'lib/shm/core'],
+  'lib/shm/structure': ['lib/common', 'lib/values', 'lib/shm/core'],
+  'lib/shm/dict': ['lib/common', 'lib/values', 'lib/shm/core', 'lib/shm/structure'],
+  'lib/shm/list': ['lib/common', 'lib/values', 'lib/shm/core', 'lib/shm/structure'],
+  'lib/shm/queue': ['lib/common', 'lib/values', 'lib/shm/core', 'lib/shm/structure'],
+  'lib/shm/shareable-list': ['lib/common', 'lib/values', 'lib/shm/core'],
+  'lib/shm/manager': ['lib/common', 'lib/shm/(?!manager)[^/]+'],
+  'lib/shm': ['lib/common', 'lib/values', 'lib/shm/[^/]+'],
+  'lib/redis': ['lib/common', 'lib/values'],
+  // Proof that what users have suffices.
+  'lib/cli': ['lib(?=/index)'],
+  'lib/adapters': ['lib(?=/index)'],
+  lib: ['lib/shm'],
+};
+
+const isRoot = (folder) => !Object.keys(floors).some((other) => other.startsWith(`${folder}/`));
+
+/** What lies in a folder; of one that has folders within, only the files beside them. */
+const filesOf = (folder) => (isRoot(folder) ? `^${folder}/` : `^${folder}/[^/]+$`);
+
+export default {
+  forbidden: [
+    ...Object.entries(floors).map(([folder, below]) => ({
+      name: `what-${folder.replaceAll('/', '-')}-may-import`,
+      severity: 'error',
+      comment: `${folder} imports from itself, and from: ${below.join(', ') || 'nothing else'}`,
+      from: { path: filesOf(folder) },
+      to: { path: '^lib/', pathNot: [filesOf(folder), ...below.map((each) => `^${each}/[^/]+$`)] },
+    })),
+    {
+      name: 'every-folder-has-its-floor',
+      severity: 'error',
+      comment: 'A new folder of lib/ is to be named in .dependency-cruiser.mjs.',
+      from: { path: '^lib/', pathNot: Object.keys(floors).map(filesOf) },
+      to: {},
+    },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      comment: 'What runs has an order.',
+      from: { path: '^lib/' },
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    {
+      name: 'nothing-from-outside',
+      severity: 'error',
+      comment: 'The library imports nothing of its tests, benchmarks and scripts.',
+      from: { path: '^lib/' },
+      to: { path: '^(test|bench|examples|scripts|dist|out)/' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+  },
+};

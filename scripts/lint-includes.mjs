@@ -1,0 +1,34 @@
+// Which folder of native/ may include which: os has nothing of Node's, core is above os, binding above both.
+import { readFileSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+
+const floors = {
+  os: [/^[\w.]+$/],
+  core: [/^[\w.]+$/, /^\.\.\/os\/[\w.]+$/],
+  binding: [/^[\w.]+$/, /^\.\.\/(core|os)\/[\w.]+$/],
+};
+/** Node's headers, V8's, libuv's and node-addon-api's. */
+const ofNode = /^(node|napi|v8|uv|js_native_api|cppgc)\b|^(node_api|napi-inl|uv\/)/;
+
+let count = 0;
+let wrong = 0;
+for (const [folder, allowed] of Object.entries(floors)) {
+  const directory = path.join('native', folder);
+  for (const name of readdirSync(directory)) {
+    const file = path.join(directory, name);
+    count++;
+    readFileSync(file, 'utf8')
+      .split('\n')
+      .forEach((line, at) => {
+        const [, own, system] = /^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)/.exec(line) ?? [];
+        const isWrong =
+          (own !== undefined && !allowed.some((pattern) => pattern.test(own))) ||
+          (system !== undefined && folder !== 'binding' && ofNode.test(system));
+        if (!isWrong) return;
+        wrong++;
+        console.error(`${file}:${at + 1}: native/${folder} may not include ${own ?? system}`);
+      });
+  }
+}
+console.log(`${count} native files, ${wrong} includes that go up`);
+if (wrong > 0) process.exit(1);
