@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+export type * as contract from './contract/index';
 export * from './shm/basics';
 export * from './shm/structures';
 

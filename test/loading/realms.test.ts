@@ -287,7 +287,9 @@ describe('copies of the package in one thread', () => {
     const others = {
       'an older one that comes second': copy('older', asVersion('0.0.9')),
       'a newer one that comes second': copy('newer', asVersion('0.2.0')),
-      'another layout': copy('layout', (code) => code.replace(/\bversion: 2,/, 'version: 3,')),
+      'another layout': copy('layout', (code) =>
+        code.replace(/\blayoutVersion = 2\b/, 'layoutVersion = 3'),
+      ),
     };
     const told = run(
       `

@@ -76,7 +76,15 @@ describe('the types of the package', () => {
     const index = checker.getSymbolAtLocation(program.getSourceFile(entry)!)!;
     const resolved = (symbol: ts.Symbol) =>
       symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
-    const exported = new Set(checker.getExportsOfModule(index).map(resolved));
+    // Those of a namespace of types, too.
+    const exportsOf = (module: ts.Symbol): ts.Symbol[] =>
+      checker
+        .getExportsOfModule(module)
+        .map(resolved)
+        .flatMap((each) =>
+          each.flags & ts.SymbolFlags.ValueModule ? [each, ...exportsOf(each)] : each,
+        );
+    const exported = new Set(exportsOf(index));
     // What is told of no other than the parts of `Attached`, and what every project has.
     const known = ['AbortSignal', 'AttachedTo', 'HandleOf', 'Kinds'];
     const hidden = new Set<string>();

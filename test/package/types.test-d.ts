@@ -18,6 +18,7 @@ import {
   SharedQueue,
   SharedValue,
   attach,
+  type contract,
   type Attached,
   type ChangeOptions,
   type CreateOptions,
@@ -566,6 +567,27 @@ describe('the classes of a manager, by promises,', () => {
     expectTypeOf<Leaking<SharedNamespace>>().toBeNever();
     expectTypeOf<Leaking<SharedArray>>().toEqualTypeOf<'array' | 'slice'>();
     expectTypeOf<Leaking<SharedMemory>>().toEqualTypeOf<'buffer' | 'array' | 'read' | 'write'>();
+  });
+});
+
+describe('the classes', () => {
+  it('are what every engine promises', () => {
+    expectTypeOf<Lock>().toExtend<contract.Lock>();
+    expectTypeOf<SharedDict<number>>().toExtend<contract.Dict<number>>();
+    expectTypeOf<SharedList<number>>().toExtend<contract.List<number>>();
+    expectTypeOf<SharedQueue<number>>().toExtend<contract.Queue<number>>();
+    expectTypeOf<SharedValue<'int64'>>().toExtend<contract.Value<'int64'>>();
+    expectTypeOf<SharedArray<'int64'>>().toExtend<contract.NumberArray<'int64'>>();
+    expectTypeOf<SharedNamespace>().toExtend<contract.Namespace>();
+    expectTypeOf<NamedLock>().toExtend<contract.Named>();
+    expectTypeOf(Manager.open('x').dict<number>()).toExtend<contract.Dict<number>>();
+    expectTypeOf(Manager.open('x').list<number>()).toExtend<contract.List<number>>();
+    expectTypeOf(Manager.open('x').queue<number>()).toExtend<contract.Queue<number>>();
+    const served = async (dict: contract.Dict<number>) => {
+      expectTypeOf(await dict.get('x')).toEqualTypeOf<number | undefined>();
+      for await (const [key, value] of dict.entries()) assertType<[string, number]>([key, value]);
+    };
+    void served(SharedDict.open<number>('x'));
   });
 });
 

@@ -4,8 +4,7 @@ import { explain, isFailure, wentWithLastHandle } from './failures';
 import { called, systemName, type Kind } from './names';
 import { defaultMode } from '../../common/options';
 import type { ObjectKind } from './layout';
-import type { Lock } from './lock';
-import { LockSeat, isSeat } from './lock-seat';
+import { LockSeat, isSeat, type LockHandle } from './lock-seat';
 import { noContents, type Contents } from './object-seat';
 import { explainOpening } from './missing';
 import { isLitter, refused } from './refusals';
@@ -112,7 +111,7 @@ export class Attachment {
    *
    * @throws SharedMemoryError `EBUSY` the lock is held through this handle.
    */
-  close(lock?: Lock): void {
+  close(lock?: LockHandle): void {
     if (this.closed) return;
     if (lock?.held && !this.seat.reclaim()) {
       if (!this.hasEnded)

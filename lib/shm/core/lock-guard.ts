@@ -1,13 +1,13 @@
+import type * as contract from '../../contract/index';
 import { SharedMemoryError } from '../../common/errors';
 import { called } from './names';
-import type { LockSeat } from './lock-seat';
-import type { Lock } from './lock';
+import type { LockHandle, LockSeat } from './lock-seat';
 
 /**
  * A lock that is held. Give it back with {@link LockGuard.release} or by leaving the block of a
  * `using` declaration.
  */
-export class LockGuard {
+export class LockGuard implements contract.LockGuard {
   /**
    * Whether the last owner died holding the lock. You have it as usual; what it guards may have
    * been left half-changed, so look at that before you rely on it.
@@ -18,11 +18,16 @@ export class LockGuard {
 
   #abandoned: boolean;
   #isScoped: boolean;
-  readonly #lock: Lock;
+  readonly #lock: contract.Lock & LockHandle;
   readonly #seat: LockSeat;
 
   /** @internal Guards come from the lock's acquire methods. */
-  constructor(lock: Lock, seat: LockSeat, abandoned: boolean, isScoped = false) {
+  constructor(
+    lock: contract.Lock & LockHandle,
+    seat: LockSeat,
+    abandoned: boolean,
+    isScoped = false,
+  ) {
     this.#lock = lock;
     this.#seat = seat;
     this.#abandoned = abandoned;
@@ -45,7 +50,7 @@ export class LockGuard {
   }
 
   /** The handle that the lock was acquired through. */
-  get lock(): Lock {
+  get lock(): contract.Lock {
     return this.#lock;
   }
 

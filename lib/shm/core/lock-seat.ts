@@ -8,13 +8,10 @@ import {
 } from './binding';
 import { SharedMemoryError } from '../../common/errors';
 import { explain, isFailure } from './failures';
-import { called } from './names';
+import { called, type Kind } from './names';
 import { control, controlAt, operand, operands } from './control';
 import { areAllInterrupted, currentForeignCall, isInterrupted, noCall } from './foreign';
 import type { ObjectKind } from './layout';
-import type { Lock } from './lock';
-import type { LockGuard } from './lock-guard';
-import { notFree, type LockWaiter } from './lock-waiter';
 import { ObjectSeat, nameMovedOn, openObject, type Contents } from './object-seat';
 import { atEndOfTurn, callOff } from './operations';
 import { explainOpening } from './missing';
@@ -77,6 +74,44 @@ export function isSeat(taken: LockSeat | NativeFailure | NativeRefusal): taken i
   return 'index' in taken;
 }
 
+/** Who has the lock in this thread: a guard. */
+export interface Holder {
+  /** The handle that it was acquired through. */
+  readonly lock: object;
+  readonly abandoned: boolean;
+  /** Whether the library gives it back before it returns to who called it. */
+  isScoped: boolean;
+  /** An owner died while the lock was given up for a while. */
+  noteAbandoned(): void;
+  release(): void;
+}
+
+/** A handle that the lock is acquired through, of whichever realm's class. */
+export interface LockHandle<G extends Holder = Holder> {
+  readonly kind: Kind;
+  readonly name: string;
+  readonly held: boolean;
+  /** A guard of it, of the class of the realm that asked: the seat may be of another. */
+  guard(seat: LockSeat, abandoned: boolean, isScoped?: boolean): G;
+  release(): void;
+  /** Sits down at the lock that has the name now, since the old one was unlinked. */
+  reopen(): LockSeat;
+}
+
+/** A task that is queued for the lock. */
+export interface QueuedTask {
+  readonly lock: LockHandle;
+  /** Whether somebody has the promise of it. */
+  readonly hasBegun: boolean;
+  /** Its beginning was interrupted. */
+  undo(): void;
+  /** The lock was unlinked: it waits for the one that has the name now. */
+  moveOn(): void;
+  resolve(holder: Holder): void;
+  reject(reason: unknown): void;
+  giveUp(reason: unknown): void;
+}
+
 /**
  * What all handles of one thread to one object share of its lock: who of this thread holds it, who
  * waits.
@@ -93,8 +128,8 @@ export function isSeat(taken: LockSeat | NativeFailure | NativeRefusal): taken i
  *       the seat itself.
  */
 export class LockSeat extends ObjectSeat {
-  holder: LockGuard | null = null;
-  readonly #queue = new Set<LockWaiter>();
+  holder: Holder | null = null;
+  readonly #queue = new Set<QueuedTask>();
   #handles = 1;
   /** Between {@link enter} and {@link exit}. */
   #isInside = false;
@@ -102,7 +137,7 @@ export class LockSeat extends ObjectSeat {
   #within = noCall;
   readonly #goOn = () => this.#goOnServing();
   /** Who has the lock, until they were told. */
-  #granted: LockWaiter | undefined;
+  #granted: QueuedTask | undefined;
   #agentAsked = false;
   #agentHolds = false;
   /** Whether the seat keeps the event loop alive. */
@@ -239,11 +274,11 @@ export class LockSeat extends ObjectSeat {
    *
    * @param isScoped - the library gives it back before it returns to who called it.
    */
-  acquireSync(
-    lock: Lock,
+  acquireSync<G extends Holder>(
+    lock: LockHandle<G>,
     timeout: number | undefined,
     isScoped: boolean,
-  ): LockGuard | null | typeof gone {
+  ): G | null | typeof gone {
     if (isScoped) this.noteCall();
     if (this.#agentAsked) {
       const outcome = native.agentCollectWithin(this.index, timeout);
@@ -259,7 +294,7 @@ export class LockSeat extends ObjectSeat {
   }
 
   /** Null when somebody holds it, or waits for it in this thread. */
-  tryAcquire(lock: Lock, isScoped = false): LockGuard | null | typeof gone {
+  tryAcquire<G extends Holder>(lock: LockHandle<G>, isScoped = false): G | null | typeof gone {
     if (this.holder !== null && !this.reclaim()) return null;
     if (this.#queue.size > 0 && this.#isAwaitedByTasks()) return null;
     if (isScoped) this.noteCall();
@@ -362,7 +397,7 @@ export class LockSeat extends ObjectSeat {
   }
 
   /** Gives the lock back for a while; {@link resume} has it be held by the same guard again. */
-  suspend(): LockGuard {
+  suspend(): Holder {
     const guard = this.holder;
     if (guard === null) throw new Error('nobody to suspend');
     this.release();
@@ -370,25 +405,25 @@ export class LockSeat extends ObjectSeat {
   }
 
   /** The lock was acquired again, for a guard of old. */
-  resume(guard: LockGuard, again: LockGuard): void {
+  resume(guard: Holder, again: Holder): void {
     if (again.abandoned) guard.noteAbandoned();
     this.holder = guard;
   }
 
-  enqueue(waiter: LockWaiter): void {
+  enqueue(waiter: QueuedTask): void {
     this.#queue.add(waiter);
     if (this.holder !== null) this.#keepAlive();
     else if (!this.#agentAsked) this.#askAgent();
   }
 
-  dequeue(waiter: LockWaiter): void {
+  dequeue(waiter: QueuedTask): void {
     this.#remove(waiter);
     if (this.#queue.size > 0 || !this.#agentAsked) return;
     this.#agentAsked = false;
     native.agentCancel(this.index);
   }
 
-  waitersOf(lock: Lock): LockWaiter[] {
+  waitersOf(lock: object): QueuedTask[] {
     return [...this.#queue].filter((waiter) => waiter.lock === lock);
   }
 
@@ -459,14 +494,14 @@ export class LockSeat extends ObjectSeat {
   }
 
   /** A re-entrant lock is its thread's, with all the tasks of it. */
-  #admitAll(guard: LockGuard): void {
+  #admitAll(guard: Holder): void {
     for (const waiter of this.#queue) {
       waiter.resolve(guard);
       this.#remove(waiter);
     }
   }
 
-  #tell(waiter: LockWaiter, guard: LockGuard): void {
+  #tell(waiter: QueuedTask, guard: Holder): void {
     this.#remove(waiter);
     // Those behind may have come while the agent was asked.
     if (this.#queue.size > 0) this.#keepAlive();
@@ -498,7 +533,7 @@ export class LockSeat extends ObjectSeat {
   #settleFirst(outcome: Acquired, byAgent: boolean): void {
     const [first] = this.#queue;
     if (first === undefined) return;
-    let result: LockGuard | null | typeof gone;
+    let result: Holder | null | typeof gone;
     try {
       result = this.#conclude(first.lock, outcome, byAgent);
     } catch {
@@ -509,12 +544,12 @@ export class LockSeat extends ObjectSeat {
     this.#tell(first, result);
   }
 
-  #remove(waiter: LockWaiter): void {
+  #remove(waiter: QueuedTask): void {
     this.#queue.delete(waiter);
     if (this.#queue.size === 0) this.#letEnd();
   }
 
-  #empty(): LockWaiter[] {
+  #empty(): QueuedTask[] {
     const all = [...this.#queue];
     this.#queue.clear();
     this.#letEnd();
@@ -534,19 +569,20 @@ export class LockSeat extends ObjectSeat {
   }
 
   /** When the lock is gone or broken, also settles all who wait here. */
-  #conclude(
-    lock: Lock,
+  #conclude<G extends Holder>(
+    lock: LockHandle<G>,
     outcome: Acquired,
     byAgent: boolean,
     isScoped = false,
-  ): LockGuard | null | typeof gone {
+  ): G | null | typeof gone {
     switch (outcome) {
       case Acquired.Yes:
-      case Acquired.Abandoned:
+      case Acquired.Abandoned: {
         this.#agentHolds = byAgent;
-        this.holder = lock.guard(this, outcome === Acquired.Abandoned, isScoped);
-        if (this.kind === 'rlock') this.#admitAll(this.holder);
-        return this.holder;
+        const holder = (this.holder = lock.guard(this, outcome === Acquired.Abandoned, isScoped));
+        if (this.kind === 'rlock') this.#admitAll(holder);
+        return holder;
+      }
       case Acquired.Timeout:
         return null;
       case Acquired.Gone:
@@ -574,4 +610,13 @@ export class LockSeat extends ObjectSeat {
     for (const waiter of this.#empty()) waiter.reject(error);
     return error;
   }
+}
+
+/** Nobody got the lock in so much time. */
+export function notFree(kind: Kind, name: string, timeout: number): SharedMemoryError {
+  return new SharedMemoryError(
+    'ERR_TIMEOUT',
+    `${called(kind, name)} was not free within ${timeout} ms`,
+    { resource: name },
+  );
 }

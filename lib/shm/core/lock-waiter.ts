@@ -1,17 +1,18 @@
-import { SharedMemoryError } from '../../common/errors';
-import { called, type Kind } from './names';
-import type { Lock } from './lock';
 import type { LockGuard } from './lock-guard';
-import type { LockSeat } from './lock-seat';
+import { notFree, type LockHandle, type LockSeat, type QueuedTask } from './lock-seat';
 import { endBeginning, holdOperation } from './operations';
 import { PendingTask } from './pending-task';
 
 /** A task that awaits a lock: in a seat's queue until it has an outcome. */
-export class LockWaiter extends PendingTask<LockGuard> {
-  readonly lock: Lock;
+export class LockWaiter extends PendingTask<LockGuard> implements QueuedTask {
+  readonly lock: LockHandle<LockGuard>;
   #seat: LockSeat | undefined;
 
-  constructor(lock: Lock, timeout: number | undefined, signal: AbortSignal | undefined) {
+  constructor(
+    lock: LockHandle<LockGuard>,
+    timeout: number | undefined,
+    signal: AbortSignal | undefined,
+  ) {
     super(timeout, signal);
     this.lock = lock;
   }
@@ -47,12 +48,4 @@ export class LockWaiter extends PendingTask<LockGuard> {
   protected override expire(timeout: number): void {
     this.giveUp(notFree(this.lock.kind, this.lock.name, timeout));
   }
-}
-
-export function notFree(kind: Kind, name: string, timeout: number): SharedMemoryError {
-  return new SharedMemoryError(
-    'ERR_TIMEOUT',
-    `${called(kind, name)} was not free within ${timeout} ms`,
-    { resource: name },
-  );
 }

@@ -1,3 +1,4 @@
+import type * as contract from '../../contract/index';
 import type { Kind } from './names';
 import {
   timeoutOf,
@@ -12,8 +13,8 @@ import type { Attachment } from './attachment';
 import { deadlineOf, remaining } from './clock';
 import { callForeign } from './foreign';
 import { LockGuard } from './lock-guard';
-import { gone, type LockSeat } from './lock-seat';
-import { LockWaiter, notFree } from './lock-waiter';
+import { gone, notFree, type LockSeat } from './lock-seat';
+import { LockWaiter } from './lock-waiter';
 
 /** What is told of functions that the lock is held for. */
 export const notAsync = 'fn, which runExclusive() takes if it is async';
@@ -34,7 +35,7 @@ const owners = new WeakMap<Lock, object>();
  * Underneath lies a robust process-shared pthread mutex (POSIX.1-2008), a lock file on macOS, a
  * kernel mutex on Windows.
  */
-export class Lock extends Unassignable {
+export class Lock extends Unassignable implements contract.Lock {
   readonly #attachment: Attachment;
 
   /** @internal `owner` is the handle whose lock it is, unless it is itself one. */

@@ -1,3 +1,4 @@
+import type * as contract from '../../contract/index';
 import { systemName } from './names';
 import { checkOptions } from '../../common/options';
 import { Attachment, Request, unlinkObject } from './attachment';
@@ -29,7 +30,7 @@ export interface NamedLockHandle {
 }
 
 /** A {@link Lock} with a name of its own. */
-export class NamedLock extends Lock {
+export class NamedLock extends Lock implements contract.Named {
   /** What kind of object it is, by the name that handles have for it. */
   declare readonly shmkit: 'lock';
 

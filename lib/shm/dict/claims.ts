@@ -12,7 +12,8 @@ import { none, type DictTable } from './table';
 import type { DictWriter } from './writer';
 import { computedAt } from './layout';
 import type { StructureState } from '../structure/structure-state';
-import { labelOf, type Label, type ValueWait } from './value-wait';
+import { labelOf, type Label } from './label';
+import type { ValueWait } from './value-wait';
 
 /** Who computes a value: a thread, and which of its computations. */
 export interface Claim {

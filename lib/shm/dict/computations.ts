@@ -1,5 +1,5 @@
 import type { AsyncLocalStorage } from 'node:async_hooks';
-import type { Label } from './value-wait';
+import type { Label } from './label';
 
 type Hooks = typeof import('node:async_hooks');
 

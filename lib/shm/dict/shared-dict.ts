@@ -1,3 +1,4 @@
+import type * as contract from '../../contract/index';
 import { assignedBy, changedBy } from '../core/assignments';
 import { unlinkObject, type Request } from '../core/attachment';
 import type { Typed } from '../core/handle';
@@ -99,7 +100,7 @@ export interface SharedDictHandle<V = unknown> extends Typed<V> {
  * one that was used least lately. Uses are noted by hash, in a table of a word to 512 bytes of
  * capacity, so that entries with the same word keep each other alive.
  */
-export class SharedDict<V = unknown> extends Structure {
+export class SharedDict<V = unknown> extends Structure implements contract.Dict<V> {
   declare readonly shmkit: 'dict';
   readonly #state: DictState;
   /** What this handle computes for {@link getOrSet}. */

@@ -1,3 +1,4 @@
+import type * as contract from '../../contract/index';
 import { assignedBy, changedBy } from '../core/assignments';
 import { unlinkObject, type Request } from '../core/attachment';
 import type { Typed } from '../core/handle';
@@ -36,7 +37,10 @@ export interface SharedNamespaceHandle<
  * to change one, assign it again. To assign has no `timeout`, nor does it need one: no function of anybody's
  * runs while a namespace is changed, so the others take a moment.
  */
-export class SharedNamespace<T extends object = Record<string, unknown>> extends Structure {
+export class SharedNamespace<T extends object = Record<string, unknown>>
+  extends Structure
+  implements contract.Namespace
+{
   declare readonly shmkit: 'namespace';
   readonly #state: DictState;
   readonly #values: T;

@@ -1,18 +1,8 @@
 import { now, sinceBoot } from '../core/clock';
 import { Computation, type Stuck } from './computations';
+import { isLater, isSame, type Label } from './label';
 
-/**
- * By what a wait is known to all that wait for each other, wherever: when it began, and in which thread.
- * Of two that were begun one after the other, the later has the greater label.
- */
-export interface Label {
-  /** Milliseconds since the machine was started. */
-  readonly time: number;
-  readonly token: number;
-}
-
-/** No machine is up for longer. The least step is exact in all numbers below. */
-const latest = 2 ** 42;
+/** Exact in all numbers up to the latest time of a label. */
 const leastStepMs = 2 ** -10;
 
 /** How long a wait that is woken by news of other values goes without a look at who computes its own. */
@@ -20,19 +10,6 @@ const longestBlindMs = 160;
 
 /** The latest time of any label that this thread has made or passed on. */
 let last = 0;
-
-/** What is left of a label that may have been overwritten by anything. */
-export function labelOf(time: number, token: number): Label | undefined {
-  return time > 0 && time <= latest && Number.isSafeInteger(token) ? { time, token } : undefined;
-}
-
-function isSame(one: Label, other: Label): boolean {
-  return one.time === other.time && one.token === other.token;
-}
-
-function isLater(one: Label, other: Label): boolean {
-  return one.time > other.time || (one.time === other.time && one.token > other.token);
-}
 
 /**
  * One wait for a value that somebody else computes. It may be one that never ends: because who computes

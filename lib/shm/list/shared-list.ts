@@ -1,3 +1,4 @@
+import type * as contract from '../../contract/index';
 import { assignedBy, assignedByIndex, changedBy } from '../core/assignments';
 import { unlinkObject, type Request } from '../core/attachment';
 import type { Typed } from '../core/handle';
@@ -44,7 +45,7 @@ export interface SharedListHandle<V = unknown> extends Typed<V> {
  * values, have a `timeout` for that. Reading takes no lock, unless others keep changing the list: then it
  * waits like a change.
  */
-export class SharedList<V = unknown> extends Structure {
+export class SharedList<V = unknown> extends Structure implements contract.List<V> {
   declare readonly shmkit: 'list';
   readonly #state: ListState;
 

@@ -1,3 +1,4 @@
+import type * as contract from '../../contract/index';
 import { native } from '../core/binding';
 import { Unassignable } from '../core/assignments';
 import { Attachment, Request, movesOn } from '../core/attachment';
@@ -65,6 +66,9 @@ export interface ManagerHandle {
 /** The environment variable by which a child finds its manager. */
 const variable = 'SHMKIT_MANAGER';
 
+/** But for those whose types TypeScript would infer from promises of values; types.test-d.ts has these. */
+type PlainManager = Omit<contract.Manager, 'dict' | 'list' | 'queue'>;
+
 /**
  * A namespace of shared objects that have one lifetime: Python's `multiprocessing.Manager`, without a
  * server.
@@ -100,7 +104,7 @@ const variable = 'SHMKIT_MANAGER';
  *
  * No method blocks, but for moments in which others make or unlink something.
  */
-export class Manager extends Unassignable implements Disposable {
+export class Manager extends Unassignable implements Disposable, PlainManager {
   /** What kind of object it is, by the name that handles have for it. */
   declare readonly shmkit: 'manager';
   /** The name that others attach by. */

@@ -1,3 +1,4 @@
+import type * as contract from '../../contract/index';
 import { assignedBy, assignedByIndex, changedBy } from '../core/assignments';
 import { unlinkObject, type Request } from '../core/attachment';
 import type { Typed } from '../core/handle';
@@ -86,7 +87,7 @@ const example = { type: 'float64', length: 100 };
  */
 export class SharedArray<T extends ElementType = ElementType>
   extends TypedData<T>
-  implements Iterable<ElementOf<T>>
+  implements Iterable<ElementOf<T>>, contract.NumberArray<T>
 {
   declare readonly shmkit: 'array';
   readonly #length: number;

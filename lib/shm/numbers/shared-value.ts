@@ -1,3 +1,4 @@
+import type * as contract from '../../contract/index';
 import { unlinkObject, type Request } from '../core/attachment';
 import type { Typed } from '../core/handle';
 import {
@@ -59,7 +60,10 @@ const example = { type: 'float64' };
  * The number lies at the offset that the object's header names (docs/memory-layout.md), so that
  * programs in other languages can share it.
  */
-export class SharedValue<T extends ElementType = ElementType> extends TypedData<T> {
+export class SharedValue<T extends ElementType = ElementType>
+  extends TypedData<T>
+  implements contract.Value<T>
+{
   declare readonly shmkit: 'value';
 
   private constructor(request: Request, type?: T) {

@@ -1,3 +1,4 @@
+import type * as contract from '../../contract/index';
 import { SharedMemoryError } from '../../common/errors';
 import { called } from '../core/names';
 import type { Reading } from './state';
@@ -17,7 +18,7 @@ export interface ItemKeeper {
  * by {@link giveBack}, by leaving the block of a `using` declaration, or by the end of this thread,
  * by whatever end.
  */
-export class QueueItem<V> {
+export class QueueItem<V> implements contract.QueueItem<V> {
   /**
    * What was put. An item is taken also where its value cannot be read: it is acknowledged or given back as
    * any other. Each look tries again, since what was missing may be there by now.

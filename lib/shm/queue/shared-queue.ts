@@ -1,3 +1,4 @@
+import type * as contract from '../../contract/index';
 import { unlinkObject, type Request } from '../core/attachment';
 import { now } from '../core/clock';
 import type { Typed } from '../core/handle';
@@ -89,7 +90,7 @@ export interface SharedQueueHandle<V = unknown> extends Typed<V> {
  * but a put that has waited for room for some ten milliseconds has its turn before those that come
  * later: others leave the room to it, however little they want, until there is enough.
  */
-export class SharedQueue<V = unknown> extends Structure implements ItemKeeper {
+export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, contract.Queue<V> {
   declare readonly shmkit: 'queue';
   readonly #state: QueueState;
   /** Taken through this handle and not done. */

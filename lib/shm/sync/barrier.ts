@@ -1,3 +1,4 @@
+import type * as contract from '../../contract/index';
 import { Request, unlinkObject } from '../core/attachment';
 import { deadlineOf, remaining } from '../core/clock';
 import { checkConstruction } from '../core/construction';
@@ -83,7 +84,7 @@ const example = { parties: 4 };
  *
  * Tasks of one thread are parties each.
  */
-export class NamedBarrier extends NamedObject {
+export class NamedBarrier extends NamedObject implements contract.Barrier {
   declare readonly shmkit: 'barrier';
   readonly #state: BarrierState;
   readonly #action: (() => unknown) | undefined;

@@ -1,7 +1,8 @@
+import type * as contract from '../../contract/index';
 import { unlinkObject, type Request } from '../core/attachment';
 import { deadlineOf, remaining } from '../core/clock';
 import { Lock } from '../core/lock';
-import type { LockGuard } from '../core/lock-guard';
+import type { Holder } from '../core/lock-seat';
 import {
   NamedObject,
   toAttach,
@@ -57,7 +58,7 @@ export interface NamedConditionHandle {
  * Tasks of one thread go on in the order in which they began to wait. Between threads no order is
  * kept.
  */
-export class NamedCondition extends NamedObject {
+export class NamedCondition extends NamedObject implements contract.Condition {
   declare readonly shmkit: 'condition';
   readonly #lock: Lock;
   readonly #state: ConditionState;
@@ -256,7 +257,7 @@ export class NamedCondition extends NamedObject {
     throw this.attachment.error('ERR_NOT_HELD', 'has a lock that is not held through this handle');
   }
 
-  #begin(waiting?: Waiting): LockGuard {
+  #begin(waiting?: Waiting): Holder {
     this.#checkHeld();
     this.#state.enter(waiting);
     return this.attachment.seat.suspend();
@@ -284,7 +285,7 @@ export class NamedCondition extends NamedObject {
     };
   }
 
-  async #acquireAgain(isNotified: boolean): Promise<LockGuard> {
+  async #acquireAgain(isNotified: boolean): Promise<Holder> {
     const over = { isNotified };
     // Waits that were given up by closing are accounted for.
     if (!this.closed) this.#over.add(over);
@@ -300,7 +301,7 @@ export class NamedCondition extends NamedObject {
    *
    * @returns whether it was notified, be it after the wait was given up and before the lock was back.
    */
-  #end(guard: LockGuard, again: LockGuard, isNotified: boolean, waiting?: Waiting): boolean {
+  #end(guard: Holder, again: Holder, isNotified: boolean, waiting?: Waiting): boolean {
     this.attachment.seat.resume(guard, again);
     const isSo = isNotified || this.#state.claim(false, waiting) === true;
     this.#state.leave(isSo, waiting);

@@ -1,3 +1,4 @@
+import type * as contract from '../../contract/index';
 import { changedBy } from '../core/assignments';
 import { unlinkObject, type Request } from '../core/attachment';
 import { aligned } from '../core/layout';
@@ -78,7 +79,7 @@ class EventState implements SeatState {
  * Whoever waits when it is set goes on, even if it is cleared the next instant. A process that is
  * killed while it waits is noticed by nobody.
  */
-export class NamedEvent extends NamedObject {
+export class NamedEvent extends NamedObject implements contract.Event {
   declare readonly shmkit: 'event';
   readonly #state: EventState;
 

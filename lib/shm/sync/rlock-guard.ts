@@ -1,16 +1,22 @@
+import type * as contract from '../../contract/index';
 import { SharedMemoryError } from '../../common/errors';
 import { called } from '../core/names';
-import type { NamedRLock } from './rlock';
+
+/** What a guard asks of the handle that it was acquired through. */
+interface Owner extends contract.RLock {
+  release(): void;
+  leave(isScoped: boolean): void;
+}
 
 /** One acquisition of a {@link NamedRLock}. Release it, or leave the block of a `using` declaration. */
-export class RLockGuard {
+export class RLockGuard implements contract.RLockGuard {
   readonly #abandoned: boolean;
-  readonly #lock: NamedRLock;
+  readonly #lock: Owner;
   readonly #isScoped: boolean;
   #released = false;
 
   /** @internal Guards come from the lock's acquire methods. */
-  constructor(lock: NamedRLock, abandoned: boolean, isScoped: boolean) {
+  constructor(lock: Owner, abandoned: boolean, isScoped: boolean) {
     this.#lock = lock;
     this.#abandoned = abandoned;
     this.#isScoped = isScoped;
@@ -22,7 +28,7 @@ export class RLockGuard {
   }
 
   /** The handle that it was acquired through. */
-  get lock(): NamedRLock {
+  get lock(): contract.RLock {
     return this.#lock;
   }
 

@@ -1,7 +1,8 @@
+import type * as contract from '../../contract/index';
 import { callForeign } from '../core/foreign';
 import { Lock, notAsync } from '../core/lock';
 import type { LockGuard } from '../core/lock-guard';
-import type { LockSeat } from '../core/lock-seat';
+import type { Holder, LockSeat } from '../core/lock-seat';
 import { unlinkObject, type Request } from '../core/attachment';
 import { noContents } from '../core/object-seat';
 import { beginOperation, endOperation, undoInterrupted, type Operation } from '../core/operations';
@@ -41,7 +42,7 @@ class Recursion implements Operation {
   kept = 0;
   /** The same for functions that it is released after. */
   scoped = 0;
-  guard: LockGuard | undefined;
+  guard: Holder | undefined;
   readonly #seat: LockSeat;
   #keptBefore = 0;
   #scopedBefore = 0;
@@ -121,7 +122,7 @@ class Recursion implements Operation {
  * {@link NamedLock} to have tasks exclude each other.
  * Everything else is as with NamedLock, the news of a dead owner included.
  */
-export class NamedRLock extends NamedObject {
+export class NamedRLock extends NamedObject implements contract.RLock {
   declare readonly shmkit: 'rlock';
   readonly #lock: Lock;
 

@@ -1,20 +1,20 @@
+import type * as contract from '../../contract/index';
 import { SharedMemoryError } from '../../common/errors';
 import { called } from '../core/names';
-import type { NamedRWLock } from './rw-lock';
 
 /**
  * A {@link NamedRWLock} that is held for reading or for writing. Release it, or leave the block of a
  * `using` declaration.
  */
-export class RWLockGuard {
+export class RWLockGuard implements contract.RWLockGuard {
   readonly #mode: 'read' | 'write';
   readonly #abandoned: boolean;
-  readonly #lock: NamedRWLock;
+  readonly #lock: contract.RWLock;
   readonly #end: () => void;
   #released = false;
 
   /** @internal Guards come from the lock's acquire methods. */
-  constructor(lock: NamedRWLock, mode: 'read' | 'write', abandoned: boolean, end: () => void) {
+  constructor(lock: contract.RWLock, mode: 'read' | 'write', abandoned: boolean, end: () => void) {
     this.#lock = lock;
     this.#mode = mode;
     this.#abandoned = abandoned;
@@ -35,7 +35,7 @@ export class RWLockGuard {
   }
 
   /** The handle that it was acquired through. */
-  get lock(): NamedRWLock {
+  get lock(): contract.RWLock {
     return this.#lock;
   }
 

@@ -1,3 +1,4 @@
+import type * as contract from '../../contract/index';
 import { unlinkObject, type Request } from '../core/attachment';
 import {
   NamedObject,
@@ -51,7 +52,7 @@ export interface NamedRWLockHandle {
  * write, and look again at what you read. Nor should a task acquire what it has already: between its
  * two reads a writer may come to wait, for the first to end, and the second for that.
  */
-export class NamedRWLock extends NamedObject {
+export class NamedRWLock extends NamedObject implements contract.RWLock {
   declare readonly shmkit: 'rwlock';
   readonly #state: RWLockState;
   /** Acquired through this handle and not released. */

@@ -1,19 +1,26 @@
+import type * as contract from '../../contract/index';
 import { SharedMemoryError } from '../../common/errors';
 import { called } from '../core/names';
-import type { NamedSemaphore } from './semaphore';
+
+/** What a guard asks of the handle that it was acquired through. */
+interface Owner extends contract.Semaphore {
+  readonly closed: boolean;
+  beginRelease(): void;
+  giveBack(): void;
+}
 
 /** A permit that was acquired. Give it back, or leave the block of a `using` declaration. */
-export class SemaphoreGuard {
-  readonly #semaphore: NamedSemaphore;
+export class SemaphoreGuard implements contract.SemaphoreGuard {
+  readonly #semaphore: Owner;
   #released = false;
 
   /** @internal Guards come from the semaphore's acquire methods. */
-  constructor(semaphore: NamedSemaphore) {
+  constructor(semaphore: Owner) {
     this.#semaphore = semaphore;
   }
 
   /** The handle that it was acquired through. */
-  get semaphore(): NamedSemaphore {
+  get semaphore(): contract.Semaphore {
     return this.#semaphore;
   }
 

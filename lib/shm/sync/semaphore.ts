@@ -1,3 +1,4 @@
+import type * as contract from '../../contract/index';
 import { changedBy } from '../core/assignments';
 import { unlinkObject, type Request } from '../core/attachment';
 import {
@@ -68,7 +69,7 @@ export interface NamedSemaphoreHandle {
  * Tasks of one thread are served in the order in which they asked. Between threads no order is kept,
  * but one that has waited for some ten milliseconds has its turn before those who come later.
  */
-export class NamedSemaphore extends NamedObject {
+export class NamedSemaphore extends NamedObject implements contract.Semaphore {
   declare readonly shmkit: 'semaphore';
   readonly #state: SemaphoreState;
   /** Acquired through this handle and not released. */

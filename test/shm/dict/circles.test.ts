@@ -3,7 +3,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { NamedEvent, SharedDict } from 'shmkit';
 import { describe, expect, it } from 'vitest';
-import { labelOf } from '../../../lib/shm/dict/value-wait';
+import { labelOf } from '../../../lib/shm/dict/label';
 import type { Asked, Part, Said } from '../../fixtures/dict/circle';
 import { start, type Child } from '../../support/children';
 import { Temporaries, temporary } from '../../support/temporaries';
