@@ -38,12 +38,12 @@ void Mapping::Drop(int Mapping::* count) {
     --(this->*count);
     unused = owners_ == 0 && buffers_ == 0;
     if (unused) CloseLocked();
-    if (buffers_ == 0 && grave_) Settle(grave_);
+    if (buffers_ == 0 && quarantined_) Settle(quarantined_);
   }
   if (unused) delete this;
 }
 
-// Memory that nobody can have a pointer to needs no grave.
+// Memory that nobody can have a pointer to needs no quarantine.
 void Mapping::CloseLocked() {
   if (closed_) return;
   closed_ = true;
@@ -51,8 +51,8 @@ void Mapping::CloseLocked() {
     os::Unmap(segment_);
     return;
   }
-  grave_ = Inter(segment_);
-  if (buffers_ == 0) Settle(grave_);
+  quarantined_ = PutInQuarantine(segment_);
+  if (buffers_ == 0) Settle(quarantined_);
 }
 
 }  // namespace shmkit

@@ -4,8 +4,8 @@
 // the engine, later than they are detached, on threads of its choice, or never (one that was
 // transferred away lives on in foreign hands). Invariants, by number:
 //
-//   Q1  After Close no access through any buffer reaches the segment: its range is buried
-//       (core/graveyard.h). It is unmapped when nobody can have a pointer to it: when only the
+//   Q1  After Close no access through any buffer reaches the segment: its range is in quarantine
+//       (core/quarantine.h). It is unmapped when nobody can have a pointer to it: when only the
 //       library was ever shown it, whose buffers reach no other thread, and all those are hidden.
 //   Q2  While the owner has not closed it, the memory stays for as long as a buffer shows it, even
 //       when the owner is gone.
@@ -15,7 +15,7 @@
 #include <mutex>
 
 #include "../os/segment.h"
-#include "graveyard.h"
+#include "quarantine.h"
 
 namespace shmkit {
 
@@ -55,7 +55,7 @@ class Mapping {
   bool shown_ = false;  // to users
   int unhidden_ = 0;    // buffers of the library's
   bool closed_ = false;
-  std::shared_ptr<Grave> grave_;
+  std::shared_ptr<QuarantinedRange> quarantined_;
 };
 
 }  // namespace shmkit

@@ -66,7 +66,7 @@ void Unmap(const Segment& segment) {
   munmap(segment.address, segment.size);
 }
 
-bool Bury(const Segment& segment) {
+bool Overlay(const Segment& segment) {
   CloseGrowth(segment);
   // One call swaps the mapping: at no moment is the range free for another thread's mmap (S6).
   const int flags = MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
@@ -75,9 +75,9 @@ bool Bury(const Segment& segment) {
   return true;
 }
 
-void Drain(const Segment& buried) { madvise(buried.address, buried.size, MADV_DONTNEED); }
+void Drain(const Segment& overlaid) { madvise(overlaid.address, overlaid.size, MADV_DONTNEED); }
 
-void Exhume(const Segment& buried) { munmap(buried.address, buried.size); }
+void GiveBack(const Segment& overlaid) { munmap(overlaid.address, overlaid.size); }
 
 uint64_t MappableBytes() {
   struct rlimit limit;

@@ -13,7 +13,8 @@
 //       its token: a thread that its process outlives must Leave.
 //   P3  Whoever shares the segments can tell: all threads, processes and users, in whichever
 //       process namespace, whatever the umask of the holder.
-//   P4  The living are never buried: a look that fails says present. 0 and what is greater than
+//   P4  The living are never taken for dead: a look that fails says present. 0 and what is greater
+//   than
 //       kMaxToken are nobody's token.
 //   P5  A program that the holder starts, or becomes, does not have its token. A process that is
 //       forked and stays the same program shares it: the token is present until both have ended,

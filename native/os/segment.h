@@ -18,7 +18,8 @@
 //   S4  Unlink with an identity removes the name only while it still leads to that very object, as
 //       far as the platform can tell.
 //   S5  A mapping outlives its name, and holds no file descriptor (but see S8).
-//   S6  After Bury the address range is still mapped, to anonymous memory that belongs to nobody:
+//   S6  After Overlay the address range is still mapped, to anonymous memory that belongs to
+//   nobody:
 //       a late write through a stale pointer neither crashes nor reaches the segment.
 //   S7  A read-only attach reads what others write; a write through it stays private to the page
 //       copy it makes, and never faults.
@@ -103,13 +104,14 @@ Result<std::vector<Listing>> List();
 
 // Gives memory, address range and name handle back.
 void Unmap(const Segment& segment);
-// Gives the memory and the name handle back but keeps the range (S6), until Exhume. False where
-// somebody else has the range by now (Windows): there is nothing of it to drain or exhume then.
-bool Bury(const Segment& segment);
-// Drops what late writers may have put into a buried range.
-void Drain(const Segment& buried);
-// Gives a buried range back.
-void Exhume(const Segment& buried);
+// Gives the memory and the name handle back but keeps the range (S6), until GiveBack. False where
+// somebody else has the range by now (Windows): there is nothing of it to drain or to give back
+// then.
+bool Overlay(const Segment& segment);
+// Drops what late writers may have put into an overlaid range.
+void Drain(const Segment& overlaid);
+// Gives an overlaid range back.
+void GiveBack(const Segment& overlaid);
 
 // How much address space the process may have, as far as it is told.
 uint64_t MappableBytes();

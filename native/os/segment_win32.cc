@@ -166,7 +166,7 @@ void Unmap(const Segment& segment) {
   Release(segment);
 }
 
-bool Bury(const Segment& segment) {
+bool Overlay(const Segment& segment) {
   ForgetSection(segment.address);
   // Of a segment that grows nobody has a pointer to more than its committed beginning.
   const size_t committed = SizeOfView(segment.address, MEM_COMMIT);
@@ -182,12 +182,12 @@ bool Bury(const Segment& segment) {
   return is_kept;
 }
 
-void Drain(const Segment& buried) {
-  const size_t committed = SizeOfView(buried.address, MEM_COMMIT);
-  VirtualAlloc(buried.address, committed, MEM_RESET, PAGE_READWRITE);
+void Drain(const Segment& overlaid) {
+  const size_t committed = SizeOfView(overlaid.address, MEM_COMMIT);
+  VirtualAlloc(overlaid.address, committed, MEM_RESET, PAGE_READWRITE);
 }
 
-void Exhume(const Segment& buried) { VirtualFree(buried.address, 0, MEM_RELEASE); }
+void GiveBack(const Segment& overlaid) { VirtualFree(overlaid.address, 0, MEM_RELEASE); }
 
 // Address space is limited only through the memory in it.
 uint64_t MappableBytes() { return UINT64_MAX; }

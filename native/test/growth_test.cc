@@ -70,10 +70,10 @@ TEST_CASE("S8: growth goes on after the name is gone, and its descriptor goes wi
   CHECK(DescriptorCount() == before);
   const os::Result<os::Segment> made = os::Create(name, Growing(kMiB, kPage));
   REQUIRE(made.ok());
-  CHECK(os::Bury(made.value()));
+  CHECK(os::Overlay(made.value()));
   CHECK(DescriptorCount() == before);
   os::Drain(made.value());
-  os::Exhume(made.value());
+  os::GiveBack(made.value());
 }
 
 TEST_CASE("S8: a segment that does not grow keeps no descriptor") {

@@ -42,8 +42,8 @@ bool Reaches(const Scene& scene) {
 
 TEST_SUITE_BEGIN("mapping");
 
-// By address space that stands for segments, of which four are more than the graveyard keeps.
-// Before the others: a burial looks at a few of the oldest ranges only, which shall be these.
+// By address space that stands for segments, of which four are more than the quarantine keeps.
+// Before the others: each addition looks at a few of the oldest ranges only, which shall be these.
 TEST_CASE("Q1: the range of a closed mapping is kept until the last of its buffers is freed") {
   if (kThreadSanitizer) {
     MESSAGE("skipped: ThreadSanitizer keeps most of the address space to itself");
@@ -155,7 +155,7 @@ TEST_CASE("Q1: after closing, no buffer reaches the segment, and none crashes") 
   CHECK(scene.segment[0] == 7);
 }
 
-TEST_CASE("Q1: what was shown is buried even when all its buffers were freed before") {
+TEST_CASE("Q1: what was shown is quarantined even when all its buffers were freed before") {
   // One of them was perhaps transferred away, to where nobody tells of its end.
   const Scene scene;
   scene.mapping->NoteBuffer(Mapping::Audience::kUsers);
@@ -184,12 +184,12 @@ TEST_CASE("Q1: what only the library was shown is unmapped when it has hidden al
     const bool still_mapped = IsMapped(scene.shown);
     CHECK_FALSE(still_mapped);
   }
-  SUBCASE("but is buried when some was not hidden") {
+  SUBCASE("but is quarantined when some was not hidden") {
     scene.mapping->Close();
     CHECK(IsMapped(scene.shown));
     CHECK_FALSE(Reaches(scene));
   }
-  SUBCASE("but is buried when a user was shown it, too") {
+  SUBCASE("but is quarantined when a user was shown it, too") {
     scene.mapping->NoteHidden();
     scene.mapping->NoteBuffer(Mapping::Audience::kUsers);
     scene.mapping->Close();
@@ -205,7 +205,7 @@ TEST_CASE("Q1: what only the library was shown is unmapped when it has hidden al
 
 TEST_CASE("Q1: a thread that is writing when it is closed writes to nobody from then on") {
   if (kThreadSanitizer) {
-    MESSAGE("skipped: to ThreadSanitizer, to bury a range is to write to it");
+    MESSAGE("skipped: to ThreadSanitizer, to overlay a range is to write to it");
     return;
   }
   constexpr uint32_t kLateWrites = 10000;

@@ -501,7 +501,8 @@ TEST_CASE("P2: whoever looks, and however many do, the living are present and th
   CHECK(lookers.Succeed());
 }
 
-TEST_CASE("P2: one who is just entering is not buried by those who look at whatever there is") {
+TEST_CASE(
+    "P2: one who is just entering is not taken for dead by those who look at whatever there is") {
   constexpr int kEntrances = 2000;
   const Own own;
   if (TokensOfFiles().empty()) {
@@ -521,12 +522,12 @@ TEST_CASE("P2: one who is just entering is not buried by those who look at whate
     });
   }
   ready.Await(2);
-  int buried = 0;
+  int mistaken = 0;
   for (int each = 0; each < kEntrances; ++each) {
     const Own another;
-    if (!own->IsPresent(another->token())) ++buried;
+    if (!own->IsPresent(another->token())) ++mistaken;
   }
-  CHECK(buried == 0);
+  CHECK(mistaken == 0);
   enough->store(true);
   for (Child& sweeper : sweepers) CHECK(sweeper.Succeeds());
 }
@@ -656,7 +657,7 @@ TEST_CASE("P4: numbers that are no tokens are nobody's, and neither is one that 
   (void)own->IsPresent(os::kMaxToken);
 }
 
-TEST_CASE("P4: a process out of descriptors cannot enter, and buries nobody") {
+TEST_CASE("P4: a process out of descriptors cannot enter, and takes nobody for dead") {
   const Own own;
   Holder living;
   Child starved([&] {
@@ -672,7 +673,7 @@ TEST_CASE("P4: a process out of descriptors cannot enter, and buries nobody") {
   CHECK(starved.Succeeds());
 }
 
-TEST_CASE("P4: a process whose descriptors were closed behind its back buries nobody") {
+TEST_CASE("P4: a process whose descriptors were closed behind its back takes nobody for dead") {
   const Own own;
   Holder living;
   Child careless([&] {

@@ -375,27 +375,27 @@ TEST_CASE("S5: neither success nor failure keeps a descriptor") {
   CHECK(DescriptorCount() == before);
 }
 
-TEST_CASE("S6: writes to a buried range neither crash nor reach the segment") {
+TEST_CASE("S6: writes to an overlaid range neither crash nor reach the segment") {
   const Name name;
   MappedSegment made(os::Create(name, Plain(2 * kPage)));
   const MappedSegment other(os::Attach(name, os::Access::kReadWrite));
   made[0] = 1;
-  const os::Segment buried = made.Surrender();
-  CHECK(os::Bury(buried));
-  memset(buried.address, 7, buried.size);
+  const os::Segment overlaid = made.Surrender();
+  CHECK(os::Overlay(overlaid));
+  memset(overlaid.address, 7, overlaid.size);
   CHECK(other[0] == 1);
   CHECK(other[2 * kPage - 1] == 0);
 
-  os::Drain(buried);
-  const auto* bytes = static_cast<const uint8_t*>(buried.address);
-  CHECK(std::all_of(bytes, bytes + buried.size, [](uint8_t byte) { return byte == 0; }));
-  os::Exhume(buried);
-  CHECK_FALSE(IsMapped(buried.address));
+  os::Drain(overlaid);
+  const auto* bytes = static_cast<const uint8_t*>(overlaid.address);
+  CHECK(std::all_of(bytes, bytes + overlaid.size, [](uint8_t byte) { return byte == 0; }));
+  os::GiveBack(overlaid);
+  CHECK_FALSE(IsMapped(overlaid.address));
 }
 
-TEST_CASE("S6: a thread that writes while the segment is buried neither crashes nor reaches it") {
+TEST_CASE("S6: a thread that writes while the segment is overlaid neither crashes nor reaches it") {
   if (kThreadSanitizer) {
-    MESSAGE("skipped: a write in the middle of a burial is the very race that is meant");
+    MESSAGE("skipped: a write in the middle of an overlay is the very race that is meant");
     return;
   }
   const Name name;
@@ -411,27 +411,27 @@ TEST_CASE("S6: a thread that writes while the segment is buried neither crashes 
       while (!stop) word->store(++writes, std::memory_order_relaxed);
     });
     while (writes < 1000) Yield();
-    CHECK(os::Bury(segment));
+    CHECK(os::Overlay(segment));
     const uint32_t last = other.As<std::atomic<uint32_t>>();
     const uint32_t since = writes;
     while (writes < since + 1000) Yield();
     CHECK(other.As<std::atomic<uint32_t>>() == last);
     stop = true;
     writer.join();
-    os::Exhume(segment);
+    os::GiveBack(segment);
   }
 }
 
-TEST_CASE("S6: a read-only attach is buried like any other") {
+TEST_CASE("S6: a read-only attach is overlaid like any other") {
   const Name name;
   const MappedSegment made(os::Create(name, Plain(kPage)));
   MappedSegment reader(os::Attach(name, os::Access::kReadOnly));
   made[0] = 3;
-  const os::Segment buried = reader.Surrender();
-  CHECK(os::Bury(buried));
-  static_cast<uint8_t*>(buried.address)[0] = 4;
+  const os::Segment overlaid = reader.Surrender();
+  CHECK(os::Overlay(overlaid));
+  static_cast<uint8_t*>(overlaid.address)[0] = 4;
   CHECK(made[0] == 3);
-  os::Exhume(buried);
+  os::GiveBack(overlaid);
 }
 
 TEST_CASE("S7: a read-only attach reads what others write") {

@@ -368,7 +368,7 @@ class MappedSegment {
     if (segment_.address) os::Unmap(segment_);
     segment_.address = nullptr;
   }
-  // The range is the graveyard's, or the test's own to give back.
+  // The range is the quarantine's, or the test's own to give back.
   os::Segment Surrender() {
     const os::Segment segment = segment_;
     segment_.address = nullptr;

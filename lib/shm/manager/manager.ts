@@ -170,7 +170,7 @@ export class Manager extends Unassignable implements Disposable, PlainManager {
         return new Manager(request, true, hearsSignals);
       } catch (error) {
         if (!hasCode(error, 'EEXIST') || round === mostRounds) throw error;
-        if (!Manager.#bury(name)) throw error;
+        if (!Manager.#unlinkDead(name)) throw error;
       }
     }
   }
@@ -241,9 +241,9 @@ export class Manager extends Unassignable implements Disposable, PlainManager {
   }
 
   /** Removes what is left of a manager; false when it lives. */
-  static #bury(name: string): boolean {
+  static #unlinkDead(name: string): boolean {
     try {
-      return withState(name, (state) => state.bury());
+      return withState(name, (state) => state.unlinkDead());
     } catch (error) {
       // Somebody else was faster.
       if (hasCode(error, 'ENOENT')) return true;

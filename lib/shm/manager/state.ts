@@ -200,7 +200,7 @@ export class ManagerState extends ListState {
    *
    * @returns whether it was dead.
    */
-  bury(): boolean {
+  unlinkDead(): boolean {
     return this.mutate(() => {
       if (this.#end === End.Not && this.#isInUse()) return false;
       this.#shutDown(false);

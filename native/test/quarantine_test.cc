@@ -1,5 +1,5 @@
-// The contract of core/graveyard.h.
-#include "../core/graveyard.h"
+// The contract of core/quarantine.h.
+#include "../core/quarantine.h"
 
 #include <algorithm>
 
@@ -11,7 +11,7 @@ namespace {
 
 constexpr size_t kPage = 4096;
 
-// Address space that stands for segments: what is buried need not have been shared.
+// Address space that stands for segments: what is quarantined need not have been shared.
 os::Segment Reserve(size_t size) {
   constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
   void* address = mmap(nullptr, size, PROT_READ | PROT_WRITE, kFlags, -1, 0);
@@ -24,26 +24,26 @@ os::Segment Part(const os::Segment& whole, size_t at, size_t size) {
 
 }  // namespace
 
-TEST_SUITE_BEGIN("graveyard");
+TEST_SUITE_BEGIN("quarantine");
 
-TEST_CASE("a range is buried at once: late writes neither crash nor reach the segment") {
+TEST_CASE("a range is overlaid at once: late writes neither crash nor reach the segment") {
   const Name name;
   MappedSegment made(os::Create(name, {kPage, 0600, false}));
   const MappedSegment other(os::Attach(name, os::Access::kReadWrite));
   made[0] = 1;
   const os::Segment segment = made.Surrender();
-  const std::shared_ptr<Grave> grave = Inter(segment);
+  const std::shared_ptr<QuarantinedRange> range = PutInQuarantine(segment);
   auto* bytes = static_cast<uint8_t*>(segment.address);
   CHECK(bytes[0] == 0);
   bytes[0] = 2;
   CHECK(other[0] == 1);
-  Settle(grave);
+  Settle(range);
   // Not yet given back: the limits are far.
   bytes[0] = 3;
   CHECK(IsMapped(bytes));
 }
 
-// Before the others: a burial looks at a few of the oldest ranges only, which shall be these.
+// Before the others: each addition looks at a few of the oldest ranges only, which shall be these.
 TEST_CASE("G1 G2: beyond the limit of bytes, the oldest that are settled are given back") {
   if (kThreadSanitizer) {
     MESSAGE("skipped: ThreadSanitizer keeps most of the address space to itself");
@@ -65,18 +65,18 @@ TEST_CASE("G1 G2: beyond the limit of bytes, the oldest that are settled are giv
   const auto mapped = [&](size_t which) {
     return IsMapped(static_cast<uint8_t*>(ranges[which].address) + kBytes / 2);
   };
-  const std::shared_ptr<Grave> unsettled = Inter(ranges[0]);
-  Settle(Inter(ranges[1]));
-  Settle(Inter(ranges[2]));
+  const std::shared_ptr<QuarantinedRange> unsettled = PutInQuarantine(ranges[0]);
+  Settle(PutInQuarantine(ranges[1]));
+  Settle(PutInQuarantine(ranges[2]));
   CHECK(mapped(1));
   CHECK(mapped(2));
-  const std::shared_ptr<Grave> last = Inter(ranges[3]);
+  const std::shared_ptr<QuarantinedRange> last = PutInQuarantine(ranges[3]);
   CHECK(mapped(0));
   CHECK_FALSE(mapped(1));
   CHECK(mapped(2));
   CHECK(mapped(3));
 
-  // Nobody who buries is made to wait until the engine is done: the limit is passed meanwhile.
+  // Nobody who adds to it is made to wait until the engine is done: the limit is passed meanwhile.
   Settle(unsettled);
   Settle(last);
 }
@@ -84,13 +84,13 @@ TEST_CASE("G1 G2: beyond the limit of bytes, the oldest that are settled are giv
 TEST_CASE("G3: what late writers put into a range is dropped a while later") {
   const os::Segment range = Reserve(kPage);
   REQUIRE(range.address != nullptr);
-  Settle(Inter(range));
+  Settle(PutInQuarantine(range));
   const Stopwatch watch;
   volatile uint8_t* byte = static_cast<uint8_t*>(range.address);
   *byte = 42;
-  // The graveyard does its work at burials.
+  // The quarantine does its work when a range is added.
   while (*byte == 42) {
-    Settle(Inter(Reserve(kPage)));
+    Settle(PutInQuarantine(Reserve(kPage)));
     Yield();
     const timespec nap{0, 20000000};
     nanosleep(&nap, nullptr);
@@ -105,12 +105,13 @@ TEST_CASE("G1 G2: beyond the limit of ranges, the oldest that are settled are gi
   constexpr size_t kRanges = 32768 + 64;
   const os::Segment all = Reserve(kRanges * kPage);
   REQUIRE(all.address != nullptr);
-  const std::shared_ptr<Grave> unsettled = Inter(Part(all, 0, kPage));
-  for (size_t each = 1; each < kRanges; ++each) Settle(Inter(Part(all, each * kPage, kPage)));
+  const std::shared_ptr<QuarantinedRange> unsettled = PutInQuarantine(Part(all, 0, kPage));
+  for (size_t each = 1; each < kRanges; ++each)
+    Settle(PutInQuarantine(Part(all, each * kPage, kPage)));
 
   CHECK(IsMapped(all.address));
   size_t gone = 0;
-  // From the start: what lies behind the first range is what was buried after it.
+  // From the start: what lies behind the first range is what was added after it.
   while (gone + 1 < kRanges && !IsMapped(Part(all, (gone + 1) * kPage, kPage).address)) ++gone;
   CHECK(gone >= 1);
   CHECK(gone < 2048);
@@ -123,9 +124,9 @@ TEST_CASE("G1 G4: who cannot map any more gets the ranges that are settled") {
   (void)WithRoom([]() -> os::Result<int> { return os::Failure{ENOMEM, "mmap"}; });
   const os::Segment all = Reserve(3 * kPage);
   REQUIRE(all.address != nullptr);
-  const std::shared_ptr<Grave> unsettled = Inter(Part(all, kPage, kPage));
-  Settle(Inter(Part(all, 0, kPage)));
-  Settle(Inter(Part(all, 2 * kPage, kPage)));
+  const std::shared_ptr<QuarantinedRange> unsettled = PutInQuarantine(Part(all, kPage, kPage));
+  Settle(PutInQuarantine(Part(all, 0, kPage)));
+  Settle(PutInQuarantine(Part(all, 2 * kPage, kPage)));
   int maps = 0;
   const auto mapped = WithRoom([&]() -> os::Result<int> {
     if (++maps == 1) return os::Failure{ENOMEM, "mmap"};
@@ -143,7 +144,7 @@ TEST_CASE("G1 G4: who cannot map any more gets the ranges that are settled") {
     return os::Failure{ENOMEM, "mmap"};
   });
   CHECK_FALSE(refused.ok());
-  // Nothing was left to give back, but what others buried meanwhile.
+  // Nothing was left to give back, but what others added meanwhile.
   CHECK(maps == 1);
 
   maps = 0;

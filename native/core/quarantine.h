@@ -9,7 +9,7 @@
 //       limits below: address space is nearly free, a stale write into somebody else's is not.
 //   G3  What late writers put into a range is dropped a while later, so that it costs no memory.
 //   G4  When the process can map no more, all that are settled are given back: first those that
-//       were buried a while ago.
+//       came there a while ago.
 #pragma once
 
 #include <cerrno>
@@ -19,22 +19,23 @@
 
 namespace shmkit {
 
-class Grave;
+class QuarantinedRange;
 
-// Buries the segment at once. The caller tells Settle when the engine has freed the buffer.
-std::shared_ptr<Grave> Inter(const os::Segment& segment);
+// Overlays the segment at once, and keeps its range. The caller tells Settle when the engine has
+// freed the buffer.
+std::shared_ptr<QuarantinedRange> PutInQuarantine(const os::Segment& segment);
 
 // May be called on any thread.
-void Settle(const std::shared_ptr<Grave>& grave);
+void Settle(const std::shared_ptr<QuarantinedRange>& range);
 
 // Gives settled ranges back (G4). False when there was none.
-bool ExhumeSettled();
+bool ReleaseSettled();
 
-// What maps memory, and does so again where there was no address space but in graves.
+// What maps memory, and does so again where there was no address space but in quarantine.
 template <class Map>
 auto WithRoom(Map map) {
   auto mapped = map();
-  while (!mapped.ok() && mapped.failure().error == ENOMEM && ExhumeSettled()) mapped = map();
+  while (!mapped.ok() && mapped.failure().error == ENOMEM && ReleaseSettled()) mapped = map();
   return mapped;
 }
 
