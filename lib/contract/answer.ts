@@ -1,8 +1,8 @@
 /**
- * What a verb gives: at once, or by a promise. Who awaits it, and who loops by `for await`, need not know
- * which engine serves the object.
+ * The result of a method: the value itself, or a promise of it. Code that uses `await` works the same with
+ * every engine, and so does code that loops with `for await` (see {@link Answers}).
  */
 export type Answer<T> = T | Promise<T>;
 
-/** What there is one after the other, at once or by promises. */
+/** A sequence of results, sync or async. */
 export type Answers<T> = Iterable<T> | AsyncIterable<T>;

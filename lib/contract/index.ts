@@ -1,5 +1,5 @@
-// What every engine promises: the one of one machine, which answers at once where it can, and any that
-// answers by promises. docs/architecture.md has the table of where they differ.
+// What every engine promises. The engine for one machine returns results at once where it can; another engine
+// may return promises. The table in docs/architecture.md shows where they differ.
 export type { Answer, Answers } from './answer';
 export type { Named } from './named';
 export type { Lock, LockGuard, RLock, RLockGuard, RWLock, RWLockGuard } from './lock';

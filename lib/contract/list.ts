@@ -3,15 +3,15 @@ import type { Answer, Answers } from './answer';
 import type { Named } from './named';
 
 /**
- * Elements in an order, by the verbs of arrays. Each change is there as a whole or not at all, whoever dies.
- * A negative index counts from the end.
+ * An ordered sequence of elements, with the methods of arrays. Each change is atomic: it is made as a whole
+ * or not at all, even if a process dies. A negative index counts from the end.
  */
 export interface List<V = unknown> extends Named {
   /**
-   * The element at an index; undefined beyond either end.
+   * The element at an index, or undefined beyond either end.
    *
-   * @throws SharedMemoryError `ERR_CLOSED`; it cannot be read: `ERR_CORRUPT`, `ERR_ABI_MISMATCH`, or what
-   * attaching to a shared object in it throws.
+   * @throws SharedMemoryError `ERR_CLOSED`; if the element cannot be read: `ERR_CORRUPT`, `ERR_ABI_MISMATCH`,
+   * or what attaching to a shared object in it throws.
    */
   at(index: number): Answer<V | undefined>;
   /**
@@ -19,14 +19,15 @@ export interface List<V = unknown> extends Named {
    *
    * @throws RangeError `ERR_OUT_OF_RANGE` there is no such element.
    * @throws TypeError `ERR_INVALID_ARG_TYPE` the value cannot be cloned.
-   * @throws SharedMemoryError `ERR_CAPACITY` there is no room for it; nothing was changed. `ERR_CLOSED`,
-   * `ERR_SHUTDOWN`; `ERR_DEADLOCK` within a function that {@link List.update} was given; `ERR_TIMEOUT`.
+   * @throws SharedMemoryError `ERR_CAPACITY` there is no room for the value, and nothing was changed.
+   * `ERR_CLOSED`, `ERR_SHUTDOWN`; `ERR_DEADLOCK` the call comes from within a function that was given to
+   * {@link List.update}; `ERR_TIMEOUT`.
    */
   set(index: number, value: V, options?: ChangeOptions): Answer<void>;
   /**
    * Adds elements at the end, in one change.
    *
-   * @returns the length.
+   * @returns the new length.
    * @throws as {@link List.set}
    */
   push(...values: V[]): Answer<number>;
@@ -34,7 +35,7 @@ export interface List<V = unknown> extends Named {
    * Removes the last element.
    *
    * @returns the element, or undefined when there is none.
-   * @throws as {@link List.at} and {@link List.set}; it stays then.
+   * @throws as {@link List.at} and {@link List.set}. The element stays in the list then.
    */
   pop(options?: ChangeOptions): Answer<V | undefined>;
   /**
@@ -45,30 +46,34 @@ export interface List<V = unknown> extends Named {
    */
   shift(options?: ChangeOptions): Answer<V | undefined>;
   /**
-   * Adds elements at the front, in their order, in one change.
+   * Adds elements at the front, in the order given, in one change.
    *
-   * @returns the length.
+   * @returns the new length.
    * @throws as {@link List.set}
    */
   unshift(...values: V[]): Answer<number>;
-  /** The elements from `start` to before `end`, as of one moment. */
+  /** The elements from `start` up to, but not including, `end`, as of one moment. */
   slice(start?: number, end?: number): Answer<V[]>;
   /**
-   * Removes `deleteCount` elements from `start` on, by default all, and puts others in their place.
+   * Removes `deleteCount` elements from index `start` on, and inserts the given values in their place. By
+   * default all elements from `start` on are removed.
    *
    * @returns the elements that were removed.
-   * @throws as {@link List.set} and {@link List.at}; nothing was changed then.
+   * @throws as {@link List.set} and {@link List.at}. Nothing was changed then.
    */
   splice(start: number, deleteCount?: number, ...values: V[]): Answer<V[]>;
-  /** The first index of a value from `from` on, or -1. Objects are equal if their contents are, in the same order. */
+  /**
+   * The first index of a value at `from` or after, or -1. Objects are equal if they have the same contents in
+   * the same order.
+   */
   indexOf(value: V, from?: number): Answer<number>;
-  /** The last index of a value, at `from` or before, or -1. */
+  /** The last index of a value at `from` or before, or -1. */
   lastIndexOf(value: V, from?: number): Answer<number>;
-  /** Whether a value is there, at `from` or behind. */
+  /** Whether the list has a value at `from` or after. */
   includes(value: V, from?: number): Answer<boolean>;
   /**
-   * Replaces an element by what the function makes of it, in one change. The function must not change the list,
-   * and an engine may have to call it more than once.
+   * Replaces an element by the result of a function, in one change. The function must not change the list. An
+   * engine may have to call it more than once.
    *
    * @returns the new element.
    * @throws what the function throws (then nothing was changed), and as {@link List.set} and {@link List.at}.
@@ -77,14 +82,14 @@ export interface List<V = unknown> extends Named {
   /**
    * Adds to an element that is a number.
    *
-   * @returns the number before.
-   * @throws TypeError `ERR_INVALID_ARG_TYPE` it is no number; and as {@link List.set}.
+   * @returns the number before the change.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` the element is not a number; and as {@link List.set}.
    */
   add(index: number, delta: number, options?: ChangeOptions): Answer<number>;
   /**
-   * Replaces an element if it is `expected`.
+   * Replaces an element if its current value is `expected`.
    *
-   * @returns whether it was replaced.
+   * @returns whether the element was replaced.
    * @throws as {@link List.set}
    */
   compareAndSet(index: number, expected: V, value: V, options?: ChangeOptions): Answer<boolean>;
@@ -92,7 +97,10 @@ export interface List<V = unknown> extends Named {
   clear(options?: ChangeOptions): Answer<void>;
   /** All elements, as of one moment. */
   toArray(): Answer<V[]>;
-  /** The elements, each read when its turn comes: what is changed meanwhile is seen or not. */
+  /**
+   * The elements. Each is read when the iteration reaches it, so a change that is made during the iteration
+   * may be seen or not.
+   */
   values(): Answers<V>;
   /** Indices and elements, as {@link List.values}. */
   entries(): Answers<[number, V]>;

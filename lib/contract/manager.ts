@@ -8,21 +8,27 @@ import type { Queue } from './queue';
 import type { Barrier, Condition, Event, Semaphore } from './sync';
 
 /**
- * Makes objects that belong together, and ends all of them together. Who asks for a name gets the object that
- * others have by it; the first makes it, with its options. An object without a name is given one.
+ * Makes objects that belong together, and ends them all together. A request for a name returns the object
+ * that others have by that name. The first request makes it, with the given options. An object that is
+ * requested without a name is given one.
  */
 export interface Manager {
-  /** By which others attach to the manager. */
+  /** The name by which other processes attach to the manager. */
   readonly name: string;
   /** Whether this handle was closed. */
   readonly closed: boolean;
   /** Aborts when the manager has ended. */
   readonly signal: AbortSignal;
-  /** @throws SharedMemoryError `ERR_SHUTDOWN` the manager has ended; `ERR_CLOSED`; so do all below. */
+  /**
+   * @throws SharedMemoryError `ERR_SHUTDOWN` the manager has ended; `ERR_CLOSED`; the methods below throw the
+   * same.
+   */
   lock(name?: string): Answer<Lock>;
   rlock(name?: string): Answer<RLock>;
   rwlock(name?: string): Answer<RWLock>;
-  /** @param options - `value`: how many permits there are at first, default 1; `max`: how many at most. */
+  /**
+   * @param options - `value`: the initial number of permits, default 1; `max`: the maximum number of permits.
+   */
   semaphore(
     name?: string,
     options?: { readonly value?: number | undefined; readonly max?: number | undefined },
@@ -42,9 +48,12 @@ export interface Manager {
   list<V = unknown>(name?: string): Answer<List<V>>;
   queue<V = unknown>(name?: string): Answer<Queue<V>>;
   namespace(name?: string): Answer<Namespace>;
-  /** Ends the manager and all that it made, for everybody: whoever waits is told `ERR_SHUTDOWN`. */
+  /** Ends the manager and all objects that it made, for every process. Waiters get `ERR_SHUTDOWN`. */
   shutdown(): Answer<void>;
-  /** Ends this handle's part in it; what it made ends with its owner, or with the last who takes part. */
+  /**
+   * Ends this handle's part in the manager. The objects that the manager made end with the manager's owner,
+   * or with the last participant.
+   */
   close(): Answer<void>;
   toJSON(): object;
 }

@@ -1,25 +1,25 @@
 import type { Answer } from './answer';
 
-/** What each object is to those who have a handle to it. A handle is one process's use of the object. */
+/** What all named objects have in common. A handle is one process's use of the object. */
 export interface Named {
-  /** Which kind of object it is, as its handles say it: `'lock'`, `'dict'`. */
+  /** The kind of the object, as in its plain-data form: `'lock'`, `'dict'`. */
   readonly shmkit: string;
-  /** By which others attach to it. */
+  /** The name by which other processes attach to the object. */
   readonly name: string;
   /** Whether this handle was closed. */
   readonly closed: boolean;
   /**
-   * Ends this handle's use of the object; others keep theirs. Idempotent. Does not block.
+   * Ends this handle's use of the object. Other handles are not affected. Idempotent. Does not block.
    *
    * @throws SharedMemoryError `EBUSY` something is held through the handle.
    */
   close(): Answer<void>;
   /**
-   * Removes the name. Those who have the object keep it until they close.
+   * Removes the name. Processes that are attached keep the object until they close it.
    *
-   * @throws SharedMemoryError `ENOENT` there is no such object any more.
+   * @throws SharedMemoryError `ENOENT` the object no longer exists.
    */
   unlink(): Answer<void>;
-  /** What `attach()` makes a handle of again, elsewhere: plain data. */
+  /** The plain-data form of the object. In another process, `attach()` turns it into a handle again. */
   toJSON(): object;
 }

@@ -5,31 +5,31 @@ import type { Answer } from './answer';
 import type { Lock } from './lock';
 import type { Named } from './named';
 
-/** A number. Each verb is one atomic operation, whatever its type, and integers wrap around. */
+/** A number. Each method is one atomic operation, whatever the element type, and integers wrap around. */
 export interface Value<T extends ElementType = ElementType> extends Named {
-  /** For changes of more than one step, and of more than the number. */
+  /** A lock for changes that take more than one step, or that change more than this number. */
   readonly lock: Lock;
   /**
-   * Adds.
+   * Adds to the number.
    *
-   * @returns the number before.
+   * @returns the number before the change.
    */
   add(delta: ElementOf<T>): Answer<ElementOf<T>>;
   /**
-   * Sets it.
+   * Sets the number.
    *
-   * @returns the number before.
+   * @returns the number before the change.
    */
   exchange(value: ElementOf<T>): Answer<ElementOf<T>>;
   /**
-   * Sets it if it is `expected`, bit for bit.
+   * Sets the number if it equals `expected`, bit for bit.
    *
-   * @returns the number before.
+   * @returns the number before the change.
    */
   compareExchange(expected: ElementOf<T>, value: ElementOf<T>): Answer<ElementOf<T>>;
   /**
-   * Replaces it by what the function makes of it, while nobody else holds the lock. An engine may have to
-   * call the function more than once.
+   * Replaces the number by the result of a function, while no other task or process holds the lock. An engine
+   * may have to call the function more than once.
    *
    * @returns the new number.
    * @throws what the function throws: then nothing was changed. SharedMemoryError `ERR_DEADLOCK` this thread
@@ -40,38 +40,38 @@ export interface Value<T extends ElementType = ElementType> extends Named {
     options?: ChangeOptions,
   ): Answer<ElementOf<T>>;
   /**
-   * Waits until it is another than `expected`, and somebody has told so by {@link Value.notify}; at once
-   * when it is another already.
+   * Waits until the number differs from `expected` and {@link Value.notify} has been called. Returns at once
+   * if the number differs already.
    *
-   * @returns what it is.
+   * @returns the number.
    * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`. The signal's reason when it aborts.
    */
   wait(expected: ElementOf<T>, options?: WaitOptions): Promise<ElementOf<T>>;
-  /** Tells those who wait that it has changed. */
+  /** Tells waiters that the number has changed. */
   notify(count?: number): Answer<void>;
 }
 
-/** Numbers by their index; each verb is one atomic operation on one of them. See {@link Value}. */
+/** An array of numbers. Each method is one atomic operation on one of them. See {@link Value}. */
 export interface NumberArray<T extends ElementType = ElementType> extends Named {
-  /** For changes of more than one step, and of more than one number. */
+  /** A lock for changes that take more than one step, or that change more than one number. */
   readonly lock: Lock;
   /**
-   * Adds.
+   * Adds to an element.
    *
-   * @returns the number before.
-   * @throws RangeError `ERR_OUT_OF_RANGE` there is no such index; so do all verbs.
+   * @returns the number before the change.
+   * @throws RangeError `ERR_OUT_OF_RANGE` there is no such index; all methods throw this.
    */
   add(index: number, delta: ElementOf<T>): Answer<ElementOf<T>>;
   /**
-   * Sets one.
+   * Sets an element.
    *
-   * @returns the number before.
+   * @returns the number before the change.
    */
   exchange(index: number, value: ElementOf<T>): Answer<ElementOf<T>>;
   /**
-   * Sets one if it is `expected`, bit for bit.
+   * Sets an element if it equals `expected`, bit for bit.
    *
-   * @returns the number before.
+   * @returns the number before the change.
    */
   compareExchange(index: number, expected: ElementOf<T>, value: ElementOf<T>): Answer<ElementOf<T>>;
   /** As {@link Value.update}. */

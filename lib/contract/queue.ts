@@ -3,14 +3,15 @@ import type { Answer } from './answer';
 import type { Named } from './named';
 
 /**
- * Messages between any number of producers and consumers, first in, first out. What was put survives whoever
- * put it. An item that was taken for good is lost with its consumer; one that was taken to be acknowledged is
- * offered to others again when its consumer dies without having done so.
+ * Messages between any number of producers and consumers, first in, first out. An item in the queue survives
+ * its producer. There are two ways to take an item. An item that was taken for good is lost if its consumer
+ * dies. An item that was taken to be acknowledged is offered to other consumers again if its consumer dies
+ * before it has acknowledged it.
  */
 export interface Queue<V = unknown> extends Named {
   /**
-   * Appends an item, as soon as there is room for it. Who has waited for long has its turn before those that
-   * come later.
+   * Appends an item as soon as there is room for it. A caller that has waited for long is served before
+   * callers that come later.
    *
    * @throws TypeError `ERR_INVALID_ARG_TYPE` the value cannot be cloned.
    * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`; `ERR_SHUTDOWN` the queue was shut down;
@@ -20,14 +21,15 @@ export interface Queue<V = unknown> extends Named {
   /**
    * Appends an item if there is room for it. Does not wait.
    *
-   * @returns whether it did.
+   * @returns whether the item was appended.
    */
   tryPut(value: V): Answer<boolean>;
   /**
    * Takes the first item for good, as soon as there is one.
    *
    * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`; `ERR_SHUTDOWN` the queue was shut down and is
-   * empty; the item cannot be read: it is taken all the same. The signal's reason when it aborts.
+   * empty. Also if the item cannot be read: the item is taken all the same. The signal's reason when it
+   * aborts.
    */
   get(options?: WaitOptions): Promise<V>;
   /**
@@ -37,42 +39,43 @@ export interface Queue<V = unknown> extends Named {
    */
   tryGet(): Answer<V | undefined>;
   /**
-   * Takes the first item to be acknowledged, as soon as there is one.
+   * Takes the first item, to be acknowledged, as soon as there is one.
    *
-   * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`, `ERR_SHUTDOWN` as {@link Queue.get}; `ERR_CAPACITY`
-   * more threads do so than there is room for. The signal's reason when it aborts.
+   * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`, `ERR_SHUTDOWN` as {@link Queue.get};
+   * `ERR_CAPACITY` more threads take items this way than there is room for. The signal's reason when it
+   * aborts.
    */
   take(options?: WaitOptions): Promise<QueueItem<V>>;
   /**
-   * Takes the first item to be acknowledged, if there is one. Does not wait.
+   * Takes the first item, to be acknowledged, if there is one. Does not wait.
    *
    * @returns null when there is none.
    */
   tryTake(): Answer<QueueItem<V> | null>;
   /**
-   * Counts items as done that {@link Queue.get} took.
+   * Marks items that {@link Queue.get} took as done.
    *
-   * @param count - how many. Default 1.
-   * @throws SharedMemoryError `ERR_NOT_HELD` fewer are unfinished; none was counted.
+   * @param count - how many items. Default 1.
+   * @throws SharedMemoryError `ERR_NOT_HELD` fewer items are unfinished; none was marked.
    */
   taskDone(count?: number): Answer<void>;
   /**
-   * Waits until all that was put is done.
+   * Waits until all items that were put are done.
    *
    * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`. The signal's reason when it aborts.
    */
   join(options?: WaitOptions): Promise<void>;
   /**
-   * Drops all items that nobody has; they count as done.
+   * Drops all items that no consumer has taken. They count as done.
    *
-   * @returns how many there were.
+   * @returns the number of items dropped.
    */
   clear(): Answer<number>;
-  /** Has nothing be put any more. What is there is still taken. */
+  /** Allows no more items to be put. Items that are in the queue can still be taken. */
   shutdown(): Answer<void>;
   /**
-   * Takes items until the queue is shut down and empty: each is acknowledged when the next is asked for, and
-   * offered again when the loop is left before that.
+   * Takes items until the queue is shut down and empty. Each item is acknowledged when the next one is
+   * requested. If the loop is left before that, the item is offered again.
    */
   items(options?: WaitOptions): AsyncIterable<V>;
 }
@@ -80,21 +83,21 @@ export interface Queue<V = unknown> extends Named {
 /** An item that was taken to be acknowledged. */
 export interface QueueItem<V = unknown> {
   /**
-   * What was put.
+   * The value that was put.
    *
    * @throws SharedMemoryError it cannot be read; see {@link Queue.get}.
    */
   readonly value: V;
-  /** Whether somebody else has had it before, and died or gave it back. */
+  /** Whether another consumer had the item before, and died or gave it back. */
   readonly isOfferedAgain: boolean;
   /**
-   * Is done with it.
+   * Acknowledges the item: it is done.
    *
    * @throws SharedMemoryError `ERR_NOT_HELD` it was acknowledged or given back before; `ERR_CLOSED`.
    */
   ack(): Answer<void>;
   /**
-   * Offers it again, in its place among the others.
+   * Gives the item back. It is offered again, in its old place among the others.
    *
    * @throws as {@link QueueItem.ack}
    */

@@ -4,10 +4,11 @@ import type { Answer } from './answer';
 import type { Lock } from './lock';
 import type { Named } from './named';
 
-/** A number of permits, each of which one has at a time. The permits of who dies come back. */
+/** A number of permits, each of which has one holder at a time. When a holder dies, its permits come back. */
 export interface Semaphore extends Named {
   /**
-   * Takes a permit as soon as there is one. Who has waited for long has its turn before those that come later.
+   * Takes a permit as soon as there is one. A caller that has waited for long is served before callers that
+   * come later.
    *
    * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`, `ERR_SHUTDOWN`; `ERR_CAPACITY` more threads take
    * part than there is room for. The signal's reason when it aborts.
@@ -20,18 +21,18 @@ export interface Semaphore extends Named {
    */
   tryAcquire(): Answer<SemaphoreGuard | null>;
   /**
-   * Gives permits back, or adds them where anybody may.
+   * Gives permits back. Where any thread may release permits, this can also add new ones.
    *
-   * @param count - how many. Default 1.
-   * @throws SharedMemoryError `ERR_NOT_HELD` this thread has not so many, or there would be more than there may
-   * be; none was given back.
+   * @param count - how many permits. Default 1.
+   * @throws SharedMemoryError `ERR_NOT_HELD` this thread has fewer permits, or there would be more permits
+   * than the maximum; none was given back.
    */
   release(count?: number): Answer<void>;
 }
 
 /** A permit that was taken. */
 export interface SemaphoreGuard {
-  /** The handle that it was taken through. */
+  /** The handle that the permit was taken through. */
   readonly semaphore: Semaphore;
   /**
    * Gives the permit back. Does not wait.
@@ -41,62 +42,68 @@ export interface SemaphoreGuard {
   release(): Answer<void>;
 }
 
-/** A flag that all can set and clear, and wait for. */
+/** A flag that every process can set, clear and wait for. */
 export interface Event extends Named {
-  /** Sets it: all who wait go on, and nobody waits until it is cleared. */
+  /** Sets the flag: all waiters go on, and nobody waits until it is cleared. */
   set(): Answer<void>;
-  /** Clears it: whoever waits from now on waits until it is set. */
+  /** Clears the flag: callers that wait from now on wait until it is set. */
   clear(): Answer<void>;
   /**
-   * Waits until it is set; at once when it is.
+   * Waits until the flag is set. Returns at once if it is set already.
    *
-   * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`, `ERR_SHUTDOWN`. The signal's reason when it aborts.
+   * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`, `ERR_SHUTDOWN`. The signal's reason when it
+   * aborts.
    */
   wait(options?: WaitOptions): Promise<void>;
 }
 
-/** A lock with something to wait for: what the lock guards has become as those who wait need it. */
+/**
+ * A lock together with a way to wait until the data that the lock guards is in the state that a waiter needs.
+ */
 export interface Condition extends Named {
-  /** The lock that is to be held by all who use the condition. */
+  /** The lock that every user of the condition must hold. */
   readonly lock: Lock;
   /**
-   * Gives the lock up, waits for a notification, and acquires the lock again; also before it throws.
+   * Releases the lock, waits for a notification, and acquires the lock again. The lock is acquired again also
+   * before this method throws.
    *
    * @throws SharedMemoryError `ERR_NOT_HELD` the lock is not held through this handle; `ERR_TIMEOUT`,
    * `ERR_CLOSED`, `ERR_CAPACITY`. The signal's reason when it aborts.
    */
   wait(options?: WaitOptions): Promise<void>;
   /**
-   * Waits until the predicate is true, looking now and after each notification, always under the lock.
+   * Waits until the predicate is true. The predicate is called at once and after each notification, always
+   * while the lock is held.
    *
    * @returns what the predicate returned.
    * @throws as {@link Condition.wait}
    */
   waitFor<T>(predicate: () => NotAPromise<T>, options?: WaitOptions): Promise<T>;
   /**
-   * Lets some of those who wait go on, when the lock is released.
+   * Wakes some of the waiters. They go on when the lock is released.
    *
-   * @param count - how many at most. Default 1.
-   * @returns how many there were. None of them had died.
+   * @param count - the maximum number of waiters. Default 1.
+   * @returns how many waiters were notified. None of them had died.
    * @throws SharedMemoryError `ERR_NOT_HELD` the lock is not held through this handle.
    */
   notify(count?: number): Answer<number>;
-  /** Lets all who wait go on; as {@link Condition.notify}. */
+  /** Wakes all waiters; as {@link Condition.notify}. */
   notifyAll(): Answer<number>;
 }
 
-/** A place where a number of parties wait for each other, again and again. A party that dies breaks it. */
+/** A point at which a number of parties wait for each other, again and again. A party that dies breaks it. */
 export interface Barrier extends Named {
   /**
-   * Waits until all parties have come. The last of them runs the action, before any goes on.
+   * Waits until all parties have arrived. The last one runs the action before any party goes on.
    *
-   * @returns which of the parties it was to arrive, from 0.
-   * @throws SharedMemoryError `ERR_BROKEN_BARRIER` a party left it, died, or aborted it; `ERR_TIMEOUT` this
-   * party broke it by leaving. What the action throws. The signal's reason when it aborts.
+   * @returns the position in which this party arrived, from 0.
+   * @throws SharedMemoryError `ERR_BROKEN_BARRIER` a party left the barrier, died, or aborted it;
+   * `ERR_TIMEOUT` this party broke the barrier by leaving. What the action throws. The signal's reason when
+   * it aborts.
    */
   wait(options?: WaitOptions): Promise<number>;
-  /** Breaks it: all who wait are told. */
+  /** Breaks the barrier: all waiters are told. */
   abort(): Answer<void>;
-  /** Makes it as new. Whoever waits is told that it is broken. */
+  /** Resets the barrier to its initial state. Waiters are told that it is broken. */
   reset(): Answer<void>;
 }
