@@ -2,7 +2,7 @@ import { invalidType, outOfRange } from './errors';
 import { getter, type Getter } from './getters';
 import { nearestOf } from './misspelt';
 
-/** The typed array of each element type, by numpy's names. */
+/** The typed array for each element type. The types have the names that they have in numpy. */
 export interface TypedArrays {
   int8: Int8Array<ArrayBuffer>;
   uint8: Uint8Array<ArrayBuffer>;
@@ -16,10 +16,10 @@ export interface TypedArrays {
   float64: Float64Array<ArrayBuffer>;
 }
 
-/** An element type by its name in numpy. `int64` and `uint64` are BigInt. */
+/** An element type, by its numpy name. Elements of `int64` and `uint64` are BigInt. */
 export type ElementType = keyof TypedArrays;
 
-/** What an element of a type is in JavaScript. */
+/** The JavaScript type of an element. */
 export type ElementOf<T extends ElementType> = T extends 'int64' | 'uint64' ? bigint : number;
 
 interface TypedArrayConstructor<T> {
@@ -54,7 +54,7 @@ const typedArrayNames: Record<ElementType, string> = {
   float64: 'Float64Array',
 };
 
-/** The types in the order of the numbers that headers have for them, from 1. */
+/** The types in the order of the numbers that stand for them in object headers, counted from 1. */
 const names = Object.keys(constructors) as ElementType[];
 
 export function constructorOf<T extends ElementType>(
@@ -69,7 +69,10 @@ export function checkType<T extends ElementType>(type: T | undefined): T {
   return type;
 }
 
-/** What C, Python's `array` module and people call the types, or how numbers are called here. */
+/**
+ * Names for these types in C, in Python's `array` module and in common speech, and names of JavaScript
+ * numbers.
+ */
 const aliases: Readonly<Record<string, ElementType>> = {
   ...{ b: 'int8', B: 'uint8', h: 'int16', H: 'uint16', i: 'int32', I: 'uint32' },
   ...{ l: 'int64', L: 'uint64', q: 'int64', Q: 'uint64', f: 'float32', d: 'float64' },
@@ -78,7 +81,9 @@ const aliases: Readonly<Record<string, ElementType>> = {
   ...{ uint: 'uint32', unsigned: 'uint32', ulong: 'uint64', ushort: 'uint16', uchar: 'uint8' },
 };
 
-/** What other languages have of them: Rust's `i32`, C's `int32_t`, with their bits. */
+/**
+ * Names for these types in other languages, which contain the number of bits: Rust's `i32`, C's `int32_t`.
+ */
 const others = /^(int|i|uint|u|float|f)(8|16|32|64)(?:_t)?$/;
 
 function expected(given: string | undefined): string {
@@ -98,12 +103,12 @@ function classNameOf(type: unknown): string | undefined {
   return typeof type === 'function' ? type.name : undefined;
 }
 
-/** By which number the header of an object says of which type its elements are. */
+/** The number that stands for an element type in an object's header. */
 export function numberOfType(type: ElementType): number {
   return names.indexOf(type) + 1;
 }
 
-/** The type of that number, if there is one. */
+/** The type that a number in a header stands for, or undefined when there is none. */
 export function typeOfNumber(number: number): ElementType | undefined {
   return names[number - 1];
 }
@@ -123,24 +128,24 @@ function extentGetters(prototype: object): readonly [Getter, Getter, Getter] {
 }
 
 /**
- * The name of a typed array's class, as the engine knows it: of one of another realm, or of a subclass,
- * too. Undefined of anything else.
+ * The class name of a typed array, as the engine knows it. This also works for arrays of another realm and
+ * for subclasses. Undefined for anything else.
  */
 export function typedArrayName(value: unknown): string | undefined {
   return tagOfArray.call(value) as string | undefined;
 }
 
-/** Of a typed array, whatever properties of its own it has by that name. */
+/** The length of a typed array, even if the array has an own property with that name. */
 export const lengthOf = (array: ArrayBufferView): number => lengthOfArray.call(array) as number;
 
-/** Where a view lies in which buffer. */
+/** The buffer that a view belongs to, and the range of the buffer that it covers. */
 export interface Extent {
   readonly buffer: ArrayBufferLike;
   readonly byteOffset: number;
   readonly byteLength: number;
 }
 
-/** Where a view lies, whatever properties of its own it has by those names. */
+/** The extent of a view, even if the view has own properties with those names. */
 export function extentOf(view: ArrayBufferView): Extent {
   const isArray = typedArrayName(view) !== undefined;
   const [buffer, byteOffset, byteLength] = isArray ? extentOfArray : extentOfDataView;
@@ -155,13 +160,13 @@ export function isUint8Array(value: unknown): value is Uint8Array {
   return typedArrayName(value) === 'Uint8Array';
 }
 
-/** A typed array of the same elements, which is just what it seems: without properties of its own. */
+/** A typed array over the same elements that is exactly what it seems: it has no own properties. */
 export function plainArray<T extends ElementType>(type: T, array: ArrayBufferView): TypedArrays[T] {
   const { buffer, byteOffset } = extentOf(array);
   return new (constructorOf(type))(buffer as ArrayBuffer, byteOffset, lengthOf(array));
 }
 
-/** The type of a typed array's elements, if it is one that there is. */
+/** The element type of a typed array, or undefined when it is not one of the known types. */
 export function typeOfArray(array: unknown): ElementType | undefined {
   const found = typedArrayName(array);
   return names.find((type) => typedArrayNames[type] === found);

@@ -1,9 +1,9 @@
 /**
- * The stable codes of {@link SharedMemoryError}. Codes are promises; messages are prose and may
- * change. docs/errors.md says of each when it is thrown and what to do.
+ * The stable codes of {@link SharedMemoryError}. Codes are part of the API. Messages are for people and may
+ * change. docs/errors.md says of each code when it is thrown and what to do.
  */
 export type ErrorCode =
-  // The operating system's own
+  // Codes of the operating system
   | 'ENOENT'
   | 'EEXIST'
   | 'EACCES'
@@ -30,7 +30,7 @@ export type ErrorCode =
   | 'EROFS'
   | 'EAGAIN'
   | 'EUNKNOWN'
-  // The library's
+  // Codes of this library
   | 'ERR_ABI_MISMATCH'
   | 'ERR_BROKEN_BARRIER'
   | 'ERR_CAPACITY'
@@ -44,7 +44,7 @@ export type ErrorCode =
   | 'ERR_WRONG_KIND'
   | 'ERR_ZERO_COPY_UNAVAILABLE';
 
-/** What an error knows beside its code and message. */
+/** What an error contains besides its code and message. */
 export interface ErrorDetails {
   /** The system call that failed. */
   readonly syscall?: string | undefined;
@@ -52,18 +52,18 @@ export interface ErrorDetails {
   readonly errno?: number | undefined;
   /** The name of the object concerned. */
   readonly resource?: string | undefined;
-  /** Which of its values: the key of an entry, or the index of an element. */
+  /** Which value of the object: the key of an entry, or the index of an element. */
   readonly key?: string | number | undefined;
   readonly cause?: unknown;
 }
 
 /**
- * Everything that goes wrong here, but for misuse of a signature: that is a `TypeError` or
- * `RangeError` with Node's own codes, `ERR_INVALID_ARG_TYPE` and `ERR_OUT_OF_RANGE`.
+ * The error for everything that can go wrong in this library, except for wrong arguments. Those throw a
+ * `TypeError` or `RangeError` with Node's own codes, `ERR_INVALID_ARG_TYPE` and `ERR_OUT_OF_RANGE`.
  */
 export class SharedMemoryError extends Error {
-  /** An {@link ErrorCode}, or another code of the operating system's, such as `EMFILE`. */
-  // The intersection keeps completion of the known codes while any string is allowed.
+  /** An {@link ErrorCode}, or another code of the operating system, such as `EMFILE`. */
+  // The intersection keeps editor completion for the known codes, while any string is allowed.
   readonly code: ErrorCode | (string & {});
   declare readonly syscall?: string;
   declare readonly errno?: number;
@@ -90,34 +90,34 @@ function isSharedMemoryError(error: unknown): error is SharedMemoryError {
 }
 
 export function hasCode(error: unknown, code: ErrorCode): error is SharedMemoryError {
-  // What another realm threw is of a class of its own.
+  // An error from another realm has a class of its own.
   return isSharedMemoryError(error) && error.code === code;
 }
 
-/** A `TypeError` as Node's own functions throw it for an argument of the wrong type. */
+/** A `TypeError` like the ones that Node's own functions throw for an argument of the wrong type. */
 export function invalidType(what: string, expected: string, actual: unknown): TypeError {
   const message = `${what} must be ${expected}, not ${describe(actual)}`;
   return Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_TYPE' });
 }
 
-/** A `RangeError` as Node's own functions throw it for an argument out of range. */
+/** A `RangeError` like the ones that Node's own functions throw for an argument out of range. */
 export function outOfRange(what: string, expected: string, actual: unknown): RangeError {
   const message = `${what} must be ${expected}, not ${describe(actual)}`;
   return Object.assign(new RangeError(message), { code: 'ERR_OUT_OF_RANGE' });
 }
 
-/** A `TypeError` as the platform's own classes throw it that nobody else may construct. */
+/** A `TypeError` like the ones that platform classes throw when a program calls their private constructor. */
 export function illegalConstructor(type: string): TypeError {
   const message = `${type} has no public constructor: use ${type}.create(), ${type}.attach() or ${type}.open()`;
   return Object.assign(new TypeError(message), { code: 'ERR_ILLEGAL_CONSTRUCTOR' });
 }
 
-/** A `TypeError` of a name that is none of those there are: of an option, or of a property. */
+/** A `TypeError` for an unknown name of an option or a property. */
 export function invalidName(message: string): TypeError {
   return Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_VALUE' });
 }
 
-/** Of a property that was assigned, and does not exist. */
+/** The error for an assignment to a property that does not exist. */
 export function unknownProperty(
   type: string,
   key: string | symbol,
@@ -128,7 +128,7 @@ export function unknownProperty(
   return invalidName(`${type} has no property ${what} that could be assigned: ${why}`);
 }
 
-/** Of a property that was assigned, and can only be read. */
+/** The error for an assignment to a property that is read-only. */
 export function readOnlyProperty(
   type: string,
   key: string,
@@ -138,12 +138,12 @@ export function readOnlyProperty(
   return invalidName(`${type} has a property '${key}' that cannot be assigned: ${why}`);
 }
 
-/** What an object is, in words. */
+/** Describes an object in words. */
 function describeObject(value: object): string {
   try {
     return describeClass(value);
   } catch {
-    return 'an object'; // A proxy that was revoked, or a getter.
+    return 'an object'; // A proxy that was revoked, or a getter that throws.
   }
 }
 

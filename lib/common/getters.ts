@@ -1,9 +1,9 @@
-/** What reads a property of one of the language's own objects. */
+/** A function that reads a property of one of JavaScript's built-in objects. */
 export type Getter = (this: unknown) => unknown;
 
 /**
- * The getter that a prototype of the language's has for a property: called with an object, it tells what that
- * is, whatever properties of its own it has by that name, and of whatever realm it is.
+ * The getter that a built-in prototype has for a property. Calling it with an object returns the built-in
+ * value, even if the object has an own property with that name, and whatever realm the object is from.
  */
 export function getter(prototype: object, key: PropertyKey): Getter {
   // eslint-disable-next-line @typescript-eslint/unbound-method -- it is called with what it is asked of

@@ -1,9 +1,10 @@
 import { invalidName } from './errors';
 
 /**
- * A `TypeError` of an option that does not exist.
+ * A `TypeError` for an option that does not exist.
  *
- * @param hint - what to say of it, where that is known; otherwise which one was probably meant.
+ * @param hint - what to say about this option, if known. Otherwise the message suggests the option that was
+ * probably meant.
  */
 export function unknownOption(key: string, known: readonly string[], hint?: string): TypeError {
   const said = hint ?? didYouMean(key, known);
@@ -18,7 +19,7 @@ function didYouMean(name: string, known: readonly string[]): string | undefined 
   return near === undefined ? undefined : `did you mean '${near}'?`;
 }
 
-/** The one of some names that was probably meant, if any. */
+/** The name that was probably meant, out of the known names, or undefined when none is similar. */
 export function nearestOf<T extends string>(name: string, known: readonly T[]): T | undefined {
   const [best] = known
     .map((each) => ({ each, distance: distanceOf(name.toLowerCase(), each.toLowerCase()) }))
@@ -27,10 +28,12 @@ export function nearestOf<T extends string>(name: string, known: readonly T[]): 
   return best?.each;
 }
 
-/** No slip of the pen is so long. */
+/** A longer name cannot be a typing error. */
 const longest = 40;
 
-/** How many letters have to be inserted, left out, replaced, or changed with their neighbours. */
+/**
+ * The edit distance: how many letters must be inserted, removed, replaced, or swapped with their neighbours.
+ */
 function distanceOf(a: string, b: string): number {
   if (a.length > longest) return Infinity;
   const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)];

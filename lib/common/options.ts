@@ -5,34 +5,37 @@ import { shownObject } from './shown';
 /** How long a blocking call may wait. */
 export interface TimeoutOptions {
   /**
-   * Milliseconds to wait at most; 0 does not wait at all. Without it, or with `Infinity`, the wait
-   * has no end.
+   * The maximum time to wait, in milliseconds. 0 does not wait at all. Without it, or with `Infinity`, the
+   * wait has no time limit.
    */
   readonly timeout?: number | undefined;
 }
 
-/** How long a change may wait for others of the same object, each of which is made in a moment. */
+/**
+ * How long a change may wait for other changes of the same object. Each of those normally takes only a
+ * moment.
+ */
 export interface ChangeOptions {
   /**
-   * Milliseconds to wait at most for changes that others make. Only a function that somebody has given to
-   * `update` can make that long, or a process that was stopped in the middle of a change. 0 does not wait
-   * at all; without it, or with `Infinity`, the wait has no end.
+   * The maximum time to wait for changes that others make, in milliseconds. Only two things can make this
+   * wait long: a function that was passed to `update`, or a process that was stopped in the middle of a
+   * change. 0 does not wait at all. Without it, or with `Infinity`, the wait has no time limit.
    */
   readonly timeout?: number | undefined;
 }
 
-/** How long an asynchronous call may wait, and what may call it off. */
+/** How long an asynchronous call may wait, and a signal that can abort the wait. */
 export interface WaitOptions extends TimeoutOptions {
-  /** Aborting it rejects the promise with the signal's reason. */
+  /** When it aborts, the promise is rejected with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The permission bits that objects have unless told otherwise: their owner alone. */
+/** The permission bits that objects have by default: access for their owner only. */
 export const defaultMode = 0o600;
 
 /**
- * @param known - their names.
- * @param needed - an example of those that cannot be left out.
+ * @param known - the names of the options.
+ * @param needed - an example of the options that cannot be left out.
  */
 export function checkOptions(options: unknown, known: readonly string[], needed?: object): void {
   if (typeof options !== 'object' || options === null) throw noOptions(options, known, needed);
@@ -47,12 +50,12 @@ export function checkOptions(options: unknown, known: readonly string[], needed?
   }
 }
 
-/** Whether an object without properties of its own was meant as options; a signal, map or promise was not. */
+/** Whether an object without own properties was meant as options. A signal, a map or a promise was not. */
 function mayBeOptions(options: object, known: readonly string[]): boolean {
   const prototype: unknown = Object.getPrototypeOf(options);
-  // That of all plain objects has none itself, whatever realm it is of.
+  // The prototype of all plain objects has no prototype itself, whatever realm it is from.
   if (prototype === null || Object.getPrototypeOf(prototype) === null) return true;
-  // What can be iterated has a size or length of its own.
+  // An iterable object has its own size or length.
   return !(Symbol.iterator in options) && known.some((option) => option in options);
 }
 
@@ -62,7 +65,7 @@ function noOptions(given: unknown, known: readonly string[], needed?: object): T
   return invalidType('options', `an object${suchAs}`, given);
 }
 
-/** Options that may have been meant by what was given in place of an object, by its type. */
+/** Options that the caller may have meant, by the type of the value that was passed instead of an object. */
 const meant: Partial<Record<string, readonly string[]>> = {
   number: ['parties', 'size', 'length', 'ttl', 'timeout', 'value', 'capacity'],
   string: ['name', 'type'],
@@ -76,14 +79,14 @@ function guess(given: unknown, known: readonly string[]): object {
   return option === undefined ? {} : { [option]: given };
 }
 
-/** What is said of options that belong elsewhere. */
+/** What the message says about options that belong elsewhere. */
 function misplaced(key: string): string | undefined {
   if (key === 'name') return 'the name is the first argument';
   if (key === 'signal') return 'nothing reaches a thread that is blocked; the async verb takes one';
   return undefined;
 }
 
-/** @param unit - in which it is measured. */
+/** @param unit - the unit that the value is measured in. */
 export function checkInteger(
   what: string,
   value: unknown,
@@ -111,7 +114,7 @@ export function checkBoolean(what: string, value: unknown = false): boolean {
   return value;
 }
 
-/** Milliseconds, or `undefined` for a wait without end. */
+/** Milliseconds, or `undefined` for a wait without a time limit. */
 export function checkTimeout(timeout: unknown): number | undefined {
   if (timeout === undefined) return undefined;
   if (typeof timeout !== 'number') {
@@ -123,7 +126,7 @@ export function checkTimeout(timeout: unknown): number | undefined {
   return timeout === Infinity ? undefined : timeout;
 }
 
-/** By what it can do: each realm, and each implementation, has a class of its own. */
+/** Recognizes a signal by what it can do: each realm and each implementation has a class of its own. */
 function isAbortSignal(value: unknown): value is AbortSignal {
   if (typeof value !== 'object' || value === null) return false;
   const { aborted, addEventListener, removeEventListener } = value as Partial<AbortSignal>;
@@ -134,7 +137,7 @@ function isAbortSignal(value: unknown): value is AbortSignal {
   );
 }
 
-/** Why a signal was aborted; not every implementation says so. */
+/** Why a signal was aborted. Not every implementation provides a reason, so there is a default. */
 export function reasonOf(signal: AbortSignal): unknown {
   const reason: unknown = signal.reason;
   return reason === undefined
@@ -151,14 +154,14 @@ export function checkSignal(signal: unknown): AbortSignal | undefined {
   throw invalidType('signal', 'an AbortSignal', signal);
 }
 
-/** How long to wait, from the options of a blocking call. */
+/** The time limit, from the options of a blocking call. */
 export function timeoutOf(options: TimeoutOptions | undefined): number | undefined {
   if (options === undefined) return undefined;
   checkOptions(options, ['timeout']);
   return checkTimeout(options.timeout);
 }
 
-/** How long to wait and what calls it off, from the options of an asynchronous call. */
+/** The time limit and the signal, from the options of an asynchronous call. */
 export function waitOf(options: WaitOptions | undefined): {
   timeout: number | undefined;
   signal: AbortSignal | undefined;

@@ -1,8 +1,8 @@
-/** How messages write values, as code: short, and for people to copy. */
+/** Writes a value as code, for messages: short, and so that it can be copied. */
 export function shown(value: unknown): string {
   switch (typeof value) {
     case 'number':
-      // What comes of `object.property += 1` where there is no property.
+      // NaN is the result of `object.property += 1` when there is no such property.
       return Number.isNaN(value) ? '…' : String(value);
     case 'boolean':
     case 'undefined':
@@ -19,13 +19,13 @@ export function shown(value: unknown): string {
   }
 }
 
-/** A string, in the quotes that code has here. */
+/** A string in single quotes, as in the code of this project. */
 export function quoted(text: string): string {
   const inner = JSON.stringify(text).slice(1, -1);
   return `'${inner.replaceAll('\\"', '"').replaceAll("'", "\\'")}'`;
 }
 
-/** An object's properties, each with its value. */
+/** The properties of an object, each with its value. */
 export function shownObject(properties: object): string {
   const all = Object.entries(properties).map(([key, value]) => `${key}: ${shown(value)}`);
   return `{ ${all.join(', ')} }`;

@@ -2,8 +2,9 @@ import { types } from 'node:util';
 import { invalidType } from './errors';
 
 /**
- * What a function returns that is called at once, with what it needs: a lock, a change that is not yet
- * made. A promise, or a generator, would be of work that goes on when that is over.
+ * The result type of a function that is called at once, while what the function needs is there: a lock, or a
+ * change that is not committed yet. A promise or a generator would stand for work that goes on after that is
+ * over.
  */
 export type NotAPromise<T> = T extends
   | PromiseLike<unknown>
@@ -21,10 +22,10 @@ const givesGenerator = 'returned a generator, which runs when this is over';
 const givesPromise = 'returned a promise, and it is not awaited';
 
 /**
- * Refuses what is no function, or a generator function: whoever passes one means its body to run, be it
- * awaited or not.
+ * Rejects an argument that is not a function, or is a generator function. A caller that passes a generator
+ * function wants its body to run, whether it is awaited or not, but calling it would not run the body.
  *
- * @param name - of the argument.
+ * @param name - the name of the argument.
  * @throws TypeError `ERR_INVALID_ARG_TYPE`
  */
 export function checkCallback(name: string, fn: unknown): asserts fn is Callback {
@@ -33,10 +34,11 @@ export function checkCallback(name: string, fn: unknown): asserts fn is Callback
 }
 
 /**
- * The same for a function that is called at once, and may not be async. Asked before anything is done for it,
- * and before it is called: what can be seen to return a promise does not run at all.
+ * The same for a function that is called at once and must not be async. This check comes before anything is
+ * done for the function and before it is called. A function that is recognized as returning a promise does
+ * not run at all.
  *
- * @param which - what the function is to the caller, and what takes an async one instead.
+ * @param which - what the function is for the caller, and which method takes an async function instead.
  * @throws TypeError `ERR_INVALID_ARG_TYPE`
  */
 export function checkSyncCallback(
@@ -52,10 +54,11 @@ export function checkSyncCallback(
 }
 
 /**
- * What such a function returned, unless that is a promise or a generator. Called while what the function needs
- * is there, so that whoever called it gives that back as after any other error.
+ * Returns the result of such a function, unless the result is a promise or a generator. It is called while
+ * what the function needs is still there. So the caller cleans up as after any other error.
  *
- * @throws TypeError `ERR_INVALID_ARG_TYPE` it is one of them, or has a `then` as a promise.
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` the result is a promise or a generator, or has a `then` method
+ * like a promise.
  */
 export function atOnce<T>(result: T, which: string): T {
   if (typeof result === 'object' ? result !== null : typeof result === 'function') {
@@ -72,17 +75,17 @@ function refuseLater(result: object, which: string): void {
   if ('next' in result && types.isGeneratorObject(result)) throw refusal(which, givesGenerator);
 }
 
-/** The refusal says it all; a rejection that nobody can handle would end the process besides. */
+/** The thrown error says it all. An unhandled rejection of the promise would end the process in addition. */
 function silence(result: object): void {
   if (!types.isPromise(result)) return;
   try {
     void Promise.prototype.then.call(result, undefined, () => undefined);
   } catch {
-    // A constructor that is no constructor: the rejection stays as it is.
+    // The promise has a `constructor` that is not a constructor. The rejection stays unhandled then.
   }
 }
 
-/** A `then` that cannot be read is taken for one: no promise could be awaited by it either. */
+/** If reading `then` throws, the value is rejected too: `await` could not use such a promise either. */
 function hasThen(value: object, which: string): boolean {
   try {
     return typeof (value as { then?: unknown }).then === 'function';
@@ -91,7 +94,10 @@ function hasThen(value: object, which: string): boolean {
   }
 }
 
-/** By the least looks that clear all but a few: prototypes of async functions and generators have a tag. */
+/**
+ * A fast check that accepts almost all ordinary functions with two property reads. The prototypes of async
+ * functions and generator functions have a tag.
+ */
 function isOrdinary(fn: object): boolean {
   try {
     const looked = fn as { then?: unknown; [Symbol.toStringTag]?: unknown };
@@ -102,8 +108,8 @@ function isOrdinary(fn: object): boolean {
 }
 
 /**
- * Also of what is bound or a proxy, which has the prototype of what it calls, and of other realms. What hides
- * it is judged by what it returns.
+ * Also recognizes bound functions and proxies, which have the prototype of their target, and functions of
+ * other realms. A function that hides that it is a generator function is judged by what it returns.
  */
 function isGenerator(fn: object): boolean {
   return types.isGeneratorFunction(fn) || generators.has(tagOf(fn));
@@ -126,7 +132,7 @@ function refusal(which: string, what: string, cause?: unknown): TypeError {
   return Object.assign(error, { code: 'ERR_INVALID_ARG_TYPE' });
 }
 
-/** What is told of functions that make a new value of an old one. */
+/** How messages describe functions that compute a new value from an old one. */
 export const changing = 'fn, which has to change the value at once';
-/** The same of those that compute a value. */
+/** How messages describe functions that compute a missing value. */
 export const computing = 'fn, which getOrSet() takes if it is async';

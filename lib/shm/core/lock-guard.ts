@@ -4,13 +4,13 @@ import { called } from './names';
 import type { LockHandle, LockSeat } from './lock-seat';
 
 /**
- * A lock that is held. Give it back with {@link LockGuard.release} or by leaving the block of a
- * `using` declaration.
+ * A lock that is held. Release it with {@link LockGuard.release}, or by leaving the block of a `using`
+ * declaration.
  */
 export class LockGuard implements contract.LockGuard {
   /**
-   * Whether the last owner died holding the lock. You have it as usual; what it guards may have
-   * been left half-changed, so look at that before you rely on it.
+   * Whether the last owner died while it held the lock. You hold the lock as usual. But the data that it
+   * guards may have been left half changed, so check the data before you rely on it.
    */
   get abandoned(): boolean {
     return this.#abandoned;
@@ -21,7 +21,7 @@ export class LockGuard implements contract.LockGuard {
   readonly #lock: contract.Lock & LockHandle;
   readonly #seat: LockSeat;
 
-  /** @internal Guards come from the lock's acquire methods. */
+  /** @internal Guards are returned by the lock's acquire methods. */
   constructor(
     lock: contract.Lock & LockHandle,
     seat: LockSeat,
@@ -34,7 +34,7 @@ export class LockGuard implements contract.LockGuard {
     this.#isScoped = isScoped;
   }
 
-  /** @internal Whether the library gives it back before it returns to who called it. */
+  /** @internal Whether the library releases the lock before it returns to its caller. */
   get isScoped(): boolean {
     return this.#isScoped;
   }
@@ -44,7 +44,7 @@ export class LockGuard implements contract.LockGuard {
     this.#isScoped = isScoped;
   }
 
-  /** @internal An owner died while the lock was given up for a while. */
+  /** @internal An owner died while this guard had given the lock up temporarily. */
   noteAbandoned(): void {
     this.#abandoned = true;
   }
@@ -55,9 +55,9 @@ export class LockGuard implements contract.LockGuard {
   }
 
   /**
-   * Gives the lock back. Does not block.
+   * Releases the lock. Does not block.
    *
-   * @throws SharedMemoryError `ERR_NOT_HELD` when this guard has given it back before.
+   * @throws SharedMemoryError `ERR_NOT_HELD` this guard has released it before.
    */
   release(): void {
     if (this.#seat.holder !== this) {
@@ -70,7 +70,7 @@ export class LockGuard implements contract.LockGuard {
     this.#seat.release();
   }
 
-  /** Gives the lock back, unless that was done before. */
+  /** Releases the lock, unless it was released before. */
   [Symbol.dispose](): void {
     if (this.#seat.holder === this) this.#seat.release();
   }

@@ -16,29 +16,32 @@ import { LockGuard } from './lock-guard';
 import { gone, notFree, type LockSeat } from './lock-seat';
 import { LockWaiter } from './lock-waiter';
 
-/** What is told of functions that the lock is held for. */
+/** How messages describe functions that run while the lock is held. */
 export const notAsync = 'fn, which runExclusive() takes if it is async';
 
-/** Keeps the handle of an object for as long as its lock is in use. */
+/** Keeps the handle of an object alive for as long as its lock is in use. */
 const owners = new WeakMap<Lock, object>();
 
 /**
- * A mutual exclusion lock between all threads of all processes of the machine; {@link NamedLock}
- * is one by itself, values and arrays have one each.
+ * A mutual exclusion lock between all threads of all processes of the machine. A {@link NamedLock} is such a
+ * lock by itself. Each value and each array has one too.
  *
- * A lock is held by the thread that acquired it until it releases it or ends, by whatever end: when
- * it is killed, or its worker is terminated, the next to acquire the lock gets it and is told
- * ({@link LockGuard.abandoned}). Tasks of one thread exclude each other too, and are served in the
- * order in which they asked. Between threads and processes no order is kept, but a thread that locks
- * again at once lets others have it, within some milliseconds of its releases.
+ * A lock is held by the thread that acquired it, until the thread releases it or ends in any way. If the
+ * thread is killed or its worker is terminated, the next owner is told that the lock was abandoned
+ * ({@link LockGuard.abandoned}). Tasks of one thread exclude each other too, and get the lock in the order in
+ * which they asked. Between threads and processes there is no fixed order. But if a thread acquires the lock
+ * again right after it released it, others still get it, within some milliseconds of its releases.
  *
- * Underneath lies a robust process-shared pthread mutex (POSIX.1-2008), a lock file on macOS, a
- * kernel mutex on Windows.
+ * The lock is built on a robust process-shared pthread mutex (POSIX.1-2008), on a lock file on macOS, and on
+ * a kernel mutex on Windows.
  */
 export class Lock extends Unassignable implements contract.Lock {
   readonly #attachment: Attachment;
 
-  /** @internal `owner` is the handle whose lock it is, unless it is itself one. */
+  /**
+   * @internal `owner` is the handle of the object that the lock belongs to, unless the lock is that handle
+   * itself.
+   */
   constructor(attachment: Attachment, owner?: object) {
     super();
     this.#attachment = attachment;
@@ -50,18 +53,18 @@ export class Lock extends Unassignable implements contract.Lock {
     return this.#attachment.kind;
   }
 
-  /** The name of the object whose lock it is. */
+  /** The name of the object that the lock belongs to. */
   get name(): string {
     return this.#attachment.name;
   }
 
-  /** Whether it is held, in this thread, through this handle. */
+  /** Whether the lock is held in this thread, through this handle. */
   get held(): boolean {
     return this.#attachment.seat.holder?.lock === this;
   }
 
   /**
-   * Whether anyone holds it, at the instant of asking; no promise about the next.
+   * Whether any thread holds the lock at this instant. It may have changed by the time you use the answer.
    *
    * @throws SharedMemoryError `ERR_CLOSED`
    */
@@ -72,9 +75,9 @@ export class Lock extends Unassignable implements contract.Lock {
   /**
    * Acquires the lock, blocking this thread until it is free.
    *
-   * @throws SharedMemoryError `ERR_TIMEOUT`; `ERR_DEADLOCK` this very thread holds it, so the wait
-   * could not end; `ERR_CLOSED`; `ERR_CORRUPT` its bytes were overwritten; `ERR_CAPACITY` this
-   * thread holds 2000 locks already.
+   * @throws SharedMemoryError `ERR_TIMEOUT`; `ERR_DEADLOCK` this very thread holds the lock, so the wait
+   * could not end; `ERR_CLOSED`; `ERR_CORRUPT` the lock's bytes were overwritten; `ERR_CAPACITY` this thread
+   * holds 2000 locks already.
    */
   acquireSync(options?: TimeoutOptions): LockGuard {
     const { seat } = this.#attachment;
@@ -86,8 +89,9 @@ export class Lock extends Unassignable implements contract.Lock {
   }
 
   /**
-   * @internal The same, for a function that the library calls and gives the lock back after: were
-   * both interrupted, it would go to the next owner as a dead one's.
+   * @internal The same, for when the library calls a function and releases the lock afterwards. If the engine
+   * interrupts the function, so that the release never runs, the next owner gets the lock as an abandoned
+   * one.
    */
   acquireScoped(options?: TimeoutOptions): LockGuard {
     const { seat } = this.#attachment;
@@ -117,11 +121,11 @@ export class Lock extends Unassignable implements contract.Lock {
   }
 
   /**
-   * Acquires the lock without blocking anything: neither the event loop nor libuv's thread pool.
-   * Resolves in the order in which the tasks of this thread asked.
+   * Acquires the lock without blocking anything: neither the event loop nor libuv's thread pool. The tasks of
+   * this thread get the lock in the order in which they asked.
    *
-   * @throws SharedMemoryError as {@link Lock.acquireSync} but `ERR_DEADLOCK`: what this thread
-   * holds, another task of it may wait for. The signal's reason when it aborts.
+   * @throws SharedMemoryError as {@link Lock.acquireSync}, except `ERR_DEADLOCK`: a task may wait for a lock
+   * that another task of this thread holds. The signal's reason when it aborts.
    */
   async acquire(options?: WaitOptions): Promise<LockGuard> {
     const { timeout, signal } = waitOf(options);
@@ -133,17 +137,17 @@ export class Lock extends Unassignable implements contract.Lock {
   }
 
   /**
-   * Acquires the lock if nobody holds it, and no task of this thread waits for it. Waits for nobody,
-   * but for the moment that a release of this thread may still take.
+   * Acquires the lock if nobody holds it and no task of this thread waits for it. Does not wait, except for
+   * the moment that a release by this thread may still take.
    *
-   * @returns null when it is taken.
+   * @returns null when the lock is taken.
    * @throws SharedMemoryError `ERR_CLOSED`; `ERR_CORRUPT`; `ERR_CAPACITY`.
    */
   tryAcquire(): LockGuard | null {
     return this.#try(false);
   }
 
-  /** @internal The same, for whom {@link acquireScoped} is. */
+  /** @internal The same, for the callers that {@link acquireScoped} is for. */
   tryAcquireScoped(): LockGuard | null {
     return this.#try(true);
   }
@@ -158,7 +162,7 @@ export class Lock extends Unassignable implements contract.Lock {
   }
 
   /**
-   * Gives back what was acquired through this handle. Does not block.
+   * Releases the lock that was acquired through this handle. Does not block.
    *
    * @throws SharedMemoryError `ERR_NOT_HELD`
    */
@@ -171,15 +175,15 @@ export class Lock extends Unassignable implements contract.Lock {
   }
 
   /**
-   * Runs a function holding the lock, which is released when the function returns.
+   * Runs a function while holding the lock. The lock is released when the function returns.
    *
-   * @throws TypeError `ERR_INVALID_ARG_TYPE` the function is async: {@link Lock.runExclusive} takes it.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` the function is async: use {@link Lock.runExclusive} for it.
    * What the function throws, and as {@link Lock.acquireSync}.
    */
   runExclusiveSync<T>(fn: (guard: LockGuard) => NotAPromise<T>, options?: TimeoutOptions): T {
     checkSyncCallback('fn', fn, notAsync);
     const guard = this.acquireScoped(options);
-    // Not `using`: compiled for Node 20 it takes three times as long as the lock.
+    // Not `using`: compiled for Node 20, it takes three times as long as the lock itself.
     try {
       return callForeign(fn as (guard: LockGuard) => T, guard, notAsync);
     } finally {
@@ -187,7 +191,10 @@ export class Lock extends Unassignable implements contract.Lock {
     }
   }
 
-  /** Runs a function holding the lock until its promise settles; see {@link Lock.acquire}. */
+  /**
+   * Runs a function while holding the lock. The lock is released when the function's promise settles. See
+   * {@link Lock.acquire}.
+   */
   async runExclusive<T>(
     fn: (guard: LockGuard) => T | PromiseLike<T>,
     options?: WaitOptions,
@@ -201,12 +208,14 @@ export class Lock extends Unassignable implements contract.Lock {
     }
   }
 
-  /** @internal A guard of it, of the class of the realm that asked: the seat may be of another. */
+  /**
+   * @internal A guard for this lock, of the class of the caller's realm. The seat may be from another realm.
+   */
   guard(seat: LockSeat, abandoned: boolean, isScoped = false): LockGuard {
     return new LockGuard(this, seat, abandoned, isScoped);
   }
 
-  /** @internal Sits down at the lock that has the name now, since the old one was unlinked. */
+  /** @internal The old lock was unlinked: takes a seat at the lock that has the name now. */
   reopen(): LockSeat {
     return this.#attachment.reopen();
   }

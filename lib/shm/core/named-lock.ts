@@ -8,30 +8,30 @@ import { Lock } from './lock';
 import { toAttach, toCreate, toOpen } from './named-object';
 import { noContents } from './object-seat';
 
-/** What {@link NamedLock.open} takes. */
+/** Options of {@link NamedLock.open}. */
 export interface NamedLockOptions {
   /**
-   * Permission bits, whatever the umask. To use a lock takes permission to read and to
-   * write. Default `0o600`, its owner alone.
+   * Permission bits. They are exact, whatever the umask. Using a lock requires permission to read and to
+   * write. Default `0o600`, access for the owner only.
    */
   readonly mode?: number | undefined;
 }
 
-/** What {@link NamedLock.create} takes. */
+/** Options of {@link NamedLock.create}. */
 export interface NamedLockCreateOptions extends NamedLockOptions {
-  /** Without one, a name that nobody has is made up; see {@link Lock.name}. */
+  /** By default, a new unique name is made up; see {@link Lock.name}. */
   readonly name?: string | undefined;
 }
 
-/** A lock as plain data, to be sent to another process; see {@link NamedLock.toJSON}. */
+/** The plain-data form of a lock, to be sent to another process; see {@link NamedLock.toJSON}. */
 export interface NamedLockHandle {
   readonly shmkit: 'lock';
   readonly name: string;
 }
 
-/** A {@link Lock} with a name of its own. */
+/** A {@link Lock} that has a name of its own. */
 export class NamedLock extends Lock implements contract.Named {
-  /** What kind of object it is, by the name that handles have for it. */
+  /** The kind of the object, as in its plain-data form. */
   declare readonly shmkit: 'lock';
 
   readonly #attachment: Attachment;
@@ -58,20 +58,20 @@ export class NamedLock extends Lock implements contract.Named {
   }
 
   /**
-   * Attaches to a lock that exists.
+   * Attaches to an existing lock.
    *
    * @throws SharedMemoryError `ENOENT` there is none; `EACCES`; `ERR_CORRUPT`, `ERR_WRONG_KIND`,
-   * `ERR_ABI_MISMATCH` what bears the name is not a lock that this process can use.
+   * `ERR_ABI_MISMATCH` the object with this name is not a lock that this process can use.
    */
   static attach(name: string): NamedLock {
     return new NamedLock(toAttach('lock', name));
   }
 
   /**
-   * Attaches to a lock, or makes it when it is absent. Of any number of processes that open one
-   * name at once, one makes it; its `mode` counts.
+   * Attaches to a lock, or makes it if it does not exist. If several processes open one name at the same
+   * time, one of them makes the lock, with its own `mode`.
    *
-   * @throws SharedMemoryError as {@link NamedLock.create} (but `EEXIST`) and {@link NamedLock.attach}.
+   * @throws SharedMemoryError as {@link NamedLock.create} (except `EEXIST`) and {@link NamedLock.attach}.
    */
   static open(name: string, options: NamedLockOptions = {}): NamedLock {
     checkOptions(options, ['mode']);
@@ -79,12 +79,13 @@ export class NamedLock extends Lock implements contract.Named {
   }
 
   /**
-   * Removes a lock's name, at once when the lock is free, else at the moment its owner releases it
-   * (or dies), so that two owners of one name never meet. Handles made by {@link NamedLock.open}
-   * make the lock anew when they are next used; those made by `create` or `attach` throw `ENOENT`.
+   * Removes a lock's name. If the lock is free, this happens at once. Otherwise it happens at the moment when
+   * the owner releases the lock or dies. So there are never two owners of one name at the same time. Handles
+   * made by {@link NamedLock.open} make the lock anew when they are next used. Handles made by `create` or
+   * `attach` throw `ENOENT`.
    *
-   * Does not block, but for some milliseconds while an owner is about to release, and up to a second
-   * should another process be stopped in the middle of unlinking it.
+   * Does not block, with two exceptions: it takes some milliseconds while an owner is about to release, and
+   * up to a second if another process was stopped in the middle of unlinking the lock.
    *
    * @throws SharedMemoryError `ENOENT` there is none; `EACCES`; `ERR_ABI_MISMATCH`.
    */
@@ -98,18 +99,18 @@ export class NamedLock extends Lock implements contract.Named {
   }
 
   /**
-   * Lets go of the lock. Idempotent. Those who wait through this handle get `ERR_CLOSED`.
+   * Ends this handle's use of the lock. Idempotent. Tasks that wait through this handle get `ERR_CLOSED`.
    *
-   * @throws SharedMemoryError `EBUSY` it is held through this handle: release it first.
+   * @throws SharedMemoryError `EBUSY` the lock is held through this handle: release it first.
    */
   close(): void {
     this.#attachment.close(this);
   }
 
   /**
-   * Removes the name, as {@link NamedLock.unlink} does; also after {@link close}.
+   * Removes the name, as {@link NamedLock.unlink} does. This also works after {@link close}.
    *
-   * @throws SharedMemoryError `ENOENT` the name is gone, or another lock's by now.
+   * @throws SharedMemoryError `ENOENT` the name is gone, or leads to another lock now.
    */
   unlink(): void {
     this.#attachment.unlink();
@@ -120,7 +121,7 @@ export class NamedLock extends Lock implements contract.Named {
     this.close();
   }
 
-  /** A handle to send to another process, which gives it to {@link attach}. */
+  /** The plain-data form. Send it to another process, which passes it to {@link attach}. */
   toJSON(): NamedLockHandle {
     return { shmkit: 'lock', name: this.name };
   }

@@ -8,26 +8,26 @@ import { showHandle } from './handle';
 import type { ObjectKind } from './layout';
 import type { Contents } from './object-seat';
 
-/** What the `open` methods of all kinds take. */
+/** Options of the `open` methods of all kinds. */
 export interface OpenOptions {
   /**
-   * Permission bits of a new object, whatever the umask. To use it takes permission to read and to
-   * write. Default `0o600`, its owner alone.
+   * Permission bits of a new object. They are exact, whatever the umask. Using the object requires permission
+   * to read and to write. Default `0o600`, access for the owner only.
    */
   readonly mode?: number | undefined;
 }
 
-/** What the `create` methods of all kinds take. */
+/** Options of the `create` methods of all kinds. */
 export interface CreateOptions extends OpenOptions {
-  /** Without one, a name that nobody has is made up; see {@link NamedObject.name}. */
+  /** By default, a new unique name is made up; see {@link NamedObject.name}. */
   readonly name?: string | undefined;
 }
 
-/** What all named objects have in common, but for segments and plain locks. */
+/** What all named objects have in common, except for segments and plain locks. */
 export abstract class NamedObject extends Unassignable {
-  /** What kind of object it is, by the name that handles have for it. */
+  /** The kind of the object, as in its plain-data form. */
   declare readonly shmkit: Kind;
-  /** The name that others attach by. */
+  /** The name by which others attach to the object. */
   declare readonly name: string;
 
   readonly #attachment: Attachment;
@@ -54,10 +54,10 @@ export abstract class NamedObject extends Unassignable {
   }
 
   /**
-   * Lets go of the object. Idempotent. Those who wait through this handle get `ERR_CLOSED`.
+   * Ends this handle's use of the object. Idempotent. Tasks that wait through this handle get `ERR_CLOSED`.
    *
-   * @throws SharedMemoryError `EBUSY` something of it is held through this handle: release it first. What
-   * has ended with its manager is let go all the same.
+   * @throws SharedMemoryError `EBUSY` something of the object is held through this handle: release it first.
+   * An object that has ended with its manager can always be closed.
    */
   close(): void {
     if (this.#attachment.closed) return;
@@ -65,10 +65,10 @@ export abstract class NamedObject extends Unassignable {
   }
 
   /**
-   * Removes the name, while it still leads to this very object; also after {@link close}. Whoever is
-   * attached keeps the object until they close.
+   * Removes the name if it still leads to this very object. This also works after {@link close}. Processes
+   * that are attached keep the object until they close it.
    *
-   * @throws SharedMemoryError `ENOENT` the name is gone, or another object's by now.
+   * @throws SharedMemoryError `ENOENT` the name is gone, or leads to another object now.
    */
   unlink(): void {
     this.#attachment.unlink();
@@ -79,7 +79,7 @@ export abstract class NamedObject extends Unassignable {
     this.close();
   }
 
-  /** @internal Throws EBUSY, or ends what waits and closes the attachment. */
+  /** @internal Throws EBUSY, or ends all waits and closes the attachment. */
   protected abstract letGo(): void;
 }
 
@@ -97,7 +97,7 @@ export function toAttach(kind: ObjectKind, name: string): Request {
   return new Request(kind, name, Disposition.Attach);
 }
 
-/** A request to attach to an object or make it. */
+/** A request to attach to an object, or to make it. */
 export function toOpen(
   kind: ObjectKind,
   name: string,

@@ -16,46 +16,46 @@ import { checkConstruction } from './construction';
 import { showHandle } from './handle';
 import { explainOpening } from './missing';
 
-/** What {@link SharedMemory.create} takes. */
+/** Options of {@link SharedMemory.create}. */
 export interface SharedMemoryCreateOptions {
-  /** Bytes, at least 1. */
+  /** The size in bytes, at least 1. */
   readonly size: number;
-  /** Without one, a name that nobody has is made up; see {@link SharedMemory.name}. */
+  /** By default, a new unique name is made up; see {@link SharedMemory.name}. */
   readonly name?: string | undefined;
-  /** Permission bits, whatever the umask. Default `0o600`, its owner alone. */
+  /** Permission bits. They are exact, whatever the umask. Default `0o600`, access for the owner only. */
   readonly mode?: number | undefined;
   /**
-   * Do not reserve memory now. Creation is then fast whatever the size, and a machine that runs out
-   * of memory later kills whoever touches a new page (SIGBUS). Default false.
+   * Do not reserve memory now. Creation is then fast whatever the size. But if the machine runs out of memory
+   * later, a process that touches a new page is killed (SIGBUS). Default false.
    */
   readonly sparse?: boolean | undefined;
 }
 
-/** What {@link SharedMemory.attach} takes. */
+/** Options of {@link SharedMemory.attach}. */
 export interface SharedMemoryAttachOptions {
   /**
-   * Attach for reading. What others write is seen, until this process itself writes to the same
-   * page: such a write stays private, is never seen by others, and ends the view of theirs on that
-   * page. Needs no permission to write. Default false.
+   * Attach for reading. This process sees what others write, until it writes to the same page itself. Such a
+   * write stays private: others never see it, and from then on this process no longer sees their writes to
+   * that page. Needs no permission to write. Default false.
    */
   readonly readOnly?: boolean | undefined;
 }
 
-/** What {@link SharedMemory.open} takes. */
+/** Options of {@link SharedMemory.open}. */
 export type SharedMemoryOpenOptions = Omit<SharedMemoryCreateOptions, 'name'>;
 
-/** A segment as plain data, to be sent to another process; see {@link SharedMemory.toJSON}. */
+/** The plain-data form of a segment, to be sent to another process; see {@link SharedMemory.toJSON}. */
 export interface SharedMemoryHandle {
   readonly shmkit: 'memory';
   readonly name: string;
   readonly readOnly?: boolean;
 }
 
-/** What {@link SharedMemory.list} tells of an object. */
+/** The information about an object that {@link SharedMemory.list} returns. */
 export interface SharedObjectInfo {
   readonly name: string;
   readonly kind: Kind;
-  /** Bytes. */
+  /** The size in bytes. */
   readonly size: number;
   /** Permission bits. */
   readonly mode: number;
@@ -63,10 +63,10 @@ export interface SharedObjectInfo {
   readonly uid: number;
 }
 
-/** Where the native calls leave the size of the segment they give. */
+/** Native calls write the size of the segment that they return here. */
 const sizeOut = new Float64Array(1);
 
-/** A segment that was made or attached to. Only the library makes one: see construction.ts. */
+/** A segment that was created or attached to. Only the library can make one: see construction.ts. */
 class Segment {
   readonly name: string;
   readonly readOnly: boolean;
@@ -81,40 +81,40 @@ class Segment {
   }
 }
 
-/** Beyond a 47-bit address space nothing can be mapped. */
+/** Nothing larger can be mapped in a 47-bit address space. */
 const mostBytes = 2 ** 47;
 
 /**
- * A lost race between creating and attaching means that another process made progress; this many
- * in a row mean that something else is wrong.
+ * Losing a race between creating and attaching means that another process made progress. Losing this many in
+ * a row means that something else is wrong.
  */
 export const mostRounds = 10_000;
 
-/** What a segment ends with that a manager gave. */
+/** The lifetime that limits a segment that a manager made. */
 export interface Lifetime {
   readonly hasEnded: boolean;
   endedError(): Error;
 }
 
-/** Has a segment be of no use any more when something has ended. */
+/** Makes a segment unusable once a lifetime has ended. */
 export let endsWith: (memory: SharedMemory, lifetime: Lifetime) => void;
 
 /**
- * A named run of bytes that any process on the machine can attach to.
+ * A named block of bytes that any process on the machine can attach to.
  *
- * The segment has no header: byte 0 is the first of yours, and Python's
- * `multiprocessing.shared_memory.SharedMemory(name=…)` attaches to it by the same name, and this
- * class to what Python made. It lives until somebody unlinks it, or the machine restarts, even when
- * nobody is attached.
+ * The segment has no header: byte 0 is the first byte of yours. Python's
+ * `multiprocessing.shared_memory.SharedMemory(name=…)` attaches to it by the same name, and this class
+ * attaches to segments that Python made. A segment exists until it is unlinked or the machine restarts, even
+ * when no process is attached.
  *
- * No method blocks, beyond the time the system takes to map or copy the memory.
+ * No method blocks longer than the time that the system takes to map or copy the memory.
  *
  * @see https://docs.python.org/3/library/multiprocessing.shared_memory.html
  */
 export class SharedMemory extends Unassignable {
-  /** What kind of object it is, by the name that handles have for it. */
+  /** The kind of the object, as in its plain-data form. */
   declare readonly shmkit: 'memory';
-  /** The name that others attach by. */
+  /** The name by which others attach to the segment. */
   declare readonly name: string;
 
   readonly #size: number;
@@ -140,18 +140,18 @@ export class SharedMemory extends Unassignable {
   }
 
   /**
-   * Makes a new segment of zero bytes, visible to others only when it is complete.
+   * Makes a new segment of zero bytes. It becomes visible to others only when it is complete.
    *
-   * @throws SharedMemoryError `EEXIST` the name is taken; `ENOSPC` there is no memory for it, and
+   * @throws SharedMemoryError `EEXIST` the name is taken; `ENOSPC` there is no memory for the segment, and
    * nothing was made; `EINVAL`, `ENAMETOOLONG` it cannot be a name.
-   * @throws RangeError `ERR_OUT_OF_RANGE` for a size that is no positive integer.
+   * @throws RangeError `ERR_OUT_OF_RANGE` the size is not a positive integer.
    */
   static create(options: SharedMemoryCreateOptions): SharedMemory {
     checkOptions(options, ['size', 'name', 'mode', 'sparse'], { size: 4096 });
     return SharedMemory.createFilled(options, undefined);
   }
 
-  /** @internal The same, with what it has in it when others first see it. */
+  /** @internal The same, with initial contents. Others never see the segment without them. */
   static createFilled(
     options: SharedMemoryCreateOptions,
     contents: Uint8Array | undefined,
@@ -168,10 +168,9 @@ export class SharedMemory extends Unassignable {
   }
 
   /**
-   * Attaches to a segment that exists, whoever made it.
+   * Attaches to an existing segment, whichever program made it.
    *
-   * @throws SharedMemoryError `ENOENT` there is none; `EACCES` its mode forbids it; `EINVAL` it has
-   * no bytes.
+   * @throws SharedMemoryError `ENOENT` there is none; `EACCES` its mode forbids it; `EINVAL` it has no bytes.
    */
   static attach(name: string, options: SharedMemoryAttachOptions = {}): SharedMemory {
     checkOptions(options, ['readOnly']);
@@ -187,10 +186,10 @@ export class SharedMemory extends Unassignable {
   }
 
   /**
-   * Attaches to a segment, or creates it when it is absent. Of any number of processes that open
-   * one name at once, one creates it; its `mode` and `sparse` count.
+   * Attaches to a segment, or creates it if it does not exist. If several processes open one name at the same
+   * time, one of them creates the segment, with its own `mode` and `sparse`.
    *
-   * @throws SharedMemoryError `ERR_WRONG_KIND` when one is there with fewer bytes than `size`; and as
+   * @throws SharedMemoryError `ERR_WRONG_KIND` a segment exists and has fewer bytes than `size`; and as
    * {@link SharedMemory.create} and {@link SharedMemory.attach}.
    */
   static open(name: string, options: SharedMemoryOpenOptions): SharedMemory {
@@ -213,9 +212,9 @@ export class SharedMemory extends Unassignable {
   }
 
   /**
-   * Removes a name. Whoever is attached keeps the memory until they close.
+   * Removes a name. Processes that are attached keep the memory until they close it.
    *
-   * @throws SharedMemoryError `ENOENT` there is none; `EACCES` or `EPERM` it is somebody else's.
+   * @throws SharedMemoryError `ENOENT` there is none; `EACCES` or `EPERM` it belongs to another user.
    */
   static unlink(name: string): void {
     const failure = native.segmentUnlink(systemName('memory', name), undefined);
@@ -223,10 +222,10 @@ export class SharedMemory extends Unassignable {
   }
 
   /**
-   * Every shared object of the machine, plain segments (whoever made them) and this library's other
-   * kinds, in the order of their names.
+   * All shared objects of the machine: plain segments, whichever program made them, and this library's other
+   * kinds. They are sorted by name.
    *
-   * @throws SharedMemoryError `ENOTSUP` on macOS and Windows, which do not tell.
+   * @throws SharedMemoryError `ENOTSUP` on macOS and Windows, which do not provide this information.
    */
   static list(): SharedObjectInfo[] {
     const result = native.segmentList();
@@ -237,8 +236,8 @@ export class SharedMemory extends Unassignable {
   }
 
   /**
-   * Bytes. macOS rounds them up to whole pages, and so does Windows where another program than one
-   * with this library made the segment.
+   * The size in bytes. macOS rounds it up to whole pages. So does Windows if the segment was made by a
+   * program that does not use this library.
    */
   get size(): number {
     return this.#size;
@@ -255,22 +254,21 @@ export class SharedMemory extends Unassignable {
   }
 
   /**
-   * The segment's bytes themselves, without a copy; the same object each time, unless it was
-   * transferred away. `Atomics` work on
-   * views of it between processes, but for `Atomics.wait` and `Atomics.notify`. When the handle is
-   * closed it becomes empty, with every view on it.
+   * The segment's bytes themselves, without a copy. It is the same object each time, unless it was
+   * transferred to another thread. `Atomics` work between processes on views of it, except for `Atomics.wait`
+   * and `Atomics.notify`. When the handle is closed, the buffer and every view on it become empty.
    *
-   * @throws SharedMemoryError `ERR_CLOSED`; `ERR_ZERO_COPY_UNAVAILABLE` where the runtime takes no
-   * memory from outside (Electron), or none so large: {@link SharedMemory.read} and
-   * {@link SharedMemory.write} work there.
+   * @throws SharedMemoryError `ERR_CLOSED`; `ERR_ZERO_COPY_UNAVAILABLE` the runtime does not accept external
+   * memory (Electron), or not of this size: {@link SharedMemory.read} and {@link SharedMemory.write} work
+   * there.
    */
   get buffer(): ArrayBuffer {
     this.#checkOpen();
-    // One that was transferred away is empty here; whoever has it now keeps it until close().
+    // A buffer that was transferred is empty here. The receiver keeps it until close().
     const isGone = this.#buffer === undefined || this.#buffer.byteLength === 0;
     if (isGone && this.size <= constants.MAX_LENGTH) {
       this.#buffer = native.segmentBuffer(this.#handle);
-      // `buffer[0] = 1`, as Python has it, would be a property of the object, and no byte.
+      // `buffer[0] = 1`, as in Python, would set a property of the object instead of a byte.
       Object.preventExtensions(this.#buffer);
     }
     if (this.#buffer === undefined) {
@@ -288,8 +286,8 @@ export class SharedMemory extends Unassignable {
    * A typed array over the segment.
    *
    * @param byteOffset - where it begins; a multiple of the element's size. Default 0.
-   * @param length - in elements. Default: as many whole ones as there is room for.
-   * @throws RangeError `ERR_OUT_OF_RANGE` where that is not inside the segment; and as
+   * @param length - the number of elements. Default: as many whole elements as fit.
+   * @throws RangeError `ERR_OUT_OF_RANGE` the range is not inside the segment; and as
    * {@link SharedMemory.buffer}.
    */
   array<T extends ElementType>(type: T, byteOffset = 0, length?: number): TypedArrays[T] {
@@ -309,8 +307,8 @@ export class SharedMemory extends Unassignable {
   }
 
   /**
-   * A copy of `length` bytes at `offset`; by default, of all that follow. A segment of more bytes
-   * than an ArrayBuffer can have (4 GiB on Node 20) is read in parts.
+   * A copy of `length` bytes at `offset`; by default, of all bytes that follow. A segment that is larger than
+   * an ArrayBuffer can be (4 GiB on Node 20) must be read in parts.
    *
    * @throws SharedMemoryError `ERR_CLOSED`
    * @throws RangeError `ERR_OUT_OF_RANGE`
@@ -327,9 +325,9 @@ export class SharedMemory extends Unassignable {
   /**
    * Copies bytes into the segment.
    *
-   * @param bytes - any view; its bytes are copied as they lie in memory.
-   * @throws SharedMemoryError `ERR_CLOSED`; `EACCES` when attached read-only.
-   * @throws RangeError `ERR_OUT_OF_RANGE` when they do not fit; nothing is written then.
+   * @param bytes - any view; its bytes are copied as they are in memory.
+   * @throws SharedMemoryError `ERR_CLOSED`; `EACCES` the segment is attached read-only.
+   * @throws RangeError `ERR_OUT_OF_RANGE` the bytes do not fit; nothing is written then.
    */
   write(offset: number, bytes: ArrayBufferView): void {
     this.#checkOpen();
@@ -354,9 +352,9 @@ export class SharedMemory extends Unassignable {
   }
 
   /**
-   * Lets go of the memory. Idempotent. {@link SharedMemory.buffer} and all views become empty; I/O
-   * still under way into one of them ends in memory that belongs to nobody. A segment that is never
-   * closed is let go when it is collected as garbage.
+   * Releases the memory. Idempotent. {@link SharedMemory.buffer} and all its views become empty. I/O that is
+   * still writing into one of them finishes in memory that nothing else uses. A segment that is never closed
+   * is released when it is garbage collected.
    */
   close(): void {
     if (this.#closed) return;
@@ -366,10 +364,10 @@ export class SharedMemory extends Unassignable {
   }
 
   /**
-   * Removes the name, while it still leads to this very segment; also after {@link close}. On
-   * Windows, where a name goes with its last handle, it is no error then that it has.
+   * Removes the name if it still leads to this very segment. This also works after {@link close}. On Windows
+   * a name disappears with its last handle. That is not an error here.
    *
-   * @throws SharedMemoryError `ENOENT` the name is gone, or another segment's by now.
+   * @throws SharedMemoryError `ENOENT` the name is gone, or leads to another segment now.
    */
   unlink(): void {
     const failure = native.segmentUnlink(systemName('memory', this.name), this.#handle);
@@ -383,7 +381,7 @@ export class SharedMemory extends Unassignable {
     this.close();
   }
 
-  /** A handle to send to another process, which gives it to {@link attach}. */
+  /** The plain-data form. Send it to another process, which passes it to {@link attach}. */
   toJSON(): SharedMemoryHandle {
     return handleOf(this.name, this.#readOnly);
   }
@@ -429,7 +427,7 @@ assignedBy('memory', (key, value) =>
   /^\d+$/.test(key) ? `array('uint8')[${key}] = ${shown(value)}` : undefined,
 );
 
-/** What `console.log` shows of one: as CPython does, also how large it is. */
+/** What `console.log` shows of a segment: its name and, as in CPython, its size. */
 Object.defineProperty(SharedMemory.prototype, Symbol.for('nodejs.util.inspect.custom'), {
   value(this: SharedMemory) {
     return `SharedMemory { name: '${this.name}', size: ${this.size} }`;
