@@ -1,19 +1,19 @@
 import { native, thread } from './binding';
 import { now } from './clock';
 
-/** Something to do at a moment. */
+/** Something to do at a certain moment. */
 export interface Alarm {
-  /** By the clock of {@link now}. */
+  /** The time by the clock of {@link now}. */
   readonly moment: number;
-  /** The moment has come. The alarm is over. */
+  /** Called when the moment has come. The alarm is removed then. */
   ring(): void;
 }
 
-/** A heap by moments: none is before the one at half its index. */
+/** A binary heap ordered by moments: no alarm is earlier than the one at half its index. */
 const heap: Alarm[] = [];
-/** All that are set. */
+/** All alarms that are set, with their index in the heap. */
 const places = new Map<Alarm, number>();
-/** Whether the heap is as it should be: a change of it may have been interrupted. */
+/** Whether the heap is consistent. A change of it may have been interrupted. */
 let isHeap = true;
 
 const { alarm: addons, ringers, callbacks } = thread;
@@ -24,9 +24,9 @@ if (!addons.isInitialized) {
 }
 
 /**
- * Has an alarm ring when its moment has come, and keeps the event loop alive until then.
+ * Makes an alarm ring when its moment has come, and keeps the event loop alive until then.
  *
- * @returns false where the system gives no thread to wait.
+ * @returns false if the system provides no thread to wait.
  */
 export function setAlarm(alarm: Alarm): boolean {
   if (!ringsBy(alarm.moment)) return false;
@@ -43,7 +43,7 @@ export function setAlarm(alarm: Alarm): boolean {
   return true;
 }
 
-/** An alarm that is over, or was never set, stays so. */
+/** Removes an alarm. Has no effect if the alarm is over or was never set. */
 export function clearAlarm(alarm: Alarm): void {
   if (!isHeap) rebuild();
   const at = places.get(alarm);
@@ -53,7 +53,7 @@ export function clearAlarm(alarm: Alarm): void {
   const last = heap.pop();
   if (last !== undefined && last !== alarm) settle(at, last);
   isHeap = true;
-  // That the addon rings in vain costs less than to tell it of every wait that ends in time.
+  // An unnecessary ring from the addon costs less than telling it of every wait that ends in time.
   if (heap.length > 0) return;
   ringers.delete(onMoment);
   if (ringers.size === 0) native.alarmExpect(false);
@@ -101,7 +101,7 @@ function rise(from: number, alarm: Alarm): void {
   place(at, alarm);
 }
 
-/** Puts an alarm where another was, or above it, or below. */
+/** Puts an alarm in the place of another, or moves it up or down from there. */
 function settle(from: number, alarm: Alarm): void {
   let at = from;
   for (;;) {

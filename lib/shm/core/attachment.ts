@@ -9,7 +9,7 @@ import { noContents, type Contents } from './object-seat';
 import { explainOpening } from './missing';
 import { isLitter, refused } from './refusals';
 
-/** What to attach to, or to make. Only the library makes one: see construction.ts. */
+/** What to attach to, or to make. Only the library can make a request: see construction.ts. */
 export class Request {
   readonly kind: ObjectKind;
   readonly name: string;
@@ -34,40 +34,40 @@ export class Request {
 
 const forgotten = new FinalizationRegistry<Attachment>((attachment) => attachment.letGo());
 
-/** Keeps a handle for as long as one of its ArrayBuffers is in use. */
+/** Keeps a handle alive for as long as one of its ArrayBuffers is in use. */
 const keepers = new WeakMap<ArrayBuffer, unknown>();
 
 /**
- * Locks are removed so that two owners of one name never meet, and handles to one that was removed
- * move on to its successor. Other objects just lose their name.
+ * The kinds whose objects are removed in such a way that there are never two owners of one name. Handles to a
+ * removed lock move on to its successor. Other objects just lose their name.
  */
 export function movesOn(kind: Kind): kind is 'lock' | 'rlock' {
   return kind === 'lock' || kind === 'rlock';
 }
 
 /**
- * One handle's use of a shared object. Apart from the handle itself, so that it is still there when
- * the handle was collected as garbage without having been closed.
+ * One handle's use of a shared object. It is separate from the handle so that it still exists when the handle
+ * was garbage collected without having been closed.
  */
 export class Attachment {
   readonly kind: ObjectKind;
   readonly name: string;
   seat: LockSeat;
   closed = false;
-  /** Whether to ask {@link open} before it is used: it was closed, or may have ended. */
+  /** Whether {@link open} must be called before use: the handle was closed, or the object may have ended. */
   guarded: boolean;
   readonly #mode: number;
   readonly #reopening: Disposition;
   /**
-   * Weakly: this is what is known of a handle after its end, and were it to keep its buffers, these
-   * would keep the handle.
+   * Weak references: the finalization registry holds this attachment. If it held the buffers strongly, they
+   * would keep the handle alive.
    */
   readonly #buffers: WeakRef<ArrayBuffer>[] = [];
-  /** Which object it was when the handle was closed. */
+  /** The id that the object had when the handle was closed. */
   #closedId: string | undefined;
   #unlinked = false;
 
-  /** @throws what opening throws, as SharedMemoryError. */
+  /** @throws what opening the object throws, as SharedMemoryError. */
   constructor({ kind, name, mode, disposition, contents }: Request) {
     this.kind = kind;
     this.name = name;
@@ -77,18 +77,18 @@ export class Attachment {
     this.guarded = this.seat.isManaged;
   }
 
-  /** Lets go by itself should the handle be collected. */
+  /** Lets go automatically if the handle is garbage collected. */
   belongTo(handle: object): void {
     forgotten.register(handle, this, this);
   }
 
-  /** The seat, of a handle that must not be closed, to an object that has not ended. */
+  /** The seat. Throws if the handle was closed or the object has ended. */
   open(): LockSeat {
     if (this.guarded) this.#check();
     return this.seat;
   }
 
-  /** Whether what it belongs to has ended: nothing of it is worth holding any more. */
+  /** Whether the manager of the object has ended. Holding anything of the object is useless then. */
   get hasEnded(): boolean {
     return this.guarded && this.seat.hasEnded;
   }
@@ -98,7 +98,7 @@ export class Attachment {
     if (this.seat.hasEnded) throw this.seat.endedError();
   }
 
-  /** Zero copy views for the handle's users; they become empty when it is closed. */
+  /** A zero-copy view for the users of the handle. It becomes empty when the handle is closed. */
   show(offset: number, length: number, handle: object): ArrayBuffer {
     const buffer = this.seat.show(offset, length);
     this.#buffers.push(new WeakRef(buffer));
@@ -107,7 +107,7 @@ export class Attachment {
   }
 
   /**
-   * Idempotent. Those who wait for the lock through this handle get `ERR_CLOSED`.
+   * Idempotent. Tasks that wait for the lock through this handle get `ERR_CLOSED`.
    *
    * @throws SharedMemoryError `EBUSY` the lock is held through this handle.
    */
@@ -136,7 +136,7 @@ export class Attachment {
     this.seat.leave();
   }
 
-  /** Removes the name while it leads to this object; also after {@link close}. */
+  /** Removes the name if it still leads to this object. This also works after {@link close}. */
   unlink(): void {
     if (!this.closed) {
       removeFrom(this.seat);
@@ -148,7 +148,10 @@ export class Attachment {
     this.#unlinked = true;
   }
 
-  /** Nothing when the name went with the last handle, where it does, as it was to go. */
+  /**
+   * Returns undefined where a name disappears with its last handle and has done so. There is nothing to
+   * remove then.
+   */
   #takeAgain(): LockSeat | undefined {
     try {
       return LockSeat.take(this.kind, this.name, defaultMode, Disposition.Attach, noContents);
@@ -159,7 +162,7 @@ export class Attachment {
     }
   }
 
-  /** Sits down at the object that has the name now, since the old one was unlinked. */
+  /** The old lock was unlinked: takes a seat at the lock that has the name now. */
   reopen(): LockSeat {
     const { kind, name } = this;
     if (!movesOn(kind)) throw this.error('ERR_CORRUPT', 'has a header that was overwritten');
@@ -180,7 +183,10 @@ export class Attachment {
   }
 }
 
-/** Removes the name of an object, whatever it leads to, unless that is of another version. */
+/**
+ * Removes a name. It may also lead to something that is not a usable object, but not to an object that
+ * another version can use.
+ */
 export function unlinkObject(kind: ObjectKind, name: string): void {
   const full = systemName(kind, name);
   const seat = LockSeat.tryTake(kind, name, defaultMode, Disposition.Attach, noContents);
@@ -194,7 +200,7 @@ export function unlinkObject(kind: ObjectKind, name: string): void {
   if (failure) throw explain(failure, kind, name);
 }
 
-/** Whether there is something of that name, be it what cannot be used here. */
+/** Whether there is anything with that name, even if it cannot be used here. */
 export function isThere(kind: ObjectKind, name: string): boolean {
   const seat = LockSeat.tryTake(kind, name, defaultMode, Disposition.Attach, noContents);
   if (isSeat(seat)) {
@@ -205,27 +211,27 @@ export function isThere(kind: ObjectKind, name: string): boolean {
 }
 
 /**
- * Ends an object: who has it gets `ERR_SHUTDOWN`, and its name goes.
+ * Ends an object: its users get `ERR_SHUTDOWN`, and its name is removed.
  *
- * @param isAtEnd - whether this thread ends, and releases nothing any more: what it holds of a lock it
- * gives back here, and nobody gets the lock by that.
+ * @param isAtEnd - whether this thread is ending and will not release anything later. If it holds the lock,
+ * the lock is released here. Nobody acquires the lock through that.
  */
 export function endObject(kind: ObjectKind, name: string, isAtEnd: boolean): void {
   const seat = LockSeat.tryTake(kind, name, defaultMode, Disposition.Attach, noContents);
-  // What is gone is nothing to look for among other kinds.
+  // Not explainOpening: when the object is gone, a hint at objects of other kinds would not help.
   if (!isSeat(seat)) throw isFailure(seat) ? explain(seat, kind, name) : refused(seat, kind, name);
   try {
     seat.end();
     if (!isAtEnd || !movesOn(kind)) return;
     if (seat.holder !== null) seat.release();
-    // Which may do so for this thread.
+    // The agent may release the lock on behalf of this thread.
     native.agentAwaitReturn(seat.index);
   } finally {
     seat.leave();
   }
 }
 
-/** @param only - the object that it must be, if any */
+/** @param only - the id of the object that the name must lead to, if any */
 function removeFrom(seat: LockSeat, only?: string): void {
   if (movesOn(seat.kind)) {
     seat.unlinkLocked(only);

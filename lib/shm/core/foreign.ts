@@ -3,29 +3,31 @@ import { atOnce } from '../../common/sync-callbacks';
 import { control, controlAt } from './control';
 
 /**
- * Calls of functions that are not the library's while the library has something under way: what
- * `update` was given, or a getter of a value. Such a function may use the library again, and it may
- * be interrupted for good: V8 then leaves it, and all that called it up to where the interrupt is
- * caught, without running a `catch` or a `finally` (`vm` timeouts, Ctrl-C in the REPL, the inspector's
- * terminate). What is caught within another such function leaves that one under way. To tell the one
- * from the other takes a look at the stack, which is slow, and so is done only where it decides about an
- * error.
+ * Foreign calls: calls of functions that do not belong to the library, made while the library is in the
+ * middle of something. Examples are the function passed to `update`, and a getter of a value.
  *
- * So each call is at a depth: how many calls have begun before it and not ended, interrupted ones among
- * them. The frame that makes it bears the depth in its name. No depth is used again while an interrupted
- * call may be taken for the one that uses it: a call that ends leads back to where it began.
+ * Such a function may use the library again. It may also be interrupted for good (by `vm` timeouts, Ctrl-C in
+ * the REPL, or the inspector's terminate). V8 then leaves the function and all its callers, up to the place
+ * where the interrupt is caught, without running a `catch` or a `finally`. If the interrupt is caught within
+ * another foreign function, that function goes on running. To find out which calls are still running, the
+ * stack must be examined. This is slow, and so it is done only where an error depends on the answer.
  *
- * Realms of one thread call each other, so all of them count together.
+ * Each call has a depth: the number of calls that have begun before it and have not ended, including
+ * interrupted ones. The name of the stack frame that makes the call contains the depth. A depth is not used
+ * again while an interrupted call could be confused with the new one: when a call ends, the depth returns to
+ * what it was when the call began.
+ *
+ * Realms of one thread call each other, so their calls are counted together.
  */
 const { foreignCalls, lastForeignCall } = controlAt;
 
-/** The number of the call at each depth. At 0: of what all of them are within. */
+/** The number of the call at each depth. Index 0 has the number for code outside all foreign calls. */
 const { foreignCallsAt } = thread;
 
 /**
- * Calls a function that is not the library's.
+ * Makes a foreign call.
  *
- * @param notAsync - how messages speak of the function, where it may not return a promise.
+ * @param notAsync - how messages describe the function, if it may not return a promise.
  */
 export function callForeign<A, T>(fn: (argument: A) => T, argument: A, notAsync?: string): T {
   const outer = control[foreignCalls] ?? 0;
@@ -36,27 +38,29 @@ export function callForeign<A, T>(fn: (argument: A) => T, argument: A, notAsync?
     const result = (callers[depth] ?? callerAt(depth))(fn, argument);
     return notAsync === undefined ? result : atOnce(result, notAsync);
   } finally {
-    control[foreignCalls] = outer; // whatever was interrupted within
+    control[foreignCalls] = outer; // also correct if calls within this one were interrupted
   }
 }
 
 /**
- * The innermost call that is under way, or was interrupted. Who begins something that will call
- * others' code notes it, and asks {@link isInterrupted} with it.
+ * The innermost call that is running or was interrupted. An operation that will make foreign calls notes this
+ * number when it begins, and later passes it to {@link isInterrupted}.
  */
 export function currentForeignCall(): number {
   return foreignCallsAt[control[foreignCalls] ?? 0] ?? 0;
 }
 
-/** What {@link currentForeignCall} never is. */
+/** A number that {@link currentForeignCall} never returns. */
 export const noCall = -1;
 
 /**
- * Whether what began within a call, and was to call others' code from there, was interrupted: to be
- * asked where it could be under way only if it had called. False where the engine does not tell: as
- * long as that is not clear, nothing is taken for interrupted.
+ * Whether an operation was interrupted that began within a foreign call and was going to make a foreign call
+ * from there. Ask this only where the operation could still be running only if it has made that call. Returns
+ * false where the engine does not show the stack: nothing is treated as interrupted as long as it is not
+ * certain.
  *
- * @param within - what {@link currentForeignCall} was then; {@link noCall} where it was not to call.
+ * @param within - what {@link currentForeignCall} returned when the operation began; {@link noCall} if it was
+ * not going to make a foreign call.
  */
 export function isInterrupted(within: number): boolean {
   const outer = foreignCallsAt.lastIndexOf(within);
@@ -64,19 +68,22 @@ export function isInterrupted(within: number): boolean {
   return liveDepths()?.has(outer + 1) === false;
 }
 
-/** Whether all calls that have begun, and not ended, were interrupted; false as {@link isInterrupted}. */
+/**
+ * Whether all calls that have begun and not ended were interrupted. Like {@link isInterrupted}, it returns
+ * false when that is not certain.
+ */
 export function areAllInterrupted(): boolean {
   return control[foreignCalls] === 0 || liveDepths()?.size === 0;
 }
 
 function nextCall(): number {
-  // Small, and not negative: the engine keeps such numbers best.
+  // Small and not negative: the engine stores such numbers most efficiently.
   return (control[lastForeignCall] = ((control[lastForeignCall] ?? 0) + 1) & 0x3fff_ffff);
 }
 
 type Caller = <A, T>(fn: (argument: A) => T, argument: A) => T;
 
-/** A space, which no name of others' functions has, tells theirs from these. */
+/** The prefix contains a space, which the names of other functions do not. So it identifies these frames. */
 const namePrefix = 'shmkit call ';
 
 const callers: Caller[] = [];
@@ -87,12 +94,14 @@ function callerAt(depth: number): Caller {
   return (callers[depth] = caller);
 }
 
-/** At what depths there are calls on the stack, of any realm; undefined where the engine does not tell. */
+/**
+ * The depths of the calls on the stack, of all realms; undefined where the engine does not show the stack.
+ */
 function liveDepths(): ReadonlySet<number> | undefined {
   const live = doesEngineTell ? depthsOnStack() : undefined;
   if (live?.size === 0) {
     control[foreignCalls] = 0;
-    // What began before this is not within what begins now.
+    // Operations that began before this are not within calls that begin now.
     foreignCallsAt[0] = nextCall();
   }
   return live;
@@ -113,7 +122,7 @@ function depthsOnStack(): ReadonlySet<number> | undefined {
 type Site = Pick<NodeJS.CallSite, 'getFunctionName'>;
 type PrepareStackTrace = (error: Error, sites: NodeJS.CallSite[]) => unknown;
 
-/** The whole stack, from here outwards; undefined where the engine does not tell. */
+/** The whole stack, innermost frame first; undefined where the engine does not show it. */
 function callSites(): readonly Site[] | undefined {
   const engine = Error as { stackTraceLimit: number; prepareStackTrace?: PrepareStackTrace };
   const before = Object.getOwnPropertyDescriptor(engine, 'prepareStackTrace');
@@ -127,14 +136,15 @@ function callSites(): readonly Site[] | undefined {
     return undefined; // Error cannot be changed here
   } finally {
     Reflect.set(engine, 'stackTraceLimit', stackTraceLimit);
-    // Assigned, since to define or delete it leaves the other in force in Bun.
+    // First an assignment: in Bun, defining or deleting the property alone leaves the temporary function in
+    // force.
     Reflect.set(engine, 'prepareStackTrace', before?.value);
     if (before === undefined) Reflect.deleteProperty(engine, 'prepareStackTrace');
     else Reflect.defineProperty(engine, 'prepareStackTrace', before);
   }
 }
 
-/** Whether the one who looks is found where it looks from. */
+/** Whether a running call can be found on the stack. This is tested from within a call. */
 const doesEngineTell = callForeign(
   () => depthsOnStack()?.has(control[foreignCalls] ?? 0) ?? false,
   undefined,

@@ -19,7 +19,7 @@ import { refused } from './refusals';
 
 const { agents, callbacks } = thread;
 
-// The hot calls, out of the addon's object: looking them up there costs as much as the mutex.
+// The hot calls, taken out of the addon's object: a lookup there costs as much as the mutex itself.
 const {
   lock: nativeLock,
   tryLock: nativeTryLock,
@@ -28,7 +28,7 @@ const {
   proveStack: nativeProveStack,
 } = native;
 
-/** Some may be of another realm's class; see lib/loading/home.ts. */
+/** Some of them may be of another realm's class; see lib/loading/home.ts. */
 const seats = thread.seats as Map<number, LockSeat>;
 
 if (!thread.isInitialized) {
@@ -37,14 +37,14 @@ if (!thread.isInitialized) {
   thread.isInitialized = true;
 }
 
-/** Throws what the engine throws when the stack does not suffice for what is done under a lock. */
+/** Throws the engine's stack overflow error if the stack does not suffice for what is done under a lock. */
 function proveStack(): void {
   if (!nativeProveStack()) proveStack();
 }
 
 /**
- * A process that ends right after it has released a lock must not pass for one that died holding it:
- * its agent, which unlocks for it, may need a moment.
+ * A process that ends right after it released a lock must not be taken for one that died holding it. Its
+ * agent unlocks on its behalf, and may need a moment for that.
  */
 function awaitAgents(): void {
   for (const index of agents) native.agentAwaitReturn(index);
@@ -56,8 +56,8 @@ function stopAwaitingAgents(): void {
 }
 
 /**
- * How often in a row a thread hands a lock from task to task without offering it to other
- * processes in between.
+ * How often in a row a thread hands a lock from task to task without offering it to other processes in
+ * between.
  */
 const mostHandovers = 16;
 
@@ -66,46 +66,46 @@ const tooManyHeld =
 
 const overwritten = 'its bytes were overwritten; unlink it and open it again';
 
-/** The seat is of an object that was unlinked; the name has to be opened again. */
+/** The object of this seat was unlinked. The name must be opened again. */
 export const gone: unique symbol = Symbol.for('shmkit.gone');
 
-/** Whether a seat was taken, whichever realm's. */
+/** Whether a seat was taken. Works for seats of any realm. */
 export function isSeat(taken: LockSeat | NativeFailure | NativeRefusal): taken is LockSeat {
   return 'index' in taken;
 }
 
-/** Who has the lock in this thread: a guard. */
+/** The lock owner within this thread: a guard. */
 export interface Holder {
-  /** The handle that it was acquired through. */
+  /** The handle that the lock was acquired through. */
   readonly lock: object;
   readonly abandoned: boolean;
-  /** Whether the library gives it back before it returns to who called it. */
+  /** Whether the library releases the lock before it returns to its caller. */
   isScoped: boolean;
-  /** An owner died while the lock was given up for a while. */
+  /** An owner died while this guard had given the lock up temporarily. */
   noteAbandoned(): void;
   release(): void;
 }
 
-/** A handle that the lock is acquired through, of whichever realm's class. */
+/** A handle that the lock is acquired through. Its class may be of any realm. */
 export interface LockHandle<G extends Holder = Holder> {
   readonly kind: Kind;
   readonly name: string;
   readonly held: boolean;
-  /** A guard of it, of the class of the realm that asked: the seat may be of another. */
+  /** A guard for this lock, of the class of the caller's realm. The seat may be from another realm. */
   guard(seat: LockSeat, abandoned: boolean, isScoped?: boolean): G;
   release(): void;
-  /** Sits down at the lock that has the name now, since the old one was unlinked. */
+  /** The old lock was unlinked: takes a seat at the lock that has the name now. */
   reopen(): LockSeat;
 }
 
 /** A task that is queued for the lock. */
 export interface QueuedTask {
   readonly lock: LockHandle;
-  /** Whether somebody has the promise of it. */
+  /** Whether the caller has received the task's promise. */
   readonly hasBegun: boolean;
-  /** Its beginning was interrupted. */
+  /** The beginning of the task was interrupted. */
   undo(): void;
-  /** The lock was unlinked: it waits for the one that has the name now. */
+  /** The lock was unlinked. The task now waits for the lock that has the name now. */
   moveOn(): void;
   resolve(holder: Holder): void;
   reject(reason: unknown): void;
@@ -113,30 +113,30 @@ export interface QueuedTask {
 }
 
 /**
- * What all handles of one thread to one object share of its lock: who of this thread holds it, who
- * waits.
+ * What all handles of one thread to one object share of its lock: which guard of this thread holds it, and
+ * which tasks wait for it.
  *
- * The lock is held either by this thread itself or by its agent, a thread that waits for it so that
- * this one need not (native/core/agent_thread.h). Invariants, by number:
+ * The lock is held either by this thread itself or by its agent. The agent is a thread that waits for the
+ * lock so that this thread need not (native/core/agent_thread.h). Invariants, by number:
  *
  * - T1  `holder` is the one guard of this thread, or null.
- * - T2  The agent is asked for the lock exactly while somebody is queued and nobody of this thread
- *       holds it.
- * - T3  While the agent is asked, this thread takes the lock through it only: were it to block in
- *       the lock itself, the agent might get it on behalf of a task that then never runs.
- * - T4  While somebody is queued the event loop is kept alive: by the agent while that is asked, else by
- *       the seat itself.
+ * - T2  The agent is asked for the lock exactly while a task is queued and no guard of this thread
+ *       holds the lock.
+ * - T3  While the agent is asked, this thread takes the lock only through the agent. If this thread
+ *       blocked in the lock itself, the agent might get it for a task that then never runs.
+ * - T4  While a task is queued, the event loop is kept alive: by the agent while it is asked, otherwise
+ *       by the seat itself.
  */
 export class LockSeat extends ObjectSeat {
   holder: Holder | null = null;
   readonly #queue = new Set<QueuedTask>();
   #handles = 1;
-  /** Between {@link enter} and {@link exit}. */
+  /** Whether this thread is between {@link enter} and {@link exit}. */
   #isInside = false;
-  /** The call of others' code within which was begun what calls others' code under the lock. */
+  /** The foreign call that was running when an operation began that makes foreign calls under the lock. */
   #within = noCall;
   readonly #goOn = () => this.#goOnServing();
-  /** Who has the lock, until they were told. */
+  /** The task that has got the lock but has not been told yet. */
   #granted: QueuedTask | undefined;
   #agentAsked = false;
   #agentHolds = false;
@@ -145,7 +145,7 @@ export class LockSeat extends ObjectSeat {
   #handovers = 0;
   #afterwards: (() => void)[] | undefined;
 
-  /** One handle's use of the object's seat; paired with {@link leave}. */
+  /** Takes the seat of an object for one handle; paired with {@link leave}. */
   static take(
     kind: ObjectKind,
     name: string,
@@ -158,7 +158,7 @@ export class LockSeat extends ObjectSeat {
     throw isFailure(seat) ? explainOpening(seat, kind, name) : refused(seat, kind, name);
   }
 
-  /** The same, or why not. */
+  /** The same, but returns the reason when it fails. */
   static tryTake(
     kind: ObjectKind,
     name: string,
@@ -178,7 +178,10 @@ export class LockSeat extends ObjectSeat {
     return seat;
   }
 
-  /** One handle more uses it, maybe of another realm, whose class knows nothing of what is private here. */
+  /**
+   * Counts one more handle. The handle may be from another realm, whose class cannot access private fields
+   * here.
+   */
   share(): void {
     this.#handles++;
   }
@@ -198,13 +201,14 @@ export class LockSeat extends ObjectSeat {
   }
 
   /**
-   * Does something short under the lock, on behalf of the object's own class. Nobody of this thread
-   * has the lock then, for it is given back before anything else of the thread runs.
+   * Does something short under the lock, on behalf of the object's own class. No guard of this thread holds
+   * the lock then, because it is released before anything else in this thread runs.
    *
    * @throws SharedMemoryError `ERR_CORRUPT`; `ERR_CAPACITY` this thread holds 2000 locks already.
    */
   exclusively<T>(act: () => T): T {
-    // A predecessor that died has left everything whole: its classes commit by single words.
+    // It does not matter if the last owner died: the object's class commits each change by a single word, so
+    // the data is whole.
     this.enter();
     try {
       return act();
@@ -214,10 +218,10 @@ export class LockSeat extends ObjectSeat {
   }
 
   /**
-   * Acquires the lock for a moment, as {@link exclusively}; {@link exit} gives it back.
+   * Acquires the lock for a moment, as {@link exclusively} does; {@link exit} releases it.
    *
    * @returns whether the last owner died.
-   * @throws SharedMemoryError `ERR_TIMEOUT` it was not free within so many milliseconds.
+   * @throws SharedMemoryError `ERR_TIMEOUT` the lock was not free within the timeout.
    */
   enter(timeout?: number): boolean {
     const outcome = timeout === undefined ? this.#lock() : this.#lockWithin(timeout);
@@ -235,12 +239,15 @@ export class LockSeat extends ObjectSeat {
     return this.#isInside;
   }
 
-  /** Others' code is about to be called under the lock, and the lock given back after it. */
+  /** Must be called before foreign code is called under a lock that is released after the call. */
   noteCall(): void {
     this.#within = currentForeignCall();
   }
 
-  /** Whether that was interrupted; asked by whom it could only have called. */
+  /**
+   * Whether that call was interrupted. Ask this only in code that could run during the call only if the call
+   * itself led there.
+   */
   get isCallInterrupted(): boolean {
     return isInterrupted(this.#within);
   }
@@ -252,8 +259,9 @@ export class LockSeat extends ObjectSeat {
   }
 
   /**
-   * The same, if nobody else has the lock now; goes ahead when this thread has it. For objects whose
-   * lock is their users': news of a dead owner stays for one of them.
+   * Runs a function under the lock if the lock is free now, or if this thread holds it. Does nothing
+   * otherwise. This is for objects whose lock is used by programs: the information that an owner died stays
+   * for the next of them.
    */
   exclusivelyIfFree(act: () => void): void {
     if (this.holder !== null) {
@@ -270,9 +278,9 @@ export class LockSeat extends ObjectSeat {
   }
 
   /**
-   * The caller has made sure that this thread does not hold it. Blocks.
+   * Acquires the lock. The caller has made sure that this thread does not hold it. Blocks.
    *
-   * @param isScoped - the library gives it back before it returns to who called it.
+   * @param isScoped - whether the library releases the lock before it returns to its caller.
    */
   acquireSync<G extends Holder>(
     lock: LockHandle<G>,
@@ -293,7 +301,7 @@ export class LockSeat extends ObjectSeat {
     return this.#conclude(lock, outcome, false, isScoped);
   }
 
-  /** Null when somebody holds it, or waits for it in this thread. */
+  /** Acquires the lock, or returns null when it is held or a task of this thread waits for it. */
   tryAcquire<G extends Holder>(lock: LockHandle<G>, isScoped = false): G | null | typeof gone {
     if (this.holder !== null && !this.reclaim()) return null;
     if (this.#queue.size > 0 && this.#isAwaitedByTasks()) return null;
@@ -304,7 +312,7 @@ export class LockSeat extends ObjectSeat {
   }
 
   release(): void {
-    // Were it interrupted, those who are queued are served then.
+    // If this call is interrupted, the queued tasks are served at the end of the turn.
     if (this.#queue.size > 0) atEndOfTurn(this.#goOn);
     this.holder = null;
     if (this.#agentHolds) {
@@ -320,14 +328,14 @@ export class LockSeat extends ObjectSeat {
   }
 
   /**
-   * Gives the lock back that this thread holds, if the library acquired it for a function and both
-   * were interrupted: the next owner is told, as of one that died.
+   * Releases the lock that this thread holds, if the library acquired it to call a function and the engine
+   * interrupted both. The next owner is told that the lock was abandoned, as after a death.
    *
-   * @returns whether it was so.
+   * @returns whether that was the case.
    */
   reclaim(): boolean {
     if (this.holder?.isScoped !== true) return false;
-    // A re-entrant lock may have been acquired for several functions, of which any may be under way.
+    // A re-entrant lock may have been acquired for several functions, and any of them may still be running.
     const isOver = this.kind === 'rlock' ? areAllInterrupted() : this.isCallInterrupted;
     if (!isOver) return false;
     this.#abandon();
@@ -335,15 +343,15 @@ export class LockSeat extends ObjectSeat {
   }
 
   /**
-   * A turn of the event loop has ended, and this thread holds the lock. Whoever means to keep it has
-   * its guard by now.
+   * A turn of the event loop has ended, and this thread holds the lock. A caller that means to keep the lock
+   * has received its guard by now.
    */
   endTurn(): void {
     if (this.holder === null) this.#abandon();
     else this.reclaim();
   }
 
-  /** Has {@link endTurn} called when the turn has ended, if the lock is held then. */
+  /** Requests a call of {@link endTurn} at the end of the turn, if the lock is held then. */
   lookAtEndOfTurn(): void {
     atEndOfTurn(() => {
       if (this.holder !== null) this.endTurn();
@@ -375,19 +383,19 @@ export class LockSeat extends ObjectSeat {
     return outcome === Acquired.Shallow ? this.#again(within) : outcome;
   }
 
-  /** As deep as here nobody has shown that the stack suffices. */
+  /** Nothing has shown yet that the stack suffices at this depth. */
   #again(lock: () => Acquired | undefined): Acquired | undefined {
     proveStack();
     control[controlAt.seat] = this.index;
     return lock();
   }
 
-  /** Has something done as soon as this thread has released the lock, which it holds now. */
+  /** Requests a call as soon as this thread has released the lock, which it holds now. */
   afterwards(act: () => void): void {
     (this.#afterwards ??= []).push(act);
   }
 
-  /** Adds to the float64 at an offset in the object, atomically; returns what it was before. */
+  /** Adds to the float64 at an offset in the object, atomically; returns the value before. */
   addFloat64(offset: number, delta: number): number {
     control[controlAt.seat] = this.index;
     operands[operand.at] = offset;
@@ -396,7 +404,7 @@ export class LockSeat extends ObjectSeat {
     return operands[operand.before] ?? NaN;
   }
 
-  /** Gives the lock back for a while; {@link resume} has it be held by the same guard again. */
+  /** Releases the lock temporarily. {@link resume} makes the same guard hold it again. */
   suspend(): Holder {
     const guard = this.holder;
     if (guard === null) throw new Error('nobody to suspend');
@@ -404,7 +412,7 @@ export class LockSeat extends ObjectSeat {
     return guard;
   }
 
-  /** The lock was acquired again, for a guard of old. */
+  /** The lock was acquired again, on behalf of a guard that was suspended. */
   resume(guard: Holder, again: Holder): void {
     if (again.abandoned) guard.noteAbandoned();
     this.holder = guard;
@@ -427,7 +435,7 @@ export class LockSeat extends ObjectSeat {
     return [...this.#queue].filter((waiter) => waiter.lock === lock);
   }
 
-  /** Called when the agent has an outcome, or had one that was collected since. */
+  /** Called when the agent has an outcome, or had one that has been collected in the meantime. */
   collect(): void {
     const outcome = native.agentCollect(this.index);
     if (outcome === undefined) return;
@@ -435,14 +443,14 @@ export class LockSeat extends ObjectSeat {
     this.#settleFirst(outcome, true);
   }
 
-  /** @param only - the object that it must be, if any */
+  /** @param only - the id of the object that the name must lead to, if any */
   unlinkLocked(only?: string): void {
     const isOther = only !== undefined && only !== this.id;
     const failure = isOther ? nameMovedOn : native.lockUnlink(this.index, this.holder !== null);
     if (failure) throw explain(failure, this.kind, this.name);
   }
 
-  /** Removes the name while it leads to this object. Whoever has the object keeps it. */
+  /** Removes the name if it still leads to this object. Processes that are attached keep the object. */
   removeName(only?: string): void {
     const isOther = only !== undefined && only !== this.id;
     const failure = isOther
@@ -451,11 +459,11 @@ export class LockSeat extends ObjectSeat {
     if (failure) throw explain(failure, this.kind, this.name);
   }
 
-  /** Nobody uses it any more, and its name goes. */
+  /** Ends the object: nobody can use it any more, and its name is removed. */
   end(): void {
     const isLock = this.kind === 'lock' || this.kind === 'rlock';
     const failure = native.objectEnd(this.index, isLock, this.#isInside || this.holder !== null);
-    // Also those who wait for this very thread.
+    // This includes tasks that wait for this very thread.
     this.#failAll(this.endedError());
     if (failure) throw explain(failure, this.kind, this.name);
   }
@@ -466,7 +474,7 @@ export class LockSeat extends ObjectSeat {
     for (const act of all) act();
   }
 
-  /** Lets those have it who are queued; should this be interrupted, when the turn has ended. */
+  /** Gives the lock to queued tasks. If this is interrupted, it goes on at the end of the turn. */
   #serve(): void {
     atEndOfTurn(this.#goOn);
     if (this.#isAwaitedByTasks()) this.#advance();
@@ -484,7 +492,7 @@ export class LockSeat extends ObjectSeat {
     }
   }
 
-  /** Whether anybody waits here who has the promise of it. */
+  /** Whether a task waits here whose caller has received the promise. */
   #isAwaitedByTasks(): boolean {
     for (const waiter of this.#queue) {
       if (waiter.hasBegun) return true;
@@ -493,7 +501,7 @@ export class LockSeat extends ObjectSeat {
     return false;
   }
 
-  /** A re-entrant lock is its thread's, with all the tasks of it. */
+  /** A re-entrant lock belongs to the thread, with all its tasks. */
   #admitAll(guard: Holder): void {
     for (const waiter of this.#queue) {
       waiter.resolve(guard);
@@ -503,13 +511,13 @@ export class LockSeat extends ObjectSeat {
 
   #tell(waiter: QueuedTask, guard: Holder): void {
     this.#remove(waiter);
-    // Those behind may have come while the agent was asked.
+    // More tasks may have been queued while the agent was asked.
     if (this.#queue.size > 0) this.#keepAlive();
     waiter.resolve(guard);
     this.#granted = undefined;
   }
 
-  /** Somebody is queued and nobody of this thread holds the lock. */
+  /** Called when a task is queued and no guard of this thread holds the lock. */
   #advance(): void {
     if (this.#handovers < mostHandovers) {
       this.#handovers++;
@@ -537,7 +545,7 @@ export class LockSeat extends ObjectSeat {
     try {
       result = this.#conclude(first.lock, outcome, byAgent);
     } catch {
-      return; // all who wait were told
+      return; // all waiters were told
     }
     if (result === null || result === gone) return;
     this.#granted = first;
@@ -568,7 +576,7 @@ export class LockSeat extends ObjectSeat {
     native.lockAwait(this.index, false);
   }
 
-  /** When the lock is gone or broken, also settles all who wait here. */
+  /** Also settles all waiting tasks when the lock is gone or broken. */
   #conclude<G extends Holder>(
     lock: LockHandle<G>,
     outcome: Acquired,
@@ -593,12 +601,12 @@ export class LockSeat extends ObjectSeat {
       case Acquired.TooManyHeld:
         throw this.#fail('ERR_CAPACITY', tooManyHeld);
       case Acquired.Broken:
-      case Acquired.Shallow: // was settled before
+      case Acquired.Shallow: // was handled before
         throw this.#fail('ERR_CORRUPT', overwritten);
     }
   }
 
-  /** The error for all who wait here. */
+  /** Makes an error and rejects all waiting tasks with it. */
   #fail(code: 'EAGAIN' | 'ERR_CAPACITY' | 'ERR_CORRUPT', why: string): SharedMemoryError {
     const error = new SharedMemoryError(code, `${called(this.kind, this.name)}: ${why}`, {
       resource: this.name,
@@ -612,7 +620,7 @@ export class LockSeat extends ObjectSeat {
   }
 }
 
-/** Nobody got the lock in so much time. */
+/** The error when the lock was not acquired within the timeout. */
 export function notFree(kind: Kind, name: string, timeout: number): SharedMemoryError {
   return new SharedMemoryError(
     'ERR_TIMEOUT',

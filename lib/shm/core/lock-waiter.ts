@@ -3,7 +3,7 @@ import { notFree, type LockHandle, type LockSeat, type QueuedTask } from './lock
 import { endBeginning, holdOperation } from './operations';
 import { PendingTask } from './pending-task';
 
-/** A task that awaits a lock: in a seat's queue until it has an outcome. */
+/** A task that awaits a lock. It is in a seat's queue until it has an outcome. */
 export class LockWaiter extends PendingTask<LockGuard> implements QueuedTask {
   readonly lock: LockHandle<LockGuard>;
   #seat: LockSeat | undefined;
@@ -17,7 +17,7 @@ export class LockWaiter extends PendingTask<LockGuard> implements QueuedTask {
     this.lock = lock;
   }
 
-  /** Waits from now on. */
+  /** Begins to wait. */
   begin(seat: LockSeat): Promise<LockGuard> {
     holdOperation(this);
     this.arm();
@@ -32,7 +32,7 @@ export class LockWaiter extends PendingTask<LockGuard> implements QueuedTask {
     seat.enqueue(this);
   }
 
-  /** The lock that it waited for was unlinked: waits for the one that has the name now. */
+  /** The lock was unlinked. The task now waits for the lock that has the name now. */
   moveOn(): void {
     try {
       this.joinQueue(this.lock.reopen());

@@ -3,41 +3,43 @@ import { SharedMemoryError } from '../../common/errors';
 import { called, checkMayBeMade, checkedSystemName, isManaged } from './names';
 import { growingKinds, kindNumbers, layout, type ObjectKind } from './layout';
 
-/** What a new object is to be like, and what one that is there is found to be. */
+/** The shape requested for a new object, or found in an existing one. */
 export interface ObjectShape {
   readonly type: number;
   readonly length: number;
 }
 
-/** What a creator puts into an object of some kind, beside its header. */
+/** What a creator puts into an object of some kind, besides its header. */
 export interface Contents extends ObjectShape {
   readonly wordsBytes: number;
   readonly dataBytes: number;
   readonly words?: Uint8Array | undefined;
   readonly data?: Uint8Array | undefined;
   /**
-   * Of an object that grows, by its kind: how many bytes of the whole object there are at first. Of
-   * others all are there, always.
+   * For kinds that grow: how many bytes of the whole object have memory at first. Objects of other kinds
+   * always have all of their memory.
    */
   readonly firstBytes?: number;
 }
 
-/** An object that has nothing but its lock. */
+/** For an object that has nothing but its lock. */
 export const noContents: Contents = { type: 0, length: 0, wordsBytes: 0, dataBytes: 0 };
 
-/** What the system says when a name is gone; one that leads to another object is as good as that. */
+/**
+ * What the system reports when a name is gone. A name that leads to another object is treated the same way.
+ */
 export const nameMovedOn: NativeFailure = { code: 'ENOENT', errno: -2, syscall: 'unlink' };
 
 const found = new Float64Array(4);
 
-/** What an object's header said when this thread first opened it. */
+/** What the object's header said when this thread first opened it. */
 interface Found extends ObjectShape {
   readonly index: number;
   readonly dataAt: number;
   readonly size: number;
 }
 
-/** Opens an object natively; each success is to be paired with a `leave` of its seat. */
+/** Opens an object natively. Each success must be paired with a `leave` of its seat. */
 export function openObject(
   kind: ObjectKind,
   name: string,
@@ -54,31 +56,34 @@ export function openObject(
   return { index, type, length, dataAt, size };
 }
 
-/** What the class of an object keeps for all handles of one thread. */
+/** What the class of an object keeps, shared by all handles of one thread. */
 export interface SeatState {
-  /** The last of them lets go. */
+  /** Called when the last of these handles lets go. */
   close(): void;
-  /** What this thread did under the object's lock was interrupted: what it knows of that says nothing. */
+  /**
+   * Called when this thread was interrupted while it worked under the object's lock. What the state has
+   * cached about that work is no longer valid.
+   */
   interrupted?(): void;
 }
 
-/** What all handles of one thread to one object share: its place in native, and its words. */
+/** What all handles of one thread to one object share: its index in the addon, and its words. */
 export class ObjectSeat implements ObjectShape {
   readonly kind: ObjectKind;
   readonly name: string;
   readonly index: number;
   readonly type: number;
   readonly length: number;
-  /** Where the object's own data begin, in bytes. */
+  /** The offset in bytes at which the object's own data begins. */
   readonly dataAt: number;
-  /** Of the whole object, in bytes. */
+  /** The size of the whole object in bytes. */
   readonly size: number;
-  /** Whether a manager made it, with which it ends. */
+  /** Whether a manager made the object. The object ends with that manager. */
   readonly isManaged: boolean;
   #words: Int32Array<ArrayBuffer> | undefined;
   #end: Int32Array<ArrayBuffer> | undefined;
   #state: SeatState | undefined;
-  /** What the classes of other realms keep, by the prototype of their functions. */
+  /** The states of the classes of other realms. The key is the prototype of functions in that realm. */
   #foreignStates: Map<object, SeatState> | undefined;
 
   constructor(kind: ObjectKind, name: string, { index, type, length, dataAt, size }: Found) {
@@ -92,12 +97,12 @@ export class ObjectSeat implements ObjectShape {
     this.isManaged = isManaged(name);
   }
 
-  /** Whether the manager that made it has ended, and with it this object. */
+  /** Whether the manager that made the object has ended. The object has ended with it. */
   get hasEnded(): boolean {
     return this.isManaged && (this.#end ??= this.#showEnd())[0] !== 0;
   }
 
-  /** What whoever uses it gets then. */
+  /** The error for users of an object that has ended. */
   endedError(): SharedMemoryError {
     return new SharedMemoryError(
       'ERR_SHUTDOWN',
@@ -107,17 +112,17 @@ export class ObjectSeat implements ObjectShape {
     );
   }
 
-  /** Which object it is, among all that ever bear its name. */
+  /** Identifies the object among all objects that ever have its name. */
   get id(): string {
     return native.objectId(this.index);
   }
 
   /**
-   * The words between header and data, by which the library's own classes keep what they share. No
-   * user ever gets a view of them.
+   * The words between header and data, in which the library's own classes keep their shared state. Users
+   * never get a view of them.
    */
   get words(): Int32Array<ArrayBuffer> {
-    return this.#words ?? this.#showWords(); // apart: what is short is inlined
+    return this.#words ?? this.#showWords(); // a separate method, so that this short getter is inlined
   }
 
   #showWords(): Int32Array<ArrayBuffer> {
@@ -127,7 +132,7 @@ export class ObjectSeat implements ObjectShape {
   }
 
   /**
-   * The words, of which there must be so many at least.
+   * The words, after a check that there are at least as many as required.
    *
    * @throws SharedMemoryError `ERR_CORRUPT`, `ERR_ZERO_COPY_UNAVAILABLE`
    */
@@ -142,8 +147,8 @@ export class ObjectSeat implements ObjectShape {
   }
 
   /**
-   * The state that the object's class keeps here; each object is of one class, in each realm. So what
-   * it makes of shared bytes, and what it throws, is of the realm that asks.
+   * The state that the object's class keeps here. In each realm, an object has one class and one state. So
+   * the values that are made from shared bytes, and the errors that are thrown, are of the caller's realm.
    */
   state<S extends SeatState>(make: () => S): S {
     const realm = Reflect.getPrototypeOf(make);
@@ -156,25 +161,25 @@ export class ObjectSeat implements ObjectShape {
     return made;
   }
 
-  /** The same, of what is one for all realms. */
+  /** The same for a state that all realms share. */
   commonState<S extends SeatState>(make: () => S): S {
     return (this.#state ??= make()) as S;
   }
 
-  /** Tells the state that what this thread did under the lock was interrupted. */
+  /** Tells the states that this thread was interrupted in its work under the lock. */
   protected interrupted(): void {
     this.#state?.interrupted?.();
     for (const each of this.#foreignStates?.values() ?? []) each.interrupted?.();
   }
 
-  /** A new ArrayBuffer over some of the object's bytes, for the library's users. */
+  /** A new ArrayBuffer over some of the object's bytes, for users of the library. */
   show(offset: number, length: number): ArrayBuffer {
     return this.#show(offset, length, true);
   }
 
   /**
-   * The same for the library itself: no user ever gets it, no call that fills memory on another thread
-   * does, and it is hidden before the seat is left.
+   * The same for the library itself. Users never get this buffer, and neither does any call that fills memory
+   * on another thread. It is hidden before the seat is left.
    */
   showWithin(offset: number, length: number): ArrayBuffer {
     return this.#show(offset, length, false);
@@ -191,14 +196,17 @@ export class ObjectSeat implements ObjectShape {
     );
   }
 
-  /** Where the runtime takes no outside memory there are locks only, which tell when they are acquired. */
+  /**
+   * Where the runtime accepts no external memory, only locks work. They report the end when they are
+   * acquired.
+   */
   #showEnd(): Int32Array<ArrayBuffer> {
     return new Int32Array(
       native.objectBuffer(this.index, layout.endedAt, 4, false) ?? new ArrayBuffer(4),
     );
   }
 
-  /** The last handle of this thread lets go. */
+  /** Called when the last handle of this thread lets go. */
   protected close(): void {
     this.#state?.close();
     for (const each of this.#foreignStates?.values() ?? []) each.close();

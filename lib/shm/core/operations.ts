@@ -3,30 +3,30 @@ import { control, controlAt } from './control';
 import { currentForeignCall, isInterrupted } from './foreign';
 
 /**
- * Something that leaves marks in shared memory before it is done: a permit that is taken before there
- * is a guard for it, a party that has arrived and waits. A thread that dies is found out by the others;
- * one that was interrupted lives on, and has to take its marks back itself.
+ * An operation leaves marks in shared memory before it is complete: for example a permit that was taken but
+ * has no guard yet, or a party that has arrived at a barrier and waits. When a thread dies, others find out
+ * and clean up. A thread that was interrupted lives on, and must take its marks back itself.
  *
- * Operations are synchronous. So one that is under way when the next begins, or when a turn of the
- * event loop ends, was interrupted.
+ * Operations are synchronous. So if an operation is still active when the next one begins, or when a turn of
+ * the event loop ends, it was interrupted.
  */
 export interface Operation {
-  /** It was interrupted: takes back what it has done, if it has done anything. */
+  /** Called after an interruption: takes back what the operation has done, if anything. */
   undo(): void;
 }
 
 let current: Operation | undefined;
 
-/** Those that wait for a function that is not the library's, each with the call that it began within. */
+/** Operations that wait for a foreign call, each with the number of the foreign call that it began within. */
 const outer = new Map<Operation, number>();
 
-/** Whatever else is to be done at the end of the turn. */
+/** Other functions to call at the end of the turn. */
 const afterwards = new Set<() => void>();
 
-/** Whether {@link endOperations} is going to be called. */
+/** Whether a call of {@link endOperations} has been requested. */
 let isAwaited = false;
 
-/** Undoes what was interrupted, before it is written down what the next operation begins with. */
+/** Undoes an interrupted operation, before the next operation records its initial state. */
 export function undoInterrupted(): void {
   if (current !== undefined) undoCurrent();
 }
@@ -35,7 +35,7 @@ export function undoInterrupted(): void {
 export function beginOperation(operation: Operation): void {
   undoInterrupted();
   if (!isAwaited) awaitEndOfTurn();
-  // The last thing that it does: what the caller does next without a call is part of the beginning.
+  // This is the last statement: what the caller does next, without a call, still belongs to the beginning.
   current = operation;
 }
 
@@ -44,15 +44,15 @@ export function endOperation(): void {
 }
 
 /**
- * Undoes what was interrupted in this very turn: to be called where a method begins that an operation
- * which is still under way could not have called.
+ * Undoes what was interrupted in this very turn. To be called at the beginning of methods that an operation
+ * which is still running cannot have called.
  */
 export function settleOperations(): void {
   undoInterrupted();
   if (outer.size > 0) undoOuter();
 }
 
-/** The operation is going to call others' code, or to begin operations of its own. */
+/** To be called when the operation is going to make a foreign call, or to begin operations of its own. */
 export function holdOperation(operation: Operation): void {
   if (current === operation) current = undefined;
   outer.set(operation, currentForeignCall());
@@ -60,25 +60,25 @@ export function holdOperation(operation: Operation): void {
 }
 
 /**
- * A task has what it waits for, or a promise of it: nothing of its beginning is to be taken back any
- * more. Nothing may be called between this and the return of what was asked for.
+ * A task has what it waits for, or a promise of it, so nothing of its beginning must be undone any more.
+ * Nothing may be called between this call and the return to the caller.
  *
- * @param noted - what the first attempt may have left noted.
+ * @param noted - the operation that the first attempt may have left recorded.
  */
 export function endBeginning(noted?: Operation, held?: Operation, heldBesides?: Operation): void {
-  // No loop: V8 may interrupt at each of its turns.
+  // Not a loop: V8 may interrupt at each iteration.
   if (noted !== undefined && current === noted) current = undefined;
   if (held !== undefined) outer.delete(held);
   if (heldBesides !== undefined) outer.delete(heldBesides);
 }
 
-/** The operation that was held is done. */
+/** To be called when an operation that was held is complete. */
 export function endHeldOperation(operation: Operation): void {
   outer.delete(operation);
   undoInterrupted();
 }
 
-/** Has something done when the turn of the event loop ends, unless it is called off. */
+/** Requests a call at the end of this turn of the event loop, unless it is called off. */
 export function atEndOfTurn(act: () => void): void {
   afterwards.add(act);
   if (!isAwaited) awaitEndOfTurn();
@@ -94,7 +94,7 @@ function awaitEndOfTurn(): void {
   control[controlAt.lookAtEnd] = 1;
 }
 
-/** A turn of the event loop has ended. */
+/** Called when a turn of the event loop has ended. */
 function endOperations(): void {
   isAwaited = false;
   undoInterrupted();
@@ -117,7 +117,7 @@ function undoOuter(): void {
   for (const [operation] of interrupted) attempt(() => operation.undo());
 }
 
-/** Nobody is there to be told of a failure: whoever uses the object next finds the reason. */
+/** There is no caller to report a failure to. The next user of the object finds the reason. */
 function attempt(act: () => void): void {
   try {
     act();

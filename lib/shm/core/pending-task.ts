@@ -3,23 +3,26 @@ import { clearAlarm, setAlarm, type Alarm } from './alarms';
 import { now } from './clock';
 import type { Operation } from './operations';
 
-/** setTimeout's longest delay. */
+/** The longest delay of setTimeout. */
 const longestDelay = 2 ** 31 - 1;
 
-/** By how much a timer of a runtime may be early. */
+/** How many milliseconds too early a timer of a runtime may fire. */
 const earlyByMs = 2;
 
 /**
- * A task that awaits something: a promise with a time limit and a signal that calls it off.
+ * A task that awaits something: a promise with a time limit, and a signal that can abort it.
  *
- * Its beginning is an operation, until somebody has the promise: were it interrupted before, nobody would
- * ever get what it waits for.
+ * The beginning of a task is an operation that lasts until the caller has the promise. If it is interrupted
+ * before that, nobody would ever receive the result.
  */
 export abstract class PendingTask<T> implements Alarm, Operation {
   readonly promise: Promise<T>;
-  /** Whether somebody has the promise. If nobody does when something comes, its beginning was interrupted. */
+  /**
+   * Whether the caller has received the promise. If it has not when a result comes, the beginning was
+   * interrupted.
+   */
   hasBegun = false;
-  /** When its time is over, if it is limited. */
+  /** The moment at which the time limit is over, if there is one. */
   moment = Infinity;
   #settle!: { resolve: (value: T) => void; reject: (reason: unknown) => void };
   #timer: NodeJS.Timeout | undefined;
@@ -32,30 +35,30 @@ export abstract class PendingTask<T> implements Alarm, Operation {
     this.#signal = signal;
   }
 
-  /** Its time begins, and its signal is heard. */
+  /** Starts the time limit and listens to the signal. */
   arm(): void {
     const timeout = this.#timeout;
     if (timeout !== undefined) {
       this.moment = now() + timeout;
-      // Where the system gives no thread for it, the program's timer is there still.
+      // If the system provides no thread for the alarm, there is still the program's timer.
       setAlarm(this);
       if (timeout <= longestDelay) this.#startTimer(Math.ceil(timeout));
     }
     this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
-  /** Its beginning was interrupted: nobody has its promise. */
+  /** Called when the beginning was interrupted: nobody has the promise. */
   undo(): void {
     this.#disarm();
     this.leave();
   }
 
-  /** Leaves whatever queue it is in. */
+  /** Leaves the queue that the task is in. */
   protected abstract leave(): void;
-  /** Its time is over. */
+  /** Called when the time limit is over. */
   protected abstract expire(timeout: number): void;
 
-  /** Whoever calls it has taken the task from its queue, as with {@link reject}. */
+  /** The caller must have taken the task from its queue. The same is true for {@link reject}. */
   resolve(value: T): void {
     this.#disarm();
     this.#settle.resolve(value);
@@ -63,12 +66,12 @@ export abstract class PendingTask<T> implements Alarm, Operation {
 
   reject(reason: unknown): void {
     this.#disarm();
-    // Whoever asked is told by the promise that is made of this one, or was interrupted.
+    // The caller gets the error from a promise that is derived from this one, or was interrupted.
     if (!this.hasBegun) this.promise.catch(() => undefined);
     this.#settle.reject(reason);
   }
 
-  /** Leaves the queue for good. */
+  /** Leaves the queue and rejects the promise. */
   giveUp(reason: unknown): void {
     this.leave();
     this.reject(reason);
@@ -85,14 +88,15 @@ export abstract class PendingTask<T> implements Alarm, Operation {
   };
 
   /**
-   * The alarm ends a wait in time, whatever a program has made of its timers. Where it has put some
-   * in their place that it moves on itself, as tests do, it means that a wait is over when they say so.
+   * The alarm ends a wait in time, whatever the program has done to its timers. This additional timer is the
+   * program's own `setTimeout`. If the program has replaced it by timers that it advances itself, as tests
+   * do, the wait also ends when those fire.
    */
   #startTimer(delay: number): void {
     // eslint-disable-next-line no-restricted-globals -- the program's, on purpose
     this.#timer = setTimeout(() => {
       const left = this.moment - now();
-      // A wait is never shorter than was asked: the program's real timers may be early by a little.
+      // A wait is never shorter than requested. The program's real timers may fire a little early.
       if (left > 0 && left <= earlyByMs) this.#startTimer(1);
       else this.ring();
     }, delay);

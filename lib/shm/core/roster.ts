@@ -6,42 +6,42 @@ import { aligned, layout, type ObjectKind } from './layout';
 import type { LockSeat } from './lock-seat';
 import { loadAfterAtomic } from './ordered';
 
-/** How many threads an object has room for, unless its creator says otherwise. */
+/** How many threads an object has room for by default. */
 export const defaultParticipants = 192;
 export const mostParticipants = 65_536;
 
-/** Words that an object keeps for itself before its roster begins. */
+/** The number of words before the roster. An object uses them for itself. */
 const rosterAt = 16;
 
 /** The fields of an entry, in words. */
 export const entryLayout = {
-  /** Together the token, each plus 1; the first is written last, and is 0 in an entry that is free. */
+  /** The two parts of the token, each plus 1. The first part is written last. It is 0 in a free entry. */
   token: 0,
   tokenHigh: 1,
-  /** For people to read: the process, and when it started, in milliseconds since 1970 (float64). */
+  /** For people to read: the process id, and the start time in milliseconds since 1970 (float64). */
   pid: 2,
   started: 4,
-  /** What its thread holds. */
+  /** What the thread holds. */
   held: 3,
-  /** A word to wait for, and how many do. */
+  /** A word to wait for, and the number of its waiters. */
   word: 6,
   waiters: 7,
-  /** What else the object's class keeps of it. */
+  /** Two more words, for the object's class. */
   first: 8,
   second: 9,
   words: 10,
 } as const;
 
-/** How many entries have ever been used, in the words before the roster. */
+/** The index of the word that has the number of entries ever used. It is before the roster. */
 const usedAt = 15;
 
-/** When this process started, in milliseconds since 1970. */
+/** The start time of this process in milliseconds since 1970. */
 const started = native.timeOfDay() - 1000 * process.uptime();
 
 /** A token has 52 bits. */
 const half = 2 ** 26;
 
-/** Where native finds who takes part in an object, in bytes from its first. */
+/** Where native code finds the participants of an object, in bytes from its beginning. */
 export const rosterPlaces = {
   usedAt: layout.headerBytes + 4 * usedAt,
   rosterAt: layout.headerBytes + 4 * rosterAt,
@@ -49,38 +49,39 @@ export const rosterPlaces = {
   tokenHalf: half,
 } as const;
 
-/** Bytes of words for an object with a roster. */
+/** The number of bytes for the words of an object that has a roster. */
 export function rosterBytes(participants: number): number {
   return aligned(4 * (rosterAt + participants * entryLayout.words));
 }
 
 /**
- * Which threads take part in an object, and what each of them holds of it: so that anyone can tell
- * that a participant died, and take back what it held.
+ * Which threads take part in an object, and what each of them holds of it. So any participant can find out
+ * that another one died, and take back what it held.
  *
- * A thread that takes something for the first time gets an entry, with the token of its presence
- * (native/os/presence.h), which the system lets go of when the thread or its process ends, by
- * whatever end. What is held stands in the entries alone, and counts for as long as the entry is
- * taken; so freeing the entry of a dead thread gives back all it held, by one word. Invariants, by
+ * A thread that takes something for the first time gets an entry. The entry contains the token of the
+ * thread's presence (native/os/presence.h). The system releases the presence when the thread or its process
+ * ends in any way. What is held is recorded only in the entries, and counts for as long as the entry is
+ * taken. So freeing the entry of a dead thread gives back all that it held, by one word. Invariants, by
  * number:
  *
- * - R1  Entries are taken and freed under the object's lock; one that holds nothing may be freed by
- *       its own thread without. An entry is taken exactly while its first token word is not 0: that
- *       is the last to be written and the first to be cleared.
- * - R2  A thread has at most one entry, and writes to no other but to free it (R3), except where the
- *       object's class says so.
- * - R3  An entry is freed by its own thread, or by anyone who has seen that its thread is gone.
+ * - R1  Entries are taken and freed under the object's lock. An entry that holds nothing may be freed by
+ *       its own thread without the lock. An entry is taken exactly while its first token word is not 0:
+ *       that word is the last to be written and the first to be cleared.
+ * - R2  A thread has at most one entry. It writes to other entries only to free them (R3), except where
+ *       the object's class says otherwise.
+ * - R3  An entry is freed by its own thread, or by any thread that has seen that the entry's thread is
+ *       gone.
  */
 export class Roster {
   readonly #seat: LockSeat;
   readonly #beforeFreeing: (at: number) => void;
   readonly #capacity: number;
-  /** Where this thread's entry begins, in the seat's words; 0 while it has none. */
+  /** The index in the seat's words where this thread's entry begins; 0 while it has none. */
   #own = 0;
 
   /**
-   * @param beforeFreeing - what has to be done before the entry of a dead thread is freed, so that a
-   * death in between loses nothing. Under the lock.
+   * @param beforeFreeing - called before the entry of a dead thread is freed, under the lock. It does what is
+   * needed so that nothing is lost if this thread dies in between.
    */
   constructor(seat: LockSeat, beforeFreeing: (at: number) => void = () => undefined) {
     this.#seat = seat;
@@ -93,18 +94,18 @@ export class Roster {
     return this.#seat.words;
   }
 
-  /** How many entries there may be. */
+  /** The maximum number of entries. */
   get capacity(): number {
     return this.#capacity;
   }
 
-  /** Where this thread's entry is, or 0 when it has none. */
+  /** The index of this thread's entry, or 0 when it has none. */
   get own(): number {
     return this.#own;
   }
 
   /**
-   * This thread's entry, taken if it has none yet. Under the lock.
+   * This thread's entry. It is taken if the thread has none yet. Must be called under the lock.
    *
    * @throws SharedMemoryError `ERR_CAPACITY` as many threads take part as there is room for.
    */
@@ -119,12 +120,12 @@ export class Roster {
     return (this.#own = at);
   }
 
-  /** The entry that this thread's creation of the object began with: see {@link Roster.initialWords}. */
+  /** Uses the entry that this thread wrote when it created the object: see {@link Roster.initialWords}. */
   adopt(): void {
     this.#own = rosterAt;
   }
 
-  /** What the words of a new object begin with that its creator takes part in from the beginning. */
+  /** The first words of a new object whose creator takes part in it from the beginning. */
   static initialWords(kind: ObjectKind, name: string): Uint8Array {
     const token = native.presenceToken();
     if (isFailure(token)) throw explainPresence(token, kind, name);
@@ -134,25 +135,30 @@ export class Roster {
     return new Uint8Array(words.buffer);
   }
 
-  /** Frees this thread's entry, with all that it holds; under the lock, if that is anything. */
+  /**
+   * Frees this thread's entry, with all that it holds. Must be called under the lock if it holds anything.
+   */
   leave(): void {
     if (this.#own !== 0) Atomics.store(this.words, this.#own + entryLayout.token, 0);
     this.#own = 0;
   }
 
-  /** The same, with the lock taken for it, if that can be had: not of an object that has ended, or is corrupt. */
+  /**
+   * The same, with the lock acquired for it. It does nothing if the lock cannot be acquired because the
+   * object has ended or is corrupt.
+   */
   leaveUnderLock(): void {
     if (this.#own === 0) return;
     try {
       this.#seat.exclusively(() => this.leave());
     } catch {
-      // Nothing that ends here depends on it, and the finalizer of a handle may be who calls. An entry
-      // that stays is one of a thread that holds nothing, and is freed with the thread.
+      // Nothing that ends here depends on this, and the caller may be the finalizer of a handle. If the entry
+      // stays, it belongs to a thread that holds nothing, and it is freed when the thread ends.
       this.#own = 0;
     }
   }
 
-  /** Whether there is an entry that begins there, and is taken. */
+  /** Whether an entry begins at that index and is taken. */
   has(at: number): boolean {
     const { words } = this;
     const used = Math.min(Math.max(words[usedAt] ?? 0, 0), this.#capacity);
@@ -160,10 +166,10 @@ export class Roster {
     return Number.isInteger(index) && index >= 0 && index < used && words[at] !== 0;
   }
 
-  /** The entries that are taken, by where they begin. */
+  /** The indices of the entries that are taken. */
   *entries(): Generator<number, void, undefined> {
     const { words } = this;
-    // Shared bytes are input: no more than there is room for.
+    // Shared bytes are untrusted input, so the number is limited to the capacity.
     const used = Math.min(Math.max(words[usedAt] ?? 0, 0), this.#capacity);
     for (let i = 0, at = rosterAt; i < used; i++, at += entryLayout.words) {
       if (words[at] !== 0) yield at;
@@ -171,8 +177,8 @@ export class Roster {
   }
 
   /**
-   * What all hold together, and no less than what others had added before the last atomic operation
-   * of this thread.
+   * The sum of what all participants hold. It includes at least everything that others had added before the
+   * last atomic operation of this thread.
    */
   held(): number {
     const { words } = this;
@@ -185,10 +191,10 @@ export class Roster {
   }
 
   /**
-   * Frees the entries of those who are gone. Under the lock.
+   * Frees the entries of threads that are gone. Must be called under the lock.
    *
-   * @param matters - which entries are worth asking about: it is a system call each.
-   * @returns how many there were.
+   * @param matters - which entries are worth checking: each check is a system call.
+   * @returns how many entries were freed.
    */
   reap(matters: (at: number) => boolean): number {
     const { words } = this;
@@ -215,7 +221,7 @@ export class Roster {
     return isToken ? high * half + low : undefined;
   }
 
-  /** The entry of this thread, if it was interrupted when it had just taken it. */
+  /** The entry of this thread, if the thread was interrupted right after it had taken the entry. */
   #find(token: number): number | undefined {
     for (const at of this.entries()) if (this.#tokenAt(at) === token) return at;
     return undefined;

@@ -2,13 +2,13 @@ import { hasCode } from '../../common/errors';
 import { now } from './clock';
 import { entryLayout, type Roster } from './roster';
 
-/** How long somebody waits for what others take ahead of it, before it has its turn. */
+/** How long a task waits while others are served before it, until it takes a ticket. */
 const longMs = 10;
 
-/** How long what is free is left to one whose turn it is. */
+/** How long something free is reserved for the task whose turn it is. */
 const patienceMs = 200;
 
-/** A task's wait, for as long as it lasts. */
+/** The wait of a task. It exists for as long as the wait lasts. */
 export class Waiting {
   readonly #since = now();
 
@@ -18,39 +18,41 @@ export class Waiting {
 }
 
 /**
- * Whose turn it is at an object that serves whoever comes first: which is fast, for who waits takes a
- * while to wake, and would let those starve who always come too late, or want more than others leave.
+ * Decides whose turn it is, for objects that normally serve whoever comes first. That is fast, because a
+ * waiter takes a while to wake up. But a waiter would starve if it always came too late, or wanted more than
+ * others leave.
  *
- * So who has waited for long takes a ticket, and nobody goes ahead of an earlier one. A ticket is a
- * word of its thread's entry on the roster, written under the object's lock; a thread has one at most,
- * that of the first of its tasks that took one. It ends with its wait, with its thread, or when its
- * thread has not taken for a while what it could have: it may be stopped, or busy.
+ * So a task that has waited for long takes a ticket, and nobody is served before an earlier ticket. A ticket
+ * is a word in its thread's entry on the roster, written under the object's lock. A thread has at most one
+ * ticket: that of its first task that took one. A ticket ends in one of three ways: its wait ends, its thread
+ * ends, or the thread has not taken for a while what it could have had, because it may be stopped or busy.
  */
 export class Turns {
   readonly #roster: Roster;
   readonly #at: number;
   #waiting: Waiting | undefined;
-  /** Since when this thread has been refused what is free. */
+  /** Since when something was free but this thread had to leave it to a ticket. */
   #refusedSince: number | undefined;
 
   /**
-   * @param at - where two of the object's own words are: the number of the last ticket that was given
-   * out, and whether there may be one.
+   * @param at - the index of two of the object's own words: the number of the last ticket that was given out,
+   * and whether there may be any ticket.
    */
   constructor(roster: Roster, at: number) {
     this.#roster = roster;
     this.#at = at;
   }
 
-  /** Whether somebody may have a ticket. Without the lock: a moment ago. */
+  /** Whether there may be a ticket. Read without the lock, so it may be out of date. */
   get standing(): boolean {
     return this.#word(this.#at + 1) !== 0;
   }
 
   /**
-   * Whether nobody else has a ticket, or an earlier one than this thread. Under the lock.
+   * Whether no other thread has a ticket that is earlier than this thread's. A thread without a ticket comes
+   * after all tickets. Must be called under the lock.
    *
-   * @param look - whether those who have may be dead.
+   * @param look - whether threads that have tickets may be dead.
    * @param isFree - whether they could have what they wait for.
    */
   isOurs(look: boolean, isFree: boolean): boolean {
@@ -65,32 +67,35 @@ export class Turns {
     this.#refusedSince ??= time;
     if (time - this.#refusedSince < patienceMs) return false;
     this.#refusedSince = undefined;
-    // Theirs are over. Who is there still takes new ones.
+    // The other tickets end here. Threads that are still alive take new ones.
     this.#isEarliest((entry) => this.#set(entry + entryLayout.first, 0));
     return true;
   }
 
-  /** Takes a ticket for a task that has waited for long, if there is room for one. Under the lock. */
+  /**
+   * Takes a ticket for a task that has waited for long, if there is room for one. Must be called under the
+   * lock.
+   */
   take(waiting: Waiting): void {
     if (!waiting.isLong) return;
     let own: number;
     try {
       own = this.#roster.join();
     } catch (error) {
-      // It waits on as one of those who come first or not at all.
+      // The task goes on waiting without a ticket.
       if (hasCode(error, 'ERR_CAPACITY')) return;
       throw error;
     }
     if (this.#ticketOf(own) !== 0) return;
     this.#waiting = waiting;
     this.#set(this.#at + 1, 1);
-    // 0 means none, so it is left out when the numbers begin anew.
+    // 0 means no ticket, so it is skipped when the numbers wrap around.
     const ticket = (this.#word(this.#at) + 1) | 0 || 1;
     this.#set(this.#at, ticket);
     this.#set(own + entryLayout.first, ticket);
   }
 
-  /** This thread got what it waited for: returns whether it had a ticket. Under the lock. */
+  /** This thread got what it waited for: returns whether it had a ticket. Must be called under the lock. */
   end(): boolean {
     this.#waiting = undefined;
     const { own } = this.#roster;
@@ -100,15 +105,16 @@ export class Turns {
   }
 
   /**
-   * A task waits no more: its ticket is over. One word, of this thread's own, so it takes no lock.
+   * A task no longer waits: its ticket ends. This writes one word that belongs to this thread, so it needs no
+   * lock.
    *
-   * @returns whether it had one, so that others are to be told.
+   * @returns whether the task had a ticket. If so, others must be told.
    */
   withdraw(waiting: Waiting): boolean {
     return this.#waiting === waiting && this.end();
   }
 
-  /** @param pass - is told of each that is before this thread's. */
+  /** @param pass - called with each entry whose ticket is earlier than this thread's. */
   #isEarliest(pass?: (entry: number) => void): boolean {
     const { own } = this.#roster;
     const ticket = own === 0 ? 0 : this.#ticketOf(own);
@@ -117,7 +123,7 @@ export class Turns {
       const theirs = this.#ticketOf(entry);
       if (entry === own || theirs === 0) continue;
       isStanding = true;
-      // Numbers wrap around.
+      // Ticket numbers wrap around.
       if (ticket !== 0 && ((theirs - ticket) | 0) > 0) continue;
       isEarliest = false;
       pass?.(entry);

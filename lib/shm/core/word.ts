@@ -9,16 +9,16 @@ import { endBeginning, endHeldOperation, holdOperation, type Operation } from '.
 import { PendingTask } from './pending-task';
 
 /**
- * How long a wait lasts at most before those who wait look again. A process that dies wakes nobody,
- * neither those whom it was about to wake nor those who wait for what it held; so each wait ends
- * now and then, more often in its beginning.
+ * The longest time that a wait lasts before the waiter looks again. A process that dies wakes nobody: neither
+ * those that it was about to wake, nor those that wait for what it held. So each wait ends from time to time.
+ * At first it ends more often.
  */
 const shortestSliceMs = 10;
 const longestSliceMs = 160;
 
 /**
- * How often in a row tasks of a thread profit from what the same thread gave up, without others
- * having been offered it in between.
+ * How often in a row a thread gives something to its own tasks without offering it to other threads in
+ * between.
  */
 const mostHandovers = 16;
 
@@ -26,7 +26,7 @@ const everybody = 0xffff_ffff;
 
 const watches = thread.watches as Map<number, { hear(): void }>;
 
-/** Wakes so many of those who wait for a word, which has been changed before. */
+/** Wakes up to `count` waiters of a word. The word must have been changed before. */
 export function wake(seat: ObjectSeat, at: number, count = everybody): void {
   if (Atomics.load(seat.words, at + 1) !== 0) native.wordWake(seat.index, offsetOf(at), count);
 }
@@ -35,42 +35,48 @@ function offsetOf(at: number): number {
   return layout.headerBytes + 4 * at;
 }
 
-/** Has somebody hear of news of a watch; nobody any more without one. */
+/** Sets the listener for news of a watch, or removes it if there is none. */
 export function tellOf(watch: number, listener: { hear(): void } | undefined): void {
   if (listener === undefined) watches.delete(watch);
   else watches.set(watch, listener);
 }
 
 /**
- * What somebody who waits does whenever it may have become possible.
+ * An attempt to get what a waiter waits for. It is made whenever it may have become possible.
  *
- * @param look - whether nothing has changed for a while, so that those who are waited for may be
- * dead: see whether they are.
- * @returns undefined while it has to wait.
+ * @param look - whether nothing has changed for a while. The threads that are waited for may be dead, so the
+ * attempt should check for that.
+ * @returns undefined while the waiter must go on waiting.
  */
 export type Attempt<T> = (look: boolean) => T | undefined;
 
-/** How a wait ends, and what is said when it does not in time. */
+/** How a wait ends, and what happens when it takes too long. */
 export interface Wait<T> {
-  /** The handle through which somebody waits. */
+  /** The handle through which the caller waits. */
   readonly handle: object;
   readonly attempt: Attempt<T>;
-  /** Milliseconds, or undefined for a wait without end. */
+  /** Milliseconds, or undefined for a wait without a time limit. */
   readonly timeout: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Throws, after whatever has to be put right, or finds that it is done in the last moment. */
+  /**
+   * Called when the time limit is over. It cleans up and throws, or returns a result if it finds that the
+   * wait succeeded at the last moment.
+   */
   readonly expired: (timeout: number) => T;
-  /** The wait was called off: puts right what has to be. */
+  /** Called when the wait was aborted, to clean up. */
   readonly calledOff?: () => void;
-  /** What an attempt in vain leaves noted, so that it is taken back should the beginning be interrupted. */
+  /**
+   * The operation that a failed attempt leaves recorded, so that it is undone if the beginning of the wait is
+   * interrupted.
+   */
   readonly noted?: Operation;
-  /** What who waits holds until there is a promise of it. */
+  /** What the caller holds until it has a promise of the result. */
   readonly beginning?: Operation;
 }
 
 /**
- * A word of a shared object that changes whenever there is something new to those who wait for it,
- * and all tasks of this thread that do. The contract underneath is native/os/waiter.h.
+ * A word of a shared object that changes whenever there is news for its waiters, together with all tasks of
+ * this thread that wait for it. It is built on the contract of native/os/waiter.h.
  */
 export class Word {
   readonly #seat: ObjectSeat;
@@ -84,7 +90,7 @@ export class Word {
   #seen = 0;
   #handovers = 0;
   #reviewing = false;
-  /** Were it interrupted, those who are left wait on. */
+  /** If a review is interrupted, the remaining tasks go on waiting. */
   readonly #reviewal = {
     undo: () => {
       this.#reviewing = false;
@@ -93,9 +99,9 @@ export class Word {
   };
 
   /**
-   * @param at - which of the seat's words; the one after it counts those who wait.
-   * @param isQueue - tasks of this thread are served strictly in their order: while the first has to
-   * wait, so have the others.
+   * @param at - the index of the word in the seat's words. The word after it counts the waiters.
+   * @param isQueue - whether tasks of this thread are served strictly in their order: while the first one
+   * must wait, the others must wait too.
    */
   constructor(seat: ObjectSeat, at: number, isQueue: boolean) {
     this.#seat = seat;
@@ -117,24 +123,24 @@ export class Word {
     return this.#tasks.size > 0;
   }
 
-  /** Says that there is something new, to so many of those who wait. */
+  /** Tells up to `count` waiters that there is news. */
   announce(count = everybody): void {
     Atomics.add(this.#seat.words, this.#at, 1);
     this.wake(count);
   }
 
-  /** Wakes so many of those who wait; the word has been changed before. */
+  /** Wakes up to `count` waiters. The word must have been changed before. */
   wake(count = everybody): void {
     wake(this.#seat, this.#at, count);
   }
 
-  /** Lets tasks of this thread have what it has just given up. */
+  /** Offers what this thread has just given up to its own tasks. */
   offer(): void {
     if (this.#tasks.size === 0 || this.#reviewing) return;
     if (this.#handovers++ < mostHandovers) {
       this.review();
     } else {
-      this.#handovers = 0; // the thread that watches the word tells of it as it tells of others
+      this.#handovers = 0; // the thread that watches the word reports this change like any other
     }
   }
 
@@ -156,7 +162,7 @@ export class Word {
     }
   }
 
-  /** Waits without blocking anything. */
+  /** Waits without blocking the thread. */
   async wait<T>(wait: Wait<T>): Promise<T> {
     if (wait.signal?.aborted) {
       wait.calledOff?.();
@@ -179,21 +185,22 @@ export class Word {
     holdOperation(task);
     this.#tasks.add(task as WordTask<unknown>);
     task.arm();
-    // Whoever watches it for others tells of whatever came after they looked, and so after this look.
+    // If the word is watched for other tasks already, the watch reports all changes since they looked, and so
+    // all changes since this look.
     if (!this.#watching) this.#wait(seen);
     endBeginning(wait.noted, task, wait.beginning);
     task.hasBegun = true;
     return task.promise;
   }
 
-  /** The word has changed, or its time is over, as the thread that watches it tells. */
+  /** Called by the thread that watches the word, when the word has changed or the time slice is over. */
   hear(): void {
-    // One that was woken in vain, for its tasks went away meanwhile, passes it on.
+    // If this thread was woken for nothing because its tasks have left, it passes the wake-up on.
     if (this.#tasks.size === 0) this.wake(1);
     this.review(true);
   }
 
-  /** Makes the attempts of those who wait, and waits on for those to whom it brought nothing. */
+  /** Makes the attempts of all waiting tasks. Tasks whose attempt fails go on waiting. */
   review(isOverdue = false): void {
     if (this.#reviewing) return;
     this.#reviewing = true;
@@ -229,7 +236,7 @@ export class Word {
   leave(task: WordTask<unknown>): void {
     this.#tasks.delete(task);
     if (this.#tasks.size > 0) {
-      // Who comes next may have waited for this one only.
+      // The next task may have waited only for this one.
       if (this.#isQueue) this.review();
     } else {
       if (this.#watch !== undefined) native.watchCancel(this.#watch);
@@ -237,12 +244,12 @@ export class Word {
     }
   }
 
-  /** Gives up those who wait through a handle that was closed; returns how many. */
+  /** Rejects the tasks that wait through a handle that was closed. Returns how many there were. */
   giveUp(handle: object, reason: unknown): number {
     return this.#giveUp((task) => task.handle === handle, reason);
   }
 
-  /** The last handle of this thread lets go. */
+  /** Called when the last handle of this thread lets go. */
   close(): void {
     if (this.#watch === undefined) return;
     watches.delete(this.#watch);
@@ -277,11 +284,14 @@ export class Word {
   }
 }
 
-/** A task that awaits something at a word. */
+/** A task that waits for news of a word. */
 class WordTask<T> extends PendingTask<T> {
   readonly #word: Word;
   readonly #wait: Wait<T>;
-  /** What it has got and was perhaps not told of: were it interrupted then, it is the next time. */
+  /**
+   * The result, if the task has one but may not have been told. If telling it is interrupted, it is told next
+   * time.
+   */
   #result: T | undefined;
 
   constructor(word: Word, wait: Wait<T>) {
@@ -299,7 +309,7 @@ class WordTask<T> extends PendingTask<T> {
     this.#wait.calledOff?.();
   }
 
-  /** Whether it is done waiting. */
+  /** Returns whether the wait is over. */
   attempt(look: boolean): boolean {
     try {
       if (!this.hasBegun) {
@@ -327,7 +337,7 @@ class WordTask<T> extends PendingTask<T> {
     try {
       this.#wait.calledOff?.();
     } catch (error) {
-      super.giveUp(error); // its object is corrupt, which is worse to know than why it gave up
+      super.giveUp(error); // the object is corrupt, which matters more than the original reason
       return;
     }
     super.giveUp(reason);
