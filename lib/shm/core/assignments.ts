@@ -1,34 +1,34 @@
 /**
- * Properties that somebody assigns to a shared object which has none such: `dict.a = 1`. That would be
- * a property of this one handle, which nobody else ever sees, and so it is refused. So is what can only be
- * read, `list.length = 0`, which sloppy code would not be told of.
+ * Handles assignments to properties that a shared object does not have: `dict.a = 1`. This would set a
+ * property of this one handle, which no other process ever sees, so it is refused. Assignments to read-only
+ * properties are refused too: `list.length = 0`. Without this, non-strict code would get no error.
  *
- * The prototypes of shared objects inherit from a proxy. The engine asks it about what is on none of
- * them, so whatever there is costs what it always does.
+ * The prototypes of shared objects inherit from a proxy. The engine asks the proxy only about properties that
+ * none of the prototypes has, so all existing properties cost as much as usual.
  */
 import { readOnlyProperty, unknownProperty } from '../../common/errors';
 import { shown } from '../../common/shown';
 
-/** How what was assigned is shared instead. */
+/** Returns the code that shares a value instead of the assignment. */
 type Way = (key: string, value: unknown) => string | undefined;
 
-/** By kinds, as handles name them. */
+/** The key is the kind, as in the plain-data form of an object. */
 const ways = new Map<string, Way>();
 
-/** Tells what is to be said of an assignment to an object of that kind. */
+/** Sets what to suggest for an assignment to an object of that kind. */
 export function assignedBy(kind: string, way: Way): void {
   ways.set(kind, way);
 }
 
-/** What is called instead of assigning what can only be read; by kinds, and by properties. */
+/** What to call instead of assigning a read-only property, by kind and by property. */
 const verbs = new Map<string, Readonly<Record<string, string>>>();
 
-/** Tells by which verbs properties of an object of that kind, which can only be read, change. */
+/** Sets which methods change the read-only properties of an object of that kind. */
 export function changedBy(kind: string, verbsOf: Readonly<Record<string, string>>): void {
   verbs.set(kind, verbsOf);
 }
 
-/** Of which kind an object is, if it is a shared object itself. */
+/** The kind of an object, if it is a shared object itself. */
 function kindOf(receiver: object): string | undefined {
   const kind: unknown = Object.getOwnPropertyDescriptor(receiver, 'shmkit')?.value;
   return typeof kind === 'string' ? kind : undefined;
@@ -36,7 +36,7 @@ function kindOf(receiver: object): string | undefined {
 
 const strict = new Proxy(Object.create(Object.prototype) as object, {
   set(target, key, value, receiver: object) {
-    // Objects that merely inherit from a handle, and the classes' prototypes, are others' business.
+    // Objects that merely inherit from a handle, and the prototypes of classes, are not checked.
     const kind = kindOf(receiver);
     if (kind === undefined) return Reflect.set(target, key, value, receiver);
     const way = typeof key === 'string' ? ways.get(kind)?.(key, value) : undefined;
@@ -44,10 +44,12 @@ const strict = new Proxy(Object.create(Object.prototype) as object, {
   },
 });
 
-/** The prototypes whose properties that can only be read say so. */
+/** Prototypes whose read-only properties throw already. */
 const told = new WeakSet();
 
-/** Gives what has no setter one that throws; strict code is told by the engine otherwise, sloppy code not. */
+/**
+ * Gives properties without a setter one that throws. Otherwise the engine would throw in strict code only.
+ */
 function tellReaders(prototype: object): void {
   for (let at = prototype; at !== Unassignable.prototype && !told.has(at);) {
     told.add(at);
@@ -65,26 +67,27 @@ function tellReaders(prototype: object): void {
 }
 
 /**
- * What the classes of shared objects extend: nothing can be assigned to their instances that none of
- * their prototypes has, or that can only be read.
+ * The base class of all shared objects. A property of an instance can only be assigned if one of its
+ * prototypes has it and it is not read-only.
  */
 // eslint-disable-next-line @typescript-eslint/no-extraneous-class -- its prototype is what there is to it
 export abstract class Unassignable {
   constructor() {
-    // (Not of `new.target`: a minifier makes a function within this one of the call, which has none.)
+    // (Not by `new.target`: a minifier turns the call into a function inside this one, which has no
+    // `new.target`.)
     tellReaders(Object.getPrototypeOf(this) as object);
   }
 }
 
 Object.setPrototypeOf(Unassignable.prototype, strict);
-// Where engines look for it, and ask no proxy, to name an object in messages of their own.
+// Engines look for it here, without asking the proxy, to name an object in their own messages.
 Object.defineProperty(
   Unassignable.prototype,
   'toString',
   Object.getOwnPropertyDescriptor(Object.prototype, 'toString') ?? {},
 );
 
-/** Of what has elements by their indices. */
+/** For objects that have elements with indices. */
 export function assignedByIndex(verb: string): Way {
   return (key, value) => (/^-?\d+$/.test(key) ? `${verb}(${key}, ${shown(value)})` : undefined);
 }

@@ -5,13 +5,13 @@ export interface NativeFailure {
   readonly code: string;
   readonly errno: number;
   readonly syscall: string;
-  /** Where not the object is at fault but the directory in which all objects are: that. */
+  /** The directory that contains all objects, if the directory is the cause and not the object. */
   readonly place?: string;
-  /** Of memory that were asked for, where there were too few. */
+  /** How many bytes of memory were requested, if there were too few. */
   readonly bytes?: number;
 }
 
-/** Why a header was found wanting: `Refusal` in shared_object.h. */
+/** Why a header was refused: `Refusal` in shared_object.h. */
 export const enum Refusal {
   Truncated = 1,
   Foreign = 2,
@@ -21,7 +21,7 @@ export const enum Refusal {
   Unfinished = 6,
 }
 
-/** An object that bears the right name and is not one to use. */
+/** An object that has the right name but cannot be used. */
 export interface NativeRefusal {
   readonly refusal: Refusal;
   readonly found: number;
@@ -39,26 +39,26 @@ export interface NativeListing {
   readonly uid: number;
 }
 
-/** What a creator puts into an object beside its header. */
+/** What a creator puts into an object besides its header. */
 export interface NativeContents {
   readonly kind: number;
   readonly type: number;
   readonly length: number;
-  /** After the header; a multiple of `layout.dataAlignment`. */
+  /** The words follow the header. A multiple of `layout.dataAlignment`. */
   readonly wordsBytes: number;
-  /** After the words. */
+  /** The data follows the words. */
   readonly dataBytes: number;
-  /** What the words begin with; the rest is zero. */
+  /** The beginning of the words; the rest is zero. */
   readonly words?: Uint8Array | undefined;
   readonly data?: Uint8Array | undefined;
   /**
-   * Of an object that grows: how many bytes of it there are at first; any number but 0 to attach to
-   * it. 0: it does not grow.
+   * For an object that grows: how many bytes have memory at first. To attach to it, any number except 0. 0
+   * means that the object does not grow.
    */
   readonly firstBytes: number;
 }
 
-/** How an acquisition ended, where that is not plainly well: `Acquired` in shared_object.h. */
+/** The outcome of an acquisition, unless it was a plain success: `Acquired` in shared_object.h. */
 export const enum Acquired {
   Yes = 0,
   Abandoned = 1,
@@ -77,7 +77,7 @@ export const enum Disposition {
   Open = 2,
 }
 
-/** What becomes of a name whose manager ends: `ManagedAs` in manager_end.h. */
+/** What happens to a name when its manager ends: `ManagedAs` in manager_end.h. */
 export const enum ManagedAs {
   Memory = 0,
   Lock = 1,
@@ -85,8 +85,8 @@ export const enum ManagedAs {
 }
 
 /**
- * The addon's functions. They return data; arguments are checked before, and all that they throw for
- * is a number of a seat that was closed.
+ * The addon's functions. They return data. Arguments are checked before the calls. The functions throw only
+ * for the number of a seat that was closed.
  */
 interface Native {
   segmentCreate(
@@ -94,9 +94,9 @@ interface Native {
     size: number,
     mode: number,
     sparse: boolean,
-    /** Its first element becomes the segment's size. */
+    /** The first element is set to the segment's size. */
     sizeMade: Float64Array,
-    /** What it begins with; no longer than it. */
+    /** The initial contents, at most as long as the segment. */
     contents: Uint8Array | undefined,
   ): SegmentHandle | NativeFailure;
   segmentAttach(
@@ -104,21 +104,24 @@ interface Native {
     readOnly: boolean,
     sizeFound: Float64Array,
   ): SegmentHandle | NativeFailure;
-  /** A new one each time; `undefined` where the runtime refuses external memory. */
+  /** A new buffer each time; `undefined` where the runtime refuses external memory. */
   segmentBuffer(handle: SegmentHandle): ArrayBuffer | undefined;
   segmentClose(handle: SegmentHandle, buffer: ArrayBuffer | undefined): void;
   segmentCopyOut(handle: SegmentHandle, offset: number, target: Uint8Array): void;
   segmentCopyIn(handle: SegmentHandle, offset: number, source: Uint8Array): void;
   segmentUnlink(name: string, handle: SegmentHandle | undefined): NativeFailure | undefined;
   segmentList(): NativeListing[] | NativeFailure;
-  /** How many bytes the process may have, as far as it is told; 2 ** 64 and more: any number. */
+  /**
+   * How many bytes of memory the process may have, as far as the system tells. 2 ** 64 or more means no
+   * limit.
+   */
   memoryLimit(): number;
 
   /**
-   * `control` is what shm/core/control.ts says. `onTurn` is called when a turn of the event loop has
-   * ended, where the runtime tells, if some seats were locked in it and still are, or something is to
-   * be looked at. A blocked call calls `nothing` now and then: that it cannot any more tells it that
-   * the thread is being ended.
+   * `control` is described in shm/core/control.ts. `onTurn` is called at the end of a turn of the event loop,
+   * where the runtime reports that, if seats were locked in this turn and still are, or if something must be
+   * looked at. A blocked call calls `nothing` from time to time: when that is no longer possible, the thread
+   * is being terminated.
    */
   initialize(
     control: Int32Array,
@@ -133,21 +136,21 @@ interface Native {
     mode: number,
     disposition: Disposition,
     contents: NativeContents,
-    /** Becomes type, length, where the data begin, and the size of the object. */
+    /** Set to the type, the length, the offset of the data, and the size of the object. */
     found: Float64Array,
   ): number | NativeFailure | NativeRefusal;
   objectClose(seat: number): void;
-  /** Which object it is, among all that ever bear its name. */
+  /** Identifies the object among all objects that ever have its name. */
   objectId(seat: number): string;
-  /** @param held - by this thread, itself or through its agent */
+  /** @param held - whether this thread holds the lock, itself or through its agent */
   objectRemoveName(seat: number, held: boolean): NativeFailure | undefined;
-  /** Nobody uses it any more, and its name goes. */
+  /** Ends the object: nobody can use it any more, and its name is removed. */
   objectEnd(seat: number, isLock: boolean, held: boolean): NativeFailure | undefined;
   /**
-   * A new one each time; `undefined` where the runtime refuses external memory.
+   * A new buffer each time; `undefined` where the runtime refuses external memory.
    *
-   * @param withUsers - whether others than the library get it. The memory of an object that only the
-   * library was shown is unmapped when it is closed, if all that it had were hidden.
+   * @param withUsers - whether users of the library get the buffer. If all buffers of an object were only for
+   * the library, and all were hidden, its memory is unmapped when the object is closed.
    */
   objectBuffer(
     seat: number,
@@ -155,83 +158,89 @@ interface Native {
     length: number,
     withUsers: boolean,
   ): ArrayBuffer | undefined;
-  /** Empties an ArrayBuffer that only the library had. Once each. */
+  /** Empties an ArrayBuffer that only the library had. Must be called only once for each. */
   objectHide(seat: number, buffer: ArrayBuffer): void;
-  /** Of an object that grows: has memory be there from the offset on, so many bytes. */
+  /** For an object that grows: provides memory for so many bytes from the offset on. */
   objectCommit(seat: number, offset: number, bytes: number): NativeFailure | undefined;
   bufferDetach(buffer: ArrayBuffer): void;
 
-  /** Blocks while the word at the offset is what was seen; may return for no reason. */
+  /** Blocks while the word at the offset is equal to `seen`. May return without a reason. */
   wordWait(seat: number, offset: number, seen: number, milliseconds: number): void;
   wordWake(seat: number, offset: number, count: number): void;
   watchOpen(seat: number, offset: number): number | undefined;
   /**
-   * False where the system gives no thread.
+   * Returns false if the system provides no thread.
    *
-   * @param isAwaited - whether the event loop stays alive until it is settled.
+   * @param isAwaited - whether the event loop is kept alive until the wait is settled.
    */
   watchWait(watch: number, seen: number, milliseconds: number, isAwaited: boolean): boolean;
   watchSettle(watch: number): void;
   watchCancel(watch: number): void;
   watchClose(watch: number): void;
 
-  /** This thread's token, by which others see whether it is still there. */
+  /** This thread's token, by which others see whether the thread is still there. */
   presenceToken(): number | NativeFailure;
   isPresent(token: number): boolean;
 
   readonly lock: () => Acquired | undefined;
   readonly tryLock: () => Acquired | undefined;
   readonly unlock: () => void;
-  /** Its operands are the words of `control` as float64: where from 1, what in 2; before in 3. */
+  /**
+   * The operands are in the words of `control` as float64: the offset in 1, the number to add in 2. The value
+   * before is returned in 3.
+   */
   readonly addFloat64: () => void;
 
   lockWithin(seat: number, milliseconds: number): Acquired | undefined;
-  /** Gives back what nobody used, with the news it came with. */
+  /** Releases a lock that was not used, and keeps the information that an owner died. */
   lockPutBack(seat: number, abandoned: boolean): void;
-  /** Whoever gets the lock next, which this thread holds, is told that its owner died. */
+  /** Marks the lock that this thread holds: the next owner is told that its owner died. */
   lockAbandon(seat: number): void;
   /**
-   * To be called from further and further down, after `Acquired.Shallow`, until it returns true: the
-   * stack suffices for what is done under a lock (native/binding/stack.h).
+   * After `Acquired.Shallow`, this must be called from deeper and deeper stack frames, until it returns true:
+   * then the stack suffices for what is done under a lock (native/binding/stack.h).
    */
   readonly proveStack: () => boolean;
   lockIsLocked(seat: number): boolean;
   lockUnlink(seat: number, held: boolean): NativeFailure | undefined;
 
-  /** Whether tasks of this thread wait for each other to release it, which keeps the event loop alive. */
+  /**
+   * Whether tasks of this thread wait for each other to release the lock. That keeps the event loop alive.
+   */
   lockAwait(seat: number, isAwaited: boolean): void;
 
-  /** False where the system gives no thread. */
+  /** Returns false if the system provides no thread. */
   agentRequest(seat: number): boolean;
   agentCancel(seat: number): void;
   agentCollect(seat: number): Acquired | undefined;
   agentCollectWithin(seat: number, milliseconds: number | undefined): Acquired;
   agentRelease(seat: number): void;
-  /** Blocks for the moment that the agent takes to unlock what this thread has released. */
+  /** Blocks for the moment that the agent needs to unlock what this thread has released. */
   agentAwaitReturn(seat: number): void;
 
-  /** Leave a time in the words of `control`, as float64 in 4: see `now` and `sinceBoot` in clock.ts. */
+  /** These write a time to the words of `control`, as float64 in 4: see `now` and `sinceBoot` in clock.ts. */
   readonly now: () => void;
   readonly sinceBoot: () => void;
-  /** In milliseconds since 1970, for people. */
+  /** Milliseconds since 1970, for people to read. */
   timeOfDay(): number;
   alarmInitialize(onAlarm: () => void): void;
-  /** Replaces the moment that was set before. False where the system gives no thread. */
+  /** Replaces the moment that was set before. Returns false if the system provides no thread. */
   alarmSet(milliseconds: number): boolean;
-  /** Whether the event loop is kept alive. */
+  /** Sets whether the alarm keeps the event loop alive. */
   alarmExpect(expects: boolean): void;
 
   /**
-   * Has the manager of that seat end with this thread, when that runs no JavaScript any more, or by a signal,
-   * where native can hear of these (native/binding/signals.h).
+   * Makes the manager of that seat end together with this thread, once the thread runs no more JavaScript, or
+   * by a signal, where native code can receive signals (native/binding/signals.h).
    *
-   * @param name - the system's.
-   * @param heads - what the system's names begin with of all that it made: for each kind, a digit of
-   * {@link ManagedAs}, the text, and NUL.
-   * @param numbers - its kind, whether it is of peers, and in bytes from its first: where its end is, how many
-   * entries of its roster were used, the first of them; then the size of one, and the range of half a token. One
-   * more becomes 1 where signals are heard, as they are to be, and 0 otherwise.
-   * @returns by which number endingRemove knows it.
+   * @param name - the manager's system name.
+   * @param heads - the prefixes of the system names of all objects that the manager made. For each kind: a
+   * digit of {@link ManagedAs}, the text, and NUL.
+   * @param numbers - the manager's kind; whether it is a manager of peers; the offsets in bytes of its end
+   * word, of the number of roster entries used, and of the first entry; the size of an entry; the range of
+   * half a token. One more element is set by the call: to 1 if signals are received as requested, and to 0
+   * otherwise.
+   * @returns the number to pass to endingRemove.
    */
   endingAdd(
     seat: number,
@@ -241,16 +250,16 @@ interface Native {
     hearsSignals: boolean,
   ): number;
   endingRemove(ending: number): void;
-  /** The process ends now: so does all that its threads have added. */
+  /** The process ends now. This ends all managers that its threads have added. */
   endingsEndAll(): void;
 
   readonly nameLimitBytes: number;
-  /** False on Windows, where an object and its name go with the last handle. */
+  /** False on Windows, where an object and its name disappear with the last handle. */
   readonly namesOutliveHandles: boolean;
-  /** The directory in which segments are files of their names, where there is one. */
+  /** The directory in which segments are files with their names, if there is one. */
   readonly place?: string;
   readonly layout: Readonly<Record<string, number>>;
-  /** The enumerations above as the other side has them; a test compares the two. */
+  /** The values of the enumerations above in native code. A test compares the two. */
   readonly numbers: Readonly<Record<string, number>>;
 }
 

@@ -17,26 +17,26 @@ export function isFailure(result: unknown): result is NativeFailure {
 }
 
 /**
- * Whether the failure to find an object that was closed here is how it has to be: where it went with
- * its last handle, there is no name left to remove.
+ * Whether it is expected that an object that was closed here is not found. Where a name disappears with the
+ * last handle, there is no name left to remove.
  */
 export function wentWithLastHandle(code: string | undefined): boolean {
   return code === 'ENOENT' && !native.namesOutliveHandles;
 }
 
-/** What people are told of a system call that failed on the object of that name. */
+/** The error for a system call that failed on the object of that name. */
 export function explain(failure: NativeFailure, kind: Kind, name: string): SharedMemoryError {
   const effect = failure.code === 'ENOSPC' ? '; nothing was created' : '';
   return failed(failure, `${called(kind, name)}: ${reason(failure, kind, name)}${effect}`, name);
 }
 
-/** The same of an object that is there, and gets no more memory. */
+/** The same for an existing object that gets no more memory. */
 export function explainGrowth(failure: NativeFailure, kind: Kind, name: string): SharedMemoryError {
   const why = reason(failure, kind, name);
   return failed(failure, `${called(kind, name)}: ${why}; nothing was changed`, name);
 }
 
-/** The same of the thread's presence, by which others see that it is there. */
+/** The same for the thread's presence, which shows others that the thread is still there. */
 export function explainPresence(
   failure: NativeFailure,
   kind: Kind,
@@ -50,7 +50,7 @@ export function explainPresence(
   );
 }
 
-/** The same of all objects there are. */
+/** The same for the list of all objects. */
 export function explainList(failure: NativeFailure): SharedMemoryError {
   const why =
     failure.place === undefined
@@ -109,7 +109,7 @@ function unknown({ code, syscall }: NativeFailure): string {
   return `${syscall} failed with ${code}`;
 }
 
-/** What is wrong with the directory in which all objects are, or with its file system. */
+/** What is wrong with the directory that contains all objects, or with its file system. */
 function placeReason(failure: NativeFailure, place: string): string {
   const { code, syscall } = failure;
   switch (code) {

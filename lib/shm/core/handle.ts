@@ -1,22 +1,26 @@
 /**
- * Handles: shared objects as plain data.
+ * Handles: shared objects in plain-data form.
  *
- * All channels between threads and processes copy an object's own enumerable properties of string
- * keys: the structured clone algorithm (workers' messages and data, BroadcastChannel, the advanced
- * serialization of child processes), and whatever spreads or enumerates objects. So these are the properties
- * of its handle in every shared object, and everything else that it has is private, or its class's.
+ * All channels between threads and processes copy an object's own enumerable properties with string keys.
+ * This is true for the structured clone algorithm (messages and data of workers, BroadcastChannel, the
+ * advanced serialization of child processes), and for code that spreads or enumerates objects. So the own
+ * properties of every shared object are those of its plain-data form. Everything else is private, or belongs
+ * to its class.
  */
 
-/** Stands in a handle for the type of what the object has in it. There is nothing at run time. */
+/**
+ * A key for the compiler only. In the type of a handle it stands for the type of the object's contents. It
+ * does not exist at run time.
+ */
 export declare const contentType: unique symbol;
 
-/** What makes the handle of an object part of its type what the object has in it. */
+/** Makes the type of an object's contents a part of the type of its handle. */
 export interface Typed<T> {
-  /** For the compiler alone. */
+  /** For the compiler only. */
   readonly [contentType]?: () => T;
 }
 
-/** Gives an object the properties of its handle. They cannot be assigned. */
+/** Defines the properties of the plain-data form on an object. They cannot be assigned. */
 export function showHandle(object: object, handle: object): void {
   for (const [key, value] of Object.entries(handle)) {
     Object.defineProperty(object, key, { value, enumerable: true });

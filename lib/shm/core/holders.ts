@@ -1,6 +1,6 @@
 /**
- * Handles through which something is held. Whoever can reach this keeps them: what is held is not
- * given back by collecting garbage. There is mostly one, which takes no set.
+ * Handles through which something is held. They stay alive as long as this object is reachable, so garbage
+ * collection does not release what is held. Usually there is only one handle, and one handle needs no set.
  */
 export class Holders {
   #one: object | undefined;

@@ -2,15 +2,16 @@ import { layoutVersion } from '../../loading/layout-version';
 import type { Kind } from './names';
 
 /**
- * Where things are in the header of a shared object: the one place on this side. The native side's
- * is native/core/layout.h; a test holds the two together. docs/memory-layout.md explains them.
+ * The offsets in the header of a shared object. This is the only place for them in TypeScript. The native
+ * counterpart is native/core/layout.h, and a test checks that the two agree. docs/memory-layout.md explains
+ * the fields.
  */
 export const layout = {
   /** "SHMK" in memory. */
   magic: 0x4b4d4853,
   version: layoutVersion,
   headerBytes: 256,
-  /** What the offset of the data is a multiple of. */
+  /** The offset of the data is a multiple of this. */
   dataAlignment: 64,
 
   magicAt: 0,
@@ -28,10 +29,10 @@ export const layout = {
   endedAt: 136,
 } as const;
 
-/** The kinds of object that have a header. */
+/** The kinds of objects that have a header. */
 export type ObjectKind = Exclude<Kind, 'memory'>;
 
-/** By which number the header says of which kind an object is. */
+/** The numbers that stand for the kinds in headers. */
 export const kindNumbers: Record<ObjectKind, number> = {
   lock: 1,
   value: 2,
@@ -49,7 +50,7 @@ export const kindNumbers: Record<ObjectKind, number> = {
   manager: 14,
 };
 
-/** The kinds of which an object is address space at first, that memory is given to as it grows. */
+/** The kinds whose objects are only address space at first. They get memory as they grow. */
 export const growingKinds: ReadonlySet<ObjectKind> = new Set([
   'dict',
   'list',
@@ -58,7 +59,7 @@ export const growingKinds: ReadonlySet<ObjectKind> = new Set([
   'manager',
 ]);
 
-/** Bytes, rounded up to where the data may begin. */
+/** Rounds bytes up to an offset at which the data may begin. */
 export function aligned(bytes: number): number {
   const { dataAlignment } = layout;
   return Math.ceil(bytes / dataAlignment) * dataAlignment;

@@ -1,6 +1,6 @@
 /**
- * What people are told of a name that leads to nothing: each kind has names of its own, so it may be
- * that of an object of another kind.
+ * Messages about a name that leads to nothing. Each kind has its own namespace, so there may be an object of
+ * another kind by that name.
  */
 import { native, type NativeFailure } from './binding';
 import { SharedMemoryError } from '../../common/errors';
@@ -8,10 +8,10 @@ import { explain, isFailure } from './failures';
 import { aKind, called, classNames, kinds, managerOf, systemName, type Kind } from './names';
 import { quoted } from '../../common/shown';
 
-/** What somebody wanted to do to the object of a name. */
+/** What the caller wanted to do with the object of a name. */
 type Verb = 'attach' | 'unlink';
 
-/** The error of a failure to find, or to open, the object of a name. */
+/** The error for a failure to find or open the object of a name. */
 export function explainOpening(
   failure: NativeFailure,
   kind: Kind,
@@ -38,19 +38,19 @@ function missing(kind: Kind, name: string, verb: Verb): string | undefined {
   return `; its manager makes one: ${call('Manager', 'attach', manager)}.${kind}(${quoted(own)})`;
 }
 
-/** The kinds of which there is an object of that name. */
+/** The kinds of which an object by that name exists. */
 export function kindsOf(name: string): Kind[] {
   return kinds.filter((kind) => isThere(kind, name));
 }
 
-/** How objects of a kind are attached to, by name. */
+/** The calls that attach to an object of a kind by name, as code. */
 export function attachingTo(kind: Kind, name: string): string {
   return classesOf(kind)
     .map((type) => call(type, 'attach', name))
     .join(' or ');
 }
 
-/** The classes for objects of a kind: a list in Python's bytes is a segment. */
+/** The classes for objects of a kind. A list in Python's format is a segment. */
 function classesOf(kind: Kind): string[] {
   return kind === 'memory' ? [classNames.memory, 'ShareableList'] : [classNames[kind]];
 }
@@ -66,7 +66,7 @@ function isThere(kind: Kind, name: string): boolean {
   try {
     full = systemName(kind, name);
   } catch {
-    return false; // it cannot be the name of one
+    return false; // it cannot be the name of an object of that kind
   }
   const found = native.segmentAttach(full, true, size);
   if (isFailure(found)) return found.code === 'EACCES' || found.code === 'EPERM';

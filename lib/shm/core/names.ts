@@ -3,8 +3,8 @@ import { SharedMemoryError, invalidType } from '../../common/errors';
 import { quoted } from '../../common/shown';
 
 /**
- * Each kind of object has a namespace of its own: a prefix to the name that the system sees. Plain
- * segments have none, because Python attaches to them by the very name.
+ * Each kind of object has a namespace of its own: a prefix of the name that the system sees. Plain segments
+ * have no prefix, because Python attaches to them by exactly the same name.
  */
 const prefixes = {
   memory: '',
@@ -24,10 +24,10 @@ const prefixes = {
   manager: 'shmkit.manager.',
 } as const;
 
-/** The kinds of object there are. */
+/** The kinds of objects. */
 export type Kind = keyof typeof prefixes;
 
-/** What all prefixes begin with, and no plain segment may. */
+/** All prefixes begin with this. The name of a plain segment must not. */
 const reserved = 'shmkit.';
 
 const loneSurrogate = /\p{Surrogate}/u;
@@ -50,7 +50,7 @@ const words: Record<Kind, string> = {
   manager: 'manager',
 };
 
-/** The classes of the objects, but for lists in Python's bytes, which are segments. */
+/** The classes of the objects, except for lists in Python's format, which are segments. */
 export const classNames: Readonly<Record<Kind, string>> = {
   memory: 'SharedMemory',
   lock: 'NamedLock',
@@ -71,45 +71,49 @@ export const classNames: Readonly<Record<Kind, string>> = {
 
 export const kinds = Object.keys(prefixes) as readonly Kind[];
 
-/** How messages speak of an object: `segment 'frames'`. */
+/** How messages refer to an object: `segment 'frames'`. */
 export function called(kind: Kind, name: string): string {
   return `${words[kind]} '${name}'`;
 }
 
-/** An object of that kind, in prose: `a lock`. */
+/** An object of that kind, as messages say it: `a lock`. */
 export function aKind(kind: Kind): string {
   return `${/^[aeiou]/.test(words[kind]) ? 'an' : 'a'} ${words[kind]}`;
 }
 
 /**
- * Bytes that an object's name may have with its prefix where the system takes too few for people's
- * names and gets a digest of a longer one (macOS takes 30). A plain segment's name is as it is.
+ * Some systems allow only very short names (macOS: 30 bytes). There the system gets a digest of a longer
+ * name, and the object's name with its prefix may have this many bytes. The name of a plain segment is never
+ * replaced by a digest.
  */
 const digestedBytes = 255;
 const tooFewBytes = 64;
 
 /**
- * The name of what a manager makes: its own, behind the manager's. A plain name has no `/`, so none is
- * the name of anything that a manager made.
+ * The name of an object that a manager makes: the manager's name, and the object's own name after it. A plain
+ * name contains no `/`, so it is never the name of a manager's object.
  */
 export function managedName(manager: string, own: string): string {
   return `/${manager}/${own}`;
 }
 
-/** The manager of what has a manager's name, and how the manager calls it. */
+/**
+ * The manager of an object and the object's own name, from the full name. Undefined if it is not the name of
+ * a manager's object.
+ */
 export function managerOf(name: string): { manager: string; own: string } | undefined {
   const [, manager, own] = /^\/([^/]+)\/([^/]+)$/.exec(name) ?? [];
   return manager === undefined || own === undefined ? undefined : { manager, own };
 }
 
-/** Whether it is the name of something that a manager made. */
+/** Whether it is the name of an object that a manager made. */
 export function isManaged(name: string): boolean {
   return name.startsWith('/');
 }
 
 let isManaging = false;
 
-/** Does something that makes an object of a manager, under a name that is not for others to give. */
+/** Runs a function that makes a manager's object. Only managers may use such a name. */
 export function asManager<T>(make: () => T): T {
   isManaging = true;
   try {
@@ -119,7 +123,7 @@ export function asManager<T>(make: () => T): T {
   }
 }
 
-/** Throws when nobody but a manager makes an object of that name. */
+/** Throws if only a manager may make an object of that name. */
 export function checkMayBeMade(kind: Kind, name: string): void {
   if (isManaging || !isManaged(name)) return;
   throw new SharedMemoryError(
@@ -130,18 +134,18 @@ export function checkMayBeMade(kind: Kind, name: string): void {
   );
 }
 
-/** The name under which the system knows an object; throws when it cannot be one. */
+/** The name by which the system knows an object. Throws if it cannot be a name. */
 export function systemName(kind: Kind, name: unknown): string {
   checkName(kind, name);
   return checkedSystemName(kind, name);
 }
 
-/** The same of a name that was checked. */
+/** The same for a name that was checked before. */
 export function checkedSystemName(kind: Kind, name: string): string {
   const full = fullName(kind, name);
   const most = native.nameLimitBytes;
   if (most >= tooFewBytes || Buffer.byteLength(full) <= most) return full;
-  // Loaded where it is needed, which is not on most systems: it takes 5 ms.
+  // Loaded only where it is needed, which most systems are not: loading takes 5 ms.
   // eslint-disable-next-line @typescript-eslint/no-require-imports
   const { createHash } = require('node:crypto') as typeof import('node:crypto');
   const digest = createHash('sha256').update(full).digest('hex');
@@ -154,8 +158,8 @@ function fullName(kind: Kind, name: string): string {
 }
 
 /**
- * What the system's names begin with of what a manager makes of one kind, and no others: behind the kind there
- * is no dot, and in the manager's name what could end it is escaped.
+ * The prefix of the system names of all objects of one kind that a manager makes. No other system name begins
+ * with it: no dot follows the kind, and characters that could end the manager's name are escaped.
  */
 export function managedHead(kind: Kind, manager: string): string {
   return `${reserved}${kind}@${encodeManager(manager)}@`;
@@ -169,7 +173,7 @@ function decodeManager(name: string): string {
   return name.replaceAll('%40', '@').replaceAll('%25', '%');
 }
 
-/** What the system's name says of an object. */
+/** The kind and the name of an object, from its system name. */
 export function parseSystemName(full: string): { kind: Kind; name: string } {
   const [, kind = '', manager, own] = /^shmkit\.(\w+)@([^@]+)@(.+)$/s.exec(full) ?? [];
   if (Object.hasOwn(prefixes, kind) && manager !== undefined && own !== undefined) {
@@ -182,9 +186,9 @@ export function parseSystemName(full: string): { kind: Kind; name: string } {
   return { kind: 'memory', name: full };
 }
 
-/** A name that nobody has: 64 random bits. */
+/** A new unique name: 64 random bits. */
 export function freshName(): string {
-  // The global is loaded when first used; importing node:crypto would cost 5 ms at every start.
+  // The global is loaded when it is first used. Importing node:crypto would cost 5 ms at every start.
   const [bits = 0n] = crypto.getRandomValues(new BigUint64Array(1));
   return `shm_${bits.toString(16).padStart(16, '0')}`;
 }
@@ -206,7 +210,7 @@ function checkName(kind: Kind, name: unknown): asserts name is string {
   if (managed === undefined && name.includes('/')) refuse('EINVAL', slash(kind, name));
   if (name.includes('\0')) refuse('EINVAL', 'it contains a NUL character');
   if (process.platform === 'win32' && name.includes('\\')) refuse('EINVAL', "it contains '\\'");
-  // A lone surrogate has no UTF-8 form; encoders would make one name of many.
+  // A lone surrogate has no UTF-8 form. Encoders would turn many different names into one.
   if (loneSurrogate.test(name)) refuse('EINVAL', 'it contains half a surrogate pair');
   if (kind === 'memory' && name.startsWith(reserved)) {
     refuse('EINVAL', `names that begin with '${reserved}' are the library's own`);
@@ -222,14 +226,14 @@ function checkName(kind: Kind, name: unknown): asserts name is string {
   }
 }
 
-/** Of a name that is no string. */
+/** The error for a name that is not a string. */
 export function noName(given: unknown): TypeError {
   const isObject = typeof given === 'object' && given !== null;
   const why = isObject ? 'a string, ahead of any options' : 'a string';
   return invalidType('name', why, given);
 }
 
-/** What is said of a `/` in a name, by what it was probably to be. */
+/** What the message says about a `/` in a name. It depends on what was probably meant. */
 function slash(kind: Kind, name: string): string {
   const why = "it contains '/'";
   if (kind !== 'manager' && managerOf(`/${name}`) !== undefined) {

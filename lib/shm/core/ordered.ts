@@ -1,19 +1,21 @@
 /**
- * Loads and stores of shared words that take no lock and keep an order: readers see by them whether
- * what they have read is of one piece. Processors of this architecture make loads in the order of the
- * program, and stores; engines leave those to typed arrays where they are. Others order them by atomic
- * operations only: one that stores and then one that loads are passed by nothing.
+ * Loads and stores of shared words that take no lock but keep an order. Readers use them to see whether what
+ * they have read is consistent.
+ *
+ * Processors of this architecture keep loads in program order, and stores in program order, and JavaScript
+ * engines do not move accesses to typed arrays. On other architectures only atomic operations keep an order:
+ * no access moves across an atomic store that is followed by an atomic load.
  */
 const isOrdered = process.arch === 'x64' || process.arch === 'ia32';
 
 const scratch = new Int32Array(1);
 
-/** A load that later ones are not made before. */
+/** A load. Later loads are not made before it. */
 export const loadFirst: (words: Int32Array, index: number) => number = isOrdered
   ? (words, index) => words[index] ?? 0
   : Atomics.load;
 
-/** A load that is not made before earlier ones. */
+/** A load. It is not made before earlier loads. */
 export const loadLast: (words: Int32Array, index: number) => number = isOrdered
   ? (words, index) => words[index] ?? 0
   : (words, index) => {
@@ -21,7 +23,7 @@ export const loadLast: (words: Int32Array, index: number) => number = isOrdered
       return Atomics.load(words, index);
     };
 
-/** A store that later ones are not made before. */
+/** A store. Later stores are not made before it. */
 export const storeFirst: (words: Int32Array, index: number, value: number) => void = isOrdered
   ? (words, index, value) => {
       words[index] = value;
@@ -31,7 +33,7 @@ export const storeFirst: (words: Int32Array, index: number, value: number) => vo
       Atomics.load(words, index);
     };
 
-/** A store that is not made before earlier ones. */
+/** A store. It is not made before earlier stores. */
 export const storeLast: (words: Int32Array, index: number, value: number) => void = isOrdered
   ? (words, index, value) => {
       words[index] = value;
@@ -40,7 +42,10 @@ export const storeLast: (words: Int32Array, index: number, value: number) => voi
       Atomics.store(words, index, value);
     };
 
-/** Loads before it are made before loads after it, and stores before it before stores after it. */
+/**
+ * Loads before this call are made before loads after it, and stores before it are made before stores after
+ * it.
+ */
 export const order: () => void = isOrdered
   ? () => undefined
   : () => {
@@ -48,5 +53,5 @@ export const order: () => void = isOrdered
       Atomics.load(scratch, 0);
     };
 
-/** A load that is not made before an earlier atomic operation. */
+/** A load. It is not made before an earlier atomic operation. */
 export const loadAfterAtomic: (words: Int32Array, index: number) => number = loadFirst;

@@ -4,13 +4,13 @@ import { aKind, called } from './names';
 import { describeAbi } from './abi';
 import { kindNumbers, layout, type ObjectKind } from './layout';
 
-/** What people are told of an object whose header says that it is not one to use. */
+/** The error for an object that cannot be used according to its header. */
 export function refused(refusal: NativeRefusal, kind: ObjectKind, name: string): SharedMemoryError {
   const { code, why } = explainRefusal(refusal, kind);
   return new SharedMemoryError(code, `${called(kind, name)}: ${why}`, { resource: name });
 }
 
-/** Whether the object can't be in use by any version of this library, and is safe to remove. */
+/** Whether no version of this library can be using the object, so that it is safe to remove. */
 export function isLitter({ refusal }: NativeRefusal): boolean {
   return refusal !== Refusal.Version && refusal !== Refusal.Abi;
 }

@@ -1,18 +1,18 @@
 import { statSync, statfsSync } from 'node:fs';
 import { native } from './binding';
 
-// What there is around an object that could not be had, for what people are told of it. Nothing here
-// decides anything: it may have changed since. Each is undefined where it is not known.
+// Facts about the surroundings of an object that could not be opened or made, for error messages. They are
+// not used for decisions, because they may have changed since. Each is undefined where it is not known.
 
-/** How much there is of a file system. */
+/** The space of a file system. */
 export interface Room {
   readonly total: number;
   readonly free: number;
-  /** Whether it takes no more files, however small. */
+  /** Whether it allows no more files, however small. */
   readonly isFullOfFiles: boolean;
 }
 
-/** Whose a file is, and what others may do with it. */
+/** The owner of a file, and what others may do with it. */
 export interface Permissions {
   readonly uid: number;
   readonly mode: number;
@@ -21,7 +21,7 @@ export interface Permissions {
 export function roomAt(place: string): Room | undefined {
   return attempt(() => {
     const { blocks, bavail, bsize, files, ffree } = statfsSync(place);
-    // ramfs says 0 of all: it has no limit.
+    // ramfs reports 0 for everything: it has no limit.
     if (blocks === 0) return undefined;
     return {
       total: blocks * bsize,
@@ -31,7 +31,7 @@ export function roomAt(place: string): Room | undefined {
   });
 }
 
-/** @param file - a file in the place; without it, the place itself. */
+/** @param file - a file in the directory; without it, the directory itself. */
 export function permissionsOf(place: string, file?: string): Permissions | undefined {
   return attempt(() => {
     const { uid, mode } = statSync(file === undefined ? place : `${place}/${file}`);
@@ -39,7 +39,7 @@ export function permissionsOf(place: string, file?: string): Permissions | undef
   });
 }
 
-/** Of all that the process shares its limit with. */
+/** The memory limit in bytes. The process may share it with others. */
 export function memoryLimit(): number {
   return native.memoryLimit();
 }
@@ -48,13 +48,13 @@ export function currentUser(): number | undefined {
   return process.geteuid?.();
 }
 
-/** To three digits: `64 MiB`, `1.53 GiB`, `100 bytes`. */
+/** A size with three significant digits: `64 MiB`, `1.53 GiB`, `100 bytes`. */
 export function describeBytes(bytes: number): string {
   const { size, unit } = measure(bytes);
   return `${round(size)} ${unit}`;
 }
 
-/** The same, with the number itself where that is another: `95.4 MiB (100000000 bytes)`. */
+/** The same, with the exact number if rounding changed it: `95.4 MiB (100000000 bytes)`. */
 export function describeExactly(bytes: number): string {
   const { size } = measure(bytes);
   const rounded = describeBytes(bytes);

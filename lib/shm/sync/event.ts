@@ -20,21 +20,21 @@ import {
   type WaitOptions,
 } from '../../common/options';
 
-/** An event as plain data, to be sent to another process; see {@link NamedEvent.toJSON}. */
+/** The plain-data form of an event, to be sent to another process; see {@link NamedEvent.toJSON}. */
 export interface NamedEventHandle {
   readonly shmkit: 'event';
   readonly name: string;
 }
 
-/** What {@link NamedEvent.open} takes. */
+/** Options of {@link NamedEvent.open}. */
 export type NamedEventOptions = OpenOptions;
-/** What {@link NamedEvent.create} takes. */
+/** Options of {@link NamedEvent.create}. */
 export type NamedEventCreateOptions = CreateOptions;
 
 /**
- * The event's whole state is one word: whether it is set, in the lowest bit, and above it how often
- * it has been, so that whoever waits sees that it was even if it is clear again. Changed without the
- * lock, by single steps; nobody has to be there for it to stay right.
+ * The event's whole state is one word. The lowest bit says whether the event is set. The bits above count how
+ * often it was set, so a waiter notices a setting even if the event is clear again. The word is changed by
+ * single atomic steps, without the lock. So it stays correct whichever thread dies.
  */
 const flagAt = 0;
 const setBit = 1;
@@ -55,7 +55,7 @@ class EventState implements SeatState {
     for (;;) {
       const before = Atomics.load(this.#words, flagAt);
       if ((before & setBit) !== 0) return;
-      // Wraps around; a wait would have to sleep through 2^31 settings to take one for none.
+      // The count wraps around. A waiter would have to miss 2^31 settings to see no change.
       const after = (before + oneSetting) | setBit | 0;
       if (Atomics.compareExchange(this.#words, flagAt, before, after) === before) break;
     }
@@ -73,11 +73,10 @@ class EventState implements SeatState {
 }
 
 /**
- * Something that happens, and that any thread of any process can wait for: Python's
- * `multiprocessing.Event`.
+ * Something that happens, and that any thread of any process can wait for: Python's `multiprocessing.Event`.
  *
- * Whoever waits when it is set goes on, even if it is cleared the next instant. A process that is
- * killed while it waits is noticed by nobody.
+ * Threads that wait when the event is set go on, even if it is cleared immediately afterwards. If a process
+ * is killed while it waits, others are not affected.
  */
 export class NamedEvent extends NamedObject implements contract.Event {
   declare readonly shmkit: 'event';
@@ -95,10 +94,10 @@ export class NamedEvent extends NamedObject implements contract.Event {
   }
 
   /**
-   * Makes a new event, which is not set.
+   * Makes a new event. It is not set.
    *
-   * @throws SharedMemoryError `EEXIST` the name is taken; `ENOSPC`; `EINVAL`, `ENAMETOOLONG` it
-   * cannot be a name; `ERR_ZERO_COPY_UNAVAILABLE`.
+   * @throws SharedMemoryError `EEXIST` the name is taken; `ENOSPC`; `EINVAL`, `ENAMETOOLONG` it cannot be a
+   * name; `ERR_ZERO_COPY_UNAVAILABLE`.
    */
   static create(options: NamedEventCreateOptions = {}): NamedEvent {
     checkOptions(options, ['name', 'mode']);
@@ -106,34 +105,33 @@ export class NamedEvent extends NamedObject implements contract.Event {
   }
 
   /**
-   * Attaches to an event that exists.
+   * Attaches to an existing event.
    *
    * @throws SharedMemoryError `ENOENT` there is none; `EACCES`; `ERR_CORRUPT`, `ERR_WRONG_KIND`,
-   * `ERR_ABI_MISMATCH` what bears the name is not an event that this process can use.
+   * `ERR_ABI_MISMATCH` the object with this name is not an event that this process can use.
    */
   static attach(name: string): NamedEvent {
     return new NamedEvent(toAttach('event', name));
   }
 
   /**
-   * Attaches to an event, or makes it when it is absent. Of any number of processes that open one
-   * name at once, one makes it; its `mode` counts.
+   * Attaches to an event, or makes it if it does not exist. If several processes open one name at the same
+   * time, one of them makes the event, with its own `mode`.
    *
-   * @throws SharedMemoryError as {@link NamedEvent.create} (but `EEXIST`) and
-   * {@link NamedEvent.attach}.
+   * @throws SharedMemoryError as {@link NamedEvent.create} (except `EEXIST`) and {@link NamedEvent.attach}.
    */
   static open(name: string, options: NamedEventOptions = {}): NamedEvent {
     checkOptions(options, ['mode']);
     return new NamedEvent(toOpen('event', name, options, contents));
   }
 
-  /** Removes a name. Whoever is attached keeps the event until they close. */
+  /** Removes a name. Processes that are attached keep the event until they close it. */
   static unlink(name: string): void {
     unlinkObject('event', name);
   }
 
   /**
-   * Whether it is set.
+   * Whether the event is set.
    *
    * @throws SharedMemoryError `ERR_CLOSED`
    */
@@ -142,20 +140,20 @@ export class NamedEvent extends NamedObject implements contract.Event {
     return (this.#state.word.value & setBit) !== 0;
   }
 
-  /** Sets it: all who wait go on, and nobody waits until it is cleared. Does not block. */
+  /** Sets the event: all waiters go on, and nobody waits until it is cleared. Does not block. */
   set(): void {
     this.attachment.open();
     this.#state.set();
   }
 
-  /** Clears it: from now on, who waits does so until it is set again. Does not block. */
+  /** Clears the event: callers that wait from now on wait until it is set again. Does not block. */
   clear(): void {
     this.attachment.open();
     this.#state.clear();
   }
 
   /**
-   * Waits until it is set, without blocking anything.
+   * Waits until the event is set, without blocking anything.
    *
    * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`; the signal's reason when it aborts.
    */
@@ -166,7 +164,7 @@ export class NamedEvent extends NamedObject implements contract.Event {
   }
 
   /**
-   * Waits until it is set, blocking this thread.
+   * Waits until the event is set, blocking this thread.
    *
    * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`.
    */
@@ -175,7 +173,7 @@ export class NamedEvent extends NamedObject implements contract.Event {
     this.#state.word.waitSync(this.#wait(timeoutOf(options)));
   }
 
-  /** A handle to send to another process, which gives it to {@link attach}. */
+  /** The plain-data form. Send it to another process, which passes it to {@link attach}. */
   toJSON(): NamedEventHandle {
     return { shmkit: 'event', name: this.name };
   }

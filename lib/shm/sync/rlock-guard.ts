@@ -2,7 +2,7 @@ import type * as contract from '../../contract/index';
 import { SharedMemoryError } from '../../common/errors';
 import { called } from '../core/names';
 
-/** What a guard asks of the handle that it was acquired through. */
+/** What a guard needs of the handle that it was acquired through. */
 interface Owner extends contract.RLock {
   release(): void;
   leave(isScoped: boolean): void;
@@ -15,27 +15,30 @@ export class RLockGuard implements contract.RLockGuard {
   readonly #isScoped: boolean;
   #released = false;
 
-  /** @internal Guards come from the lock's acquire methods. */
+  /** @internal Guards are returned by the lock's acquire methods. */
   constructor(lock: Owner, abandoned: boolean, isScoped: boolean) {
     this.#lock = lock;
     this.#abandoned = abandoned;
     this.#isScoped = isScoped;
   }
 
-  /** Whether the last owner died holding the lock; told once, to the outermost acquisition. */
+  /**
+   * Whether the last owner died while it held the lock. Only the outermost acquisition is told, and only
+   * once.
+   */
   get abandoned(): boolean {
     return this.#abandoned;
   }
 
-  /** The handle that it was acquired through. */
+  /** The handle that the lock was acquired through. */
   get lock(): contract.RLock {
     return this.#lock;
   }
 
   /**
-   * Takes this acquisition back. Does not block.
+   * Releases this acquisition. Does not block.
    *
-   * @throws SharedMemoryError `ERR_NOT_HELD` when this guard has done so before.
+   * @throws SharedMemoryError `ERR_NOT_HELD` this guard has released it before.
    */
   release(): void {
     if (this.#released) {
@@ -50,7 +53,7 @@ export class RLockGuard implements contract.RLockGuard {
     this.#released = true;
   }
 
-  /** Takes this acquisition back, unless that was done before. */
+  /** Releases this acquisition, unless it was released before. */
   [Symbol.dispose](): void {
     if (!this.#released && this.#lock.held) this.release();
   }

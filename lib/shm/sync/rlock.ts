@@ -25,22 +25,22 @@ import {
 import { checkCallback, checkSyncCallback, type NotAPromise } from '../../common/sync-callbacks';
 import { RLockGuard } from './rlock-guard';
 
-/** What {@link NamedRLock.open} takes. */
+/** Options of {@link NamedRLock.open}. */
 export type NamedRLockOptions = OpenOptions;
-/** What {@link NamedRLock.create} takes. */
+/** Options of {@link NamedRLock.create}. */
 export type NamedRLockCreateOptions = CreateOptions;
 
-/** A re-entrant lock as plain data, to be sent to another process; see {@link NamedRLock.toJSON}. */
+/** The plain-data form of a re-entrant lock, to be sent to another process; see {@link NamedRLock.toJSON}. */
 export interface NamedRLockHandle {
   readonly shmkit: 'rlock';
   readonly name: string;
 }
 
-/** How deep this thread is in the lock, through whichever handles. */
+/** How many times this thread has acquired the lock, through all its handles. */
 class Recursion implements Operation {
-  /** How often it was acquired to be kept, and not released. */
+  /** The acquisitions that were handed to callers and have not been released. */
   kept = 0;
-  /** The same for functions that it is released after. */
+  /** The acquisitions for functions after which the library releases the lock. */
   scoped = 0;
   guard: Holder | undefined;
   readonly #seat: LockSeat;
@@ -51,7 +51,9 @@ class Recursion implements Operation {
     this.#seat = seat;
   }
 
-  /** It is about to be entered; until {@link end} nobody has a guard of it. */
+  /**
+   * The lock is about to be acquired once more. Until {@link end}, nobody has a guard for this acquisition.
+   */
   begin(): void {
     undoInterrupted();
     this.#keptBefore = this.kept;
@@ -59,7 +61,7 @@ class Recursion implements Operation {
     beginOperation(this);
   }
 
-  /** By the realm that began it, whichever asks. */
+  /** Ends the operation in the realm that began it, whichever realm calls this. */
   end(): void {
     endOperation();
   }
@@ -75,7 +77,9 @@ class Recursion implements Operation {
     return this.kept + this.scoped;
   }
 
-  /** Goes on with what this thread had acquired, and was interrupted before it was noted here. */
+  /**
+   * Takes over a lock that this thread acquired, if the thread was interrupted before it was recorded here.
+   */
   adopt(): void {
     const { holder } = this.#seat;
     if (this.guard === undefined && holder?.isScoped === true) this.guard = holder;
@@ -92,14 +96,14 @@ class Recursion implements Operation {
     else this.kept--;
   }
 
-  /** It was entered or left, and is still held. */
+  /** Called after an acquisition or a release, when the lock is still held. */
   remain(seat: LockSeat): void {
     const { guard } = this;
     if (guard === undefined) return;
     const isScoped = this.kept === 0;
     if (isScoped === guard.isScoped) return;
     guard.isScoped = isScoped;
-    // What is left may be of a function that was interrupted.
+    // The remaining acquisitions may belong to a function that was interrupted.
     if (isScoped) seat.lookAtEndOfTurn();
   }
 
@@ -114,13 +118,13 @@ class Recursion implements Operation {
 }
 
 /**
- * A lock that the thread which holds it can acquire again: Python's `multiprocessing.RLock`. It is
- * free when each acquisition was released.
+ * A lock that its owner thread can acquire again: Python's `multiprocessing.RLock`. It becomes free when
+ * every acquisition has been released.
  *
- * What re-enters is the thread, with all its tasks: a task that acquires the lock while another task
- * of the same thread holds it goes ahead, and so do all that wait for it when the thread gets it. Use
- * {@link NamedLock} to have tasks exclude each other.
- * Everything else is as with NamedLock, the news of a dead owner included.
+ * The owner is the thread, with all its tasks. While one task of a thread holds the lock, other tasks of the
+ * same thread can acquire it too. When the thread gets the lock, all its tasks that wait for it go on. Use
+ * {@link NamedLock} if tasks must exclude each other. Everything else is as with NamedLock, including the
+ * information that an owner died.
  */
 export class NamedRLock extends NamedObject implements contract.RLock {
   declare readonly shmkit: 'rlock';
@@ -143,21 +147,20 @@ export class NamedRLock extends NamedObject implements contract.RLock {
   }
 
   /**
-   * Attaches to a lock that exists.
+   * Attaches to an existing lock.
    *
    * @throws SharedMemoryError `ENOENT` there is none; `EACCES`; `ERR_CORRUPT`, `ERR_WRONG_KIND`,
-   * `ERR_ABI_MISMATCH` what bears the name is not a lock that this process can use.
+   * `ERR_ABI_MISMATCH` the object with this name is not a lock that this process can use.
    */
   static attach(name: string): NamedRLock {
     return new NamedRLock(toAttach('rlock', name));
   }
 
   /**
-   * Attaches to a lock, or makes it when it is absent. Of any number of processes that open one
-   * name at once, one makes it; its `mode` counts.
+   * Attaches to a lock, or makes it if it does not exist. If several processes open one name at the same
+   * time, one of them makes the lock, with its own `mode`.
    *
-   * @throws SharedMemoryError as {@link NamedRLock.create} (but `EEXIST`) and
-   * {@link NamedRLock.attach}.
+   * @throws SharedMemoryError as {@link NamedRLock.create} (except `EEXIST`) and {@link NamedRLock.attach}.
    */
   static open(name: string, options: NamedRLockOptions = {}): NamedRLock {
     checkOptions(options, ['mode']);
@@ -169,17 +172,17 @@ export class NamedRLock extends NamedObject implements contract.RLock {
     unlinkObject('rlock', name);
   }
 
-  /** Whether this thread holds it. */
+  /** Whether this thread holds the lock. */
   get held(): boolean {
     return this.attachment.seat.holder !== null;
   }
 
-  /** How often this thread has acquired it and not released it. */
+  /** How many acquisitions this thread has made and not released. */
   get depth(): number {
     return this.held ? this.#recursion.depth : 0;
   }
 
-  /** Whether anyone holds it, at the instant of asking. */
+  /** Whether any thread holds the lock at this instant. */
   get locked(): boolean {
     return this.#lock.locked;
   }
@@ -187,7 +190,7 @@ export class NamedRLock extends NamedObject implements contract.RLock {
   /**
    * Acquires the lock, blocking this thread until no other thread holds it.
    *
-   * @throws SharedMemoryError as {@link Lock.acquireSync} but `ERR_DEADLOCK`.
+   * @throws SharedMemoryError as {@link Lock.acquireSync}, except `ERR_DEADLOCK`.
    */
   acquireSync(options?: TimeoutOptions): RLockGuard {
     timeoutOf(options);
@@ -207,14 +210,14 @@ export class NamedRLock extends NamedObject implements contract.RLock {
   /**
    * Acquires the lock if no other thread holds it. Does not block.
    *
-   * @returns null when it is taken.
+   * @returns null when the lock is taken.
    */
   tryAcquire(): RLockGuard | null {
     return this.#try(false);
   }
 
   /**
-   * Takes back one acquisition of this thread. Does not block.
+   * Releases one acquisition of this thread. Does not block.
    *
    * @throws SharedMemoryError `ERR_NOT_HELD`
    */
@@ -224,9 +227,9 @@ export class NamedRLock extends NamedObject implements contract.RLock {
   }
 
   /**
-   * Runs a function holding the lock; as {@link Lock.runExclusiveSync}.
+   * Runs a function while holding the lock; as {@link Lock.runExclusiveSync}.
    *
-   * @throws TypeError `ERR_INVALID_ARG_TYPE` the function is async: {@link runExclusive} takes it.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` the function is async: use {@link runExclusive} for it.
    */
   runExclusiveSync<T>(fn: (guard: RLockGuard) => NotAPromise<T>, options?: TimeoutOptions): T {
     checkSyncCallback('fn', fn, notAsync);
@@ -239,7 +242,10 @@ export class NamedRLock extends NamedObject implements contract.RLock {
     }
   }
 
-  /** Runs a function holding the lock until its promise settles; see {@link acquire}. */
+  /**
+   * Runs a function while holding the lock. The lock is released when the function's promise settles. See
+   * {@link acquire}.
+   */
   async runExclusive<T>(
     fn: (guard: RLockGuard) => T | PromiseLike<T>,
     options?: WaitOptions,
@@ -253,7 +259,7 @@ export class NamedRLock extends NamedObject implements contract.RLock {
     }
   }
 
-  /** A handle to send to another process, which gives it to {@link attach}. */
+  /** The plain-data form. Send it to another process, which passes it to {@link attach}. */
   toJSON(): NamedRLockHandle {
     return { shmkit: 'rlock', name: this.name };
   }
@@ -271,16 +277,16 @@ export class NamedRLock extends NamedObject implements contract.RLock {
     if (this.#canReenter()) return this.#enter(isScoped);
     const guard = this.#lock.tryAcquireScoped();
     if (guard !== null) return this.#begin(guard, isScoped);
-    // By trying, the handle may have moved on from a lock that was unlinked to one that is held here.
+    // The attempt may have moved the handle from a lock that was unlinked to a lock that this thread holds.
     return this.#canReenter() ? this.#enter(isScoped) : null;
   }
 
   #begin(guard: LockGuard, isScoped: boolean): RLockGuard {
     const recursion = this.#recursion;
     recursion.begin();
-    // The thread may have entered between the grant and now, where this task goes on. All tasks that
-    // waited when it was granted come by here before any of them can release it: they are resolved
-    // together, and none has gone further than this when the last of them is here.
+    // The thread may have acquired the lock again between the grant and now, when this task goes on. All
+    // tasks that waited at the time of the grant pass here before any of them can release the lock: they are
+    // resolved together, and none has gone further than this when the last of them gets here.
     recursion.enter(isScoped);
     recursion.guard = guard;
     if (recursion.depth === 1) guard.isScoped = isScoped;
@@ -301,7 +307,7 @@ export class NamedRLock extends NamedObject implements contract.RLock {
     return entered;
   }
 
-  /** @internal One acquisition is over. */
+  /** @internal Ends one acquisition. */
   leave(isScoped: boolean): void {
     const recursion = this.#recursion;
     recursion.leave(isScoped);

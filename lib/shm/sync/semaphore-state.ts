@@ -6,25 +6,25 @@ import { Roster, entryLayout } from '../core/roster';
 import { Turns, type Waiting } from '../core/turns';
 import { Word } from '../core/word';
 
-/** More permits than anybody needs, and few enough for sums of them to be exact. */
+/** More permits than any program needs, and few enough that sums of them are exact. */
 export const mostPermits = 2 ** 30;
 
-/** The semaphore's own words; its roster follows. */
+/** The semaphore's own words. Its roster follows them. */
 const at = {
   /** Changes when a permit was given back. */
   freed: 0,
-  /** How many permits there are that belong to whoever holds them. */
+  /** The number of permits that belong to the thread that holds them. */
   pool: 2,
-  /** How many more were released, for anyone to use up. */
+  /** The number of extra permits, which are used up by the thread that acquires them. */
   loose: 3,
-  /** See {@link Turns}: two words. */
+  /** Two words; see {@link Turns}. */
   turns: 4,
 } as const;
 
-/** A permit that belongs to its thread now, or that was used up. */
+/** Whether a permit that was taken belongs to the thread now, or was used up. */
 export type Permit = 'held' | 'loose';
 
-/** What a new semaphore's words begin with. */
+/** The first words of a new semaphore. */
 export function initialWords(value: number, robust: boolean): Uint8Array {
   const words = new Int32Array(at.loose + 1);
   words[robust ? at.pool : at.loose] = value;
@@ -32,20 +32,22 @@ export function initialWords(value: number, robust: boolean): Uint8Array {
 }
 
 /**
- * What the semaphores of one thread share: how permits are counted.
+ * What the handles of one thread to one semaphore share: the accounting of permits.
  *
  *     value = pool - what all on the roster hold + loose
  *
- * Every change is one word: an entry's `held`, or `loose`. So a kill leaves no count half-changed,
- * and freeing the entry of a dead thread (Roster R1) gives its permits back. Invariants, by number:
+ * Every change writes one word: an entry's `held`, or `loose`. So if a process is killed, no count is left
+ * half changed. Freeing the entry of a dead thread (Roster R1) gives its permits back. Invariants, by number:
  *
- * - S1  Who takes a permit of the pool adds it to its own `held` first and counts afterwards; if
- *       there are too many now, it takes it off again and says that something was freed. Of several
- *       who do so at once, each sees those that came before it, so never do too many stay.
- * - S2  Two that come for the last permit at once may both go away. So who had to try and failed
- *       tries again under the lock, and waits only if it fails there, too.
- * - S3  Who has waited for long has its turn before others ({@link Turns}): while it stands, permits
- *       are taken under the lock only, and whoever gives one back tells all who wait.
+ * - S1  A thread that takes a permit of the pool first adds it to its own `held`, and counts
+ *       afterwards. If there are too many now, it subtracts the permit again and announces that one
+ *       was freed. If several threads do this at the same time, each sees the additions before its
+ *       own, so there are never too many in the end.
+ * - S2  If two threads try to take the last permit at the same time, both may fail. So a thread that
+ *       tried and failed tries again under the lock. It waits only if that fails too.
+ * - S3  A thread that has waited for long is served before others ({@link Turns}). While it has its
+ *       ticket, permits are taken only under the lock, and a thread that gives one back tells all
+ *       waiters.
  */
 export class SemaphoreState implements SeatState, Operation {
   readonly freed: Word;
@@ -57,7 +59,7 @@ export class SemaphoreState implements SeatState, Operation {
   readonly #roster: Roster;
   readonly #words: Int32Array;
   readonly #turns: Turns;
-  /** How many this thread held before it began to take a permit, or to release one. */
+  /** How many permits this thread held before it began to take or to release one. */
   #heldBefore = 0;
   #tookLoose = false;
   #isReleasing = false;
@@ -76,7 +78,7 @@ export class SemaphoreState implements SeatState, Operation {
     return this.#roster.capacity;
   }
 
-  /** How many this thread holds. */
+  /** The number of permits that this thread holds. */
   get held(): number {
     const { own } = this.#roster;
     return own === 0 ? 0 : this.#word(own + entryLayout.held);
@@ -90,10 +92,10 @@ export class SemaphoreState implements SeatState, Operation {
   }
 
   /**
-   * Takes a permit if there is one; {@link took} is called when there is a guard for it.
+   * Takes a permit if there is one. {@link took} must be called when there is a guard for it.
    *
-   * @param look - whether the holders may have died
-   * @param waiting - of the task that waits for it, if one does
+   * @param look - whether holders may have died
+   * @param waiting - the wait of the task that wants the permit, if it waits
    */
   take(look: boolean, waiting?: Waiting): Permit | undefined {
     undoInterrupted();
@@ -114,25 +116,28 @@ export class SemaphoreState implements SeatState, Operation {
       if (taken === undefined) {
         if (waiting !== undefined) this.#turns.take(waiting);
       } else if (this.#turns.end()) {
-        // There may be more, for those who were refused meanwhile.
+        // There may be more permits for threads that were refused in the meantime.
         this.freed.announce();
       }
       return taken;
     });
   }
 
-  /** A task waits no more. */
+  /** A task no longer waits. */
   withdraw(waiting: Waiting): void {
     if (this.#turns.withdraw(waiting)) this.freed.announce();
   }
 
-  /** There is a guard for what was taken, or nothing was. */
+  /** To be called when there is a guard for the permit that was taken, or when none was taken. */
   took(): void {
     endOperation();
     this.#tookLoose = false;
   }
 
-  /** A permit that was taken, and that nobody has a guard for, goes back; as one that was being released. */
+  /**
+   * After an interruption, gives back a permit that was taken but for which there is no guard, or that was
+   * being released.
+   */
   undo(): void {
     const { own } = this.#roster;
     const before = this.#heldBefore;
@@ -140,12 +145,12 @@ export class SemaphoreState implements SeatState, Operation {
     if (own !== 0 && isHeld) this.#decrement(own + entryLayout.held);
     if (this.#tookLoose) Atomics.add(this.#words, at.loose, 1);
     this.#tookLoose = false;
-    // Somebody may have what was given back.
+    // There may be waiters for what was given back.
     this.freed.announce();
     this.freed.offer();
   }
 
-  /** A guard's permit is about to be released: {@link release} does it. */
+  /** To be called before {@link release} for a guard's permit. */
   beginRelease(): void {
     undoInterrupted();
     this.#heldBefore = this.held;
@@ -153,7 +158,10 @@ export class SemaphoreState implements SeatState, Operation {
     beginOperation(this);
   }
 
-  /** Why not, if not: there would be more than `max`. */
+  /**
+   * Releases permits. If there would be more than `max`, releases nothing and returns the numbers for the
+   * error.
+   */
   release(count: number): { max: number; value: number } | undefined {
     if (count !== 1 || !this.#releaseOne()) {
       const tooMany = this.#seat.exclusively(() => this.#releaseSeveral(count));
@@ -170,7 +178,7 @@ export class SemaphoreState implements SeatState, Operation {
     this.#roster.leaveUnderLock();
   }
 
-  /** Under the lock. */
+  /** Must be called under the lock. */
   #take(): Permit | undefined {
     if (this.#word(at.pool) > 0) {
       this.#roster.join();
@@ -185,10 +193,10 @@ export class SemaphoreState implements SeatState, Operation {
     return 'loose';
   }
 
-  /** S1. This thread is on the roster, or there is no pool. */
+  /** See S1. This thread must be on the roster, or there must be no pool. */
   #takeFromPool(): 'held' | 'again' | undefined {
     const pool = this.#word(at.pool);
-    // Not even tried when there is none: to try and fail is news to others.
+    // There is no attempt when no permit is left, because a failed attempt wakes other threads.
     if (pool === 0 || this.#roster.held() >= pool) return undefined;
     const held = this.#roster.own + entryLayout.held;
     Atomics.add(this.#words, held, 1);
@@ -198,7 +206,10 @@ export class SemaphoreState implements SeatState, Operation {
     return 'again';
   }
 
-  /** Without the lock, where it takes none: this thread holds one, or no permit belongs to anyone. */
+  /**
+   * Releases without the lock if that is possible: this thread holds a permit, or no permit belongs to a
+   * thread.
+   */
   #releaseOne(): boolean {
     const { own } = this.#roster;
     if (own !== 0 && this.#decrement(own + entryLayout.held)) return true;
@@ -207,7 +218,7 @@ export class SemaphoreState implements SeatState, Operation {
     return true;
   }
 
-  /** Under the lock. */
+  /** Must be called under the lock. */
   #releaseSeveral(count: number): { max: number; value: number } | undefined {
     const { max = mostPermits } = this;
     const value = this.#value();
@@ -218,7 +229,7 @@ export class SemaphoreState implements SeatState, Operation {
     return undefined;
   }
 
-  /** One that this thread holds, else one of any that does. */
+  /** Releases a permit that this thread holds, or else one of any thread that holds one. */
   #releaseHeld(): boolean {
     const { own } = this.#roster;
     if (own !== 0 && this.#decrement(own + entryLayout.held)) return true;
@@ -232,14 +243,14 @@ export class SemaphoreState implements SeatState, Operation {
     return Math.max(this.#word(at.pool) - this.#roster.held(), 0) + this.#word(at.loose);
   }
 
-  /** Gives back what the dead held. */
+  /** Gives back what dead threads held. */
   #reap(): number {
     const gone = this.#roster.reap((entry) => this.#word(entry + entryLayout.held) > 0);
     if (gone > 0) this.freed.announce();
     return gone;
   }
 
-  /** Takes one off a word, if it has any; others may do the same. */
+  /** Subtracts 1 from a word if it is greater than 0. Other threads may do the same at the same time. */
   #decrement(index: number): boolean {
     const words = this.#words;
     for (;;) {

@@ -26,53 +26,53 @@ import { Waiting } from '../core/turns';
 import { SemaphoreGuard } from './semaphore-guard';
 import { SemaphoreState, initialWords, mostPermits, type Permit } from './semaphore-state';
 
-/** What {@link NamedSemaphore.open} takes. */
+/** Options of {@link NamedSemaphore.open}. */
 export interface NamedSemaphoreOptions extends OpenOptions {
-  /** How many permits a new semaphore has. Default 1. */
+  /** The number of permits of a new semaphore. Default 1. */
   readonly value?: number | undefined;
   /**
-   * How many there may be at most: a release beyond that throws, since nobody can have acquired what
-   * it gives back. Default: no bound.
+   * The maximum number of permits. A release beyond that throws, because nobody can have acquired the permits
+   * that it gives back. Default: no maximum.
    */
   readonly max?: number | undefined;
   /**
-   * Whether a permit belongs to the thread that acquired it, and comes back when that dies. Switch it
-   * off for a semaphore that counts things, such as the free places of a buffer, whose permits are
-   * acquired by one process for another to release. Default true.
+   * Whether a permit belongs to the thread that acquired it, and comes back when that thread dies. Switch it
+   * off for a semaphore that counts things, such as the free places of a buffer: its permits are acquired by
+   * one process and released by another. Default true.
    */
   readonly robust?: boolean | undefined;
   /**
-   * For how many threads there is room, up to 65,536: a thread counts from when it first acquires a permit
-   * until it closes its last handle or ends. Each takes 40 bytes. Default 192.
+   * The maximum number of threads, up to 65,536. A thread counts from its first acquisition until it closes
+   * its last handle or ends. Each takes 40 bytes. Default 192.
    */
   readonly participants?: number | undefined;
 }
 
-/** What {@link NamedSemaphore.create} takes. */
+/** Options of {@link NamedSemaphore.create}. */
 export interface NamedSemaphoreCreateOptions extends NamedSemaphoreOptions, CreateOptions {}
 
-/** A semaphore as plain data, to be sent to another process; see {@link NamedSemaphore.toJSON}. */
+/** The plain-data form of a semaphore, to be sent to another process; see {@link NamedSemaphore.toJSON}. */
 export interface NamedSemaphoreHandle {
   readonly shmkit: 'semaphore';
   readonly name: string;
 }
 
 /**
- * A number of permits that threads of any processes acquire and give back: Python's
- * `multiprocessing.Semaphore`, and with {@link NamedSemaphoreOptions.max} its `BoundedSemaphore`.
+ * A number of permits that threads of any process acquire and release: Python's `multiprocessing.Semaphore`,
+ * and with {@link NamedSemaphoreOptions.max} its `BoundedSemaphore`.
  *
- * The permits that a semaphore was made with belong to the thread that acquires them. When it dies,
- * they come back. Anybody may release one; if the thread that does holds none, it is taken off
- * another that does. Permits beyond those, released when nobody holds any, are for whoever acquires
- * them first, and are used up by that: so a semaphore made with the value 0 counts signals.
+ * The initial permits belong to the thread that acquires them. When the thread dies, they come back. Any
+ * thread may release a permit. If the releasing thread holds none, a permit is taken from another thread that
+ * does. A release when no thread holds a permit adds an extra permit. Whoever acquires it first uses it up.
+ * So a semaphore made with the value 0 counts signals.
  *
- * Tasks of one thread are served in the order in which they asked. Between threads no order is kept,
- * but one that has waited for some ten milliseconds has its turn before those who come later.
+ * Tasks of one thread get permits in the order in which they asked. Between threads there is no fixed order,
+ * but a thread that has waited for about ten milliseconds is served before threads that come later.
  */
 export class NamedSemaphore extends NamedObject implements contract.Semaphore {
   declare readonly shmkit: 'semaphore';
   readonly #state: SemaphoreState;
-  /** Acquired through this handle and not released. */
+  /** The number of permits that were acquired through this handle and not released. */
   #held = 0;
 
   private constructor(request: Request, { max, robust }: NamedSemaphoreOptions = {}) {
@@ -114,36 +114,36 @@ export class NamedSemaphore extends NamedObject implements contract.Semaphore {
   }
 
   /**
-   * Attaches to a semaphore that exists.
+   * Attaches to an existing semaphore.
    *
    * @throws SharedMemoryError `ENOENT` there is none; `EACCES`; `ERR_CORRUPT`, `ERR_WRONG_KIND`,
-   * `ERR_ABI_MISMATCH` what bears the name is not a semaphore that this process can use.
+   * `ERR_ABI_MISMATCH` the object with this name is not a semaphore that this process can use.
    */
   static attach(name: string): NamedSemaphore {
     return new NamedSemaphore(toAttach('semaphore', name));
   }
 
   /**
-   * Attaches to a semaphore, or makes it when it is absent. Of any number of processes that open one
-   * name at once, one makes it; its `value`, `participants` and `mode` count. `max` and `robust` have to be
-   * those that it has, if they are given.
+   * Attaches to a semaphore, or makes it if it does not exist. If several processes open one name at the same
+   * time, one of them makes the semaphore, with its own `value`, `participants` and `mode`. If `max` and
+   * `robust` are given, they must be those of the existing semaphore.
    *
-   * @throws SharedMemoryError `ERR_WRONG_KIND` it is there with another `max`, or `robust`; and as
-   * {@link NamedSemaphore.create} (but `EEXIST`) and {@link NamedSemaphore.attach}.
+   * @throws SharedMemoryError `ERR_WRONG_KIND` a semaphore exists with another `max` or `robust`; and as
+   * {@link NamedSemaphore.create} (except `EEXIST`) and {@link NamedSemaphore.attach}.
    */
   static open(name: string, options: NamedSemaphoreOptions = {}): NamedSemaphore {
     checkOptions(options, ['mode', 'value', 'max', 'robust', 'participants']);
     return new NamedSemaphore(toOpen('semaphore', name, options, contentsOf(options)), options);
   }
 
-  /** Removes a name. Whoever is attached keeps the semaphore until they close. */
+  /** Removes a name. Processes that are attached keep the semaphore until they close it. */
   static unlink(name: string): void {
     unlinkObject('semaphore', name);
   }
 
   /**
-   * How many permits are to be had, at the instant of asking; no promise about the next. Those of
-   * threads that died are counted among them.
+   * How many permits are available at this instant, including those of threads that died. It may have changed
+   * by the time you use the answer.
    *
    * @throws SharedMemoryError `ERR_CLOSED`
    */
@@ -152,7 +152,7 @@ export class NamedSemaphore extends NamedObject implements contract.Semaphore {
     return this.#state.value();
   }
 
-  /** How many permits there may be, if that is bounded. */
+  /** The maximum number of permits, or undefined when there is none. */
   get max(): number | undefined {
     return this.#state.max;
   }
@@ -162,7 +162,7 @@ export class NamedSemaphore extends NamedObject implements contract.Semaphore {
     return this.#state.robust;
   }
 
-  /** For how many threads there is room. */
+  /** The maximum number of threads. */
   get participants(): number {
     return this.#state.participants;
   }
@@ -170,8 +170,8 @@ export class NamedSemaphore extends NamedObject implements contract.Semaphore {
   /**
    * Acquires a permit, blocking this thread until there is one.
    *
-   * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`; `ERR_CAPACITY` more threads hold permits
-   * than there is room for.
+   * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`; `ERR_CAPACITY` more threads hold permits than
+   * there is room for.
    */
   acquireSync(options?: TimeoutOptions): SemaphoreGuard {
     this.attachment.open();
@@ -199,7 +199,7 @@ export class NamedSemaphore extends NamedObject implements contract.Semaphore {
   }
 
   /**
-   * Acquires a permit if there is one, and no task of this thread waits for one. Does not block.
+   * Acquires a permit if there is one and no task of this thread waits for one. Does not block.
    *
    * @returns null when there is none.
    * @throws SharedMemoryError `ERR_CLOSED`, `ERR_CAPACITY`.
@@ -211,10 +211,10 @@ export class NamedSemaphore extends NamedObject implements contract.Semaphore {
   }
 
   /**
-   * Gives permits back, or adds some; whoever acquired them. Does not block.
+   * Releases permits, whichever thread acquired them, or adds new ones. Does not block.
    *
-   * @param count - how many. Default 1.
-   * @throws SharedMemoryError `ERR_NOT_HELD` there would be more than {@link max}; nothing was
+   * @param count - how many permits. Default 1.
+   * @throws SharedMemoryError `ERR_NOT_HELD` there would be more permits than {@link max}; nothing was
    * released.
    * @throws RangeError `ERR_OUT_OF_RANGE`
    */
@@ -224,13 +224,13 @@ export class NamedSemaphore extends NamedObject implements contract.Semaphore {
     this.#release(count);
   }
 
-  /** @internal A guard is about to give its permit back. */
+  /** @internal A guard is about to release its permit. */
   beginRelease(): void {
     this.attachment.open();
     this.#state.beginRelease();
   }
 
-  /** @internal Gives back the permit of a guard. */
+  /** @internal Releases the permit of a guard. */
   giveBack(): void {
     try {
       this.#release(1);
@@ -253,12 +253,12 @@ export class NamedSemaphore extends NamedObject implements contract.Semaphore {
     );
   }
 
-  /** A handle to send to another process, which gives it to {@link attach}. */
+  /** The plain-data form. Send it to another process, which passes it to {@link attach}. */
   toJSON(): NamedSemaphoreHandle {
     return { shmkit: 'semaphore', name: this.name };
   }
 
-  /** Apart from where it is called, which has no closures to make that way. */
+  /** A separate method, so that its caller need not create closures. */
   #acquireSlowly(timeout: number | undefined): SemaphoreGuard {
     const waiting = new Waiting();
     return this.#state.freed.waitSync<SemaphoreGuard>({
