@@ -4,13 +4,13 @@ import path = require('node:path');
 import nodeGypBuild = require('node-gyp-build');
 import { SharedMemoryError } from '../common/errors';
 
-/** Where the package lies. */
+/** The directory of the package. */
 export const root = path.join(__dirname, '..');
 
 /**
- * The addon, as it was built here or comes with the package.
+ * The addon, either built here or shipped with the package.
  *
- * @throws SharedMemoryError `ERR_NO_ADDON` none is for this system, or it cannot be loaded.
+ * @throws SharedMemoryError `ERR_NO_ADDON` there is none for this system, or it cannot be loaded.
  */
 export function loadAddon(): unknown {
   try {
@@ -23,20 +23,20 @@ export function loadAddon(): unknown {
 function load(): unknown {
   if (isExecutable()) return loadFile();
   try {
-    // Those who trace files and some bundlers know this call, written out like this.
+    // File tracers and some bundlers recognize this call only if it is written exactly like this.
     return nodeGypBuild(path.join(__dirname, '..'));
   } catch {
     return loadFile();
   }
 }
 
-/** By a `require` of its own: one that was bundled may load no files. */
+/** Uses a `require` of its own: a bundled `require` may be unable to load files. */
 function loadFile(): unknown {
   const file = nodeGypBuild.path(root);
   return createRequire(file)(file) as unknown;
 }
 
-/** Whether this code is within an executable: Node's or Bun's. */
+/** Whether this code is inside an executable made by Node or Bun. */
 function isExecutable(): boolean {
   return __filename === process.execPath || !existsSync(__filename);
 }
@@ -46,7 +46,7 @@ function explain(error: unknown): string {
   return isBundled() ? `${what}; ${unbundling()}` : `${what}; ${building()}`;
 }
 
-/** Whether this code is in a file of another's making, from where the package's files are not found. */
+/** Whether this code is in a file that a bundler made, from which the package's files cannot be found. */
 function isBundled(): boolean {
   try {
     const about: unknown = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
@@ -68,13 +68,16 @@ function unbundling(): string {
   );
 }
 
-/** What builds the addon where the package is: one command each, since not every shell knows `&&`. */
+/**
+ * The commands that build the addon where the package is. They are separate commands, because not every shell
+ * knows `&&`.
+ */
 function building(): string {
   const needs = 'to build one, with a C++ compiler, make and Python';
   if (existsSync(path.join(root, 'package-lock.json'))) {
     return `${needs}, in ${root}: npm ci, then npm run build:native`;
   }
-  // The folder is never a value by itself: those who trace files would take it for one that is read.
+  // The folder is never a value of its own: file tracers would treat it as one that is read.
   return (
     `${needs}: npx --yes --package=node-gyp --package=node-addon-api ` +
     `node-gyp rebuild --directory "${root}${path.sep}native"`
@@ -83,7 +86,7 @@ function building(): string {
 
 function why(error: unknown): string {
   const system = `${process.platform}-${process.arch}`;
-  // What the system's loader says has a code of its own in some runtimes only.
+  // Only some runtimes give errors of the system's loader a code, so the message is checked.
   const message = error instanceof Error ? error.message : String(error);
   if (!message.startsWith('No native build was found')) {
     const isOfGlibc = /ld-linux|libc\.so\.6|GLIBC/.test(message);
@@ -98,7 +101,9 @@ function why(error: unknown): string {
   return `there is no addon for this system: ${tried}; ${others}`;
 }
 
-/** The systems that the package has an addon for, with the C library where there is one of each. */
+/**
+ * The systems that the package has an addon for. The C library is included where there is an addon for each.
+ */
 function prebuilt(): string[] {
   const folder = path.join(root, 'prebuilds');
   try {

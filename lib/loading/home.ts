@@ -1,36 +1,36 @@
-// What a thread has once: the addon, and what the library keeps of it. Module caches can be cleared and
-// doubled, and a thread can have several realms: Jest gives each test file one, `node:vm` makes them,
-// and a package can be installed twice. A thread and the locks it holds cannot be doubled.
+// What each thread has only once: the addon, and the library's state for it. Module caches can be cleared and
+// duplicated. A thread can have several realms: Jest makes one for each test file, `node:vm` makes them, and
+// a package can be installed twice. But a thread and the locks that it holds cannot be duplicated.
 //
-// So all of that is kept with the thread's own realm, which is there as long as the thread. What is
-// evaluated once in each realm, so that classes, errors and promises are those of whoever asks, is in
-// parts.ts.
+// So all of this is kept in the thread's own realm, which exists as long as the thread. What is evaluated
+// once in each realm is in parts.ts. It is separate so that classes, errors and promises are those of the
+// caller's realm.
 import { runInThisContext } from 'node:vm';
 import { loadAddon, root } from './addon';
 import { layoutVersion } from './layout-version';
 import { SharedMemoryError } from '../common/errors';
 
-/** The version of the package that this file belongs to, which the build puts here. */
+/** The version of the package that this file belongs to. The build inserts it. */
 declare const packageVersion: string | undefined;
 
 export const version = typeof packageVersion === 'string' ? packageVersion : '';
 
-/** What is one for all realms of a thread. Nothing in it may keep a realm alive that has ended. */
+/** What all realms of a thread share. Nothing in it may keep a realm alive that has ended. */
 export interface Thread {
-  /** By their indices in native. */
+  /** The keys are the indices in native code. */
   readonly seats: Map<number, unknown>;
   readonly watches: Map<number, unknown>;
-  /** Indices of the seats whose agents have been asked for the lock. */
+  /** The indices of the seats whose agents have been asked for the lock. */
   readonly agents: Set<number>;
-  /** What awaits these before the process ends, while there are any. */
+  /** The exit listener that waits for these agents before the process ends, while there are any. */
   awaitAgents: (() => void) | undefined;
-  /** The words by which the hot native calls know which seat they are about, and with what. */
+  /** The words that tell the hot native calls which seat they are about, and their operands. */
   readonly control: Int32Array<ArrayBuffer>;
   /** When the addon rings next, by its steady clock. */
   readonly alarm: { next: number; isInitialized: boolean };
-  /** What is called then, of each realm that has an alarm set. */
+  /** The functions to call then, one for each realm that has set an alarm. */
   readonly ringers: Set<() => void>;
-  /** What native calls. */
+  /** The functions that native code calls. */
   readonly callbacks: {
     readonly onGrant: (seat: number) => void;
     readonly onNews: (watch: number) => void;
@@ -39,13 +39,13 @@ export interface Thread {
     readonly nothing: () => void;
   };
   isInitialized: boolean;
-  /** What is called when the turn of the event loop ends; see shm/core/operations.ts. */
+  /** The functions to call at the end of a turn of the event loop; see shm/core/operations.ts. */
   readonly turnEnds: Set<() => void>;
-  /** The numbers of the calls of others' code, by their depth; see shm/core/foreign.ts. */
+  /** The numbers of the foreign calls by their depth; see shm/core/foreign.ts. */
   readonly foreignCallsAt: number[];
   /**
-   * How many realms, and copies of the library, listen for signals: each would take the others' listeners
-   * for the application's. See shm/manager/endings.ts.
+   * How many realms, and copies of the library, listen for signals. Otherwise each would take the listeners
+   * of the others for those of the application. See shm/manager/endings.ts.
    */
   readonly endings: { listening: number };
 }
@@ -53,17 +53,17 @@ export interface Thread {
 export interface Home {
   readonly version: string;
   readonly layoutVersion: number;
-  /** Where the package lies that came first. */
+  /** The directory of the copy of the package that was loaded first. */
   readonly root: string;
   readonly addon: unknown;
   readonly thread: Thread;
-  /** What parts.ts keeps of each realm, by the prototype of its objects. */
+  /** What parts.ts keeps for each realm. The key is the prototype of the realm's objects. */
   readonly realms: WeakMap<object, object>;
 }
 
 /**
- * Makes all of it, as objects and functions of the thread's own realm: were they of the first that asks,
- * that would be kept for ever.
+ * Makes all of it from source code, so that the objects and functions belong to the thread's own realm. If
+ * they belonged to the first realm that asks, that realm would be kept alive for ever.
  */
 const source = `(function (version, layoutVersion, root, addon) {
   const seats = new Map();
@@ -101,14 +101,14 @@ const source = `(function (version, layoutVersion, root, addon) {
 
 const key = Symbol.for('shmkit');
 
-/** This realm, as {@link Home.realms} has it. */
+/** The key of this realm in {@link Home.realms}. */
 export const realm: object = Object.getPrototypeOf({}) as object;
 
 let found: Home | undefined;
 
 /**
- * @throws SharedMemoryError `ERR_NO_ADDON`; `ERR_ABI_MISMATCH` the thread has another version of the
- * library already.
+ * @throws SharedMemoryError `ERR_NO_ADDON`; `ERR_ABI_MISMATCH` the thread uses another version of the library
+ * already.
  */
 export function home(): Home {
   return (found ??= findHome());
@@ -137,9 +137,9 @@ function describe({ version, layoutVersion, root }: Omit<Home, 'addon' | 'thread
 }
 
 /**
- * Whether what is there is as good as this copy of the package. One of another version shares no state
- * with it, and so has to be used as a whole: it must have been evaluated in this realm, and have all
- * that this copy promises.
+ * Whether the existing home can be used instead of this copy of the package. A copy of another version shares
+ * no state with this one, so the other copy must be used as a whole: it must have been evaluated in this
+ * realm, and have everything that this copy promises.
  */
 function serves(there: Home): boolean {
   if (there.root === root) return true;
@@ -149,7 +149,7 @@ function serves(there: Home): boolean {
   );
 }
 
-/** As the range `^wanted` has it, of versions without further parts. */
+/** Whether a version is in the range `^wanted`. Only for versions without further parts. */
 function isCompatible(there: string, wanted: string): boolean {
   const has = numbersOf(there);
   const wants = numbersOf(wanted);

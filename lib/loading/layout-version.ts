@@ -1,2 +1,5 @@
-/** Of all that lies in shared memory; another one is not to be used. native/core/layout.h has it, too. */
+/**
+ * The version of the layout of everything in shared memory. Other versions cannot be used.
+ * native/core/layout.h has it too.
+ */
 export const layoutVersion = 2;

@@ -1,3 +1,3 @@
-// The file that each other file of the package asks for what the thread has once, and for each other.
+// The other files of the package load this file, for what the thread has only once, and for each other.
 export { home } from './home';
 export { library, part } from './parts';

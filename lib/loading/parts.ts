@@ -1,8 +1,8 @@
-// The library comes in parts, each a file, and each evaluated when something of it is first wanted:
-// to read all of it takes longer than all else there is to loading.
+// The library consists of parts. Each is a file, and is evaluated when something of it is first used: reading
+// the whole library takes longer than everything else in loading it.
 //
-// Module caches can be cleared and doubled (Jest does both). So each part is evaluated once in a realm,
-// and kept with what the thread has once; see home.ts.
+// Module caches can be cleared and duplicated (Jest does both). So each part is evaluated once in a realm,
+// and kept with what the thread has only once; see home.ts.
 import { home, realm, version } from './home';
 
 type Name = 'basics' | 'structures';
@@ -11,23 +11,24 @@ type Exports = Readonly<Record<string, unknown>>;
 
 type Loaders = Readonly<Record<Name, () => Exports>>;
 
-/** What is kept of a realm. */
+/** What is kept for a realm. */
 interface Kept {
   readonly library: Exports;
   readonly parts: Partial<Record<Name, Exports>>;
   loaders: Loaders;
 }
 
-/** A part, evaluated if it was not yet. */
+/** The exports of a part. The part is evaluated if it was not yet. */
 export function part(name: Name): Exports {
   const { parts, loaders } = home().realms.get(realm) as Kept;
   return (parts[name] ??= loaders[name]());
 }
 
 /**
- * The library: what the parts export, by these names.
+ * The library: the exports of the parts, by these names.
  *
- * @param loaders - evaluate each part, by the module system that asks: another may have ended.
+ * @param loaders - functions that evaluate the parts with the module system of the caller. The one used
+ * before may have ended.
  */
 export function library(names: Readonly<Record<Name, string[]>>, loaders: Loaders): Exports {
   const { realms, version: shared } = home();

@@ -1,9 +1,9 @@
-// Text in bytes. In some releases of runtimes, Buffer's methods take an offset modulo 2 ** 32, or none of 2 ** 31 or more;
-// a view of the place itself is right in all of them. So an offset is given to none of them but here, and
-// here to none where it may be that great.
+// Text in bytes. In some releases of runtimes, Buffer's methods take an offset modulo 2 ** 32, or do not
+// accept offsets of 2 ** 31 or more. A view that begins at the place itself works in all of them. So offsets
+// are passed to these methods only in this file, and only where they cannot be that large.
 const greatestOffset = 2 ** 31 - 1;
 
-/** Texts up to so many characters are read, and written, in a loop, faster than by a call. */
+/** Texts up to this many characters are read, or written, in a loop, because that is faster than a call. */
 const fewToRead = 12;
 const fewToWrite = 64;
 
@@ -19,7 +19,7 @@ export function readLatin1(buffer: Buffer, at: number, length: number): string {
     : buffer.subarray(at, end).toString('latin1');
 }
 
-/** @param length - in characters. */
+/** @param length - the number of characters. */
 export function readUtf16(buffer: Buffer, at: number, length: number): string {
   const end = at + 2 * length;
   return end <= greatestOffset
@@ -33,7 +33,7 @@ export function readUtf8(buffer: Buffer, at: number, end: number): string {
     : buffer.subarray(at, end).toString('utf8');
 }
 
-/** Of a text that {@link isLatin1}. */
+/** Only for a text that {@link isLatin1}. */
 export function writeLatin1(buffer: Buffer, text: string, at: number): void {
   const { length } = text;
   if (length <= fewToWrite) {
@@ -56,7 +56,7 @@ export function writeUtf16(buffer: Buffer, text: string, at: number): void {
   }
 }
 
-/** Whether one byte a character is enough. */
+/** Whether one byte per character is enough. */
 export function isLatin1(text: string): boolean {
   for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0xff) return false;
   return true;

@@ -23,11 +23,11 @@ import {
   textOf,
 } from './intrinsics';
 
-/** What an object is to the structured clone algorithm, whatever realm it is of. */
+/** What an object is for the structured clone algorithm, whatever realm it is from. */
 export const enum Kind {
-  /** None that a clone could be made of. */
+  /** It cannot be cloned. */
   Refused = 0,
-  /** Its own enumerable properties are all that there is to it. */
+  /** It consists only of its own enumerable properties. */
   Plain = 1,
   Array = 2,
   Map = 3,
@@ -43,19 +43,19 @@ export const enum Kind {
   Shared = 12,
 }
 
-/** What a prototype says of the objects that have it. */
+/** What a prototype says about the objects that have it. */
 const enum Class {
   Ordinary = 0,
-  /** Of one of the language's classes, or of a subclass: each has to be asked what it is. */
+  /** Of a built-in class or a subclass of one. Each object must be checked for what it is. */
   BuiltIn = 1,
-  /** Of a class of the runtime's, with more to it than can be seen. */
+  /** Of a class of the runtime, with internal state that cannot be seen. */
   Opaque = 2,
   Shared = 3,
 }
 
 /**
- * Classes of the language that {@link kindOf} asks for. What inherits from one without being one is
- * an object like any other.
+ * Built-in classes that {@link kindOf} checks for. An object that inherits from such a class without being an
+ * instance is treated like any other object.
  */
 const askedFor = new Set([
   'Object',
@@ -83,9 +83,9 @@ const askedFor = new Set([
 
 const classes = new WeakMap<object, Class>();
 
-/** What an object is. */
+/** Determines what an object is. */
 export function kindOf(value: object): Kind {
-  // One that was revoked cannot be asked anything else.
+  // A revoked proxy would throw in all the checks below.
   if (isProxy(value)) return Kind.Refused;
   if (Array.isArray(value)) return Kind.Array;
   const prototype = Reflect.getPrototypeOf(value);
@@ -104,8 +104,8 @@ export function kindOf(value: object): Kind {
 }
 
 /**
- * Whether it is an object like most. One may have been a Map, say, before it was given another
- * prototype; then it has no properties of its own, but for a typed array's elements.
+ * Whether it is an ordinary object. It may for example have been a Map before it was given another prototype.
+ * Then it has no own properties, except for the elements of a typed array.
  */
 function seemsPlain(value: object): boolean {
   return !ArrayBuffer.isView(value) && tagged(value) === '[object Object]' && hasProperties(value);
@@ -140,7 +140,7 @@ function classOf(prototype: object): Class {
   return found;
 }
 
-/** Whether it is of a class of shared objects, or of one that extends it. */
+/** Whether it is the prototype of a class of shared objects, or of a class that extends one. */
 function isBranded(prototype: object): boolean {
   for (let at: object | null = prototype; at !== null; at = Reflect.getPrototypeOf(at)) {
     if (isProxy(at)) return false;
@@ -149,7 +149,7 @@ function isBranded(prototype: object): boolean {
   return false;
 }
 
-/** Looks along the prototypes for classes that are not the program's own. */
+/** Looks along the prototype chain for classes that are not the program's own. */
 function judge(prototype: object): Class {
   if (isBranded(prototype)) return Class.Shared;
   let found = Class.Ordinary;
@@ -165,7 +165,7 @@ function judge(prototype: object): Class {
       }
       found = Class.BuiltIn;
     } else if (hasFixedTag(at)) {
-      // The runtime's classes have a tag that cannot be assigned; those of programs have a getter.
+      // Classes of the runtime have a tag that cannot be assigned. Classes of programs use a getter.
       return Class.Opaque;
     }
   }
@@ -181,8 +181,8 @@ function hasFixedTag(prototype: object): boolean {
 }
 
 /**
- * @param what - how messages speak of the whole value.
- * @param part - what of it cannot be cloned.
+ * @param what - how messages describe the whole value.
+ * @param part - the part of it that cannot be cloned.
  */
 export function refusal(
   what: string,
@@ -195,7 +195,7 @@ export function refusal(
 
 const identifier = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
 
-/** Where in a value a part of it is; looked for only when somebody has to be told. */
+/** The place of a part within a value. This is only needed for error messages. */
 function placeOf(part: unknown, value: unknown): string | undefined {
   const seen = new Set<object>();
   const left: [unknown, string][] = [[value, '']];
@@ -204,11 +204,11 @@ function placeOf(part: unknown, value: unknown): string | undefined {
     if (Object.is(each, part)) return place;
     if (typeof each !== 'object' || each === null || seen.has(each)) continue;
     seen.add(each);
-    // The last is looked at first.
+    // The last element is examined first, so the parts are pushed in reverse.
     try {
       left.push(...partsOf(each, place).reverse());
     } catch {
-      // A getter that throws is no place to go on.
+      // A getter throws: the search does not continue there.
     }
   }
   return undefined;

@@ -18,9 +18,9 @@ import {
 } from './packed-format';
 import { forgetUnpacked, unpack } from './unpacker';
 
-/** What a value is stored as, in 4 bits. */
+/** How a value is stored, in 4 bits. */
 export const enum Tag {
-  /** No value yet: somebody computes it. */
+  /** There is no value yet: a thread is computing it. */
   Pending = 0,
   Undefined = 1,
   Null = 2,
@@ -28,29 +28,29 @@ export const enum Tag {
   True = 4,
   /** 8 bytes, float64. */
   Number = 5,
-  /** A string, one byte a character. */
+  /** A string, one byte per character. */
   Latin1 = 6,
-  /** A string, two bytes a character. */
+  /** A string, two bytes per character. */
   Utf16 = 7,
-  /** Anything else that can be cloned: packed-format.ts says how. */
+  /** Anything else that can be cloned. packed-format.ts describes the format. */
   Packed = 8,
-  // 9 is free.
+  // 9 is not used.
   /** One of the library's named objects: its handle, as JSON in ASCII. */
   Handle = 10,
   /** A Uint8Array. */
   Bytes = 11,
 }
 
-/** The tag in the lowest 4 bits of a word; any number reads as one, if as none that there is. */
+/** The tag in the lowest 4 bits of a word. Any number is accepted, even if there is no such tag. */
 export const tagIn: (word: number) => Tag = (word) => word & 15;
 
-/** Bytes up to so many are copied in a loop, faster than by a call. */
+/** Up to this many bytes are copied in a loop, because that is faster than a call. */
 const fewBytes = 64;
 
-/** What is unpacked from is kept for the next if it is no larger. */
+/** The buffer that a value is unpacked from is kept for the next value if it is no larger than this. */
 const largestScratchBytes = 1 << 16;
 
-/** The views of one memory that values are read from and written to. */
+/** The views of one memory through which values are read and written. */
 export interface Views {
   readonly ints: Int32Array;
   readonly bytes: Uint8Array;
@@ -61,37 +61,37 @@ export interface Views {
 
 const nothing = new Uint8Array(0);
 
-/** How many bytes a value may have where it goes, and what is said of a larger one. */
+/** The maximum size of a value at its destination, and the error for a larger one. */
 export interface SizeLimit {
   readonly mostValueBytes: number;
   tooLarge(size: number): Error;
 }
 
 /**
- * A value on its way into shared memory. It is used again for each value, so that none is made; it is
- * of no use after the next.
+ * A value on its way into shared memory. The encoder is reused for each value, so that no new object is
+ * needed. Its result is valid until the next value is encoded.
  */
 export class Encoder {
   tag: Tag = Tag.Undefined;
-  /** Of a number. */
+  /** The value, if it is a number. */
   number = 0;
-  /** Bytes that it takes, from a multiple of 8 on. */
+  /** The number of bytes that the value takes, beginning at a multiple of 8. */
   size = 0;
   #text = '';
   #packed: Uint8Array = nothing;
-  /** ArrayBuffers behind what is packed. */
+  /** The ArrayBuffers that follow the packed bytes. */
   #pieces: Pieces | undefined;
   #serial = 0;
   readonly #limit: SizeLimit | undefined;
 
-  /** @param limit - none where values are only compared with those that are there. */
+  /** @param limit - undefined if values are only compared with stored ones. */
   constructor(limit?: SizeLimit) {
     this.#limit = limit;
   }
 
   /**
-   * @param what - how messages speak of the value.
-   * @throws TypeError `ERR_INVALID_ARG_TYPE` it cannot be cloned; SharedMemoryError `ERR_CAPACITY` it
+   * @param what - how messages describe the value.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` the value cannot be cloned; SharedMemoryError `ERR_CAPACITY` it
    * is larger than a value may be.
    */
   encode(what: string, value: unknown): this {
@@ -118,7 +118,7 @@ export class Encoder {
     }
   }
 
-  /** Writes it to where nothing leads yet. */
+  /** Writes the value to memory that nothing refers to yet. */
   write({ bytes, shorts, floats, buffer }: Views, at: number): void {
     const text = this.#text;
     switch (this.tag) {
@@ -148,7 +148,7 @@ export class Encoder {
     }
   }
 
-  /** Whether what is stored there is this value, byte by byte. */
+  /** Whether the stored value is equal to this one, byte by byte. */
   matches({ bytes, shorts, floats }: Views, tag: Tag, at: number, size: number): boolean {
     if (tag !== this.tag || size !== this.size) return false;
     const text = this.#text;
@@ -177,17 +177,22 @@ export class Encoder {
     }
   }
 
-  /** A value that somebody computes: who, and which of their computations it is; it waits for none. */
+  /**
+   * Encodes a value that is being computed: by which thread, and the number of the computation within that
+   * thread. It does not wait for another computation.
+   */
   promise(token: number, serial: number): this {
     this.number = token;
     this.#serial = serial;
     return this.#is(Tag.Pending, 32);
   }
 
-  /** Keeps its bytes for itself, until the next value: those they are of may change meanwhile. */
+  /**
+   * Makes a private copy of the value's bytes, valid until the next value. The original bytes may change in
+   * the meantime.
+   */
   keep(): this {
-    // What is packed is its own already.
-    // (A Buffer's slice() copies nothing.)
+    // Packed bytes are private already. (Not slice(): that of a Buffer copies nothing.)
     if (this.tag === Tag.Bytes) this.#packed = new Uint8Array(this.#packed);
     this.#pieces?.keep();
     return this;
@@ -216,7 +221,7 @@ export class Encoder {
     return this.#isLong(Tag.Packed, pieces?.size ?? bytes.length);
   }
 
-  /** The same of what may be of any size. */
+  /** The same for a value that may have any size. */
   #isLong(tag: Tag, size: number): this {
     const limit = this.#limit;
     if (limit !== undefined && size > limit.mostValueBytes) throw limit.tooLarge(size);
@@ -230,7 +235,7 @@ export class Encoder {
   }
 }
 
-/** Whether there is no more to a Uint8Array, as it is stored, than its bytes. */
+/** Whether the stored form of a Uint8Array consists only of its bytes. */
 function areAlone(bytes: Uint8Array): boolean {
   const { buffer, byteLength: length } = extentOf(bytes);
   if (!isArrayBuffer(buffer)) return false;
@@ -251,17 +256,20 @@ const noBuffers: ArrayBuffer[] = [];
 const noBases: number[] = [];
 
 /**
- * What was read of a value that is to be unpacked. Copied first and unpacked later, when it is known
- * that nothing changed meanwhile: what unpacks must not see half of one and half of another.
+ * What was read of a value that must be unpacked. It is copied first, and unpacked later, when it is known
+ * that nothing has changed in the meantime. The unpacker must not see a mix of two values.
  */
 class Copy {
   bytes = Buffer.alloc(0);
   size = 0;
   tag = Tag.Packed;
-  /** Its ArrayBuffers, copied to where they stay; and at which offset of its original each begins. */
+  /**
+   * Its ArrayBuffers, which are already in their final copies, and the offset in its original at which each
+   * begins.
+   */
   buffers = noBuffers;
   bases = noBases;
-  /** Why it is no value, whoever looks. */
+  /** Whether it is not a valid value for any version. */
   isNonsense = false;
 }
 
@@ -270,14 +278,14 @@ const copy = new Copy();
 /**
  * Reads a value from memory that may be changing.
  *
- * @param at - in bytes; a multiple of 8.
- * @returns what {@link finish} makes the value of, before anything else is read.
+ * @param at - the offset in bytes; a multiple of 8.
+ * @returns what {@link finish} makes the value from. That must be called before anything else is read.
  */
 export function read(views: Views, tag: Tag, at: number, size: number): unknown {
   return readInto(copy, views, tag, at, size);
 }
 
-/** The same, and what it returns may be finished after others were read. */
+/** The same, but the result may be finished after other values were read. */
 export function readApart(views: Views, tag: Tag, at: number, size: number): unknown {
   return tag >= Tag.Packed
     ? readInto(new Copy(), views, tag, at, size)
@@ -312,16 +320,19 @@ function readInto(copy: Copy, views: Views, tag: Tag, at: number, size: number):
       copyOut(copy, views, at, size);
       return copy;
     default:
-      // Nothing is known of its bytes.
+      // Nothing is known about its bytes.
       copy.tag = tag;
       return copy;
   }
 }
 
-/** What was read of a value that is none. */
+/** The result of reading something that is not a value. */
 export const noValue: unknown = new Copy();
 
-/** What was read, to be finished again after others were read: where {@link finish} has thrown. */
+/**
+ * Makes what was read independent of later reads, so that it can be finished again. For use after
+ * {@link finish} has thrown.
+ */
 export function apart(read: unknown): unknown {
   if (!(read instanceof Copy)) return read;
   const own = Object.assign(new Copy(), read);
@@ -330,15 +341,15 @@ export function apart(read: unknown): unknown {
 }
 
 /**
- * The value, of what was read of it.
+ * Makes the value from what was read.
  *
- * @throws CorruptError its bytes make none; MismatchError they do to others; what attaching to a shared
- * object throws.
+ * @throws CorruptError the bytes are not a valid value; MismatchError they may be one for another version or
+ * runtime; what attaching to a shared object throws.
  */
 export function finish(read: unknown): unknown {
   if (!(read instanceof Copy)) return read;
   const value = unpackCopy(read);
-  // Not when that throws: it may be tried again.
+  // Not after an error, because finishing may be tried again.
   read.buffers = noBuffers;
   read.bases = noBases;
   if (read.bytes.length > largestScratchBytes) {
@@ -369,11 +380,11 @@ function unpackCopy(copy: Copy): unknown {
   return unpack(bytes, headBytes, size, buffers, bases);
 }
 
-/** The same with its ArrayBuffers, each of which is copied once. */
+/** The same for a value with ArrayBuffers, each of which is copied once. */
 function copyPacked(copy: Copy, views: Views, at: number, size: number): void {
   copy.isNonsense = false;
   const { ints, floats, bytes } = views;
-  // Of another version nothing more is known.
+  // Nothing more is known about values of another version.
   if (size < headBytes || bytes[at] !== (version | hasBuffers)) {
     copyOut(copy, views, at, size);
     return;
@@ -417,21 +428,21 @@ const isLength = (number: number): boolean => Number.isSafeInteger(number) && nu
 
 type ResizableMaker = new (bytes: number, options: { maxByteLength: number }) => ArrayBuffer;
 
-/** @param most - how many bytes it may grow to, or -1. */
+/** @param most - the maximum size in bytes that it can grow to, or -1. */
 function makeBuffer(bytes: number, most: number): ArrayBuffer | undefined {
   if (most === -1) return new ArrayBuffer(bytes);
   if (!isLength(most) || most < bytes) return undefined;
   try {
     return new (ArrayBuffer as unknown as ResizableMaker)(bytes, { maxByteLength: most });
   } catch {
-    // More than there can be.
+    // Larger than an ArrayBuffer can be.
     return undefined;
   }
 }
 
 function copyOut(copy: Copy, { bytes }: Views, at: number, size: number): void {
   if (size > copy.bytes.length) {
-    // Not of Node's pool, which others have views of.
+    // Not from Node's pool, because others have views of that.
     copy.bytes = Buffer.from(new ArrayBuffer(Math.max(2 * copy.bytes.length, size, 256)));
   }
   const to = copy.bytes;

@@ -1,10 +1,11 @@
 /**
- * Shared bytes that make no sense, found by code that does not know whose they are: who does makes a
- * SharedMemoryError of it.
+ * Thrown for shared bytes that make no sense, by code that does not know which object they belong to. Code
+ * that knows it turns this error into a SharedMemoryError.
  */
 export class CorruptError extends Error {}
 
 /**
- * Shared bytes that may well make sense, but not to this version or in this runtime. The same holds for it.
+ * Thrown for shared bytes that may be valid, but not for this version or in this runtime. It is turned into a
+ * SharedMemoryError in the same way.
  */
 export class MismatchError extends Error {}

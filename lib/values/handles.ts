@@ -1,13 +1,13 @@
 import { SharedMemoryError, hasCode } from '../common/errors';
 import { CorruptError, MismatchError } from './corrupt-error';
 
-/** A shared object as plain data, whatever its kind. */
+/** The plain-data form of a shared object of any kind. */
 export interface AnyHandle {
   readonly shmkit: string;
   readonly name: string;
 }
 
-/** What a shared object looks like from here: enough to store it, and to give it back. */
+/** What this file needs of a shared object, to store it and to return it. */
 interface Shared {
   readonly closed: boolean;
   readonly name: string;
@@ -15,21 +15,23 @@ interface Shared {
 }
 
 /**
- * What the prototypes of named objects have, by which they are known: those of another copy of the
- * library, too, or of one that was evaluated in another realm.
+ * The property of the prototypes of named objects by which they are recognized. It also works for objects of
+ * another copy of the library, and of a copy that was evaluated in another realm.
  */
 export const sharedBrand = Symbol.for('shmkit.handle');
 
-/** How a handle becomes an object: told by the floor that knows the classes. */
+/** Attaches to the object of a handle. It is set by a higher floor, which knows the classes. */
 let attachTo: ((handle: AnyHandle) => object) | undefined;
 
-/** Those that were attached before and are still in use, by what attached them. */
+/**
+ * Objects that were attached before and are still in use. The key is the handle that they were attached by.
+ */
 const attached = new Map<string, WeakRef<Shared>>();
 const collected = new FinalizationRegistry<string>((key) => {
   if (attached.get(key)?.deref() === undefined) attached.delete(key);
 });
 
-/** Tells this floor of the classes, which are built on it. */
+/** Registers the classes of shared objects, which are on a floor above this one. */
 export function tellClasses(
   all: readonly { readonly prototype: object }[],
   attach: (handle: AnyHandle) => object,
@@ -38,7 +40,7 @@ export function tellClasses(
   attachTo = attach;
 }
 
-/** A shared object's handle as it is stored: JSON, in ASCII. */
+/** A shared object's handle in the form in which it is stored: JSON in ASCII. */
 export function handleText(shared: object): string {
   return JSON.stringify((shared as Shared).toJSON()).replace(
     /[\u0080-\uffff]/g,
@@ -46,7 +48,7 @@ export function handleText(shared: object): string {
   );
 }
 
-/** @throws CorruptError it is none. */
+/** @throws CorruptError the text is not a handle. */
 export function parseHandle(text: string): AnyHandle {
   try {
     const handle = JSON.parse(text) as Partial<AnyHandle> | null;
@@ -54,14 +56,14 @@ export function parseHandle(text: string): AnyHandle {
       return handle as AnyHandle;
     }
   } catch {
-    // As any other text that is none.
+    // Treated like any other text that is not a handle.
   }
   throw new CorruptError('a value of it is no handle');
 }
 
 /**
- * The object that a handle stands for, attached. As long as it is in use here and open, it is the
- * same one for the same handle.
+ * Attaches to the object that a handle stands for. As long as that object is in use here and open, the same
+ * handle returns the same object.
  */
 export function attachShared(handle: AnyHandle): object {
   const key = JSON.stringify(handle);
@@ -79,9 +81,9 @@ export function attachShared(handle: AnyHandle): object {
   return made;
 }
 
-/** What is said of a shared object that a value holds: nobody is to make it. */
+/** Errors about a shared object in a value must not suggest to make the object. */
 function explainWithin(error: unknown, { shmkit: kind, name }: AnyHandle): unknown {
-  // A manager says itself whether it is gone or dead.
+  // A manager's own error says whether it is gone or dead.
   if (hasCode(error, 'ENOENT') && kind !== 'manager') {
     const { syscall, errno } = error;
     const message = `${kind} '${name}' is gone: nothing has that name any more`;

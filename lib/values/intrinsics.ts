@@ -1,6 +1,7 @@
 /**
- * What the language's own classes are asked by, so that it works for objects of another realm (`vm`,
- * test runners), for subclasses, and whatever a program has changed. Taken when this is evaluated.
+ * Functions that check or read objects of the built-in classes. They work for objects of another realm (`vm`,
+ * test runners) and for subclasses, whatever a program has changed. They are saved when this file is
+ * evaluated.
  */
 import { types } from 'node:util';
 import { getter } from '../common/getters';
@@ -25,7 +26,7 @@ const valuesOf: ((this: never) => boolean | number | string | bigint)[] = [
 
 type Test = (value: unknown) => boolean;
 
-/** A runtime may lack one of these, for things that it has not. */
+/** A runtime may lack a test for things that it does not have. */
 function test(name: keyof typeof types): Test {
   const found = (types as Partial<Record<string, Test>>)[name];
   return found ?? (() => false);
@@ -42,7 +43,7 @@ export const isArguments = test('isArgumentsObject');
 export const isExternal = test('isExternal');
 export const isModule = test('isModuleNamespaceObject');
 export const isPromise = test('isPromise');
-/** Collections and iterations that have more to them than can be seen, and a SharedArrayBuffer. */
+/** Collections and iterators with internal state that cannot be seen, and SharedArrayBuffer. */
 const hidden = (
   [
     'isWeakMap',
@@ -56,17 +57,17 @@ const hidden = (
 const isBoxed = test('isBoxedPrimitive');
 const isBoxedSymbol = test('isSymbolObject');
 
-/** As `[object Array]`. */
+/** Returns for example `[object Array]`. */
 export const tagged = (value: object): string => toString.call(value);
 
-/** Whether it is one of Node's, which may be part of a pool. */
+/** Whether it is a Node Buffer, which may be part of a pool. */
 export function isBuffer(value: ArrayBufferView): value is Buffer {
   return Buffer.isBuffer(value);
 }
 
 export const isHidden = (value: object): boolean => hidden.some((isOne) => isOne(value));
 
-/** Of one that is not shared. */
+/** For an ArrayBuffer that is not shared. */
 export const byteLengthOf = (buffer: ArrayBufferLike): number =>
   bytesOfBuffer.call(buffer) as number;
 
@@ -74,7 +75,7 @@ export const timeOf = (date: object): number => dateTime.call(date as Date);
 export const sourceOf = (expression: object): string => regExpSource.call(expression) as string;
 export const flagsOf = (expression: object): string => regExpFlags.call(expression) as string;
 
-/** Keys and values in turn, as they are now. */
+/** Keys and values alternately, as they are now. */
 export function entriesOf(map: object): unknown[] {
   const all: unknown[] = [];
   mapForEach.call(map as Map<unknown, unknown>, (value: unknown, key: unknown) => {
@@ -91,7 +92,7 @@ export function membersOf(set: object): unknown[] {
   return all;
 }
 
-/** Whether it is an object of a boolean, number, string or bigint. */
+/** Whether it is an object that wraps a boolean, number, string or bigint. */
 export function isBoxedPrimitive(value: object): boolean {
   return isBoxed(value) && !isBoxedSymbol(value);
 }
@@ -101,7 +102,7 @@ export function primitiveOf(boxed: object): boolean | number | string | bigint {
     try {
       return valueOf.call(boxed as never);
     } catch {
-      // Of another type.
+      // It wraps another type.
     }
   }
   throw new TypeError('not an object of a primitive value');
@@ -115,7 +116,7 @@ const { DOMException: OwnDOMException } = globalThis as { DOMException?: typeof 
 const exceptionName =
   OwnDOMException && Object.getOwnPropertyDescriptor(OwnDOMException.prototype, 'name')?.get;
 
-/** This runtime's class of such exceptions. */
+/** This runtime's DOMException class. */
 export { OwnDOMException };
 
 export function isDOMException(value: object): value is DOMException {

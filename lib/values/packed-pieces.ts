@@ -1,20 +1,20 @@
 import { byteLengthOf, isArrayBuffer } from './intrinsics';
 import { mergedInto, padded, tableFloats, trailerBytes } from './packed-format';
 
-/** Bytes of an ArrayBuffer. */
+/** A range of bytes of an ArrayBuffer. */
 export interface Piece {
   readonly buffer: ArrayBuffer;
   from: number;
   to: number;
   isWhole: boolean;
-  /** Of which piece it has become a part, or -1. */
+  /** The index of the piece that this one was merged into, or -1. */
   into: number;
 }
 
 /**
- * The ArrayBuffers of a value that is packed: all of each, but of one that only Buffers look at no more
- * than they see. (Node's are parts of pools, whose other bytes are not the value's.) Buffers whose
- * bytes overlap still share them.
+ * The ArrayBuffers of a value that is being packed. A buffer is included as a whole. But if only Node Buffers
+ * refer to it, only the bytes that they cover are included, because Node's ArrayBuffers are pools whose other
+ * bytes do not belong to the value. Buffers whose bytes overlap still share them afterwards.
  */
 export class Pieces {
   readonly #pieces: Piece[] = [];
@@ -23,14 +23,14 @@ export class Pieces {
   #mainBytes = 0;
   #size = 0;
 
-  /** The bytes of the whole value. */
+  /** The size of the whole value in bytes. */
   get size(): number {
     return this.#size;
   }
 
   /**
-   * @param length - how many bytes, or -1: all.
-   * @returns its index, or -1 where it has no bytes of its own.
+   * @param length - the number of bytes, or -1 for all.
+   * @returns the index of the piece, or -1 for a buffer that has no bytes of its own.
    */
   indexOf(buffer: ArrayBufferLike, from: number, length: number): number {
     if (!isArrayBuffer(buffer) || isDetached(buffer as ArrayBuffer)) return -1;
@@ -49,7 +49,7 @@ export class Pieces {
         found = index;
         extend(piece, from, to, isWhole);
       } else {
-        // They had nothing in common until now.
+        // Until now, these pieces did not overlap.
         piece.into = found;
         extend(first, piece.from, piece.to, piece.isWhole);
       }
@@ -62,9 +62,9 @@ export class Pieces {
   }
 
   /**
-   * All are there.
+   * To be called when all pieces have been added.
    *
-   * @returns a buffer that has become another size since, by a getter in the value; or undefined.
+   * @returns a buffer whose size was changed in the meantime by a getter in the value; otherwise undefined.
    */
   close(mainBytes: number): ArrayBuffer | undefined {
     const tail = new Float64Array(tableFloats * this.#pieces.length + trailerBytes / 8);
@@ -95,7 +95,7 @@ export class Pieces {
     return undefined;
   }
 
-  /** What lies where, from the beginning of the value on. */
+  /** Calls a function with the bytes of each piece, and their offset from the beginning of the value. */
   forEach(act: (bytes: Uint8Array, at: number) => void): void {
     let at = padded(this.#mainBytes);
     for (const { buffer, from, to, into } of this.#pieces) {
@@ -106,11 +106,11 @@ export class Pieces {
     act(new Uint8Array(this.#tail.buffer), at);
   }
 
-  /** Takes the bytes as they are now: those they are of may change. */
+  /** Copies the bytes as they are now, because the original buffers may change. */
   keep(): void {
     this.#pieces.forEach(({ buffer, from, to, isWhole, into }, i) => {
       if (into >= 0) return;
-      // The table says already what there was to be said of the buffer.
+      // The table already contains everything about the original buffer.
       const { buffer: copy } = new Uint8Array(new Uint8Array(buffer, from, to - from));
       this.#pieces[i] = { buffer: copy, from: 0, to: to - from, isWhole, into };
     });

@@ -26,10 +26,10 @@ import {
 } from './packed-format';
 
 const scratchBytes = 1 << 16;
-/** A value begins in what is left of the scratch if that is so much. */
+/** A value begins in the rest of the scratch buffer if at least this many bytes are left. */
 const enoughBytes = 1 << 10;
 
-/** So many objects are searched one by one for those that came before, more by a Map. */
+/** Up to this many objects, a linear search finds earlier objects. Beyond that, a Map is used. */
 const fewObjects = 16;
 
 const most7 = 0x7f;
@@ -44,24 +44,24 @@ const errorIndex = new Map<unknown, number>(errorClasses.map((name, i) => [name,
 
 type Fields = Record<string, unknown>;
 
-/** What an error has, as it was when it began: a getter may change it. */
+/** The parts of an error, as they were when it began. A getter may change the error afterwards. */
 interface ErrorShape {
   readonly parts: number;
-  /** Those of {@link ErrorPart.More}. */
+  /** The keys of {@link ErrorPart.More}. */
   readonly keys: readonly string[];
 }
 
-/** What was begun, and has its contents behind. */
+/** An object that was begun, and whose contents follow later. */
 type Later = [value: object, kind: Kind, shape?: ErrorShape];
 
-/** A packed value, which nobody changes any more but for what its pieces are of. */
+/** A packed value. Its bytes do not change any more, but the buffers of its pieces may. */
 export interface Packed {
   readonly bytes: Uint8Array;
-  /** ArrayBuffers in it, which are not in the bytes. */
+  /** The ArrayBuffers in the value, which are not in the bytes. */
   readonly pieces: Pieces | undefined;
 }
 
-/** Makes packed bytes of values; packed-format.ts says which. */
+/** Packs values into bytes; packed-format.ts describes the format. */
 class Packer {
   #bytes = Buffer.allocUnsafeSlow(scratchBytes);
   #view = viewOf(this.#bytes);
@@ -85,7 +85,7 @@ class Packer {
       this.#need(headBytes);
       this.#at += headBytes;
       this.#value(value, 0);
-      // These may put more behind.
+      // These calls may add more to the list.
       for (const each of this.#later) this.#contents(...each);
       const pieces = this.#pieces;
       const head = version | (pieces ? hasBuffers : 0);
@@ -109,7 +109,7 @@ class Packer {
     this.#later.length = 0;
     const { length } = this.#bytes;
     if (length === scratchBytes && length - this.#at >= enoughBytes) return;
-    // What was packed is left to those who have it.
+    // The packed bytes now belong to their receiver.
     this.#bytes = Buffer.allocUnsafeSlow(scratchBytes);
     this.#view = viewOf(this.#bytes);
     this.#at = 0;
@@ -282,7 +282,7 @@ class Packer {
     this.#later.push([value, kind]);
   }
 
-  /** Of what was begun. */
+  /** The contents of an object that was begun. */
   #contents(value: object, kind: Kind, shape?: ErrorShape): void {
     if (kind === Kind.Plain) this.#record(value, 0);
     else if (kind === Kind.Array) this.#array(value as unknown[], 0);
@@ -404,7 +404,10 @@ class Packer {
     this.#length(tracks ? 0 : 1 + (name === undefined ? byteLength : lengthOf(view)));
   }
 
-  /** The index of the piece that has these bytes of a buffer, for a view or for itself; -1: all. */
+  /**
+   * The index of the piece that contains these bytes of a buffer, for a view or for the buffer itself. A
+   * length of -1 means all bytes.
+   */
   #piece(part: object, buffer: ArrayBufferLike, from: number, length: number): number {
     const index = (this.#pieces ??= new Pieces()).indexOf(buffer, from, length);
     if (index < 0) throw this.#refusal(part, ownBuffer);
@@ -412,7 +415,7 @@ class Packer {
     return index;
   }
 
-  /** Where an object stands among those that came before, or -1: it is the next now. */
+  /** The position of an object among the earlier objects. Returns -1 if it is new; then it is added. */
   #placeOf(value: object): number {
     const objects = this.#objects;
     if (this.#places === undefined) {
@@ -439,7 +442,7 @@ class Packer {
     this.#put(rest);
   }
 
-  /** A byte, for which there is room. */
+  /** Writes a byte. There must be room for it. */
   #put(byte: number): void {
     this.#bytes[this.#at++] = byte;
   }
@@ -471,11 +474,11 @@ const wholeBuffer = 'a value none of whose getters changes the size of an ArrayB
 let idle: Packer | undefined;
 
 /**
- * @param what - how messages speak of the value.
- * @throws TypeError `ERR_INVALID_ARG_TYPE` something in it cannot be cloned; what a getter throws.
+ * @param what - how messages describe the value.
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` something in the value cannot be cloned; what a getter throws.
  */
 export function pack(what: string, value: unknown): Packed {
-  // A getter may have another value packed meanwhile.
+  // A getter may pack another value in the meantime.
   const packer = idle ?? new Packer();
   idle = undefined;
   try {
@@ -498,19 +501,19 @@ function areSame(a: readonly string[], b: readonly string[]): boolean {
 function messageOf(error: Error, kind: Kind): string | undefined {
   if (kind === Kind.DOMException) return error.message;
   const own = Object.getOwnPropertyDescriptor(error, 'message');
-  // As the structured clone algorithm has it, a getter is none.
+  // As in the structured clone algorithm, a getter does not count as a message.
   return own === undefined || !('value' in own) ? undefined : String(own.value);
 }
 
-/** Whether it has errors as an AggregateError has them. */
+/** Whether it has errors like those of an AggregateError. */
 function hasErrors(error: Error): boolean {
   return Object.getOwnPropertyDescriptor(error, 'errors')?.enumerable === false;
 }
 
 /**
- * What else is an error's own.
+ * The other own properties of an error.
  *
- * @param isNamed - whether its class says its name.
+ * @param isNamed - whether the class of the error determines its name.
  */
 function moreKeys(error: Error, isNamed: boolean): string[] {
   return Object.keys(error).filter(
@@ -518,7 +521,7 @@ function moreKeys(error: Error, isNamed: boolean): string[] {
       key !== 'message' &&
       key !== 'stack' &&
       key !== 'cause' &&
-      // Its class says it.
+      // The class determines the name.
       !(key === 'name' && isNamed),
   );
 }
@@ -529,11 +532,14 @@ interface Resizable {
   resize(bytes: number): void;
 }
 
-/** Whether a view is as long as its buffer, which may grow, later, too; undefined: it is beyond its end. */
+/**
+ * Whether a view always ends where its resizable buffer ends. Undefined if the view is beyond the end of the
+ * buffer.
+ */
 function isLengthTracking(view: ArrayBufferView): boolean | undefined {
   let copy: ArrayBufferView;
   try {
-    // Only to change the size of its buffer tells.
+    // The only way to find out is to resize a buffer, so a copy is used.
     copy = structuredClone(view);
   } catch {
     return undefined;
@@ -552,6 +558,6 @@ function isLengthTracking(view: ArrayBufferView): boolean | undefined {
     return copy.byteLength > 0;
   }
   resized.resize(byteOffset);
-  // One that its buffer ends before is at no offset any more.
+  // A view that is beyond the end of its buffer has no offset any more.
   return byteOffset > 0 && copy.byteOffset === byteOffset;
 }

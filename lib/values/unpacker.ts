@@ -15,7 +15,7 @@ import {
 
 type Fields = Record<string, unknown>;
 
-/** Keys that were read, by a hash of their bytes: most are read again. */
+/** Keys that were read before, by a hash of their bytes. Most keys are read again. */
 const keySlots = 1024;
 const knownKeys = new Array<string>(keySlots).fill('');
 
@@ -36,8 +36,9 @@ const errors = [
 ] as const;
 
 /**
- * The keys of an object. Properties are assigned, which is faster, unless objects inherit one of them:
- * an accessor would take the value, and what is frozen would refuse it.
+ * The keys of an object. Properties are assigned, because that is faster. But if all objects inherit one of
+ * the keys, properties are defined: an inherited accessor would take the value, and an inherited frozen
+ * property would reject it.
  */
 class Keys {
   readonly names: string[];
@@ -53,12 +54,12 @@ class Keys {
   }
 }
 
-/** What was begun, and has its contents behind. */
+/** An object that was begun, and whose contents follow later. */
 type Later = [code: Code, value: object, parts: number];
 
 /**
- * Makes values of packed bytes; packed-format.ts says what those are. They are input: anybody may have
- * written anything, so whatever they say is looked at before it is followed.
+ * Makes values from packed bytes; packed-format.ts describes the format. The bytes are untrusted input: any
+ * process may have written anything, so everything is checked before it is used.
  */
 class Unpacker {
   #bytes = Buffer.alloc(0);
@@ -89,7 +90,7 @@ class Unpacker {
     this.#bases = bases;
     try {
       const value = this.#value(0);
-      // These may put more behind.
+      // These calls may add more to the list.
       for (const each of this.#later) this.#contents(each);
       if (this.#at !== end) throw new CorruptError('a value of it ends before its bytes do');
       return value;
@@ -102,7 +103,7 @@ class Unpacker {
     }
   }
 
-  /** Keeps nothing of what was unpacked from. */
+  /** Releases the bytes that were unpacked. */
   forget(): void {
     this.#bytes = Buffer.alloc(0);
     this.#view = new DataView(new ArrayBuffer(0));
@@ -297,7 +298,7 @@ class Unpacker {
     const message = (parts & ErrorPart.Message) === 0 ? undefined : this.#text();
     const error = this.#note(makeError(index, name, message));
     if ((parts & ErrorPart.Stack) !== 0) hide(error, 'stack', this.#text());
-    // Where there was none it is not the reader's.
+    // If there was no stack, the error must not have the reader's.
     else if (Object.hasOwn(error, 'stack')) hide(error, 'stack', undefined);
     return [error, parts];
   }
@@ -381,7 +382,7 @@ class Unpacker {
     return readLatin1(this.#bytes, this.#skip(length), length);
   }
 
-  /** A text that was probably read before. */
+  /** Reads a text that was probably read before. */
   #key(): string {
     const byte = this.#byte();
     if (byte < firstShortText || byte > lastShortText) return this.#longText(codeOf(byte));
@@ -400,7 +401,7 @@ class Unpacker {
     return (knownKeys[slot] = readLatin1(bytes, at, length));
   }
 
-  /** How many there are that take so many bytes each at least. */
+  /** Reads a count of items, each of which takes at least this many bytes. */
   #count(leastBytes: number): number {
     const count = this.#length();
     if (count * leastBytes > this.#end - this.#at) throw nonsense();
@@ -424,7 +425,7 @@ class Unpacker {
     return this.#bytes[this.#at++] ?? 0;
   }
 
-  /** Goes on behind so many bytes; where they begin. */
+  /** Moves past this many bytes. Returns where they begin. */
   #skip(bytes: number): number {
     const at = this.#at;
     if (bytes > this.#end - at) throw nonsense();
@@ -432,7 +433,7 @@ class Unpacker {
     return at;
   }
 
-  /** The next object. */
+  /** Adds the next object to the list. */
   #note<T>(object: T): T {
     this.#objects.push(object);
     return object;
@@ -442,8 +443,8 @@ class Unpacker {
 let idle: Unpacker | undefined;
 
 /**
- * @param at - where the value begins, behind its version.
- * @param bases - at which offset of its original each buffer begins.
+ * @param at - where the value begins, after its version.
+ * @param bases - the offset in its original at which each buffer begins.
  * @throws CorruptError, MismatchError; what attaching to a shared object throws.
  */
 export function unpack(
@@ -453,7 +454,7 @@ export function unpack(
   buffers: readonly ArrayBuffer[] = [],
   bases: readonly number[] = [],
 ): unknown {
-  // To attach to a shared object may take another one.
+  // Attaching to a shared object may unpack another value in the meantime.
   const unpacker = idle ?? new Unpacker();
   idle = undefined;
   try {
@@ -463,7 +464,7 @@ export function unpack(
   }
 }
 
-/** Keeps nothing of what was unpacked from. */
+/** Releases the bytes that were unpacked. */
 export function forgetUnpacked(): void {
   idle?.forget();
 }
@@ -506,7 +507,7 @@ function define(object: object, key: string, value: unknown, enumerable: boolean
   Object.defineProperty(object, key, { value, enumerable, writable: true, configurable: true });
 }
 
-/** As the language defines what belongs to an error. */
+/** Defines a property that is not enumerable, as JavaScript does for the standard properties of an error. */
 function hide(error: Error, key: string, value: unknown): void {
   define(error, key, value, false);
 }
@@ -520,7 +521,7 @@ function makeError(index: number, name: string, message: string | undefined): Er
   }
   if (errorClasses[index] === 'AggregateError') {
     const error = new AggregateError([], message);
-    // Those that it has follow; there may be none.
+    // The error's own list follows, but there may be none.
     delete (error as Partial<AggregateError>).errors;
     return error;
   }

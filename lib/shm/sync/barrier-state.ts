@@ -4,56 +4,56 @@ import type { Operation } from '../core/operations';
 import { Roster, entryLayout } from '../core/roster';
 import { Word } from '../core/word';
 
-/** The word that says of which generation it is the turn, and how that stands. */
+/** The word that contains the current generation and its status. */
 const turnAt = 0;
 
-/** What a barrier's entries are used for. */
+/** What the words of the roster entries are used for. */
 const at = {
-  /** How many parties of this thread have arrived, in the generation of `generation`. */
+  /** How many parties of this thread have arrived in the generation that `generation` names. */
   arrived: entryLayout.held,
   generation: entryLayout.first,
   /** The last generation that was broken while this thread was in it, plus 1. */
   broken: entryLayout.second,
 } as const;
 
-/** How a generation stands. */
+/** The status of a generation. */
 export const enum Status {
-  /** Parties arrive. */
+  /** Parties are arriving. */
   Filling = 0,
-  /** All have arrived, and the last of them does the action. */
+  /** All parties have arrived, and the last one runs the action. */
   Acting = 1,
-  /** A party went away; who waits has to, and who comes may not, until it is reset. */
+  /** A party left. Waiters must leave and nobody may arrive until the barrier is reset. */
   Broken = 2,
 }
 
-/** By the two lowest bits of the turn; a fourth is nobody's. */
+/** The statuses by the two lowest bits of the turn. The fourth value is not used. */
 const statuses = [Status.Filling, Status.Acting, Status.Broken];
 
-/** How a generation ended for a party, or that it has not. */
+/** How a generation ended for a party, or undefined while it has not ended. */
 export type Outcome = 'passed' | 'broken' | undefined;
 
 /** One party that arrived. */
 export interface Arrival {
   readonly generation: number;
-  /** Which it was, from 0. */
+  /** The position in which the party arrived, from 0. */
   readonly index: number;
-  /** All have arrived: this one does the action, then lets the others go. */
+  /** Whether all have arrived. This party runs the action, and then lets the others go on. */
   readonly isLast: boolean;
 }
 
 /**
- * What the barriers of one thread share: who has arrived.
+ * What the handles of one thread to one barrier share: which parties have arrived.
  *
- * Generations follow one another, each of as many arrivals as there are parties. The word `turn` has
- * the present generation and its status: everything that happens to a generation is one change of
- * it, under the lock. Invariants, by number:
+ * Generations follow one another. Each has as many arrivals as there are parties. The word `turn` contains
+ * the current generation and its status. Everything that happens to a generation is one change of this word,
+ * under the lock. Invariants, by number:
  *
- * - B1  An arrival is counted by one word, the entry's `arrived`, in which only arrivals of the entry's
- *       `generation` count, if that has the turn.
- * - B2  A generation that has lost its turn was passed, but for those threads that were marked
- *       `broken` in it. They are marked before the turn goes on; a marked one that finds the turn
- *       still its own does the rest.
- * - B3  While a generation fills or acts, the death of anyone who arrived in it breaks it.
+ * - B1  An arrival is counted by one word, the entry's `arrived`. It counts arrivals only for the
+ *       entry's `generation`, and only while that is the current generation.
+ * - B2  A generation that is no longer current was passed, except for those threads that were marked
+ *       `broken` in it. Threads are marked before the turn goes on. If a marked thread finds that its
+ *       generation is still current, it completes the breaking.
+ * - B3  While a generation fills or acts, the death of any party that arrived in it breaks it.
  */
 export class BarrierState implements SeatState {
   readonly turn: Word;
@@ -64,7 +64,7 @@ export class BarrierState implements SeatState {
 
   constructor(seat: LockSeat) {
     this.#seat = seat;
-    // Broken before the entry is freed: who died there must not be missing only.
+    // The barrier is broken before the entry is freed: an arrived party that died must not simply be missing.
     this.#roster = new Roster(seat, (entry) => {
       if (this.#arrivedBy(entry) > 0) this.#break();
     });
@@ -81,7 +81,7 @@ export class BarrierState implements SeatState {
     return this.#status;
   }
 
-  /** How many wait, those who died among them not counted: their death breaks it. */
+  /** How many parties wait. Parties that died are not counted: their death breaks the barrier. */
   waiting(): number {
     return this.#seat.exclusively(() => {
       this.#breakForTheDead();
@@ -96,12 +96,12 @@ export class BarrierState implements SeatState {
     });
   }
 
-  /** A party arrives; 'broken' when it may not, undefined while it has to wait for a generation. */
+  /** A party arrives. Returns 'broken' when it may not, and undefined while it must wait for a generation. */
   arrive(look: boolean): Arrival | 'broken' | undefined {
-    // So that each entry is marked as broken in one generation at a time (B2).
+    // So each entry is marked as broken in one generation at a time (B2).
     if (this.turn.awaited) this.turn.review();
     return this.#seat.exclusively(() => {
-      // The last to come lets all go, and so has to look, too (B3).
+      // The last party lets all others go on, so it must check for deaths too (B3).
       if (look || this.#arrived() === this.parties - 1) this.#breakForTheDead();
       const generation = this.#generation;
       if (this.#status === Status.Broken) return 'broken';
@@ -119,7 +119,10 @@ export class BarrierState implements SeatState {
     });
   }
 
-  /** An arrival that is going to be made: were it interrupted, it breaks the barrier as others that fail. */
+  /**
+   * An arrival that is going to be made. If it is interrupted, it breaks the barrier like any party that
+   * fails.
+   */
   arrival(): Operation {
     const { own } = this.#roster;
     const generation = this.#generation;
@@ -134,7 +137,10 @@ export class BarrierState implements SeatState {
     };
   }
 
-  /** The action is done: lets all go. False when it was broken meanwhile. */
+  /**
+   * Called when the action is done: lets all parties go on. Returns false if the barrier was broken in the
+   * meantime.
+   */
   pass({ generation }: Arrival): boolean {
     return this.#seat.exclusively(() => {
       if (this.#generation !== generation || this.#status !== Status.Acting) return false;
@@ -143,10 +149,10 @@ export class BarrierState implements SeatState {
     });
   }
 
-  /** How it stands with an arrival of this thread. */
+  /** The outcome of an arrival of this thread. */
   outcome({ generation }: Arrival, look: boolean): Outcome {
     if (look) this.#seat.exclusively(() => this.#breakForTheDead());
-    // Once, and before the mark: a turn that went on says that the mark is there if ever (B2).
+    // Read once, and before the mark: if the turn has gone on, the mark is there if it will ever be (B2).
     const turn = this.turn.value;
     const isMarked = this.#word(this.#roster.own + at.broken) === markOf(generation);
     if (isMarked) {
@@ -157,14 +163,14 @@ export class BarrierState implements SeatState {
     return statusOf(turn) === Status.Broken ? 'broken' : undefined;
   }
 
-  /** Breaks a generation, unless it has lost its turn. */
+  /** Breaks a generation, unless it is no longer current. */
   break(generation = this.#generation): void {
     this.#seat.exclusively(() => {
       if (this.#generation === generation) this.#break();
     });
   }
 
-  /** Breaks what is under way, and begins a generation that is not broken. */
+  /** Breaks the current generation, and begins one that is not broken. */
   reset(): void {
     this.#seat.exclusively(() => {
       if (this.#status === Status.Filling && this.#arrived() === 0) return;
@@ -179,7 +185,7 @@ export class BarrierState implements SeatState {
     this.#roster.leaveUnderLock();
   }
 
-  /** B3, under the lock. */
+  /** See B3. Must be called under the lock. */
   #breakForTheDead(): void {
     if (this.#status === Status.Broken) return;
     this.#roster.reap((entry) => this.#arrivedBy(entry) > 0);
@@ -239,7 +245,7 @@ function statusOf(turn: number): Status {
   return statuses[turn & 3] ?? Status.Broken;
 }
 
-/** Generations begin anew after 2^30. */
+/** The numbers of generations start again after 2^30. */
 function next(generation: number): number {
   return ((generation + 1) << 2) >> 2;
 }

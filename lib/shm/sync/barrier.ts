@@ -34,36 +34,36 @@ import {
 import type { Wait } from '../core/word';
 import { BarrierState, type Arrival } from './barrier-state';
 
-/** What is told of actions. */
+/** How messages describe actions. */
 const notAsync = 'the action, which wait() takes if it is async';
 
-/** What a handle to a barrier has for itself. */
+/** Options that belong to a handle to a barrier, and not to the barrier. */
 export interface NamedBarrierHandleOptions {
   /**
-   * What the last party to arrive does before any is let go. It is done through the handle by which
-   * that party waits. `wait()` awaits the promise that it may return; `waitSync()` cannot, and breaks the
-   * barrier.
+   * A function that the last party to arrive runs before any party goes on. The function of the handle
+   * through which that party waits is used. It may return a promise: `wait()` awaits it; `waitSync()` cannot,
+   * and breaks the barrier.
    */
   readonly action?: (() => unknown) | undefined;
-  /** How long a wait lasts at most that does not say so itself, in milliseconds. Default: no limit. */
+  /** The time limit in milliseconds for waits that do not specify one. Default: no limit. */
   readonly timeout?: number | undefined;
 }
 
-/** What {@link NamedBarrier.open} takes. */
+/** Options of {@link NamedBarrier.open}. */
 export interface NamedBarrierOptions extends NamedBarrierHandleOptions, OpenOptions {
-  /** How many have to arrive for all to go on. */
+  /** How many parties must arrive before all go on. */
   readonly parties: number;
   /**
-   * For how many threads there is room, up to 65,536: a thread counts from when it first waits
-   * until it closes its last handle or ends. Each takes 40 bytes. Default 192.
+   * The maximum number of threads, up to 65,536. A thread counts from its first wait until it closes its last
+   * handle or ends. Each takes 40 bytes. Default 192.
    */
   readonly participants?: number | undefined;
 }
 
-/** What {@link NamedBarrier.create} takes. */
+/** Options of {@link NamedBarrier.create}. */
 export interface NamedBarrierCreateOptions extends NamedBarrierOptions, CreateOptions {}
 
-/** A barrier as plain data, to be sent to another process; see {@link NamedBarrier.toJSON}. */
+/** The plain-data form of a barrier, to be sent to another process; see {@link NamedBarrier.toJSON}. */
 export interface NamedBarrierHandle {
   readonly shmkit: 'barrier';
   readonly name: string;
@@ -71,25 +71,25 @@ export interface NamedBarrierHandle {
 
 const mostParties = 2 ** 30;
 
-/** The least that a new one takes. */
+/** The minimum options of a new barrier. */
 const example = { parties: 4 };
 
 /**
- * A place where a number of parties wait for each other: Python's `multiprocessing.Barrier`. When
- * the last has arrived all go on, and it is ready for the next time.
+ * A point at which a number of parties wait for each other: Python's `multiprocessing.Barrier`. When the last
+ * party has arrived, all go on, and the barrier is ready for the next time.
  *
- * Should a party go away before that (its time is over, its wait is called off, its handle is
- * closed, it is killed), the barrier is broken: those who wait get `ERR_BROKEN_BARRIER`, as do all
- * who come, until {@link reset}. A death is noticed within some tens of milliseconds.
+ * If a party leaves before that, the barrier is broken. A party leaves when its time limit is over, its wait
+ * is aborted, its handle is closed, or it is killed. Waiters then get `ERR_BROKEN_BARRIER`, and so does every
+ * party that arrives, until {@link reset}. A death is noticed within some tens of milliseconds.
  *
- * Tasks of one thread are parties each.
+ * Each task of a thread is a party of its own.
  */
 export class NamedBarrier extends NamedObject implements contract.Barrier {
   declare readonly shmkit: 'barrier';
   readonly #state: BarrierState;
   readonly #action: (() => unknown) | undefined;
   readonly #timeout: number | undefined;
-  /** The parties that arrived through this handle and wait. */
+  /** The parties that arrived through this handle and are waiting. */
   readonly #here = new Set<Arrival>();
 
   private constructor(request: Request, options: NamedBarrierHandleOptions, parties?: number) {
@@ -133,10 +133,10 @@ export class NamedBarrier extends NamedObject implements contract.Barrier {
   }
 
   /**
-   * Attaches to a barrier that exists.
+   * Attaches to an existing barrier.
    *
    * @throws SharedMemoryError `ENOENT` there is none; `EACCES`; `ERR_CORRUPT`, `ERR_WRONG_KIND`,
-   * `ERR_ABI_MISMATCH` what bears the name is not a barrier that this process can use.
+   * `ERR_ABI_MISMATCH` the object with this name is not a barrier that this process can use.
    */
   static attach(name: string, options: NamedBarrierHandleOptions = {}): NamedBarrier {
     checkOptions(options, ['action', 'timeout']);
@@ -144,12 +144,12 @@ export class NamedBarrier extends NamedObject implements contract.Barrier {
   }
 
   /**
-   * Attaches to a barrier, or makes it when it is absent. Of any number of processes that open one
-   * name at once, one makes it; its `participants` and `mode` count. `action` and `timeout` are each
-   * handle's own.
+   * Attaches to a barrier, or makes it if it does not exist. If several processes open one name at the same
+   * time, one of them makes the barrier, with its own `participants` and `mode`. `action` and `timeout`
+   * belong to each handle.
    *
-   * @throws SharedMemoryError `ERR_WRONG_KIND` it is there for another number of parties; and as
-   * {@link NamedBarrier.create} (but `EEXIST`) and {@link NamedBarrier.attach}.
+   * @throws SharedMemoryError `ERR_WRONG_KIND` a barrier exists for another number of parties; and as
+   * {@link NamedBarrier.create} (except `EEXIST`) and {@link NamedBarrier.attach}.
    */
   static open(name: string, options: NamedBarrierOptions): NamedBarrier {
     systemName('barrier', name);
@@ -159,23 +159,23 @@ export class NamedBarrier extends NamedObject implements contract.Barrier {
     return new NamedBarrier(request, options, options.parties);
   }
 
-  /** Removes a name. Whoever is attached keeps the barrier until they close. */
+  /** Removes a name. Processes that are attached keep the barrier until they close it. */
   static unlink(name: string): void {
     unlinkObject('barrier', name);
   }
 
-  /** How many have to arrive for all to go on. */
+  /** How many parties must arrive before all go on. */
   get parties(): number {
     return this.#state.parties;
   }
 
-  /** For how many threads there is room. */
+  /** The maximum number of threads. */
   get participants(): number {
     return this.#state.participants;
   }
 
   /**
-   * How many wait, at the instant of asking.
+   * How many parties wait at this instant.
    *
    * @throws SharedMemoryError `ERR_CLOSED`
    */
@@ -186,7 +186,7 @@ export class NamedBarrier extends NamedObject implements contract.Barrier {
   }
 
   /**
-   * Whether it is broken.
+   * Whether the barrier is broken.
    *
    * @throws SharedMemoryError `ERR_CLOSED`
    */
@@ -197,11 +197,11 @@ export class NamedBarrier extends NamedObject implements contract.Barrier {
   }
 
   /**
-   * Arrives, and waits for the others without blocking anything.
+   * Arrives, and waits for the other parties without blocking anything.
    *
-   * @returns which of the parties it was to arrive, from 0.
-   * @throws SharedMemoryError `ERR_BROKEN_BARRIER`, `ERR_CLOSED`, `ERR_CAPACITY`; `ERR_TIMEOUT`, and
-   * the signal's reason when it aborts: both break the barrier. What the action throws, which does so
+   * @returns the position in which this party arrived, from 0.
+   * @throws SharedMemoryError `ERR_BROKEN_BARRIER`, `ERR_CLOSED`, `ERR_CAPACITY`; `ERR_TIMEOUT`, or the
+   * signal's reason when it aborts: both break the barrier. What the action throws; this breaks the barrier
    * too.
    */
   async wait(options?: WaitOptions): Promise<number> {
@@ -219,9 +219,9 @@ export class NamedBarrier extends NamedObject implements contract.Barrier {
   }
 
   /**
-   * Arrives, and waits for the others, blocking this thread.
+   * Arrives, and waits for the other parties, blocking this thread.
    *
-   * @returns which of the parties it was to arrive, from 0.
+   * @returns the position in which this party arrived, from 0.
    * @throws SharedMemoryError as {@link wait}
    * @throws TypeError `ERR_INVALID_ARG_TYPE` the action is async; the barrier is broken.
    */
@@ -244,7 +244,7 @@ export class NamedBarrier extends NamedObject implements contract.Barrier {
     }
   }
 
-  /** Breaks it. Does not block. */
+  /** Breaks the barrier. Does not block. */
   abort(): void {
     this.attachment.open();
     settleOperations();
@@ -252,7 +252,7 @@ export class NamedBarrier extends NamedObject implements contract.Barrier {
   }
 
   /**
-   * Makes it as new. Those who wait get `ERR_BROKEN_BARRIER`. Does not block.
+   * Resets the barrier to its initial state. Waiters get `ERR_BROKEN_BARRIER`. Does not block.
    *
    * @throws SharedMemoryError `ERR_CLOSED`
    */
@@ -262,7 +262,7 @@ export class NamedBarrier extends NamedObject implements contract.Barrier {
     this.#state.reset();
   }
 
-  /** A handle to send to another process, which gives it to {@link attach}. */
+  /** The plain-data form. Send it to another process, which passes it to {@link attach}. */
   toJSON(): NamedBarrierHandle {
     return { shmkit: 'barrier', name: this.name };
   }
@@ -280,7 +280,7 @@ export class NamedBarrier extends NamedObject implements contract.Barrier {
       },
       timeout,
       signal,
-      // Before it has arrived nobody counts on it.
+      // A party that has not arrived yet is not counted on, so the barrier is not broken.
       expired: (limit) => {
         throw this.attachment.error('ERR_TIMEOUT', `was busy for ${limit} ms`);
       },
@@ -306,7 +306,7 @@ export class NamedBarrier extends NamedObject implements contract.Barrier {
       signal,
       expired: () => {
         this.#state.break(arrival.generation);
-        // All others may have come in the last moment.
+        // All other parties may have arrived at the last moment.
         if (this.#state.outcome(arrival, false) === 'passed') return arrival.index;
         const missing = `not all of its ${this.parties} parties came within ${timeout} ms`;
         throw this.attachment.error('ERR_TIMEOUT', `is broken: ${missing}`);

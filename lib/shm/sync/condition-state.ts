@@ -4,20 +4,20 @@ import type { Operation } from '../core/operations';
 import { Roster, entryLayout } from '../core/roster';
 import { Word, wake } from '../core/word';
 
-/** With which entry of the roster a notification begins to look for somebody who waits. */
+/** The index of the roster entry at which the next notification begins to look for a waiter. */
 const turnAt = 0;
 
-/** What a condition's entries are used for. Each counts upwards, around 2^32. */
+/** What the words of the roster entries are used for. Each is a count that wraps around at 2^32. */
 const at = {
-  /** How many waits the thread has begun; one that was given up is taken off again. */
+  /** How many waits the thread has begun. A wait that was given up is subtracted again. */
   entered: entryLayout.held,
-  /** How many of them were notified: the word that the thread waits for. */
+  /** How many of these waits were notified. This is the word that the thread waits for. */
   notified: entryLayout.word,
-  /** How many of those notifications came to a wait that has ended. */
+  /** How many of these notifications were received by a wait that has ended. */
   taken: entryLayout.first,
 } as const;
 
-/** How far a wait that blocks the thread has come. */
+/** The progress of a wait that blocks the thread. */
 export class Waiting implements Operation {
   isNotified = false;
   /** How many waits the thread had begun before this one. */
@@ -43,14 +43,14 @@ export class Waiting implements Operation {
 }
 
 /**
- * What the conditions of one thread share: who waits, and who was notified.
+ * What the handles of one thread to one condition share: which threads wait, and which were notified.
  *
- * Each count is one word, so a kill leaves none half-changed. Under the lock, but for the look at
- * `notified` by which a wait ends:
+ * Each count is one word, so none is left half changed if a process is killed. Counts are changed and read
+ * under the lock. The only exception is the read of `notified` that ends a wait:
  *
- *     entered - notified   wait for a notification
- *     notified - taken     were notified and have not gone on; lost, should they be killed, if they
- *                          were not passed to others when their entry is freed
+ *     entered - notified   are waiting for a notification
+ *     notified - taken     were notified and have not gone on. If they are killed, these notifications
+ *                          would be lost. So they are passed to others when the entry is freed.
  */
 export class ConditionState implements SeatState {
   /** The word that this thread waits for. */
@@ -58,7 +58,7 @@ export class ConditionState implements SeatState {
   readonly #seat: LockSeat;
   readonly #roster: Roster;
   readonly #words: Int32Array;
-  /** How many notifications waits of this thread have claimed, as far as `taken` is to come. */
+  /** How many notifications the waits of this thread have claimed. `taken` will reach this number. */
   #claimed = 0;
 
   constructor(seat: LockSeat) {
@@ -72,7 +72,10 @@ export class ConditionState implements SeatState {
     return this.#roster.capacity;
   }
 
-  /** A wait that blocks the thread: were it interrupted, it ends, and a notification goes to another. */
+  /**
+   * A wait that blocks the thread. If it is interrupted, it ends, and a notification that it got goes to
+   * another waiter.
+   */
   waiting(): Waiting {
     return new Waiting((before, isNotified) => {
       if (this.#words[this.#roster.own + at.entered] === before) return;
@@ -82,7 +85,7 @@ export class ConditionState implements SeatState {
     });
   }
 
-  /** A wait begins. Under the lock. */
+  /** Begins a wait. Must be called under the lock. */
   enter(waiting?: Waiting): void {
     if (this.#roster.own === 0) {
       const own = this.#roster.join();
@@ -94,7 +97,7 @@ export class ConditionState implements SeatState {
     this.#add(entered, 1);
   }
 
-  /** True when a notification is there for a wait of this thread, which has it now. */
+  /** Returns true when there is a notification for a wait of this thread. That wait has claimed it then. */
   claim(look: boolean, waiting?: Waiting): true | undefined {
     const { own } = this.#roster;
     if (this.#difference(own + at.notified, this.#claimed) > 0) {
@@ -106,21 +109,21 @@ export class ConditionState implements SeatState {
     return undefined;
   }
 
-  /** A wait has ended. Under the lock. */
+  /** Ends a wait. Must be called under the lock. */
   leave(isNotified: boolean, waiting?: Waiting): void {
     const { own } = this.#roster;
     this.#add(own + (isNotified ? at.taken : at.entered), isNotified ? 1 : -1);
     waiting?.done();
   }
 
-  /** Some waits will not be ended: their handle was closed. */
+  /** Subtracts waits that nobody will end, because their handle was closed. */
   forget(count: number): void {
-    // Not under the lock, which others may hold for long. A notification that comes at this very
-    // moment is lost with the wait, as it is with one that is killed.
+    // This does not acquire the lock, because others may hold it for long. A notification that comes at this
+    // very moment is lost with the wait, as it is when a waiter is killed.
     if (count > 0) this.#add(this.#roster.own + at.entered, -count);
   }
 
-  /** Under the lock. */
+  /** Must be called under the lock. */
   notify(count: number): number {
     this.#reap();
     return this.#notify(count);
@@ -154,15 +157,15 @@ export class ConditionState implements SeatState {
     return this.#difference(entry + at.entered, this.#words[entry + at.notified] ?? 0);
   }
 
-  /** Frees the entries of the dead. */
+  /** Frees the entries of dead threads. */
   #reap(): void {
     const words = this.#words;
     this.#roster.reap((entry) => words[entry + at.entered] !== words[entry + at.taken]);
   }
 
   /**
-   * Notifies others of what a dead thread was notified of and had not acted on. Should this thread die
-   * before that one's entry is freed, they are notified twice rather than never.
+   * Passes on the notifications that a dead thread got and did not act on. If this thread dies before the
+   * entry is freed, other waiters are notified twice rather than never.
    */
   #passOn(entry: number): void {
     const taken = this.#words[entry + at.taken] ?? 0;
@@ -172,12 +175,12 @@ export class ConditionState implements SeatState {
 
   #wake(entry: number): void {
     const act = () => wake(this.#seat, entry + at.notified);
-    // Who is woken now would only wait for the lock.
+    // A thread that is woken now would only wait for the lock.
     if (this.#seat.holder === null) act();
     else this.#seat.afterwards(act);
   }
 
-  /** How much further a count is than another; they wrap around. */
+  /** How far a count is ahead of another. Counts wrap around. */
   #difference(index: number, than: number): number {
     return ((this.#words[index] ?? 0) - than) | 0;
   }

@@ -27,42 +27,42 @@ import {
 import { atOnce, checkSyncCallback, type NotAPromise } from '../../common/sync-callbacks';
 import { ConditionState, type Waiting } from './condition-state';
 
-/** What {@link NamedCondition.open} takes. */
+/** Options of {@link NamedCondition.open}. */
 export interface NamedConditionOptions extends OpenOptions {
   /**
-   * For how many threads there is room, up to 65,536: a thread counts from when it first waits
-   * until it closes its last handle or ends. Each takes 40 bytes. Default 192.
+   * The maximum number of threads, up to 65,536. A thread counts from its first wait until it closes its last
+   * handle or ends. Each takes 40 bytes. Default 192.
    */
   readonly participants?: number | undefined;
 }
 
-/** What {@link NamedCondition.create} takes. */
+/** Options of {@link NamedCondition.create}. */
 export interface NamedConditionCreateOptions extends NamedConditionOptions, CreateOptions {}
 
-/** A condition as plain data, to be sent to another process; see {@link NamedCondition.toJSON}. */
+/** The plain-data form of a condition, to be sent to another process; see {@link NamedCondition.toJSON}. */
 export interface NamedConditionHandle {
   readonly shmkit: 'condition';
   readonly name: string;
 }
 
 /**
- * A lock, and waiting under it for something that others change under it: Python's
+ * A lock, together with a way to wait for a change that others make under that lock: Python's
  * `multiprocessing.Condition`.
  *
- * A notification reaches as many of those who wait as it says, none of whom came after it. One that
- * reached a process which was killed before it went on is passed to another. A process that is
- * killed while it waits is noticed by nobody. There are no spurious wake-ups; but between a
- * notification and the moment one has the lock again others may have had it, so look again, as
- * {@link waitFor} does.
+ * A notification reaches as many waiters as it says, and only threads and tasks that were already waiting. If
+ * it reached a process that was killed before it went on, it is passed to another waiter. If a process is
+ * killed while it waits, others do not notice it. There are no spurious wake-ups. But between a notification
+ * and the moment when the waiter has the lock again, others may have had the lock. So check again what you
+ * waited for, as {@link waitFor} does.
  *
- * Tasks of one thread go on in the order in which they began to wait. Between threads no order is
- * kept.
+ * Tasks of one thread go on in the order in which they began to wait. Between threads there is no fixed
+ * order.
  */
 export class NamedCondition extends NamedObject implements contract.Condition {
   declare readonly shmkit: 'condition';
   readonly #lock: Lock;
   readonly #state: ConditionState;
-  /** Waits that are over but for the lock, and whether they were notified. */
+  /** Waits that are over, except that they must still acquire the lock, and whether they were notified. */
   readonly #over = new Set<{ readonly isNotified: boolean }>();
 
   private constructor(request: Request) {
@@ -89,20 +89,20 @@ export class NamedCondition extends NamedObject implements contract.Condition {
   }
 
   /**
-   * Attaches to a condition that exists.
+   * Attaches to an existing condition.
    *
    * @throws SharedMemoryError `ENOENT` there is none; `EACCES`; `ERR_CORRUPT`, `ERR_WRONG_KIND`,
-   * `ERR_ABI_MISMATCH` what bears the name is not a condition that this process can use.
+   * `ERR_ABI_MISMATCH` the object with this name is not a condition that this process can use.
    */
   static attach(name: string): NamedCondition {
     return new NamedCondition(toAttach('condition', name));
   }
 
   /**
-   * Attaches to a condition, or makes it when it is absent. Of any number of processes that open one
-   * name at once, one makes it; its options count.
+   * Attaches to a condition, or makes it if it does not exist. If several processes open one name at the same
+   * time, one of them makes the condition, with its own options.
    *
-   * @throws SharedMemoryError as {@link NamedCondition.create} (but `EEXIST`) and
+   * @throws SharedMemoryError as {@link NamedCondition.create} (except `EEXIST`) and
    * {@link NamedCondition.attach}.
    */
   static open(name: string, options: NamedConditionOptions = {}): NamedCondition {
@@ -110,28 +110,28 @@ export class NamedCondition extends NamedObject implements contract.Condition {
     return new NamedCondition(toOpen('condition', name, options, contentsOf(options)));
   }
 
-  /** Removes a name. Whoever is attached keeps the condition until they close. */
+  /** Removes a name. Processes that are attached keep the condition until they close it. */
   static unlink(name: string): void {
     unlinkObject('condition', name);
   }
 
-  /** For how many threads there is room. */
+  /** The maximum number of threads. */
   get participants(): number {
     return this.#state.participants;
   }
 
-  /** The lock, under which everything else here is done. */
+  /** The lock that must be held to use the condition. */
   get lock(): Lock {
     return this.#lock;
   }
 
   /**
-   * Gives the lock up, waits for a notification without blocking anything, and acquires the lock
-   * again; also before it rejects, so that the guard of the lock is good in either case (but not
-   * after {@link close}).
+   * Releases the lock, waits for a notification without blocking anything, and acquires the lock again. The
+   * lock is acquired again also before the promise is rejected. So the guard of the lock is valid in both
+   * cases (but not after {@link close}).
    *
-   * @throws SharedMemoryError `ERR_NOT_HELD` the lock is not held through this handle;
-   * `ERR_TIMEOUT`, `ERR_CLOSED`, `ERR_CAPACITY`; the signal's reason when it aborts.
+   * @throws SharedMemoryError `ERR_NOT_HELD` the lock is not held through this handle; `ERR_TIMEOUT`,
+   * `ERR_CLOSED`, `ERR_CAPACITY`; the signal's reason when it aborts.
    */
   async wait(options?: WaitOptions): Promise<void> {
     const { timeout, signal } = waitOf(options);
@@ -159,11 +159,11 @@ export class NamedCondition extends NamedObject implements contract.Condition {
   }
 
   /**
-   * Gives the lock up, waits for a notification, blocking this thread, and acquires the lock again;
-   * also before it throws.
+   * Releases the lock, waits for a notification, blocking this thread, and acquires the lock again. The lock
+   * is acquired again also before this method throws.
    *
-   * @throws SharedMemoryError `ERR_NOT_HELD` the lock is not held through this handle;
-   * `ERR_TIMEOUT`, `ERR_CLOSED`, `ERR_CAPACITY`.
+   * @throws SharedMemoryError `ERR_NOT_HELD` the lock is not held through this handle; `ERR_TIMEOUT`,
+   * `ERR_CLOSED`, `ERR_CAPACITY`.
    */
   waitSync(options?: TimeoutOptions): void {
     const timeout = timeoutOf(options);
@@ -193,8 +193,8 @@ export class NamedCondition extends NamedObject implements contract.Condition {
   }
 
   /**
-   * Waits until the predicate is true, looking now and after each notification; always under the
-   * lock. See {@link wait}.
+   * Waits until the predicate is true. The predicate is called at once and after each notification, always
+   * while the lock is held. See {@link wait}.
    *
    * @returns what the predicate returned.
    * @throws TypeError `ERR_INVALID_ARG_TYPE` the predicate is async: a promise is neither true nor false.
@@ -225,10 +225,10 @@ export class NamedCondition extends NamedObject implements contract.Condition {
   }
 
   /**
-   * Lets some of those who wait go on, when the lock is released. Does not block.
+   * Wakes some of the waiters. They go on when the lock is released. Does not block.
    *
-   * @param count - how many at most. Default 1.
-   * @returns how many there were.
+   * @param count - the maximum number of waiters. Default 1.
+   * @returns how many waiters were notified.
    * @throws SharedMemoryError `ERR_NOT_HELD` the lock is not held through this handle.
    * @throws RangeError `ERR_OUT_OF_RANGE`
    */
@@ -239,14 +239,14 @@ export class NamedCondition extends NamedObject implements contract.Condition {
     return this.#state.notify(count);
   }
 
-  /** Lets all who wait go on; as {@link notify}. */
+  /** Wakes all waiters; as {@link notify}. */
   notifyAll(): number {
     settleOperations();
     this.#checkHeld();
     return this.#state.notify(Infinity);
   }
 
-  /** A handle to send to another process, which gives it to {@link attach}. */
+  /** The plain-data form. Send it to another process, which passes it to {@link attach}. */
   toJSON(): NamedConditionHandle {
     return { shmkit: 'condition', name: this.name };
   }
@@ -264,8 +264,8 @@ export class NamedCondition extends NamedObject implements contract.Condition {
   }
 
   /**
-   * @param left - how long it may wait yet.
-   * @param timeout - of how long in all.
+   * @param left - the time that remains for the wait.
+   * @param timeout - the total time limit.
    */
   #wait(
     left: number | undefined,
@@ -287,7 +287,7 @@ export class NamedCondition extends NamedObject implements contract.Condition {
 
   async #acquireAgain(isNotified: boolean): Promise<Holder> {
     const over = { isNotified };
-    // Waits that were given up by closing are accounted for.
+    // Waits that were given up by closing are counted elsewhere.
     if (!this.closed) this.#over.add(over);
     try {
       return await this.lock.acquire();
@@ -297,9 +297,10 @@ export class NamedCondition extends NamedObject implements contract.Condition {
   }
 
   /**
-   * The wait is over and the lock is held again, by the guard of old from here on.
+   * Ends a wait. The lock was acquired again, and from here on the guard that was suspended holds it.
    *
-   * @returns whether it was notified, be it after the wait was given up and before the lock was back.
+   * @returns whether the wait was notified. The notification may have come after the wait was given up and
+   * before the lock was acquired again.
    */
   #end(guard: Holder, again: Holder, isNotified: boolean, waiting?: Waiting): boolean {
     this.attachment.seat.resume(guard, again);

@@ -76,7 +76,7 @@ class EventState implements SeatState {
  * Something that happens, and that any thread of any process can wait for: Python's `multiprocessing.Event`.
  *
  * Threads that wait when the event is set go on, even if it is cleared immediately afterwards. If a process
- * is killed while it waits, others are not affected.
+ * is killed while it waits, other processes do not notice it.
  */
 export class NamedEvent extends NamedObject implements contract.Event {
   declare readonly shmkit: 'event';

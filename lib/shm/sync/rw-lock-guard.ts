@@ -13,7 +13,7 @@ export class RWLockGuard implements contract.RWLockGuard {
   readonly #end: () => void;
   #released = false;
 
-  /** @internal Guards come from the lock's acquire methods. */
+  /** @internal Guards are returned by the lock's acquire methods. */
   constructor(lock: contract.RWLock, mode: 'read' | 'write', abandoned: boolean, end: () => void) {
     this.#lock = lock;
     this.#mode = mode;
@@ -21,28 +21,28 @@ export class RWLockGuard implements contract.RWLockGuard {
     this.#end = end;
   }
 
-  /** How it is held. */
+  /** Whether the lock is held for reading or for writing. */
   get mode(): 'read' | 'write' {
     return this.#mode;
   }
 
   /**
-   * Whether the last writer died holding the lock. You have it as usual; what it guards may have been
-   * left half-changed. Readers are told until a writer has come.
+   * Whether the last writer died while it held the lock. You hold the lock as usual. But the data that it
+   * guards may have been left half changed. Readers are told so until the next writer holds the lock.
    */
   get abandoned(): boolean {
     return this.#abandoned;
   }
 
-  /** The handle that it was acquired through. */
+  /** The handle that the lock was acquired through. */
   get lock(): contract.RWLock {
     return this.#lock;
   }
 
   /**
-   * Gives it back. Does not block.
+   * Releases the lock. Does not block.
    *
-   * @throws SharedMemoryError `ERR_NOT_HELD` when this guard has given it back before.
+   * @throws SharedMemoryError `ERR_NOT_HELD` this guard has released it before.
    */
   release(): void {
     if (this.#released) {
@@ -55,14 +55,17 @@ export class RWLockGuard implements contract.RWLockGuard {
     this.#end();
   }
 
-  /** @internal It is given back, or is about to be; returns whether that was not so before. */
+  /**
+   * @internal Records that the lock was released or is about to be. Returns false if that was recorded
+   * before.
+   */
   noteReleased(): boolean {
     const isNews = !this.#released;
     this.#released = true;
     return isNews;
   }
 
-  /** Gives it back, unless that was done before. */
+  /** Releases the lock, unless it was released before. */
   [Symbol.dispose](): void {
     if (!this.#released) this.release();
   }

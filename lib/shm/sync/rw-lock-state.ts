@@ -6,29 +6,29 @@ import { beginOperation, endOperation, undoInterrupted, type Operation } from '.
 import { Roster, entryLayout } from '../core/roster';
 import { Word } from '../core/word';
 
-/** The lock's own words; its roster follows. */
+/** The lock's own words. Its roster follows them. */
 const at = {
-  /** Changes when somebody gave something back, or waits no more. */
+  /** Changes when a thread has released the lock, or no longer waits. */
   freed: 0,
   /** The number of the last ticket that was given out. */
   lastTicket: 2,
-  /** 1 when a writer died whose successor has not come. */
+  /** 1 when a writer died and no other writer has acquired the lock since. */
   writerDied: 3,
 } as const;
 
-/** What its entries are used for. */
+/** What the words of the roster entries are used for. */
 const of = {
-  /** How many reads the thread has, or -1: it writes. */
+  /** How many reads the thread holds, or -1 when it writes. */
   held: entryLayout.held,
-  /** The ticket by which the thread waits, or 0. */
+  /** The ticket with which the thread waits, or 0. */
   ticket: entryLayout.first,
-  /** What for. Written before the ticket. */
+  /** What the thread waits for. Written before the ticket. */
   wants: entryLayout.second,
 } as const;
 
 const writing = -1;
 
-/** How long a free lock is left to those whose turn it is. */
+/** How long a free lock is reserved for the threads whose turn it is. */
 const patienceMs = 200;
 
 /** How a thread may hold the lock. */
@@ -40,39 +40,45 @@ export const enum Mode {
 /** A task that wants the lock. */
 export interface Claim {
   readonly mode: Mode;
-  /** A sync read of a thread that reads: it goes ahead, for those reads wait for its end. */
+  /**
+   * Whether it is a sync read of a thread that reads already. It gets the lock at once, because those reads
+   * wait for its end.
+   */
   readonly nested: boolean;
-  /** Since when it has seen the lock be free, and not taken by those whose turn it is. */
+  /** Since when the task has seen that the lock is free but not taken by the threads whose turn it is. */
   passedOver?: number | undefined;
 }
 
 /** A change of what this thread holds. */
 interface Step {
-  /** Undefined: a release. */
+  /** Undefined for a release. */
   readonly claim: Claim | undefined;
   readonly heldBefore: number;
-  /** Whether a writer had died whose successor has not come. */
+  /** Whether a writer had died and no other writer had acquired the lock since. */
   readonly newsBefore: number;
-  /** Of a release, with what tells the guard that it has no more to give. */
+  /**
+   * For a release: what the thread holds afterwards, and a function that tells the guard that it is released.
+   */
   readonly heldAfter?: number;
   readonly released?: () => void;
 }
 
-/** That a claim was granted. */
+/** The result of a claim that was granted. */
 export interface Granted {
-  /** Whether a writer died holding it, and no other has come since. */
+  /** Whether a writer died while it held the lock, and no other writer has acquired it since. */
   readonly abandoned: boolean;
 }
 
 /**
- * What the read-write locks of one thread share: who reads, who writes, who waits.
+ * What the handles of one thread to one read-write lock share: which threads read, write and wait.
  *
- * Who has to wait takes a ticket. A reader goes ahead of nobody with an earlier ticket who wants to
- * write, and a writer of nobody with an earlier ticket at all; so all get their turn. A thread has
- * one ticket at most: that of the first of its tasks.
+ * A thread that must wait takes a ticket. A reader is not served before a writer that has an earlier ticket.
+ * A writer is not served before any earlier ticket. So all get their turn. A thread has at most one ticket:
+ * that of its first waiting task.
  *
- * A grant is one word, the entry's `held`, made under the lock; so is its end. Freeing the entry of
- * a dead thread (Roster R1) ends what it held or waited for; that it was writing is noted before.
+ * A grant is one word, the entry's `held`, written under the lock. The end of a grant is one word too.
+ * Freeing the entry of a dead thread (Roster R1) ends what it held or waited for. If it was writing, this is
+ * recorded before.
  */
 export class RWLockState implements SeatState, Operation {
   readonly freed: Word;
@@ -81,9 +87,9 @@ export class RWLockState implements SeatState, Operation {
   readonly #seat: LockSeat;
   readonly #roster: Roster;
   readonly #words: Int32Array;
-  /** Whose ticket this thread's is. */
+  /** The task that this thread's ticket belongs to. */
   #ticketOf: Claim | undefined;
-  /** What is under way, and what was held before. */
+  /** The step that is in progress, with what was held before it. */
   #step: Step | undefined;
 
   constructor(seat: LockSeat) {
@@ -99,13 +105,13 @@ export class RWLockState implements SeatState, Operation {
     return this.#roster.capacity;
   }
 
-  /** How this thread holds it: how many reads, or -1 when it writes. */
+  /** What this thread holds: how many reads, or -1 when it writes. */
   get held(): number {
     const { own } = this.#roster;
     return own === 0 ? 0 : this.#word(own + of.held);
   }
 
-  /** How many reads there are, and whether somebody writes. */
+  /** How many reads there are, and whether there is a writer. */
   survey(): { readers: number; isWriting: boolean } {
     return this.#seat.exclusively(() => {
       this.#reap();
@@ -121,8 +127,8 @@ export class RWLockState implements SeatState, Operation {
   }
 
   /**
-   * @param look - whether the others may have died
-   * @param waits - whether who is refused waits for its turn
+   * @param look - whether other threads may have died
+   * @param waits - whether the caller will wait for its turn if it is refused
    */
   take(claim: Claim, look: boolean, waits: boolean): Granted | undefined {
     return this.#seat.exclusively(() => {
@@ -142,11 +148,11 @@ export class RWLockState implements SeatState, Operation {
     });
   }
 
-  /** A claim is made; {@link done} is called when there is a guard for it, or it is given up. */
+  /** Begins a claim. {@link done} must be called when there is a guard for it, or when it is given up. */
   begin(claim: Claim): void {
     undoInterrupted();
     this.#step = { claim, heldBefore: this.held, newsBefore: this.#word(at.writerDied) };
-    // It is noted last: what would be undone is this step then, and none before it.
+    // The operation is recorded last: undoing it then undoes this step, and not an earlier one.
     beginOperation(this);
   }
 
@@ -155,7 +161,10 @@ export class RWLockState implements SeatState, Operation {
     this.#step = undefined;
   }
 
-  /** What nobody has a guard for is given back, and nobody waits for more. A release is completed. */
+  /**
+   * After an interruption, gives back what nobody has a guard for, and stops waiting for more. A release is
+   * completed.
+   */
   undo(): void {
     const step = this.#step;
     this.#step = undefined;
@@ -173,7 +182,7 @@ export class RWLockState implements SeatState, Operation {
     this.freed.offer();
   }
 
-  /** A task waits no more. */
+  /** A task no longer waits. */
   withdraw(claim: Claim): void {
     if (this.#ticketOf !== claim) return;
     this.#ticketOf = undefined;
@@ -219,17 +228,17 @@ export class RWLockState implements SeatState, Operation {
       const forWriting = this.#word(entry + of.wants) === (Mode.Write as number);
       if (mode === Mode.Write || forWriting) isTurn = false;
     }
-    // A thread may be stopped, or busy, when its turn has come: who has waited for a while goes ahead
-    // of one who does not take what is free.
+    // A thread may be stopped or busy when its turn has come. A thread that has waited for a while is served
+    // before a thread that does not take what is free.
     return isTurn || (look && ticket !== 0 && isFree && isPassedOver(claim));
   }
 
   #queue(claim: Claim, own: number): void {
-    // Another task's: it serves this one as well, and says what that one waits for.
+    // The ticket of another task. It serves this task as well, and says what the other task waits for.
     if (this.#word(own + of.ticket) !== 0) return;
     this.#set(own + of.wants, claim.mode);
     this.#ticketOf = claim;
-    // 0 means none, so it is left out when the numbers begin anew.
+    // 0 means no ticket, so it is skipped when the numbers wrap around.
     const ticket = (this.#word(at.lastTicket) + 1) | 0 || 1;
     this.#set(at.lastTicket, ticket);
     this.#set(own + of.ticket, ticket);
@@ -251,12 +260,12 @@ export class RWLockState implements SeatState, Operation {
   }
 }
 
-/** Tickets wrap around. */
+/** Ticket numbers wrap around. */
 function isEarlier(a: number, b: number): boolean {
   return ((a - b) | 0) < 0;
 }
 
-/** Whether the lock has been free for long, as far as a claim has seen, and could not be had. */
+/** Whether the lock has been free for long, as far as the claim has seen, but could not be acquired. */
 function isPassedOver(claim: Claim): boolean {
   const time = now();
   claim.passedOver ??= time;

@@ -22,40 +22,42 @@ import {
 import { RWLockGuard } from './rw-lock-guard';
 import { Mode, RWLockState, type Claim, type Granted } from './rw-lock-state';
 
-/** What {@link NamedRWLock.open} takes. */
+/** Options of {@link NamedRWLock.open}. */
 export interface NamedRWLockOptions extends OpenOptions {
   /**
-   * For how many threads there is room, up to 65,536: a thread counts from when it first acquires it
-   * until it closes its last handle or ends. Each takes 40 bytes. Default 192.
+   * The maximum number of threads, up to 65,536. A thread counts from its first acquisition until it closes
+   * its last handle or ends. Each takes 40 bytes. Default 192.
    */
   readonly participants?: number | undefined;
 }
 
-/** What {@link NamedRWLock.create} takes. */
+/** Options of {@link NamedRWLock.create}. */
 export interface NamedRWLockCreateOptions extends NamedRWLockOptions, CreateOptions {}
 
-/** A read-write lock as plain data, to be sent to another process; see {@link NamedRWLock.toJSON}. */
+/**
+ * The plain-data form of a read-write lock, to be sent to another process; see {@link NamedRWLock.toJSON}.
+ */
 export interface NamedRWLockHandle {
   readonly shmkit: 'rwlock';
   readonly name: string;
 }
 
 /**
- * A lock that many may hold for reading, or one for writing.
+ * A lock that is held by many readers, or by one writer.
  *
- * It is given in the order in which threads ask, so neither readers nor writers starve; tasks of one
- * thread are served in the order in which they asked. What a thread held that died comes back within
- * some tens of milliseconds, and if it was writing, the next are told
- * ({@link RWLockGuard.abandoned}).
+ * Threads get it in the order in which they ask, so neither readers nor writers starve. Tasks of one thread
+ * are served in the order in which they asked. If a thread dies, what it held comes back within some tens of
+ * milliseconds. If it was writing, the next owners are told ({@link RWLockGuard.abandoned}).
  *
- * A read cannot be made a write (two that tried would wait for each other): release it, acquire the
- * write, and look again at what you read. Nor should a task acquire what it has already: between its
- * two reads a writer may come to wait, for the first to end, and the second for that.
+ * A read cannot be turned into a write, because two threads that tried would wait for each other. Release the
+ * read, acquire the write, and check again what you read. A task should also not acquire a lock that it holds
+ * already: a writer may begin to wait between the task's two reads. The writer then waits for the first read
+ * to end, and the second read waits for the writer.
  */
 export class NamedRWLock extends NamedObject implements contract.RWLock {
   declare readonly shmkit: 'rwlock';
   readonly #state: RWLockState;
-  /** Acquired through this handle and not released. */
+  /** The number of acquisitions through this handle that were not released. */
   #held = 0;
 
   private constructor(request: Request) {
@@ -81,45 +83,44 @@ export class NamedRWLock extends NamedObject implements contract.RWLock {
   }
 
   /**
-   * Attaches to a lock that exists.
+   * Attaches to an existing lock.
    *
    * @throws SharedMemoryError `ENOENT` there is none; `EACCES`; `ERR_CORRUPT`, `ERR_WRONG_KIND`,
-   * `ERR_ABI_MISMATCH` what bears the name is not a lock that this process can use.
+   * `ERR_ABI_MISMATCH` the object with this name is not a lock that this process can use.
    */
   static attach(name: string): NamedRWLock {
     return new NamedRWLock(toAttach('rwlock', name));
   }
 
   /**
-   * Attaches to a lock, or makes it when it is absent. Of any number of processes that open one
-   * name at once, one makes it; its options count.
+   * Attaches to a lock, or makes it if it does not exist. If several processes open one name at the same
+   * time, one of them makes the lock, with its own options.
    *
-   * @throws SharedMemoryError as {@link NamedRWLock.create} (but `EEXIST`) and
-   * {@link NamedRWLock.attach}.
+   * @throws SharedMemoryError as {@link NamedRWLock.create} (except `EEXIST`) and {@link NamedRWLock.attach}.
    */
   static open(name: string, options: NamedRWLockOptions = {}): NamedRWLock {
     checkOptions(options, ['mode', 'participants']);
     return new NamedRWLock(toOpen('rwlock', name, options, contentsOf(options)));
   }
 
-  /** Removes a name. Whoever is attached keeps the lock until they close. */
+  /** Removes a name. Processes that are attached keep the lock until they close it. */
   static unlink(name: string): void {
     unlinkObject('rwlock', name);
   }
 
-  /** For how many threads there is room. */
+  /** The maximum number of threads. */
   get participants(): number {
     return this.#state.participants;
   }
 
-  /** How many hold it for reading, at the instant of asking. */
+  /** How many readers hold the lock at this instant. */
   get readers(): number {
     this.attachment.open();
     settleOperations();
     return this.#state.survey().readers;
   }
 
-  /** Whether somebody holds it for writing, at the instant of asking. */
+  /** Whether a writer holds the lock at this instant. */
   get writing(): boolean {
     this.attachment.open();
     settleOperations();
@@ -137,19 +138,20 @@ export class NamedRWLock extends NamedObject implements contract.RWLock {
   }
 
   /**
-   * Acquires the lock for reading, blocking this thread. A thread that reads already goes ahead.
+   * Acquires the lock for reading, blocking this thread. A thread that holds it for reading already gets it
+   * at once.
    *
-   * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`, `ERR_CAPACITY`; `ERR_DEADLOCK` this very
-   * thread writes, so the wait could not end.
+   * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`, `ERR_CAPACITY`; `ERR_DEADLOCK` this very thread
+   * holds it for writing, so the wait could not end.
    */
   acquireReadSync(options?: TimeoutOptions): RWLockGuard {
     return this.#acquireSync(Mode.Read, options);
   }
 
   /**
-   * Acquires the lock for reading if that takes no waiting. Does not block.
+   * Acquires the lock for reading if that is possible at once. Does not block.
    *
-   * @returns null when somebody writes, or waits to.
+   * @returns null when a writer holds the lock or waits for it.
    * @throws SharedMemoryError `ERR_CLOSED`, `ERR_CAPACITY`.
    */
   tryAcquireRead(): RWLockGuard | null {
@@ -164,24 +166,24 @@ export class NamedRWLock extends NamedObject implements contract.RWLock {
   /**
    * Acquires the lock for writing, blocking this thread.
    *
-   * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`, `ERR_CAPACITY`; `ERR_DEADLOCK` this very
-   * thread reads or writes, so the wait could not end.
+   * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`, `ERR_CAPACITY`; `ERR_DEADLOCK` this very thread
+   * holds it for reading or writing, so the wait could not end.
    */
   acquireWriteSync(options?: TimeoutOptions): RWLockGuard {
     return this.#acquireSync(Mode.Write, options);
   }
 
   /**
-   * Acquires the lock for writing if that takes no waiting. Does not block.
+   * Acquires the lock for writing if that is possible at once. Does not block.
    *
-   * @returns null when somebody reads, writes, or waits.
+   * @returns null when another reader or writer holds the lock or waits for it.
    * @throws SharedMemoryError `ERR_CLOSED`, `ERR_CAPACITY`.
    */
   tryAcquireWrite(): RWLockGuard | null {
     return this.#tryAcquire(Mode.Write);
   }
 
-  /** A handle to send to another process, which gives it to {@link attach}. */
+  /** The plain-data form. Send it to another process, which passes it to {@link attach}. */
   toJSON(): NamedRWLockHandle {
     return { shmkit: 'rwlock', name: this.name };
   }
@@ -196,7 +198,7 @@ export class NamedRWLock extends NamedObject implements contract.RWLock {
         this.#state.begin(claim);
         const granted = this.#state.take(claim, look, true);
         const guard = granted && this.#guard(mode, granted);
-        // Else it stays noted: it may have taken a ticket.
+        // Otherwise the step stays recorded: the attempt may have taken a ticket.
         if (guard !== undefined) this.#state.done();
         return guard;
       },
