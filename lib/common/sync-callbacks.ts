@@ -81,7 +81,7 @@ function silence(result: object): void {
   try {
     void Promise.prototype.then.call(result, undefined, () => undefined);
   } catch {
-    // The promise has a `constructor` that is not a constructor. The rejection stays unhandled then.
+    // The promise has a `constructor` that is not a constructor. Its rejection stays as it is then.
   }
 }
 

@@ -380,7 +380,7 @@ function unpackCopy(copy: Copy): unknown {
   return unpack(bytes, headBytes, size, buffers, bases);
 }
 
-/** The same for a value with ArrayBuffers, each of which is copied once. */
+/** Copies a packed value together with its ArrayBuffers, each of which is copied once. */
 function copyPacked(copy: Copy, views: Views, at: number, size: number): void {
   copy.isNonsense = false;
   const { ints, floats, bytes } = views;

@@ -81,7 +81,7 @@ export function attachShared(handle: AnyHandle): object {
   return made;
 }
 
-/** Errors about a shared object in a value must not suggest to make the object. */
+/** Errors about a shared object in a value must not suggest creating the object. */
 function explainWithin(error: unknown, { shmkit: kind, name }: AnyHandle): unknown {
   // A manager's own error says whether it is gone or dead.
   if (hasCode(error, 'ENOENT') && kind !== 'manager') {

@@ -59,8 +59,8 @@ export class Attachment {
   readonly #mode: number;
   readonly #reopening: Disposition;
   /**
-   * Weak references: the finalization registry holds this attachment. If it held the buffers strongly, they
-   * would keep the handle alive.
+   * Weak references: the finalization registry holds this attachment. If the attachment held the buffers
+   * strongly, they would keep the handle alive.
    */
   readonly #buffers: WeakRef<ArrayBuffer>[] = [];
   /** The id that the object had when the handle was closed. */

@@ -55,9 +55,9 @@ export const noCall = -1;
 
 /**
  * Whether an operation was interrupted that began within a foreign call and was going to make a foreign call
- * from there. Ask this only where the operation could still be running only if it has made that call. Returns
- * false where the engine does not show the stack: nothing is treated as interrupted as long as it is not
- * certain.
+ * from there. To be asked in code that can be reached during the operation only through that second call.
+ * Returns false where the engine does not show the stack: nothing is treated as interrupted as long as it is
+ * not certain.
  *
  * @param within - what {@link currentForeignCall} returned when the operation began; {@link noCall} if it was
  * not going to make a foreign call.

@@ -245,8 +245,8 @@ export class LockSeat extends ObjectSeat {
   }
 
   /**
-   * Whether that call was interrupted. Ask this only in code that could run during the call only if the call
-   * itself led there.
+   * Whether that call was interrupted. Only for code that can be reached during the call only from within the
+   * call.
    */
   get isCallInterrupted(): boolean {
     return isInterrupted(this.#within);

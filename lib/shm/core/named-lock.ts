@@ -81,7 +81,7 @@ export class NamedLock extends Lock implements contract.Named {
   /**
    * Removes a lock's name. If the lock is free, this happens at once. Otherwise it happens at the moment when
    * the owner releases the lock or dies. So there are never two owners of one name at the same time. Handles
-   * made by {@link NamedLock.open} make the lock anew when they are next used. Handles made by `create` or
+   * made by {@link NamedLock.open} create a new lock when they are next used. Handles made by `create` or
    * `attach` throw `ENOENT`.
    *
    * Does not block, with two exceptions: it takes some milliseconds while an owner is about to release, and

@@ -255,8 +255,8 @@ export class SharedMemory extends Unassignable {
 
   /**
    * The segment's bytes themselves, without a copy. It is the same object each time, unless it was
-   * transferred to another thread. `Atomics` work between processes on views of it, except for `Atomics.wait`
-   * and `Atomics.notify`. When the handle is closed, the buffer and every view on it become empty.
+   * transferred. `Atomics` work between processes on views of it, except for `Atomics.wait` and
+   * `Atomics.notify`. When the handle is closed, the buffer and every view on it become empty.
    *
    * @throws SharedMemoryError `ERR_CLOSED`; `ERR_ZERO_COPY_UNAVAILABLE` the runtime does not accept external
    * memory (Electron), or not of this size: {@link SharedMemory.read} and {@link SharedMemory.write} work
@@ -264,7 +264,7 @@ export class SharedMemory extends Unassignable {
    */
   get buffer(): ArrayBuffer {
     this.#checkOpen();
-    // A buffer that was transferred is empty here. The receiver keeps it until close().
+    // A buffer that was transferred is empty here. Its new owner keeps it until close().
     const isGone = this.#buffer === undefined || this.#buffer.byteLength === 0;
     if (isGone && this.size <= constants.MAX_LENGTH) {
       this.#buffer = native.segmentBuffer(this.#handle);

@@ -18,14 +18,15 @@ export class Waiting {
 }
 
 /**
- * Decides whose turn it is, for objects that normally serve whoever comes first. That is fast, because a
- * waiter takes a while to wake up. But a waiter would starve if it always came too late, or wanted more than
- * others leave.
+ * Decides whose turn it is, for objects that normally serve the first thread that comes. That is fast,
+ * because a waiter takes a while to wake up. But a waiter would starve if it always came too late, or wanted
+ * more than others leave.
  *
- * So a task that has waited for long takes a ticket, and nobody is served before an earlier ticket. A ticket
- * is a word in its thread's entry on the roster, written under the object's lock. A thread has at most one
- * ticket: that of its first task that took one. A ticket ends in one of three ways: its wait ends, its thread
- * ends, or the thread has not taken for a while what it could have had, because it may be stopped or busy.
+ * So a task that has waited for long takes a ticket, and no thread is served before an earlier ticket. A
+ * ticket is a word in its thread's entry on the roster, written under the object's lock. A thread has at most
+ * one ticket: that of its first task that took one. A ticket ends in one of three ways: its wait ends, its
+ * thread ends, or the thread has not taken for a while what it could have had, because it may be stopped or
+ * busy.
  */
 export class Turns {
   readonly #roster: Roster;
