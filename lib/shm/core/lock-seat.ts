@@ -328,8 +328,9 @@ export class LockSeat extends ObjectSeat {
   }
 
   /**
-   * Releases the lock that this thread holds, if the library acquired it to call a function and the engine
-   * interrupted both. The next owner is told that the lock was abandoned, as after a death.
+   * Releases the lock that this thread holds, if the library acquired it to call a function, and an interrupt
+   * ended both the function and the library's own call. The next owner is told that the lock was abandoned,
+   * as after a death.
    *
    * @returns whether that was the case.
    */

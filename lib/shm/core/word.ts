@@ -193,7 +193,10 @@ export class Word {
     return task.promise;
   }
 
-  /** Called by the thread that watches the word, when the word has changed or the time slice is over. */
+  /**
+   * Called when the thread that watches the word reports that the word has changed, or that the time slice is
+   * over.
+   */
   hear(): void {
     // If this thread was woken for nothing because its tasks have left, it passes the wake-up on.
     if (this.#tasks.size === 0) this.wake(1);
