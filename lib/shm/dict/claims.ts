@@ -15,26 +15,26 @@ import type { StructureState } from '../structure/structure-state';
 import { labelOf, type Label } from './label';
 import type { ValueWait } from './value-wait';
 
-/** Who computes a value: a thread, and which of its computations. */
+/** The right and duty to compute the value of a key: names the thread, and which of its computations it is. */
 export interface Claim {
   readonly key: string;
   readonly token: number;
   readonly serial: number;
 }
 
-/** What a pending entry has for a value: four float64. */
+/** The size of the value of a pending entry, in words: four float64. */
 const pendingWords = 8;
 const pendingAt = {
   token: 0,
   serial: 1,
-  /** The label of the wait by which it cannot go on; its time is 0 where there is none. */
+  /** The label of the wait that blocks the computation. The time is 0 when there is no such wait. */
   time: 2,
   waiter: 3,
 } as const;
 
 let serials = 0;
 
-/** A claim that is being made. */
+/** The operation of making a claim. */
 export class Claiming implements Operation {
   claim: Claim | undefined;
   readonly #renounce: (claim: Claim) => void;
@@ -48,7 +48,7 @@ export class Claiming implements Operation {
   }
 }
 
-/** A value that is being computed while the thread is blocked, and by which claim. */
+/** The computation of a value that blocks the thread, together with its claim. */
 export class SyncComputation extends Claiming {
   computation: Computation | undefined;
   readonly waiting: ValueWait;
@@ -66,13 +66,13 @@ export class SyncComputation extends Claiming {
 }
 
 /**
- * Values that are computed by one thread while others wait for them. An entry that is pending says who
- * computes it; when they are no longer there, whoever comes next takes it over.
+ * Values that one thread computes while others wait for them. A pending entry says which thread computes it.
+ * If that thread no longer exists, the next caller takes the computation over.
  */
 export class DictClaims {
-  /** Changes whenever somebody has computed something, or has given it up. */
+  /** Changes whenever a value was computed, or its computation was given up. */
   readonly computed: Word;
-  /** What tasks of this thread compute, by keys. */
+  /** The computations of this thread's tasks, by key. */
   readonly #computations = new Map<string, Computation>();
   readonly #structure: StructureState;
   #floats!: Float64Array<ArrayBuffer>;
@@ -102,8 +102,9 @@ export class DictClaims {
   }
 
   /**
-   * What there is of a key: its value; or who is to compute it, which is this thread from now on; or
-   * `pending`, when somebody else does who is still there, as `waiting` is told.
+   * Returns the value of a key if there is one. If another caller is computing it and its thread still exists,
+   * returns `pending` and tells `waiting`. Otherwise returns a claim: from now on this thread is to compute the
+   * value.
    */
   claim(
     key: string,
@@ -115,7 +116,7 @@ export class DictClaims {
     const hash = this.#table.hash(key);
     return this.#structure.change(() => {
       const at = this.#table.locate(key, hash);
-      // One look at the time, which the value may be over in between two.
+      // Read once, so that the clock is looked at once: the value could expire between two reads.
       const value = at === none ? absent : this.#entries.readLocked(at);
       if (value !== absent && value !== pending) {
         this.#eviction?.use(hash);
@@ -141,17 +142,17 @@ export class DictClaims {
     });
   }
 
-  /** A claim of a task: were it interrupted before the task has it, others may compute. */
+  /** A claim of a task. If the call is interrupted before the task has the claim, others may compute the value. */
   claiming(): Claiming {
     return new Claiming((claim) => this.renounce(claim));
   }
 
-  /** A computation that blocks the thread: were it interrupted, others may compute. */
+  /** A computation that blocks the thread. If it is interrupted, others may compute the value. */
   computation(waiting: ValueWait): SyncComputation {
     return new SyncComputation(waiting, (claim) => this.renounce(claim));
   }
 
-  /** Whether this very thread computes it. */
+  /** Whether this same thread is computing the value. */
   isOwn(key: string): boolean {
     const token = native.presenceToken();
     const hash = this.#table.hash(key);
@@ -163,13 +164,13 @@ export class DictClaims {
     });
   }
 
-  /** Which task of this thread computes it, if one does. */
+  /** The computation of a task of this thread that computes the value; undefined when there is none. */
   computationOf(key: string): Computation | undefined {
     const computation = this.#computations.get(key);
     return computation !== undefined && this.isOwn(key) ? computation : undefined;
   }
 
-  /** Computes the value of a key that was claimed. */
+  /** Computes the value of a key that this thread has claimed. */
   async compute<T>(
     key: string,
     computation: Computation,
@@ -183,7 +184,7 @@ export class DictClaims {
     }
   }
 
-  /** A value was computed. One that was set meanwhile stays, one that was deleted stays away. */
+  /** Stores a computed value. If the key was set or deleted during the computation, it stays as it is. */
   fulfil(claim: Claim, value: unknown, ttl: number): void {
     const encoder = this.#encoder.encode('what fn returns', value);
     const hash = this.#table.hash(claim.key);
@@ -196,7 +197,7 @@ export class DictClaims {
     this.computed.announce();
   }
 
-  /** A value was not computed: others may. */
+  /** Gives a claim up without a value, so that others may compute it. */
   renounce(claim: Claim): void {
     const hash = this.#table.hash(claim.key);
     this.#structure.change(() => {
@@ -207,9 +208,9 @@ export class DictClaims {
   }
 
   /**
-   * Has a claim bear the label of the wait by which it cannot go on, or none.
+   * Stores with a claim the label of the wait that blocks its computation, or removes that label.
    *
-   * @returns false: the dict cannot be changed now, as whoever uses it next is told.
+   * @returns false: the dict cannot be changed now. The next caller that uses it gets the error.
    */
   note(claim: Claim, label: Label | undefined): boolean {
     const hash = this.#table.hash(claim.key);
@@ -219,7 +220,7 @@ export class DictClaims {
         if (at === none || !this.#isClaimedBy(at, claim)) return;
         const floats = this.#floats;
         const body = this.#entries.bodyOfWords(at, pendingWords) / 2;
-        // Not by the log: each store leaves a label that is whole, or none.
+        // Without the undo log: after each of these stores there is either a complete label or none.
         floats[body + pendingAt.time] = 0;
         if (label === undefined) return;
         floats[body + pendingAt.waiter] = label.token;

@@ -4,61 +4,61 @@ import type { Label } from './label';
 type Hooks = typeof import('node:async_hooks');
 
 /**
- * Within which computation a task runs. Only while there are computations: to follow tasks costs every
- * promise of the process something (less from Node 24 on).
+ * Tracks within which computation a task runs. Enabled only while there are computations: tracking tasks
+ * makes every promise of the process more expensive (less so from Node 24 on).
  */
 let contexts: AsyncLocalStorage<Computation> | undefined;
 let active = 0;
 
-/** Those that are under way in this thread. */
+/** The computations that are in progress in this thread. */
 const underWay = new Set<Computation>();
 
-/** What cannot go on while something is waited for. */
+/** Something that cannot continue until a wait is over. */
 export interface Stuck {
-  /** Whether it bears a label. */
+  /** Whether it has a label. */
   readonly isTold: boolean;
-  /** Has all see by which wait, or that it can go on again. */
+  /** Shows to all threads which wait blocks it; with undefined, that it can continue. */
   tell(label: Label | undefined): void;
 }
 
 /**
- * A value that a task of this thread computes, while others may wait for it.
+ * The computation of a value by a task of this thread. Others may wait for the value.
  *
- * A computation that waits for itself never ends, be it by a chain of others that wait for each other.
- * Tasks that merely run side by side may wait for each other's values as they like; so what counts is
- * within which computations a task waits.
+ * A computation that waits for itself never ends. It may do so directly, or through a chain of other
+ * computations that wait for each other. Tasks that merely run concurrently may wait for each other's
+ * values freely. What matters is therefore within which computations a task waits.
  */
 export class Computation implements Stuck {
   readonly #within = Computation.current;
   #isOver = false;
-  /** How many waits and computations are under way directly within it. */
+  /** How many waits and computations are in progress directly within this one. */
   #parts = 0;
   #isTold = false;
   readonly #note: (label: Label | undefined) => boolean;
-  /** What tasks within it wait for; one that several wait for is here as often. */
+  /** What tasks within this computation wait for. An entry appears once for each task that waits for it. */
   readonly #awaited: Computation[] = [];
 
-  /** @param note - leaves a label where it is computed, or none; false if it could not. */
+  /** @param note - stores a label in the pending entry, or removes it; returns false if that failed. */
   constructor(note: (label: Label | undefined) => boolean) {
     this.#note = note;
   }
 
-  /** All that are under way in this thread. */
+  /** All computations that are in progress in this thread. */
   static get all(): Iterable<Stuck> {
     return underWay;
   }
 
-  /** The one that the present task runs within, of those that are not over. */
+  /** The innermost unfinished computation that the current task runs within. */
   static get current(): Computation | undefined {
     let each = active === 0 ? undefined : contexts?.getStore();
-    // What a function has begun may go on for long after it.
+    // Tasks that a function has started may run on long after the function has ended.
     while (each !== undefined && each.#isOver) each = each.#within;
     return each;
   }
 
-  /** Computes a value, by a function that may ask for others. */
+  /** Computes a value with a function that may ask for other values. */
   async run<T>(compute: () => T | PromiseLike<T>): Promise<T> {
-    // Loaded with the first computation: few programs have one.
+    // Loaded at the first computation, because few programs need it.
     // eslint-disable-next-line @typescript-eslint/no-require-imports
     contexts ??= new (require('node:async_hooks') as Hooks).AsyncLocalStorage<Computation>();
     active++;
@@ -73,7 +73,7 @@ export class Computation implements Stuck {
     }
   }
 
-  /** Computes a value at once. Were it interrupted, {@link finish} is still to be called. */
+  /** Computes a value synchronously. If it is interrupted, {@link finish} must still be called. */
   runSync<T>(compute: () => T): T {
     underWay.add(this);
     try {
@@ -88,11 +88,11 @@ export class Computation implements Stuck {
     underWay.delete(this);
   }
 
-  /** A task within it waits, or computes another value, until {@link end}. */
+  /** A task within this computation waits, or computes another value, until {@link end} is called. */
   begin(): void {
     this.#parts++;
     if (this.#parts !== 2) return;
-    // It may go on when the first of the two ends, whichever that is.
+    // This computation may be able to continue when the first of the two ends, whichever that is.
     for (const each of this.#outer()) each.tell(undefined);
   }
 
@@ -100,10 +100,10 @@ export class Computation implements Stuck {
     this.#parts--;
   }
 
-  /** This one and those around it, as far as the one thing that they wait for is what this one does. */
+  /** This computation and the enclosing ones, as far out as each has nothing else in progress within it. */
   *stuck(): Generator<Stuck, void, undefined> {
     for (const each of this.#outer()) {
-      // One that is over waits for nothing that it has begun.
+      // A finished computation does not wait for the tasks that it has started.
       if (each.#isOver || each.#parts !== 1) return;
       yield each;
     }
@@ -119,7 +119,7 @@ export class Computation implements Stuck {
     if (label !== undefined || isNoted) this.#isTold = label !== undefined;
   }
 
-  /** Whether a task within this one could never go on if it waited for the other. */
+  /** Whether a task within this computation would wait for ever if it waited for the other one. */
   wouldNeverHave(other: Computation): boolean {
     const outer = this.#outer();
     const seen = new Set<Computation>();
@@ -133,7 +133,11 @@ export class Computation implements Stuck {
     return false;
   }
 
-  /** A task within this one waits for another from now on; call what is returned when it no longer does. */
+  /**
+   * Records that a task within this computation waits for another one.
+   *
+   * @returns a function to call when the task no longer waits.
+   */
   await(other: Computation): () => void {
     const waiting = [...this.#outer()];
     for (const each of waiting) each.#awaited.push(other);
@@ -142,7 +146,7 @@ export class Computation implements Stuck {
     };
   }
 
-  /** This one, and all that it runs within. */
+  /** This computation and all that enclose it. */
   #outer(): Set<Computation> {
     const all = new Set<Computation>([this]);
     for (let each = this.#within; each !== undefined; each = each.#within) all.add(each);

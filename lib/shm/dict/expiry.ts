@@ -5,20 +5,20 @@ import type { GrowingMemory } from '../structure/growing-memory';
 import { dictWords, entryWords } from './layout';
 import type { UndoLog } from '../structure/undo-log';
 
-/** What the undo log must have room for, for one more entry to be removed. */
+/** How many records the undo log must have room for before one more entry is removed. */
 const removalRoom = 64;
 
-/** How many buckets are looked through at once for the room that their entries take. */
+/** How many buckets one step looks through when it searches for room. */
 const bucketsAtOnce = 256;
 
-/** When something set now is over, by the clock of {@link sinceBoot}; 0: never. */
+/** When something that is set now expires, by the clock of {@link sinceBoot}; 0: never. */
 export function expiryOf(ttl: number): number {
   return ttl === 0 ? 0 : sinceBoot() + ttl;
 }
 
 /**
- * Removes entries whose time is over. Nobody sees them any more, but they take memory; so changes go
- * round the table, each a bucket further. Under the lock.
+ * Removes entries that have expired. They are no longer visible, but they still use memory. So each change
+ * looks through one more bucket, round and round the table. Under the lock.
  */
 export class DictExpiry {
   readonly #memory: GrowingMemory;
@@ -35,12 +35,12 @@ export class DictExpiry {
     this.#table = table;
   }
 
-  /** Looks through the next bucket, if the time of any entry is limited. */
+  /** Looks through the next bucket, if any entry can expire. */
   step(): void {
     if (this.#ints[dictWords.expires] !== 0) this.#sweep(1);
   }
 
-  /** Removes some entries; false when there are none. */
+  /** Removes some expired entries. Returns false when there are none. */
   makeRoom(): boolean {
     if (this.#ints[dictWords.expires] === 0) return false;
     for (let swept = 0; swept < this.#table.buckets; swept += bucketsAtOnce) {
@@ -49,7 +49,7 @@ export class DictExpiry {
     return false;
   }
 
-  /** Removes entries whose time is over from the next few buckets; returns how many. */
+  /** Removes expired entries from the next few buckets. Returns how many. */
   #sweep(buckets: number): number {
     const table = this.#table;
     let removed = 0;

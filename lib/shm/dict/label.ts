@@ -1,17 +1,17 @@
 /**
- * By what a wait is known to all that wait for each other, wherever: when it began, and in which thread.
- * Of two that were begun one after the other, the later has the greater label.
+ * Identifies a wait across threads and processes: when it began, and in which thread. If one wait begins
+ * after another, the later one has the greater label.
  */
 export interface Label {
-  /** Milliseconds since the machine was started. */
+  /** Milliseconds since the machine booted. */
   readonly time: number;
   readonly token: number;
 }
 
-/** No machine is up for longer. */
+/** The longest uptime of a machine that is considered possible, in milliseconds. */
 const latest = 2 ** 42;
 
-/** What is left of a label that may have been overwritten by anything. */
+/** Builds a label from stored values. Returns undefined if they are not a valid label: they may have been overwritten. */
 export function labelOf(time: number, token: number): Label | undefined {
   return time > 0 && time <= latest && Number.isSafeInteger(token) ? { time, token } : undefined;
 }

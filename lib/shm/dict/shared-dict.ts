@@ -37,73 +37,74 @@ import {
 } from '../structure/structure';
 import { checkCapacity } from '../structure/structure-layout';
 
-/** What {@link SharedDict.open} takes. */
+/** The options of {@link SharedDict.open}. */
 export interface SharedDictOptions extends StructureOptions {
   /**
-   * How long entries of a new dict live, in milliseconds, unless {@link SharedDict.set} says
-   * otherwise. Default: for ever.
+   * The default lifetime of entries of a new dict, in milliseconds. {@link SharedDict.set} can override it.
+   * By default, entries never expire.
    */
   readonly ttl?: number | undefined;
   /**
-   * `'lru'`: a new dict that is full removes entries that were not used lately, instead of refusing
-   * to take more; see {@link SharedDict}.
+   * With `'lru'`, a new dict that is full removes entries that were not used recently. By default, a full
+   * dict refuses new entries. See {@link SharedDict}.
    */
   readonly eviction?: 'lru' | undefined;
 }
 
-/** What {@link SharedDict.create} takes. */
+/** The options of {@link SharedDict.create}. */
 export interface SharedDictCreateOptions extends SharedDictOptions, StructureCreateOptions {}
 
-/** How long an entry lives. */
+/** The lifetime of an entry. */
 export interface TtlOptions {
-  /** Milliseconds from now; `Infinity`: for ever. Default: as the dict's creator has said. */
+  /** Milliseconds from now. `Infinity` means that the entry never expires. Default: {@link SharedDict.ttl}. */
   readonly ttl?: number | undefined;
 }
 
-/** What changes of an entry take. */
+/** The options of methods that change an entry. */
 export interface EntryChangeOptions extends TtlOptions, ChangeOptions {}
 
-/** What {@link SharedDict.getOrSet} takes. */
+/** The options of {@link SharedDict.getOrSet}. */
 export interface GetOrSetOptions extends TtlOptions, WaitOptions {}
 
-/** What {@link SharedDict.getOrSetSync} takes. */
+/** The options of {@link SharedDict.getOrSetSync}. */
 export interface GetOrSetSyncOptions extends TtlOptions, TimeoutOptions {}
 
-/** A dict as plain data, to be sent to another process; see {@link SharedDict.toJSON}. */
+/** The plain-data form of a dict that is sent to other processes; see {@link SharedDict.toJSON}. */
 export interface SharedDictHandle<V = unknown> extends Typed<V> {
   readonly shmkit: 'dict';
   readonly name: string;
 }
 
 /**
- * A Map in shared memory, of any number of processes: Python's `Manager().dict()`, without a server.
+ * A Map in shared memory that any number of processes can use: Python's `Manager().dict()`, without a server.
  *
- * Keys are strings. Values are whatever the structured clone algorithm takes, but for objects of classes
- * of the runtime's such as `Blob`, and the library's own named objects, which come back attached. A value
- * is a copy: to change one, set it again.
+ * Keys are strings. Values can be anything that the structured clone algorithm accepts, except objects of
+ * runtime classes such as `Blob`. Values can also be the library's own named objects. A reader gets these
+ * back attached. A value that you read is a copy. To change a value in the dict, set it again.
  *
- * What cannot come back whole is refused where it is written, `ERR_INVALID_ARG_TYPE`. Errors come back with
- * `stack`, `cause`, `code` and what else they have. A view brings its whole ArrayBuffer along, a Buffer
- * its own bytes only.
+ * A value that could not be restored completely is refused when it is written, with
+ * `ERR_INVALID_ARG_TYPE`. Errors keep `stack`, `cause`, `code` and their other properties. For a view, its
+ * whole ArrayBuffer is stored. For a Buffer, only its own bytes are stored.
  *
- * Readers take no lock, and wait for nobody: they see a change as a whole or not at all, whoever is
- * killed at it. Changes are made one at a time, and wait for each other: a moment, unless one is an
- * {@link update}, whose function takes what it takes. All have a `timeout` for that.
+ * Readers take no lock and never wait. They see a change as a whole or not at all, even if the process
+ * that makes the change is killed. Changes are made one at a time and wait for each other. This wait is
+ * short, except for an {@link update}: it lasts as long as the function that `update` was given. All
+ * methods that make changes have a `timeout` for this wait.
  *
- * Iteration is weak: it sees each entry that is there from its beginning to its end exactly once, with
- * a value that it had meanwhile; one that is set or deleted meanwhile, it may see or not. Order means
- * nothing.
+ * Iteration is weakly consistent. An entry that exists during the whole iteration is seen exactly once,
+ * with a value that it had during the iteration. An entry that is set or deleted during the iteration may
+ * or may not be seen. The order of the entries has no meaning.
  *
- * An entry whose time is over (`ttl`) is there for nobody any more; it counts in {@link size}, and
- * takes memory, until a change comes by that removes it. A dict with `eviction: 'lru'` that has no
- * more memory, by its capacity or by the system's, looks at eight entries at random and removes the
- * one that was used least lately. Uses are noted by hash, in a table of a word to 512 bytes of
- * capacity, so that entries with the same word keep each other alive.
+ * An entry that has expired (`ttl`) is no longer visible to anyone. It still counts in {@link size}, and
+ * uses memory, until a later change removes it. A dict with `eviction: 'lru'` that has reached its
+ * capacity, or for which the system has no more memory, looks at eight random entries and removes the
+ * least recently used of them. The time of the last use is recorded by hash, in a table that has one word
+ * for every 512 bytes of capacity. Entries that share a word therefore keep each other alive.
  */
 export class SharedDict<V = unknown> extends Structure implements contract.Dict<V> {
   declare readonly shmkit: 'dict';
   readonly #state: DictState;
-  /** What this handle computes for {@link getOrSet}. */
+  /** The values that this handle is computing for {@link getOrSet}. */
   readonly #claims = new Set<Claim>();
 
   private constructor(request: Request) {
@@ -125,11 +126,11 @@ export class SharedDict<V = unknown> extends Structure implements contract.Dict<
   }
 
   /**
-   * Makes a new dict.
+   * Creates a new dict.
    *
-   * @throws SharedMemoryError `EEXIST` the name is taken; `ENOSPC`; `EINVAL`, `ENAMETOOLONG` it
-   * cannot be a name; `ERR_ZERO_COPY_UNAVAILABLE`.
-   * @throws TypeError, RangeError when the options are none.
+   * @throws SharedMemoryError `EEXIST` the name is already in use; `ENOSPC`; `EINVAL`, `ENAMETOOLONG` the
+   * name is not valid; `ERR_ZERO_COPY_UNAVAILABLE`.
+   * @throws TypeError, RangeError the options are not valid.
    */
   static create<V = unknown>(options: SharedDictCreateOptions = {}): SharedDict<V> {
     checkOptions(options, ['name', 'mode', 'capacity', 'ttl', 'eviction']);
@@ -137,9 +138,9 @@ export class SharedDict<V = unknown> extends Structure implements contract.Dict<
   }
 
   /**
-   * Attaches to a dict that exists.
+   * Attaches to an existing dict.
    *
-   * @throws SharedMemoryError `ENOENT` there is none; `EACCES`; `ERR_CORRUPT`, `ERR_ABI_MISMATCH`,
+   * @throws SharedMemoryError `ENOENT` it does not exist; `EACCES`; `ERR_CORRUPT`, `ERR_ABI_MISMATCH`,
    * `ERR_ZERO_COPY_UNAVAILABLE`.
    */
   static attach<V = unknown>(name: string): SharedDict<V> {
@@ -147,11 +148,11 @@ export class SharedDict<V = unknown> extends Structure implements contract.Dict<
   }
 
   /**
-   * Attaches to a dict, or makes it when it is absent. Of any number of processes that open one name
-   * at once, one makes it, and its options count: whoever finds it there takes it as it is, which
-   * {@link capacity}, {@link ttl} and {@link eviction} tell.
+   * Attaches to a dict, or creates it if it does not exist. If several processes open the same name at the
+   * same time, one of them creates the dict, and the options of that process apply. The others take the
+   * dict as it is: see {@link capacity}, {@link ttl} and {@link eviction} for its actual settings.
    *
-   * @throws SharedMemoryError as {@link SharedDict.create} (but `EEXIST`) and {@link SharedDict.attach}.
+   * @throws SharedMemoryError as {@link SharedDict.create} (except `EEXIST`) and {@link SharedDict.attach}.
    */
   static open<V = unknown>(name: string, options: SharedDictOptions = {}): SharedDict<V> {
     checkOptions(options, ['mode', 'capacity', 'ttl', 'eviction']);
@@ -159,16 +160,17 @@ export class SharedDict<V = unknown> extends Structure implements contract.Dict<
   }
 
   /**
-   * Removes a name. Whoever is attached keeps the dict until they close.
+   * Removes a name. Processes that are attached keep the dict until they close it.
    *
-   * @throws SharedMemoryError `ENOENT` there is none; `EACCES`; `ERR_ABI_MISMATCH`.
+   * @throws SharedMemoryError `ENOENT` it does not exist; `EACCES`; `ERR_ABI_MISMATCH`.
    */
   static unlink(name: string): void {
     unlinkObject('dict', name);
   }
 
   /**
-   * How many entries there are. Blocks this thread for the moment that somebody else's change takes.
+   * The number of entries. If another process or thread is making a change, this call briefly blocks this
+   * thread.
    *
    * @throws SharedMemoryError `ERR_CLOSED`, `ERR_CORRUPT`.
    */
@@ -176,23 +178,27 @@ export class SharedDict<V = unknown> extends Structure implements contract.Dict<
     return this.open().size;
   }
 
-  /** How long entries live unless {@link set} says otherwise, in milliseconds; undefined: for ever. */
+  /**
+   * The default lifetime of entries, in milliseconds. {@link set} can override it. Undefined when entries
+   * never expire by default.
+   */
   get ttl(): number | undefined {
     const { ttl } = this.open();
     return ttl === 0 ? undefined : ttl;
   }
 
-  /** What a new entry does when the dict is full: `'lru'` makes room, else it is refused. */
+  /** What happens to a new entry when the dict is full. `'lru'`: other entries make room; else it is refused. */
   get eviction(): 'lru' | undefined {
     return this.attachment.open().type === evicting ? 'lru' : undefined;
   }
 
   /**
-   * The value of a key, or undefined. Takes no lock.
+   * Returns the value of a key, or undefined. Takes no lock.
    *
-   * @throws SharedMemoryError `ERR_CLOSED`; the value cannot be read: `ERR_CORRUPT` its bytes make no
-   * sense, or `ERR_ABI_MISMATCH` not to this version; of a shared object in it, what attaching to it
-   * throws, as `ENOENT` when it is gone. `key` and `cause` say of what and why.
+   * @throws SharedMemoryError `ERR_CLOSED`. If the value cannot be read: `ERR_CORRUPT` its bytes make no
+   * sense; `ERR_ABI_MISMATCH` this version cannot read them. If the value contains a shared object: what
+   * attaching to that object throws, for example `ENOENT` when it no longer exists. The properties `key` and
+   * `cause` of the error say which value cannot be read and why.
    */
   get(key: string): V | undefined {
     const value = this.open().get(checkKey(key));
@@ -200,7 +206,7 @@ export class SharedDict<V = unknown> extends Structure implements contract.Dict<
   }
 
   /**
-   * Whether there is an entry of that key. Takes no lock.
+   * Whether the dict has an entry for the key. Takes no lock.
    *
    * @throws SharedMemoryError `ERR_CLOSED`, `ERR_CORRUPT`.
    */
@@ -209,12 +215,14 @@ export class SharedDict<V = unknown> extends Structure implements contract.Dict<
   }
 
   /**
-   * Sets the value of a key. Blocks this thread for the moment that somebody else's change takes.
+   * Sets the value of a key. If another process or thread is making a change, this call briefly blocks this
+   * thread.
    *
    * @throws TypeError `ERR_INVALID_ARG_TYPE` the value cannot be cloned.
-   * @throws SharedMemoryError `ERR_CAPACITY` the dict is full, or the value is larger than one may be
-   * (2 GiB less 64 bytes); `ENOSPC` the memory file system is; nothing was changed. `ERR_CLOSED`,
-   * `ERR_CORRUPT`; `ERR_DEADLOCK` within a function that {@link update} was given; `ERR_TIMEOUT`.
+   * @throws SharedMemoryError `ERR_CAPACITY` the dict is full, or the value is larger than the maximum
+   * (2 GiB less 64 bytes); `ENOSPC` the memory file system is full; in both cases nothing was changed.
+   * `ERR_CLOSED`, `ERR_CORRUPT`; `ERR_DEADLOCK` the call was made within a function that {@link update} was
+   * given; `ERR_TIMEOUT`.
    */
   set(key: string, value: V, options?: EntryChangeOptions): this {
     const state = this.open();
@@ -224,7 +232,7 @@ export class SharedDict<V = unknown> extends Structure implements contract.Dict<
   }
 
   /**
-   * Sets the value of a key that has none.
+   * Sets the value of a key if it has none.
    *
    * @returns whether it was set.
    * @throws as {@link set}.
@@ -246,8 +254,8 @@ export class SharedDict<V = unknown> extends Structure implements contract.Dict<
   }
 
   /**
-   * Removes all entries, in one change; also of a dict that is corrupt. The memory stays the dict's, for
-   * new entries: it goes back to the system once the dict is unlinked and everybody has closed it.
+   * Removes all entries in one change. This also works on a corrupt dict. The dict keeps its memory for new
+   * entries. The memory goes back to the system when the dict is unlinked and all handles are closed.
    *
    * @throws SharedMemoryError `ERR_CLOSED`; `ERR_DEADLOCK`, `ERR_TIMEOUT` as {@link set}.
    */
@@ -256,11 +264,10 @@ export class SharedDict<V = unknown> extends Structure implements contract.Dict<
   }
 
   /**
-   * Adds to a number; atomic. A key without a value has 0. An entry that is there lives on for as long
-   * as it would have.
+   * Atomically adds to a number. A key without a value counts as 0. An existing entry keeps its expiry time.
    *
-   * @returns the number before.
-   * @throws TypeError `ERR_INVALID_ARG_TYPE` it is no number; and as {@link set}.
+   * @returns the number before the addition.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` the value is not a number; and as {@link set}.
    */
   add(key: string, delta: number, options?: EntryChangeOptions): number {
     const state = this.open();
@@ -269,16 +276,17 @@ export class SharedDict<V = unknown> extends Structure implements contract.Dict<
   }
 
   /**
-   * Replaces a value by what the function makes of it, or of undefined; nobody else changes the dict
-   * meanwhile. The function may read the dict, and must not change it. An entry that is there lives on
-   * for as long as it would have, unless `ttl` says otherwise.
+   * Replaces a value by what the function returns. The function gets the current value, or undefined when
+   * there is none. Nobody else can change the dict while the function runs. The function may read the dict
+   * but must not change it. An existing entry keeps its expiry time unless `ttl` is given.
    *
-   * All changes of the dict wait for the function, and nobody but the function's author knows for how long.
-   * If it changes another object, whose `update` in another process changes this one, both wait for ever:
-   * give such a change a `timeout`, and let its `ERR_TIMEOUT` end the function.
+   * All other changes of the dict wait until the function returns. Only its author knows how long that takes.
+   * There is a risk of deadlock: if the function changes another object, and an `update` of that object in
+   * another process changes this dict, both wait for ever. Give such a change a `timeout`, and let its
+   * `ERR_TIMEOUT` end the function.
    *
    * @returns the new value.
-   * @throws what the function throws (then nothing was changed), and as {@link set} and {@link get}: a
+   * @throws what the function throws (then nothing was changed); and as {@link set} and {@link get}. A
    * value that cannot be read is not replaced.
    */
   update(key: string, fn: (value: V | undefined) => V, options?: EntryChangeOptions): V {
@@ -291,8 +299,9 @@ export class SharedDict<V = unknown> extends Structure implements contract.Dict<
   }
 
   /**
-   * Sets the value of a key if it is `expected`. Values are compared as they are stored: objects by
-   * what is in them, in the same order; undefined is also what a key has that is not there.
+   * Sets the value of a key if its current value is `expected`. Values are compared in their stored form.
+   * Objects are equal if they have the same contents in the same order. A key that does not exist counts as
+   * undefined.
    *
    * @returns whether it was set.
    * @throws as {@link set}.
@@ -309,20 +318,22 @@ export class SharedDict<V = unknown> extends Structure implements contract.Dict<
   }
 
   /**
-   * The value of a key, computed if there is none: by one task of one process only, while others wait
-   * for it. When that process dies, or the function throws, another computes it. A key that is set
-   * meanwhile keeps that value; one that is deleted stays without. A value that is there and cannot be read
-   * is not computed anew: {@link delete} it first.
+   * Returns the value of a key, and computes it if there is none. Only one task of one process computes the
+   * value. Other callers wait for it. If that process dies, or the function throws, another caller computes
+   * the value. If the key is set during the computation, it keeps the value that was set. If the key is
+   * deleted during the computation, it stays without a value. An existing value that cannot be read is not
+   * computed again: {@link delete} it first.
    *
-   * The function may ask for other values. A call that would so wait for itself, by whatever chain of values,
-   * dicts, threads and processes, gets `ERR_DEADLOCK`: at once if the chain is within this thread, else soon
-   * after the last of them has begun to wait, one of them only. A function that asks for a value is taken to
-   * need it, so what it can do without it is to ask for with a `timeout` or a `signal`. Across threads two
-   * cases are not found out, and wait: where one of the chain has such a limit, for that ends it, and where one
-   * asks for several values at once.
+   * The function may ask for other values. If a call would wait for itself in this way, through any chain of
+   * values, dicts, threads and processes, it gets `ERR_DEADLOCK`. If the chain is within this thread, the
+   * call gets the error at once. Otherwise, one call of the chain gets it, soon after the last of them has
+   * begun to wait. The library assumes that a function needs every value that it asks for. If the function
+   * can do without a value, it should ask for that value with a `timeout` or a `signal`. Two kinds of
+   * deadlock across threads are not detected, and the calls keep waiting: when a call of the chain has such a
+   * limit (the limit then ends the wait), and when a function of the chain asks for several values at once.
    *
-   * @throws what the function throws; as {@link get}; SharedMemoryError `ERR_TIMEOUT` somebody else computes it for
-   * longer; `ERR_DEADLOCK`; the signal's reason; and as {@link set}.
+   * @throws what the function throws; as {@link get}; SharedMemoryError `ERR_TIMEOUT` another caller was still
+   * computing the value when the time was over; `ERR_DEADLOCK`; the signal's reason; and as {@link set}.
    */
   async getOrSet(
     key: string,
@@ -359,9 +370,9 @@ export class SharedDict<V = unknown> extends Structure implements contract.Dict<
   }
 
   /**
-   * The same, and blocks this thread, also while somebody else computes.
+   * The same as {@link getOrSet}, but blocks this thread, also while another caller computes the value.
    *
-   * @throws SharedMemoryError `ERR_DEADLOCK` this very thread computes it; and as {@link getOrSet}.
+   * @throws SharedMemoryError `ERR_DEADLOCK` this same thread is computing the value; and as {@link getOrSet}.
    */
   getOrSetSync(key: string, fn: (key: string) => V, options: GetOrSetSyncOptions = {}): V {
     const state = this.open();
@@ -407,16 +418,16 @@ export class SharedDict<V = unknown> extends Structure implements contract.Dict<
   }
 
   /**
-   * The keys, also of values that cannot be read.
+   * Iterates over the keys, including keys whose values cannot be read.
    *
-   * @throws as {@link entries}, but of entries only whose key makes no sense.
+   * @throws as {@link entries}, but only for entries whose key makes no sense.
    */
   *keys(options: IterationOptions = {}): Generator<string, undefined, undefined> {
     for (const [key] of this.#pairs(false, options)) yield key;
   }
 
   /**
-   * The values.
+   * Iterates over the values.
    *
    * @throws as {@link entries}
    */
@@ -425,9 +436,10 @@ export class SharedDict<V = unknown> extends Structure implements contract.Dict<
   }
 
   /**
-   * The entries, each a key and its value; see {@link SharedDict} for what it is to iterate. One that cannot
-   * be read is passed over: all others come, and then an error of the first such, unless
-   * `onUnreadable` is told of each.
+   * Iterates over the entries, as pairs of key and value. See {@link SharedDict} for the guarantees of an
+   * iteration. An entry that cannot be read is skipped. Without `onUnreadable`, the iteration throws an error
+   * for the first skipped entry after all other entries were returned. With `onUnreadable`, that callback is
+   * called for each skipped entry instead.
    *
    * @throws SharedMemoryError `ERR_CLOSED`; `ERR_CORRUPT`; at the end, as {@link get}, with the `key`.
    */
@@ -450,7 +462,7 @@ export class SharedDict<V = unknown> extends Structure implements contract.Dict<
     for (const [key, value] of this) fn.call(thisArg, value, key, this);
   }
 
-  /** As Map has it. */
+  /** Like that of Map. */
   declare readonly [Symbol.toStringTag]: 'SharedDict';
 
   static {
@@ -458,7 +470,7 @@ export class SharedDict<V = unknown> extends Structure implements contract.Dict<
     Object.defineProperty(this.prototype, Symbol.toStringTag, tag);
   }
 
-  /** A handle to send to another process, which gives it to {@link attach}. */
+  /** Returns a handle as plain data, to send to another process, which passes it to {@link attach}. */
   toJSON(): SharedDictHandle<V> {
     return { shmkit: 'dict', name: this.name };
   }
@@ -546,7 +558,7 @@ export class SharedDict<V = unknown> extends Structure implements contract.Dict<
     }
   }
 
-  /** Once, and only while this handle is open: to close it has renounced all claims. */
+  /** Settles a claim once, and only while this handle is open. Closing the handle has renounced all claims. */
   #settle(claim: Claim, by: () => void): void {
     if (!this.#claims.has(claim)) return;
     by();
@@ -588,7 +600,7 @@ function checkKey(key: string): string {
   return key;
 }
 
-/** Milliseconds; 0: for ever. */
+/** Returns milliseconds; 0 means that entries never expire. */
 function checkTtl(ttl: unknown): number {
   if (typeof ttl !== 'number') throw invalidType('ttl', 'a number of milliseconds', ttl);
   if (!(ttl > 0)) throw outOfRange('ttl', 'milliseconds, more than 0 (Infinity: for ever)', ttl);
@@ -601,7 +613,7 @@ function ttlOf(options: EntryChangeOptions | undefined, state: DictState): numbe
   return options.ttl === undefined ? state.ttl : checkTtl(options.ttl);
 }
 
-/** How long a change waits, of options that were checked to be some. */
+/** The time that a change waits. The options have already been checked. */
 function limitOf(options: EntryChangeOptions | undefined): number | undefined {
   return options === undefined ? undefined : checkTimeout(options.timeout);
 }

@@ -16,12 +16,12 @@ import {
 import { checkCapacity } from '../structure/structure-layout';
 import { UnreadableError } from '../structure/unreadable';
 
-/** What {@link SharedNamespace.open} takes. */
+/** The options of {@link SharedNamespace.open}. */
 export type SharedNamespaceOptions = StructureOptions;
-/** What {@link SharedNamespace.create} takes. */
+/** The options of {@link SharedNamespace.create}. */
 export type SharedNamespaceCreateOptions = StructureCreateOptions;
 
-/** A namespace as plain data, to be sent to another process; see {@link SharedNamespace.toJSON}. */
+/** The plain-data form of a namespace that is sent to other processes; see {@link SharedNamespace.toJSON}. */
 export interface SharedNamespaceHandle<
   T extends object = Record<string, unknown>,
 > extends Typed<T> {
@@ -30,12 +30,12 @@ export interface SharedNamespaceHandle<
 }
 
 /**
- * An object whose properties all processes share: Python's `Manager().Namespace()`, without a server.
+ * An object whose properties are shared by all processes: Python's `Manager().Namespace()`, without a server.
  *
- * The properties are those of {@link values}: to read and to assign one is to read and to set it in
- * shared memory, one by one, as with {@link SharedDict}. Their names are strings. A value is a copy:
- * to change one, assign it again. To assign has no `timeout`, nor does it need one: no function of anybody's
- * runs while a namespace is changed, so the others take a moment.
+ * The shared properties are the properties of {@link values}. Reading or assigning a property reads or sets
+ * it in shared memory, one property at a time, as with {@link SharedDict}. Property names are strings. A
+ * value that you read is a copy. To change a value in the namespace, assign it again. An assignment has no
+ * `timeout` and needs none: no user function runs while a namespace is changed, so other changes are short.
  */
 export class SharedNamespace<T extends object = Record<string, unknown>>
   extends Structure
@@ -65,10 +65,10 @@ export class SharedNamespace<T extends object = Record<string, unknown>>
   }
 
   /**
-   * Makes a new namespace.
+   * Creates a new namespace.
    *
-   * @throws SharedMemoryError `EEXIST` the name is taken; `ENOSPC`; `EINVAL`, `ENAMETOOLONG` it
-   * cannot be a name; `ERR_ZERO_COPY_UNAVAILABLE`.
+   * @throws SharedMemoryError `EEXIST` the name is already in use; `ENOSPC`; `EINVAL`, `ENAMETOOLONG` the
+   * name is not valid; `ERR_ZERO_COPY_UNAVAILABLE`.
    */
   static create<T extends object = Record<string, unknown>>(
     options: SharedNamespaceCreateOptions = {},
@@ -78,19 +78,19 @@ export class SharedNamespace<T extends object = Record<string, unknown>>
   }
 
   /**
-   * Attaches to a namespace that exists.
+   * Attaches to an existing namespace.
    *
-   * @throws SharedMemoryError `ENOENT` there is none; `EACCES`; `ERR_CORRUPT`, `ERR_ABI_MISMATCH`.
+   * @throws SharedMemoryError `ENOENT` it does not exist; `EACCES`; `ERR_CORRUPT`, `ERR_ABI_MISMATCH`.
    */
   static attach<T extends object = Record<string, unknown>>(name: string): SharedNamespace<T> {
     return new SharedNamespace(toAttach('namespace', name));
   }
 
   /**
-   * Attaches to a namespace, or makes it when it is absent. Of any number of processes that open one
-   * name at once, one makes it; its options count.
+   * Attaches to a namespace, or creates it if it does not exist. If several processes open the same name at
+   * the same time, one of them creates the namespace, and the options of that process apply.
    *
-   * @throws SharedMemoryError as {@link SharedNamespace.create} (but `EEXIST`) and
+   * @throws SharedMemoryError as {@link SharedNamespace.create} (except `EEXIST`) and
    * {@link SharedNamespace.attach}.
    */
   static open<T extends object = Record<string, unknown>>(
@@ -101,22 +101,22 @@ export class SharedNamespace<T extends object = Record<string, unknown>>
     return new SharedNamespace(toOpen('namespace', name, options, contentsOf(options)));
   }
 
-  /** Removes a name. Whoever is attached keeps the namespace until they close. */
+  /** Removes a name. Processes that are attached keep the namespace until they close it. */
   static unlink(name: string): void {
     unlinkObject('namespace', name);
   }
 
   /**
-   * The properties. What is read, assigned or deleted here throws `ERR_CLOSED` when the handle is
-   * closed, and otherwise as {@link SharedDict.get}, {@link SharedDict.set} and
-   * {@link SharedDict.delete} do. `Object.keys()` and `in` need no values, so they name all properties,
-   * also those whose values cannot be read; what reads the values, as `Object.entries()`, throws then.
+   * The shared properties. Reading, assigning or deleting one throws `ERR_CLOSED` when the handle is closed,
+   * and otherwise throws as {@link SharedDict.get}, {@link SharedDict.set} and {@link SharedDict.delete} do.
+   * `Object.keys()` and `in` do not read values, so they also include properties whose values cannot be
+   * read. Functions that read the values, such as `Object.entries()`, throw in that case.
    */
   get values(): T {
     return this.#values;
   }
 
-  /** A handle to send to another process, which gives it to {@link attach}. */
+  /** Returns a handle as plain data, to send to another process, which passes it to {@link attach}. */
   toJSON(): SharedNamespaceHandle<T> {
     return { shmkit: 'namespace', name: this.name };
   }
@@ -130,7 +130,7 @@ assignedBy('namespace', (key, value) => {
   return `values${step} = ${shown(value)}`;
 });
 
-/** How the properties of an object are entries of a dict. */
+/** Maps the properties of an object to the entries of a dict. */
 class Properties<T extends object> implements ProxyHandler<T> {
   readonly #open: () => DictState;
 
@@ -139,7 +139,7 @@ class Properties<T extends object> implements ProxyHandler<T> {
   }
 
   get(_: T, key: string | symbol): unknown {
-    // Symbols are the engine's own questions, as what an object is called in a console.
+    // Symbol keys are used by the engine itself, for example for the name of an object in a console.
     if (typeof key === 'symbol') return undefined;
     const value = this.#open().get(key);
     return typeof value === 'symbol' ? undefined : value;
@@ -180,7 +180,7 @@ class Properties<T extends object> implements ProxyHandler<T> {
       return { ...all, value: this.get(target, key), writable: true };
     } catch (error) {
       if (!(error instanceof UnreadableError)) throw error;
-      // Who asks for its name only is not told what is wrong with its value.
+      // A caller that only needs the property's name does not get the error of its value.
       return {
         ...all,
         get: () => this.get(target, key),
@@ -190,7 +190,7 @@ class Properties<T extends object> implements ProxyHandler<T> {
   }
 
   defineProperty(target: T, key: string | symbol, descriptor: PropertyDescriptor): boolean {
-    // What Reflect.set does on an object that inherits from this one; anything else has no meaning.
+    // Reflect.set calls this on an object that inherits from this one. Other uses have no meaning here.
     return 'value' in descriptor && this.set(target, key, descriptor.value);
   }
 

@@ -2,40 +2,44 @@ import { now, sinceBoot } from '../core/clock';
 import { Computation, type Stuck } from './computations';
 import { isLater, isSame, type Label } from './label';
 
-/** Exact in all numbers up to the latest time of a label. */
+/** The smallest step between the times of two labels. A float64 stays exact with it up to the latest time. */
 const leastStepMs = 2 ** -10;
 
-/** How long a wait that is woken by news of other values goes without a look at who computes its own. */
+/** How long a wait that is only woken by news about other values may go without checking its own entry. */
 const longestBlindMs = 160;
 
-/** The latest time of any label that this thread has made or passed on. */
+/** The latest time of any label that this thread has created or passed on. */
 let last = 0;
 
 /**
- * One wait for a value that somebody else computes. It may be one that never ends: because who computes
- * the value waits in turn, by whatever chain of threads, processes and dicts, for what this thread computes.
+ * One wait for a value that another caller computes. Such a wait may be a deadlock: the thread that computes
+ * the value may itself wait for something that this thread computes. The chain between them can go through
+ * any threads, processes and dicts.
  *
- * How that is found is Mitchell's and Merritt's algorithm (1984). Each wait has a label that is greater
- * than any before. Computations that cannot go on because of it bear it, in the entries that are pending.
- * Whoever waits for an entry that bears a greater label than its own passes that on to what it computes
- * itself. So labels go back along the waits, the greatest of a circle goes all the way round, and who finds
- * its own at what it waits for has closed the circle: one of all that wait, and at the time when its wait
- * began all of the circle stood. Nobody reads more than the entry it waits for, under its dict's lock.
+ * Deadlocks are detected by the algorithm of Mitchell and Merritt (1984). Each wait has a label that is
+ * greater than all labels before it. A computation that is blocked by a wait carries the label of that wait
+ * in its pending entry. When a waiter sees that the entry it waits for carries a label greater than its own,
+ * it passes that label on to the entries that it computes itself. So labels travel backwards along the
+ * waits, and the greatest label of a cycle goes all the way round. A waiter that finds its own label at the
+ * entry it waits for has detected the cycle. Only one waiter of the cycle detects it, and the whole cycle
+ * existed when that waiter's wait began. A waiter only reads the entry that it waits for, under the lock of
+ * its dict.
  *
- * Only waits take part that nothing can end but the value. So those with a timeout or a signal do not, nor
- * those of a computation in which more than one thing is under way: it may need the first of them only.
+ * Only waits that nothing but the value can end take part. So a wait with a timeout or a signal takes no
+ * part. Nor does a wait within a computation that has more than one thing in progress, because that
+ * computation may need only the first of them.
  */
 export class ValueWait {
   readonly #within: Computation | undefined;
-  /** What cannot go on while it lasts; undefined where it takes no part. */
+  /** What is blocked by this wait; undefined when the wait takes no part in the detection. */
   readonly #stuck: (() => Iterable<Stuck>) | undefined;
   #own: Label | undefined;
-  /** The greatest that it knows of. */
+  /** The greatest label that this wait knows of. */
   #label: Label | undefined;
   #isClosed = false;
   #isOver = false;
   #lookedAt = now();
-  /** The task of this thread that computes the value, while one does. */
+  /** The computation in this thread that the wait is for; undefined when the value is computed elsewhere. */
   #awaited: Computation | undefined;
   #forget: (() => void) | undefined;
 
@@ -45,18 +49,18 @@ export class ValueWait {
     within?.begin();
   }
 
-  /** Of the task that runs. */
+  /** The wait of the current task. */
   static ofTask(isEndless: boolean): ValueWait {
     const within = Computation.current;
     return new ValueWait(within, isEndless && within ? () => within.stuck() : undefined);
   }
 
-  /** Of the whole thread, none of whose computations goes on meanwhile. */
+  /** A wait that blocks the whole thread, so that none of its computations can continue. */
   static ofThread(isEndless: boolean): ValueWait {
     return new ValueWait(undefined, isEndless ? () => Computation.all : undefined);
   }
 
-  /** Whether to look who computes the value: always, if nothing was heard for a while. */
+  /** Whether to check who computes the value now. Always true if there was no news for a while. */
   looks(nothingNew: boolean): boolean {
     const time = now();
     if (!nothingNew && time - this.#lookedAt < longestBlindMs) return false;
@@ -65,17 +69,18 @@ export class ValueWait {
   }
 
   /**
-   * Somebody computes it who is still there; under the lock of the dict. As often as that is found.
+   * Called each time the wait finds that the value is being computed by a thread that still exists. Under the
+   * lock of the dict.
    *
-   * @param theirs - what the pending entry bears.
-   * @param token - this thread's.
+   * @param theirs - the label that the pending entry carries.
+   * @param token - the token of this thread.
    */
   see(theirs: Label | undefined, token: number): void {
     if (this.#stuck === undefined) return;
     const stuck = [...this.#stuck()];
-    // What could go on until now has to be so from now on.
+    // Something that was not blocked before is blocked from now on, so the wait needs a new label.
     if (stuck.some(({ isTold }) => !isTold)) this.#label = this.#own = nextLabel(theirs, token);
-    // Another thing that it waits for was begun: whoever has seen its label meanwhile was not told the truth.
+    // The computation has begun another thing meanwhile, so the label that others may have seen was wrong.
     if (stuck.length === 0) this.#label = this.#own = undefined;
     const label = this.#label;
     if (theirs === undefined || label === undefined) return;
@@ -88,10 +93,10 @@ export class ValueWait {
   }
 
   /**
-   * Goes on waiting, without the lock.
+   * Continues to wait. Called without the lock.
    *
-   * @param computation - tells which task of this thread computes the value, if one does.
-   * @returns false: it would never end.
+   * @param computation - returns the computation of this thread that computes the value, if there is one.
+   * @returns false if the wait would never end.
    */
   goOn(computation: () => Computation | undefined): boolean {
     if (this.#isClosed) return false;
@@ -104,7 +109,7 @@ export class ValueWait {
     return true;
   }
 
-  /** It is over, however. Once or more often. */
+  /** Ends the wait, whatever its outcome. May be called more than once. */
   end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
