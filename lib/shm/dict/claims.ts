@@ -142,7 +142,7 @@ export class DictClaims {
     });
   }
 
-  /** A claim of a task. If the call is interrupted before the task has the claim, others may compute the value. */
+  /** A claim of a task. If it is interrupted before the task has the claim, others may compute the value. */
   claiming(): Claiming {
     return new Claiming((claim) => this.renounce(claim));
   }

@@ -6,14 +6,14 @@ import type { GrowingMemory } from '../structure/growing-memory';
 import { dictWords, entryWords, meta } from './layout';
 import { largeBytes } from '../structure/structure-layout';
 
-/** There is no such entry. */
+/** There is no entry for the key. */
 export const absent = Symbol('absent');
-/** There is none yet: somebody computes it. */
+/** There is no value yet: it is being computed. */
 export const pending = Symbol('pending');
-/** The value of an entry is none: its bytes were changed, or overwritten. */
+/** The bytes are not a valid value: they were changed during the reading, or overwritten. */
 export const nonsenseValue = Symbol('nonsense');
 
-/** A value that is read later, for it is large: where its entry is. */
+/** Stands for a value that is read later because it is large. Says where its entry is. */
 export class Later {
   readonly at: number;
 
@@ -22,15 +22,15 @@ export class Later {
   }
 }
 
-/** What the `meta` of a number's entry says whose time is not limited, but for its key. */
+/** The `meta` of an entry whose value is a number and which never expires, without the bits for the key. */
 const plainNumber: number = Tag.Number;
 
 /**
- * Entries, each in a block: what the table needs of one, its key, its value, and when its time is over.
- * An entry is meant by the word that it begins at.
+ * The entries of a dict, each in a block of its own. A block contains what the table needs, the key, the
+ * value, and the expiry time. An entry is identified by the word where it begins.
  *
- * Readers without the lock come by here, so what an entry says of lengths is checked before it is
- * followed. That its first words are memory, who found it has made sure.
+ * Readers use these methods without the lock, so each length in an entry is checked before it is used. The
+ * caller that found the entry has already checked that its first words are within the memory.
  */
 export class DictEntries {
   readonly #memory: GrowingMemory;
@@ -46,9 +46,9 @@ export class DictEntries {
   }
 
   /**
-   * Bytes that an entry takes with what was encoded.
+   * The size in bytes of an entry with the encoded value.
    *
-   * @param isWide - whether the key takes two bytes a character.
+   * @param isWide - whether the key has two bytes per character.
    */
   static bytes(key: string, isWide: boolean, { size }: Encoder, expiry: number): number {
     const keyBytes = isWide ? 2 * key.length : key.length;
@@ -81,7 +81,7 @@ export class DictEntries {
     return true;
   }
 
-  /** The key, or undefined where it is none. */
+  /** The key, or undefined if its length is not valid. */
   keyOf(at: number): string | undefined {
     const what = this.#ints[at + entryWords.meta] ?? 0;
     const from = this.#keyAt(at, what);
@@ -92,16 +92,16 @@ export class DictEntries {
     return isWide ? readUtf16(buffer, from, size / 2) : readLatin1(buffer, from, size);
   }
 
-  /** Where an entry's value begins, in words. */
+  /** The word where an entry's value begins. */
   bodyOf(at: number): number {
     const expires = ((this.#ints[at + entryWords.meta] ?? 0) & meta.expires) !== 0;
     return at + entryWords.body + (expires ? 2 : 0);
   }
 
   /**
-   * The same, of a value of so many words.
+   * The same for a value that has the given number of words.
    *
-   * @throws CorruptError there are not so many.
+   * @throws CorruptError the memory ends before that.
    */
   bodyOfWords(at: number, words: number): number {
     const body = this.bodyOf(at);
@@ -110,7 +110,7 @@ export class DictEntries {
     return body;
   }
 
-  /** When its time is over, by the clock of {@link sinceBoot}; 0: never. */
+  /** When an entry expires, by the clock of {@link sinceBoot}; 0: never. */
   expiryAt(at: number): number {
     const expires = ((this.#ints[at + entryWords.meta] ?? 0) & meta.expires) !== 0;
     return expires ? (this.#floats[(at + entryWords.body) / 2] ?? 0) : 0;
@@ -131,8 +131,8 @@ export class DictEntries {
   }
 
   /**
-   * What is to be finished of an entry's value; `absent`, `pending`, or that it is none, as a large one
-   * is here: see {@link readWhole}.
+   * Reads an entry's value. Returns what `finish` completes; or `absent`, `pending` or `nonsenseValue`. Large
+   * values also give `nonsenseValue` here: see {@link readWhole}.
    */
   read(at: number): unknown {
     const what = this.#ints[at + entryWords.meta] ?? 0;
@@ -142,24 +142,24 @@ export class DictEntries {
     return this.isLarge(at) ? nonsenseValue : this.#readOther(at, what, read);
   }
 
-  /** The same, of whatever size. */
+  /** The same for values of any size. */
   readWhole(at: number): unknown {
     return this.#readOther(at, this.#ints[at + entryWords.meta] ?? 0, read);
   }
 
-  /** The same, and it may be finished after others were read. */
+  /** The same, but the result may be finished after other values were read. */
   readApart(at: number): unknown {
     return this.#readOther(at, this.#ints[at + entryWords.meta] ?? 0, readApart);
   }
 
-  /** The same as {@link readWhole}, under the lock, where nothing changes meanwhile. */
+  /** The same as {@link readWhole}, but under the lock, so that nothing changes during the reading. */
   readLocked(at: number): unknown {
     const value = this.readWhole(at);
     if (value === nonsenseValue) throw new CorruptError('a value of it is of no length');
     return value;
   }
 
-  /** Whether an entry's value is the one that was encoded, byte by byte. */
+  /** Whether an entry's value is byte for byte the encoded one. */
   matches(at: number, encoder: Encoder): boolean {
     const size = this.#ints[at + entryWords.size] ?? 0;
     const from = 4 * this.bodyOf(at);
@@ -167,7 +167,7 @@ export class DictEntries {
     return encoder.matches(this.#memory, this.tagOf(at), from, size);
   }
 
-  /** Writes an entry to where nothing leads yet; which one is next is up to the table. */
+  /** Writes an entry to a block that nothing points to yet. The table sets the pointer to the next entry. */
   write(
     at: number,
     key: string,
@@ -202,8 +202,8 @@ export class DictEntries {
   }
 
   /**
-   * Gives an entry whose time is not limited another value by one store, where that is enough: a number
-   * for a number, a word for a word.
+   * Changes the value of an entry that never expires, if one store is enough: if a number replaces a number,
+   * or if both values are stored in the tag alone.
    */
   overwrite(at: number, { tag, number }: Encoder): boolean {
     const what = this.#ints[at + entryWords.meta] ?? 0;
@@ -228,18 +228,18 @@ export class DictEntries {
     return by(this.#memory, tag, from, size);
   }
 
-  /** Where an entry's key begins, in bytes. */
+  /** The byte where an entry's key begins. */
   #keyAt(at: number, what: number): number {
     const body = 4 * (at + entryWords.body) + ((what & meta.expires) === 0 ? 0 : 8);
     const size = this.#ints[at + entryWords.size] ?? 0;
     return body + size + (size & 1);
   }
 
-  /** Whether so many bytes from there on are memory. */
+  /** Whether the given range of bytes is within the memory. */
   #isInside(from: number, size: number): boolean {
     return from >= 0 && size >= 0 && this.#memory.reaches(Math.ceil((from + size) / 4));
   }
 }
 
-/** A value that its tag says all of. */
+/** Whether the tag alone is the whole value. */
 const isWord = (tag: Tag): boolean => tag >= Tag.Undefined && tag <= Tag.True;

@@ -4,16 +4,16 @@ import { mostSteps, none, nonsense, type DictTable } from './table';
 import type { GrowingMemory } from '../structure/growing-memory';
 import { dictWords, entryWords, usesAt, usesOf } from './layout';
 
-/** How many entries are looked at for the one that was used least lately. */
+/** How many entries are compared to find the least recently used one. */
 const samples = 8;
-/** How many buckets are looked through for more than one. */
+/** After this many buckets, the search ends if at least one entry was found. */
 const mostBuckets = 256;
 
 /**
- * Which entry goes when a dict is full: of a few at random, the one that was used least lately
- * (approximated LRU by sampling). Time is the clock that counts the entries that were made. When an
- * entry was used last stands in a word that its hash leads to, which others may share; readers write
- * it without the lock, since nothing but the choice depends on it.
+ * Chooses the entry that is removed when a dict is full: of a few random entries, the least recently used one
+ * (approximated LRU by sampling). Time is measured by the clock that counts the entries that were created.
+ * The time of an entry's last use is in a word that is chosen by its hash. Other entries may share that
+ * word. Readers write it without the lock, because only the choice of an entry depends on it.
  */
 export class DictEviction {
   readonly #memory: GrowingMemory;
@@ -24,7 +24,7 @@ export class DictEviction {
   readonly #usesMask: number;
   #random: number;
 
-  /** @param capacity - of the dict, in bytes. */
+  /** @param capacity - the dict's capacity, in bytes. */
   constructor(memory: GrowingMemory, entries: DictEntries, table: DictTable, capacity: number) {
     this.#memory = memory;
     memory.follow(() => (this.#ints = memory.ints));
@@ -35,25 +35,25 @@ export class DictEviction {
     this.#random = ((memory.fixed[dictWords.seed] ?? 0) ^ process.pid) | 1;
   }
 
-  /** The entry of a hash is used. */
+  /** Records that the entry of a hash is used. */
   use(hash: number): void {
     const at = this.#useOf(hash);
     const clock = this.#ints[dictWords.clock] ?? 0;
-    // So that those who only read a key that is read a lot do not contend for the word.
+    // Checked first, so that the readers of a popular key do not contend for the word.
     if (this.#ints[at] !== clock) this.#ints[at] = clock;
   }
 
-  /** An entry of a hash was made. */
+  /** Records that an entry with this hash was created. */
   useAnew(hash: number): void {
     this.#ints[dictWords.clock] = (this.#ints[dictWords.clock] ?? 0) + 1;
     this.use(hash);
   }
 
-  /** What {@link choose} has found, and what leads to it. */
+  /** The entry that {@link choose} has found, and the word that points to it. */
   victim = none;
   victimLink = 0;
 
-  /** Chooses the one of a few entries that was used least lately; false when there is none. Under the lock. */
+  /** Chooses the least recently used of a few entries. Returns false when there is none. Under the lock. */
   choose(): boolean {
     const table = this.#table;
     const count = table.buckets;
@@ -84,7 +84,7 @@ export class DictEviction {
         }
         link = at;
       }
-      // From anywhere, but past empty buckets one after the other, so that it ends.
+      // Continues at a random bucket, but steps through empty ones in order, so that the search ends.
       bucket = seen > before ? this.#nextRandom() % count : (bucket + 1) % count;
     }
     return this.victim !== none;

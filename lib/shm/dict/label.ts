@@ -11,7 +11,7 @@ export interface Label {
 /** The longest uptime of a machine that is considered possible, in milliseconds. */
 const latest = 2 ** 42;
 
-/** Builds a label from stored values. Returns undefined if they are not a valid label: they may have been overwritten. */
+/** Makes a label of stored values, or returns undefined if they are not valid: they may have been overwritten. */
 export function labelOf(time: number, token: number): Label | undefined {
   return time > 0 && time <= latest && Number.isSafeInteger(token) ? { time, token } : undefined;
 }

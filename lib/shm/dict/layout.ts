@@ -8,42 +8,42 @@ import {
 } from '../structure/structure-layout';
 
 /**
- * Where things are in a dict: the one place. docs/memory-layout.md explains them. Places are in words
- * from the beginning of the data.
+ * The layout of a dict, defined only here. docs/memory-layout.md explains it. Places are in words from the
+ * beginning of the data.
  */
 const { own } = structureLayout;
 
-/** Of its own words; behind them the table, and then how lately each entry was used. */
+/** The dict's own words. After them come the table, and the words that record when entries were last used. */
 export const dictWords = {
   sequences: own,
-  /** How many entries there are, but for those that somebody computes. */
+  /** The number of entries, without pending ones. */
   size: own + Sequences.count,
-  /** How many buckets the table has. */
+  /** The number of buckets in the table. */
   buckets: own + Sequences.count + 1,
-  /** What hashes begin with, so that nobody can make keys that collide. */
+  /** A random start value for hashes, so that nobody can construct keys that collide. */
   seed: own + Sequences.count + 2,
-  /** Counts the entries that were made, as the time by which those are told that were used lately. */
+  /** Counts the entries that were created. Serves as the clock for the times of last use. */
   clock: own + Sequences.count + 3,
-  /** The next bucket to look for entries in whose time is over. */
+  /** The next bucket in which to look for expired entries. */
   cursor: own + Sequences.count + 4,
-  /** 1 once an entry's time is limited. */
+  /** 1 as soon as any entry may have an expiry time. */
   expires: own + Sequences.count + 5,
-  /** How long entries live unless told otherwise, in milliseconds (float64); 0: for ever. */
+  /** The default lifetime of entries, in milliseconds (float64); 0: entries never expire. */
   ttl: own + Sequences.count + 6,
-  /** Of the large values of each stripe: odd while one of them is freed. */
+  /** A sequence for the large values of each stripe: odd while one of them is freed. */
   large: own + Sequences.count + 8,
   table: own + 2 * Sequences.count + 8,
 } as const;
 
-/** Buckets are in chunks: the first lies here, the others in blocks that a directory leads to. */
+/** Buckets are in chunks. The first chunk is here; the others are in blocks that a directory points to. */
 export const chunkBuckets = 4096;
 export const chunkShift = 12;
-/** A bucket and the one that it is split into are under one sequence. */
+/** With this many, a bucket and the one that is split off from it are under the same sequence. */
 export const leastBuckets = Sequences.count;
 
-/** No entry takes less. */
+/** The smallest size of an entry. */
 const leastEntryBytes = 32;
-/** Bytes of capacity to a word that says how lately entries were used. */
+/** How many bytes of capacity there are for each word that records when entries were last used. */
 const bytesAUse = 512;
 const mostUses = 2 ** 24;
 
@@ -51,31 +51,31 @@ const mostUses = 2 ** 24;
 export const entryWords = {
   next: 0,
   hash: 1,
-  /** What the value is stored as, and what the key is. */
+  /** How the value is stored, and the kind and length of the key. */
   meta: 2,
-  /** Bytes of the value. */
+  /** The size of the value, in bytes. */
   size: 3,
-  /** When its time is over, if ever, in milliseconds since boot (float64); then the value, and right behind it the key. */
+  /** The expiry time if there is one, in milliseconds since boot (float64); then the value, then the key. */
   body: 4,
 } as const;
 
 /** The bits of an entry's `meta`. */
 export const meta = {
   tag: 15,
-  /** The key takes two bytes a character. */
+  /** The key has two bytes per character. */
   wide: 16,
-  /** Its time is limited. */
+  /** The entry has an expiry time. */
   expires: 32,
   lengthShift: 6,
 } as const;
 
-/** Characters that a key may have. */
+/** The greatest length of a key, in characters. */
 export const longestKey = 2 ** 26 - 1;
 
-/** In the header, as its type. */
+/** The type in the header of a dict that evicts. */
 export const evicting = 1;
 
-/** How many chunks the directory leads to, the first included. */
+/** The greatest number of chunks, including the first. */
 export function mostChunks(capacity: number): number {
   return Math.ceil(capacity / leastEntryBytes / chunkBuckets);
 }
@@ -84,12 +84,12 @@ export function directoryAt(): number {
   return dictWords.table + chunkBuckets;
 }
 
-/** Where the words that say how lately entries were used are. */
+/** Where the words begin that record when entries were last used. */
 export function usesAt(capacity: number): number {
   return directoryAt() + mostChunks(capacity);
 }
 
-/** How many there are: a power of two. */
+/** The number of these words: a power of two. */
 export function usesOf(capacity: number): number {
   const most = Math.min(Math.max(capacity / bytesAUse, 64), mostUses);
   return 2 ** Math.floor(Math.log2(most));
@@ -103,7 +103,7 @@ export function dictShape(evicts: boolean): StructureShape {
   };
 }
 
-/** The word that says that something was computed, and how many wait for it. */
+/** The word that changes when a value was computed. The word after it counts the waiters. */
 export const computedAt = 0;
 
 export function dictContents(capacity: number, ttl: number, evicts: boolean): Contents {

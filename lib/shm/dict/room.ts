@@ -7,10 +7,11 @@ import { Tag } from '../../values/codec';
 const nowhere = 0;
 
 /**
- * Room for one large entry, made at one place: what lies there goes, instead of entries here and there
- * whose blocks are no neighbours. A run of blocks is looked for that are free, or are entries' that may
- * go, or the table's own, which are moved to the front of it. Nothing is changed before there is such a
- * run. Blocks are spoken of by the word that they begin with. Under the lock.
+ * Makes room for one large entry in one place. It removes entries whose blocks are adjacent, instead of
+ * entries in scattered blocks. For that it searches for a run of blocks. Each block of the run is free, or
+ * belongs to an entry that may be removed, or is one of the table's own blocks. The latter are moved to the
+ * front of the run. Nothing is changed before such a run is found. A block is identified by the word where it
+ * begins. Under the lock.
  */
 export class DictRoom {
   readonly #memory: GrowingMemory;
@@ -19,16 +20,16 @@ export class DictRoom {
   readonly #table: DictTable;
   readonly #evicts: boolean;
   readonly #commit: () => void;
-  /** The table's own blocks, and which part of it each has. */
+  /** The table's own blocks, and which chunk of the table each contains. */
   #chunks: ReadonlyMap<number, number> = new Map();
-  /** Whether an entry was come by that has to stay. */
+  /** Whether the search has met an entry that must stay. */
   #sawPinned = false;
-  /** How far the last search has come. */
+  /** Where the last search has stopped. */
   #searched = 0;
 
   /**
-   * @param evicts - whether entries may go whose time is not over.
-   * @param commit - ends a change, and begins the next.
+   * @param evicts - whether entries that have not expired may be removed.
+   * @param commit - ends a change and begins the next one.
    */
   constructor(
     memory: GrowingMemory,
@@ -47,12 +48,12 @@ export class DictRoom {
   }
 
   /**
-   * Makes room for so many bytes.
+   * Makes room for the given number of bytes.
    *
-   * @param near - an entry that may go, or 0: the run that is taken is the next one from there on.
-   * @param isWide - whether there are likely to be entries that may go where only those may whose time
-   * is over.
-   * @returns false when there can be none; then nothing was changed.
+   * @param near - an entry that may be removed, or 0. The search for a run begins there.
+   * @param isWide - for a dict that does not evict: whether expired entries are likely to exist, so that the
+   * whole memory has to be searched.
+   * @returns false when no room can be made; then nothing was changed.
    */
   make(bytes: number, near: number, isWide: boolean): boolean {
     const arena = this.#arena;
@@ -73,7 +74,7 @@ export class DictRoom {
     return head === nowhere ? this.#find(arena.first, size, false) : head;
   }
 
-  /** Where no entry may go, all other blocks that are neighbours are one already. */
+  /** If no entry may be removed, adjacent free blocks are already joined; only the table's blocks divide them. */
   #findAroundChunks(size: number): number {
     let searched = 0;
     for (const chunk of Float64Array.from(this.#chunks.keys()).sort()) {
@@ -86,22 +87,22 @@ export class DictRoom {
   }
 
   /**
-   * Where the first run begins that can become so large.
+   * Returns where the first run begins that can become large enough.
    *
-   * @param isOne - whether only the run that begins there will do.
+   * @param isOne - whether only a run that begins at `from` is acceptable.
    */
   #find(from: number, size: number, isOne: boolean): number {
     const arena = this.#arena;
     const { top } = arena;
     let head = from;
-    /** How much of the run is free in the end, behind what is moved to the front of it. */
+    /** How much of the run will be free behind the blocks that are moved to its front. */
     let free = 0;
     let block = from;
     while (block !== top) {
       const units = arena.unitsAt(block);
       const behind = block + 2 * units;
       if (this.#chunks.has(block)) {
-        // What it is moved to may be larger by a unit.
+        // The block that the chunk is moved to may be larger by one unit.
         free = free > units ? free - 1 : 0;
         if (free === 0) head = behind;
       } else if (arena.isFree(block) || this.#mayGo(block + 1)) {
@@ -117,7 +118,7 @@ export class DictRoom {
     }
     this.#searched = block;
     if (block !== top) return nowhere;
-    // What is missing has never been used, or is free again.
+    // The rest of the run is behind the last block: it was never used, or is free again.
     return arena.canExtend(size - free) ? head : nowhere;
   }
 
@@ -125,7 +126,7 @@ export class DictRoom {
     return this.#evicts ? this.#entries.tagOf(at) !== Tag.Pending : this.#entries.isExpired(at);
   }
 
-  /** Makes a run one free block, or the end of the memory. */
+  /** Makes a run into one free block, or into a part of the unused memory behind the last block. */
   #clear(head: number, size: number): void {
     const arena = this.#arena;
     for (let front = head; front !== arena.top;) {
@@ -144,7 +145,10 @@ export class DictRoom {
     }
   }
 
-  /** Whether all entries go rather than that there is no room: the table's own blocks are in the way. */
+  /**
+   * Whether to remove all entries when there is no other way to make room, because the table's own blocks are
+   * in the way.
+   */
   #mayEmpty(bytes: number): boolean {
     const arena = this.#arena;
     if (bytes > arena.capacity) return false;

@@ -16,19 +16,19 @@ import { dictWords, entryWords } from './layout';
 import { mostCopies } from '../structure/structure-layout';
 import type { StructureState } from '../structure/structure-state';
 
-/** How far an iteration has come. */
+/** The position of an iteration. */
 export interface Cursor {
-  /** Of the table, when it began. */
+  /** The number of buckets of the table when the iteration began. */
   readonly buckets: number;
   bucket: number;
-  /** Keys, and what is read of their values, to be finished; no key where an entry makes no sense. */
+  /** Keys alternating with what was read of their values, still to be finished. No key if an entry is invalid. */
   readonly found: unknown[];
 }
 
 /**
- * The entries by groups, each of one moment. Whatever is there throughout is in one group exactly,
- * however the table grows: a group is what the hashes of a bucket have in common, as the table was when
- * it began.
+ * Reads the entries in groups. Each group is a consistent snapshot. An entry that exists during the whole
+ * iteration is in exactly one group, however the table grows: a group consists of the entries whose hashes
+ * belonged to one bucket of the table as it was when the iteration began.
  */
 export class DictScan {
   readonly #structure: StructureState;
@@ -44,7 +44,7 @@ export class DictScan {
     this.#table = table;
   }
 
-  /** Begins: {@link next} until it says that there are no more. */
+  /** Begins an iteration. Call {@link next} until it returns false. */
   begin(): Cursor {
     return { buckets: this.#table.buckets, bucket: 0, found: [] };
   }
@@ -55,7 +55,7 @@ export class DictScan {
     const { fixed } = this.#structure.memory;
     if (bucket >= buckets) return false;
     cursor.bucket++;
-    // The keys of one bucket, as it was in the beginning: by so many bits of their hashes.
+    // The hashes of the keys in one bucket of the original table are equal modulo this power of two.
     const level = levelOf(buckets);
     const isSplit = bucket >= level || bucket + level < buckets;
     const period = isSplit ? 2 * level : level;
@@ -68,7 +68,7 @@ export class DictScan {
       const isFound = this.#collect(cursor, bucket, period, false);
       if (!isFound || loadLast(fixed, sequence) !== before) continue;
       if (!cursor.found.some((one) => one instanceof Later)) return true;
-      // D5: large values are read when it is known where they are.
+      // D5: large values are read after it is certain where they are.
       copies++;
       if (this.#readLater(cursor, false) && loadLast(fixed, largeSequence) === large) return true;
     }
@@ -84,7 +84,10 @@ export class DictScan {
     });
   }
 
-  /** Reads the large values of a group; false when one makes no sense, now. Under the lock that is noted. */
+  /**
+   * Reads the large values of a group. If one makes no sense now, returns false without the lock, and notes
+   * that under the lock.
+   */
   #readLater({ found }: Cursor, isLocked: boolean): boolean {
     for (let i = 1; i < found.length; i += 2) {
       const later = found[i];
@@ -97,8 +100,9 @@ export class DictScan {
   }
 
   /**
-   * The entries of a group; false when that makes no sense, now. Under the lock it will not make more sense
-   * later: what does not is noted, and the rest collected.
+   * Collects the entries of a group. Without the lock, returns false if something makes no sense now, so that
+   * the caller can try again. Under the lock, trying again would not help: what makes no sense is noted, and
+   * the rest is collected.
    */
   #collect(cursor: Cursor, bucket: number, period: number, isLocked: boolean): boolean {
     cursor.found.length = 0;
@@ -121,7 +125,7 @@ export class DictScan {
         link = 2 * pointer;
         if (++steps > mostSteps || pointer < 0 || !memory.reaches(link + entryWords.body + 2)) {
           if (!isLocked) return false;
-          // One that goes around says the same again and again.
+          // A chain that forms a loop gives the same entries again and again.
           if (steps > mostSteps) cursor.found.length = 0;
           cursor.found.push(undefined, noValue);
           if (steps > mostSteps) return true;

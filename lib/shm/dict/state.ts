@@ -17,41 +17,42 @@ import { StructureState } from '../structure/structure-state';
 import { unreadableEntry, type UnreadableError } from '../structure/unreadable';
 import type { ValueWait } from './value-wait';
 
-/** What {@link DictState.set} is to do when there is an entry, and when there is none. */
+/** When {@link DictState.set} sets the value: always, or only if there is no entry. */
 export const enum When {
   Always = 0,
   Absent = 1,
 }
 
 /**
- * What can be done with a dict, for all handles of one thread. Invariants, by number:
+ * The operations of a dict, shared by all its handles in one thread. Invariants, by number:
  *
- * - D1  All is changed under the lock and through the undo log, except a number that becomes another
- *       number, and true, false, null or undefined that becomes another of them: that is one store,
- *       which readers see or not; and except the label of an entry that is pending, of which each store
- *       leaves a whole one or none.
- * - D2  Whatever a reader of a stripe (the keys whose hashes have the same low 6 bits) may come by is
- *       changed, freed memory included, only while the stripe's sequence is odd. So what was read is
- *       of one piece if the sequence was even before, and the same afterwards.
- * - D3  To split a bucket moves entries within one stripe, since there are never fewer buckets than
- *       stripes; readers of others find their bucket by the old number of buckets or the new.
- * - D4  An entry is reachable only once it is complete.
- * - D5  The block of an entry with a large value is freed only while its stripe's sequence of large
- *       values is odd. So the value of one that was reachable after that sequence was seen even is of
- *       one piece if it is the same afterwards, whatever became of others of the stripe.
+ * - D1  All changes are made under the lock and through the undo log, with two exceptions. First, a number
+ *       that becomes another number, or true, false, null or undefined that becomes another of these: such
+ *       a change is one store, which readers see or do not see. Second, the label of a pending entry: each
+ *       store to it leaves a complete label or none.
+ * - D2  A stripe is the set of keys whose hashes have the same low 6 bits. Anything that a reader of a
+ *       stripe may reach, including freed memory, is changed only while the stripe's sequence is odd. So
+ *       what was read is consistent if the sequence was even before and has the same value afterwards.
+ * - D3  Splitting a bucket moves entries within one stripe only, because there are never fewer buckets than
+ *       stripes. Readers of other stripes find their bucket with the old or the new number of buckets.
+ * - D4  An entry is reachable only after it is complete.
+ * - D5  The block of an entry with a large value is freed only while its stripe's sequence of large values
+ *       is odd. Suppose that sequence was even, and the entry was reachable after that. Then the value that
+ *       was read is consistent if the sequence is the same afterwards, whatever happened to other entries
+ *       of the stripe.
  */
 export class DictState extends StructureState {
-  /** How long entries live unless told otherwise, in milliseconds; 0: for ever. */
+  /** The default lifetime of entries, in milliseconds; 0: entries never expire. */
   readonly ttl: number;
   readonly claims: DictClaims;
   readonly scan: DictScan;
-  /** What has the sequences. */
+  /** The words that contain the sequences. */
   readonly #ints: Int32Array<ArrayBuffer>;
   #floats!: Float64Array<ArrayBuffer>;
   readonly #entries: DictEntries;
   readonly #table: DictTable;
   readonly #writer: DictWriter;
-  /** Of a dict that evicts. */
+  /** Undefined for a dict that does not evict. */
   readonly #eviction: DictEviction | undefined;
   readonly #encoder = new Encoder(this);
   readonly #expected = new Encoder();
@@ -63,7 +64,7 @@ export class DictState extends StructureState {
     const { length: capacity } = seat;
     const ints = (this.#ints = memory.fixed);
     memory.follow(() => (this.#floats = memory.floats));
-    // Never changes, so it is not read again.
+    // Never changes, so it is read only once.
     const ttl = this.#floats[dictWords.ttl / 2] ?? 0;
     this.ttl = ttl > 0 ? ttl : 0;
     const sequences = new Sequences(ints, dictWords.sequences);
@@ -80,7 +81,7 @@ export class DictState extends StructureState {
     this.scan = new DictScan(this, entries, table);
   }
 
-  /** How many entries there are, but for those that somebody computes. */
+  /** The number of entries, without pending ones. */
   get size(): number {
     return this.settled(() => this.#table.size);
   }
@@ -128,8 +129,8 @@ export class DictState extends StructureState {
   /**
    * Sets a value.
    *
-   * @param ttl - milliseconds; 0: for ever.
-   * @param timeout - how long to wait for others' changes, here and below, as {@link enter} takes it.
+   * @param ttl - milliseconds; 0: the entry never expires.
+   * @param timeout - how long to wait for the changes of others, here and below; see {@link enter}.
    * @returns whether it was set.
    */
   set(key: string, value: unknown, ttl: number, when: When, timeout?: number): boolean {
@@ -173,7 +174,7 @@ export class DictState extends StructureState {
     return is;
   }
 
-  /** Adds to a number; returns what it was. */
+  /** Adds to a number. Returns the number before the addition. */
   add(key: string, delta: number, ttl: number, timeout?: number): number {
     const table = this.#table;
     const entries = this.#entries;
@@ -199,9 +200,9 @@ export class DictState extends StructureState {
   }
 
   /**
-   * Replaces a value by what a function makes of it, or of undefined.
+   * Replaces a value by what the function returns. The function gets the current value, or undefined.
    *
-   * @param ttl - undefined: as long as it had.
+   * @param ttl - undefined: an existing entry keeps its expiry time.
    */
   update(
     key: string,
@@ -232,7 +233,7 @@ export class DictState extends StructureState {
     }, timeout);
   }
 
-  /** Sets a value if it is what is expected; undefined is also none. */
+  /** Sets a value if the current one is the expected one. No value counts as undefined. */
   compareAndSet(
     key: string,
     expected: unknown,
@@ -259,10 +260,10 @@ export class DictState extends StructureState {
   }
 
   /**
-   * What there is of a key: its value; or who is to compute it, which is this thread from now on; or
-   * `pending`, when somebody else does.
+   * Returns the value of a key if there is one. If another caller is computing it, returns `pending`.
+   * Otherwise returns a claim: from now on this thread is to compute the value.
    *
-   * @param look - whether to see if who computes it is still there.
+   * @param look - whether to check that the thread that computes the value still exists.
    */
   claim(
     key: string,
@@ -277,9 +278,9 @@ export class DictState extends StructureState {
   }
 
   /**
-   * The value, of what was read of it.
+   * Makes the value from what was read of it.
    *
-   * @throws UnreadableError its bytes make none, or a shared object in it cannot be attached to.
+   * @throws UnreadableError its bytes are not a valid value, or a shared object in it cannot be attached to.
    */
   finish(value: unknown, key: string): unknown {
     if (typeof value !== 'object' || value === null) return value;
@@ -290,7 +291,7 @@ export class DictState extends StructureState {
     }
   }
 
-  /** What is said of an entry of which not even the key makes sense. */
+  /** The error for an entry of which not even the key makes sense. */
   unreadableEntry(): UnreadableError {
     return unreadableEntry(this.seat.kind, this.seat.name);
   }
@@ -308,7 +309,7 @@ export class DictState extends StructureState {
     this.#table.repair();
   }
 
-  /** The same as {@link get} of a large value (D5). */
+  /** The same as {@link get}, for a large value (D5). */
   #getLarge(key: string, hash: number): unknown {
     const ints = this.#ints;
     const entries = this.#entries;
@@ -330,7 +331,7 @@ export class DictState extends StructureState {
     return this.finish(this.#readSlowly(key, hash), key);
   }
 
-  /** Apart from where it is called, which has no closures to make that way. */
+  /** A separate method, so that its callers need not create closures. */
   #readSlowly(key: string, hash: number): unknown {
     return this.look(() => {
       this.#table.evenOut();
@@ -346,7 +347,7 @@ export class DictState extends StructureState {
     });
   }
 
-  /** What is read of the value, to be finished; `absent`, or `pending`. */
+  /** Returns what was read of the value, which {@link finish} completes; or `absent`, or `pending`. */
   #readLocked(key: string, hash: number): unknown {
     const at = this.#table.locate(key, hash);
     if (at === none) return absent;

@@ -15,31 +15,31 @@ import {
 } from './layout';
 import type { UndoLog } from '../structure/undo-log';
 
-/** How often a reader that finds things changing looks again before it takes the lock. */
+/** How often a reader that sees changes in progress tries again before it takes the lock. */
 export const mostTries = 64;
 
-/** No chain is so long, unless its bytes were overwritten. */
+/** No chain is this long, unless its bytes were overwritten. */
 export const mostSteps = 1 << 16;
-/** Longer ones are not split: a change has only so many steps. */
+/** Longer chains are not split, because the number of steps of one change is limited. */
 const longestSplit = 200;
 
-/** An entry as a reader finds it: where it begins, or one of these. */
+/** The result of a search for an entry is the place where the entry begins, or one of these. */
 export const none = 0;
 export const nonsense = -1;
 
-/** What is said where it leads astray. */
+/** The message for a table whose pointers are not valid. */
 export const noTable = 'its table makes no sense; clear() empties it';
 
 /**
- * The table of a dict: hashing that grows by one bucket at a time (Litwin, "Linear hashing", 1980), in
- * shared memory. A bucket is a word that leads to the first entry of a chain. The first buckets are in
- * a chunk of their own, the others in chunks that a directory leads to.
+ * The hash table of a dict, in shared memory. It grows by one bucket at a time (Litwin, "Linear hashing",
+ * 1980). A bucket is a word that points to the first entry of a chain. The first buckets are in a chunk of
+ * their own. The others are in chunks that a directory points to.
  *
- * It is read without the lock, and changed under it, through the undo log and under the sequences of
- * the stripes. `DictState` numbers the invariants.
+ * The table is read without the lock. It is changed under the lock, through the undo log and under the
+ * sequences of the stripes. For the numbered invariants, see `DictState`.
  */
 export class DictTable {
-  /** What led to the entry that was found, or leads to the first of its bucket where there was none. */
+  /** The word that points to the entry that was found; if none was found, the word of its bucket. */
   link = 0;
   readonly #memory: GrowingMemory;
   #ints!: Int32Array<ArrayBuffer>;
@@ -51,7 +51,7 @@ export class DictTable {
   readonly #seed: number;
   readonly #mostBuckets: number;
 
-  /** @param capacity - of the dict, in bytes. */
+  /** @param capacity - the dict's capacity, in bytes. */
   constructor(
     memory: GrowingMemory,
     log: UndoLog,
@@ -68,23 +68,23 @@ export class DictTable {
     this.#sequences = sequences;
     this.#large = large;
     this.#entries = entries;
-    // Never changes, so it is not read again.
+    // Never changes, so it is read only once.
     this.#seed = memory.fixed[dictWords.seed] ?? 0;
     this.#mostBuckets = mostChunks(capacity) * chunkBuckets;
   }
 
-  /** How many entries are counted: of no change, or of one that is under way. */
+  /** The number of entries that are counted. It may include a change that is in progress. */
   get size(): number {
     return Math.max(this.#ints[dictWords.size] ?? 0, 0);
   }
 
-  /** How many buckets there are, or as many as there may be where that cannot be. */
+  /** The number of buckets. If the stored number is not valid, the nearest valid one. */
   get buckets(): number {
     const buckets = this.#ints[dictWords.buckets] ?? 0;
     return Math.min(Math.max(buckets, leastBuckets), this.#mostBuckets);
   }
 
-  /** How many buckets there are, or `nonsense`. */
+  /** The number of buckets, or `nonsense` if the stored number is not valid. */
   get checkedBuckets(): number {
     const buckets = this.#ints[dictWords.buckets] ?? 0;
     return buckets < leastBuckets || buckets > this.#mostBuckets ? nonsense : buckets;
@@ -102,7 +102,7 @@ export class DictTable {
     return hash ^ (hash >>> 16);
   }
 
-  /** Where the entry of a key begins, or `none`, or `nonsense`. */
+  /** Returns where the entry of a key begins, or `none`, or `nonsense`. */
   find(key: string, hash: number): number {
     const memory = this.#memory;
     const entries = this.#entries;
@@ -126,14 +126,14 @@ export class DictTable {
     return nonsense;
   }
 
-  /** The entry of a key, as {@link find} has it. Under the lock. */
+  /** The same as {@link find}, but throws instead of returning `nonsense`. Under the lock. */
   locate(key: string, hash: number): number {
     const at = this.find(key, hash);
     if (at === nonsense) throw new CorruptError(noTable);
     return at;
   }
 
-  /** The word that leads to the first entry of a bucket, or `nonsense`. */
+  /** The word that points to the first entry of a bucket, or `nonsense`. */
   headAt(bucket: number): number {
     if (bucket < chunkBuckets) return dictWords.table + bucket;
     const pointer = this.#ints[directoryAt() + (bucket >>> chunkShift)] ?? 0;
@@ -143,8 +143,8 @@ export class DictTable {
   }
 
   /**
-   * Leads to an entry that was written, in the place of the one at `at` or, where that is `none`, in
-   * front of its bucket. As {@link find} has left it.
+   * Inserts an entry that was written. It replaces the entry at `at`, or becomes the first of its bucket if
+   * `at` is `none`. To be called right after {@link find}, because it uses {@link link}.
    */
   place(made: number, hash: number, at: number): void {
     const log = this.#log;
@@ -159,7 +159,7 @@ export class DictTable {
     if (delta !== 0) log.write(dictWords.size, (this.#ints[dictWords.size] ?? 0) + delta);
   }
 
-  /** @param link - what leads to it. */
+  /** @param link - the word that points to the entry. */
   remove(at: number, link: number): void {
     const log = this.#log;
     const wasCounted = this.#entries.tagOf(at) !== Tag.Pending;
@@ -170,9 +170,9 @@ export class DictTable {
   }
 
   /**
-   * Removes an entry that was found otherwise than by its key.
+   * Removes an entry that was not found by its key.
    *
-   * @throws CorruptError nothing leads to it.
+   * @throws CorruptError nothing points to it.
    */
   removeAt(at: number): void {
     let link = this.#headOf(this.#entries.hashOf(at));
@@ -188,7 +188,7 @@ export class DictTable {
     throw new CorruptError(noTable);
   }
 
-  /** The blocks that it has of the arena, by the words that they begin with, and which chunk each is. */
+  /** The table's own blocks in the arena: the word where each begins, and which chunk it contains. */
   chunks(): Map<number, number> {
     const chunks = new Map<number, number>();
     const count = Math.ceil(this.buckets / chunkBuckets);
@@ -200,7 +200,7 @@ export class DictTable {
     return chunks;
   }
 
-  /** Moves a chunk to a block that nothing leads to. */
+  /** Moves a chunk to a block that nothing points to. */
   moveChunk(chunk: number, pointer: number): void {
     const from = this.headAt(chunk * chunkBuckets);
     if (from === nonsense || this.#arena.room(pointer) < 4 * chunkBuckets) {
@@ -212,7 +212,7 @@ export class DictTable {
     this.#arena.free(from / 2);
   }
 
-  /** Removes all entries, and gives back what the table has of the arena. */
+  /** Removes all entries, and returns the table's own blocks to the arena. */
   empty(): void {
     this.#sequences.openAll();
     this.#large.openAll();
@@ -221,12 +221,12 @@ export class DictTable {
     this.#log.write(dictWords.cursor, 0);
   }
 
-  /** One bucket more, where there are more entries than buckets, and if there is room for it. */
+  /** Adds one bucket if there are more entries than buckets, and if there is room for it. */
   grow(): void {
     if (this.size > (this.#ints[dictWords.buckets] ?? 0)) this.#split();
   }
 
-  /** There are no entries any more: all blocks were freed. */
+  /** Resets the table after all blocks, and so all entries, were freed. */
   #clear(): void {
     const log = this.#log;
     for (let bucket = 0; bucket < leastBuckets; bucket++) {
@@ -237,31 +237,31 @@ export class DictTable {
     log.write(dictWords.size, 0);
   }
 
-  /** A sequence that somebody has overwritten would have all its readers take the lock. */
+  /** Makes overwritten sequences even again. A sequence left odd would make all its readers take the lock. */
   evenOut(): void {
     if (!this.#log.pending) this.repair();
   }
 
-  /** What was changed is changed, or undone. */
+  /** The change of this thread was committed or undone. */
   settle(): void {
     this.#sequences.closeAll();
     this.#large.closeAll();
   }
 
-  /** The same of what somebody changed who died. */
+  /** The same for the change of a thread that died. */
   repair(): void {
     this.#sequences.repair();
     this.#large.repair();
   }
 
-  /** The block of an entry. */
+  /** Frees the block of an entry. */
   #free(at: number): void {
     const entries = this.#entries;
     if (entries.isLarge(at)) this.#large.open(entries.hashOf(at) & (Sequences.count - 1));
     this.#arena.free(at / 2);
   }
 
-  /** The same of the bucket of a hash. */
+  /** The word that points to the first entry of the bucket of a hash, or `nonsense`. */
   #headOf(hash: number): number {
     const buckets = this.checkedBuckets;
     return buckets === nonsense ? nonsense : this.headAt(bucketOf(hash, buckets));
@@ -281,7 +281,7 @@ export class DictTable {
     }
     const to = this.headAt(buckets);
     if (to === nonsense) return;
-    // D3: the bucket that is split is under the same one.
+    // D3: the bucket that is split is under the same sequence.
     this.#sequences.open(buckets & (Sequences.count - 1));
     const ints = this.#ints;
     let stays = from;
@@ -307,7 +307,7 @@ export class DictTable {
     if (this.#ints[link] !== pointer) this.#log.write(link, pointer);
   }
 
-  /** Whether a chain ends within what one change can split. */
+  /** Whether a chain is short enough for one change to split it. */
   #isShort(head: number): boolean {
     let link = head;
     for (let steps = 0; steps < longestSplit; steps++) {
@@ -320,12 +320,12 @@ export class DictTable {
   }
 }
 
-/** The greatest power of two that is not greater. */
+/** The greatest power of two that is not greater than the number of buckets. */
 export function levelOf(buckets: number): number {
   return 1 << (31 - Math.clz32(buckets));
 }
 
-/** The bucket of a hash in a table of so many. */
+/** The bucket of a hash in a table with the given number of buckets. */
 export function bucketOf(hash: number, buckets: number): number {
   const level = levelOf(buckets);
   const bucket = hash & (2 * level - 1);

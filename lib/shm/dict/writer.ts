@@ -7,12 +7,12 @@ import { DictRoom } from './room';
 import { none, type DictTable } from './table';
 import type { StructureState } from '../structure/structure-state';
 
-/** Entries of a quarter of what is wanted are like it: a few that were used least lately leave room. */
+/** Entries of at least a quarter of the wanted size count as similar: removing a few of them makes room. */
 const likeFactor = 4;
-/** How many times what is wanted is freed here and there before it is freed at one place. */
+/** How many times the wanted size is freed in scattered blocks before room is made in one place. */
 const mostFreedFactor = 2;
 
-/** Puts entries into a table, and makes the room that they take. Within a change of the structure. */
+/** Puts entries into a table, and makes room for them. Used within a change of the structure. */
 export class DictWriter {
   readonly #structure: StructureState;
   readonly #entries: DictEntries;
@@ -39,8 +39,9 @@ export class DictWriter {
   }
 
   /**
-   * Puts an entry in the place of the one at `at`, or where there is none, as {@link DictTable.find} has
-   * left it. It is reachable once it is complete (D4); what was found stays as it is.
+   * Writes an entry and replaces the one at `at` by it, or adds it if `at` is `none`. To be called right after
+   * {@link DictTable.find}. The new entry is reachable only after it is complete (D4). The old entry itself is
+   * not modified.
    */
   put(key: string, hash: number, at: number, encoder: Encoder, expiry: number): void {
     const isWide = !isLatin1(key);
@@ -61,11 +62,12 @@ export class DictWriter {
   }
 
   /**
-   * Removes entries until there is a block, each by a change of its own: by their time, as long as those
-   * are about as large as what is to come, and so soon leave room for it; else by their place.
+   * Removes entries until there is a block, each in a change of its own. It chooses entries by their time as
+   * long as these are about as large as the new entry, because removing them then soon makes room. Otherwise it
+   * chooses entries by their place.
    *
-   * @throws SharedMemoryError `ERR_CAPACITY`, `ENOSPC` there can be no room; nothing was removed but what
-   * was over, as far as can be told before.
+   * @throws SharedMemoryError `ERR_CAPACITY`, `ENOSPC` no room can be made. As far as that can be known in
+   * advance, only expired entries were removed.
    */
   #makeRoom(bytes: number): number {
     const structure = this.#structure;
@@ -87,7 +89,7 @@ export class DictWriter {
     throw structure.full(bytes);
   }
 
-  /** @param freed - how many bytes were freed before. */
+  /** @param freed - how many bytes have been freed so far. */
   #removeOne(bytes: number, freed: number): boolean {
     const eviction = this.#eviction;
     if (freed > mostFreedFactor * bytes) return false;
@@ -95,7 +97,7 @@ export class DictWriter {
     if (eviction?.choose() !== true) return false;
     const { arena } = this.#structure;
     const isAlike = likeFactor * arena.room(eviction.victim / 2) >= bytes;
-    // Of so much it is not sure that it can be stored at all.
+    // It is not certain that an entry this large can be stored at all.
     if (!isAlike || likeFactor * bytes > arena.capacity) return false;
     this.#table.remove(eviction.victim, eviction.victimLink);
     return true;
