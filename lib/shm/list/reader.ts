@@ -12,28 +12,29 @@ import {
 } from '../structure/structure-layout';
 import { StructureState } from '../structure/structure-state';
 
-/** How often a reader that finds things changing looks again before it takes the lock. */
+/** How often a reader that sees changes in progress tries again before it takes the lock. */
 const mostTries = 64;
-/** The same of one that reads many elements. */
+/** The same for a reader of many elements. */
 const mostLongTries = 4;
 
-/** No slot begins there. */
+/** Stands for no slot: no slot begins there. */
 const none = 0;
 
-/** There is no such element. */
+/** There is no element at the index. */
 export const absent = Symbol('absent');
 
 /**
- * A list as it is read: without the lock, as long as its sequence says that nobody changed it
- * meanwhile. Where others keep changing it, under the lock, as a change that changes nothing.
+ * The reading part of a list. It reads without the lock, and uses the sequence to make sure that nobody
+ * changed the list meanwhile. If others keep changing the list, it reads under the lock, as a change that
+ * changes nothing.
  */
 export abstract class ListReader extends StructureState {
   protected readonly ring: ListRing;
   protected readonly slots: ListSlots;
   protected readonly sequence: Sequence;
-  /** Of large values: see N5. */
+  /** The sequence of large values: see N5. */
   protected readonly large: Sequence;
-  /** Of what is searched for or expected. */
+  /** Encodes the value that is searched for or expected. */
   protected readonly wanted = new Encoder();
 
   constructor(seat: LockSeat, shape: StructureShape) {
@@ -50,7 +51,7 @@ export abstract class ListReader extends StructureState {
     return this.#steadily(mostTries, () => this.ring.length);
   }
 
-  /** An element, or {@link absent}. */
+  /** Returns an element, or {@link absent}. */
   get(index: number): unknown {
     const sequence = this.sequence;
     for (let tries = 0; tries < mostTries && !this.inside; tries++) {
@@ -73,7 +74,7 @@ export abstract class ListReader extends StructureState {
     return this.finish(value, index);
   }
 
-  /** The elements from `start` to before `end`, as of one moment. */
+  /** Returns the elements from `start` up to, but not including, `end`, as one consistent snapshot. */
   slice(start: number, end: number): unknown[] {
     return this.#steadily(mostLongTries, (isSteady) => {
       const { length } = this.ring;
@@ -82,8 +83,8 @@ export abstract class ListReader extends StructureState {
       for (let i = clamp(start, length); i < last; i++) {
         const slot = this.#slotOf(i);
         const value = this.#read(slot);
-        // What it takes to make a value of bytes is not spent on half of one and half of another, nor
-        // more of it on copies when one has taken long.
+        // Checks the sequence before it spends time on decoding bytes that may be a mix of two values, and
+        // after a copy that took long.
         const takesLong = (typeof value === 'object' && value !== null) || this.slots.isLarge(slot);
         if (takesLong && !isSteady()) return values;
         values.push(this.finish(value, i));
@@ -93,7 +94,7 @@ export abstract class ListReader extends StructureState {
   }
 
   /**
-   * Where a value is first found, or -1.
+   * Returns the first index of a value, or -1.
    *
    * @param findsNaN - whether NaN is equal to itself.
    */
@@ -113,9 +114,9 @@ export abstract class ListReader extends StructureState {
   }
 
   /**
-   * The element at an index, of what was read of it.
+   * Makes the element from what was read of it.
    *
-   * @throws UnreadableError its bytes make none, or a shared object in it cannot be attached to.
+   * @throws UnreadableError its bytes are not a valid value, or a shared object in it cannot be attached to.
    */
   protected finish(value: unknown, index: number): unknown {
     if (typeof value !== 'object' || value === null) return value;
@@ -126,15 +127,15 @@ export abstract class ListReader extends StructureState {
     }
   }
 
-  /** A change, after what somebody may have left. */
+  /** Makes a change, after completing a change that a dead thread may have left unfinished. */
   protected abstract mutate<T>(act: () => T, timeout?: number): T;
 
-  /** Has a look under the lock; goes ahead within a change. */
+  /** Reads under the lock. Within a change, this thread already has the lock. */
   #look<T>(act: () => T): T {
     return this.inside ? act() : this.mutate(act);
   }
 
-  /** Reads without the lock as often as that may work, then with it. */
+  /** Tries to read without the lock a limited number of times, then reads under the lock. */
   #steadily<T>(mostTries: number, act: (isSteady: () => boolean) => T): T {
     const sequence = this.sequence;
     for (let tries = 0; tries < mostTries && !this.inside; tries++) {
@@ -152,7 +153,7 @@ export abstract class ListReader extends StructureState {
     return this.#look(() => act(() => true));
   }
 
-  /** The same as {@link get} of a large value (N5). */
+  /** The same as {@link get}, for a large value (N5). */
   #getLarge(index: number): unknown {
     const { sequence, large } = this;
     let copies = 0;
@@ -195,7 +196,7 @@ export abstract class ListReader extends StructureState {
     return this.#steadily(mostLongTries, () => act(this.ring.length, matches));
   }
 
-  /** What is read of an element, to be finished, or {@link absent}. */
+  /** Returns what was read of an element, which {@link finish} completes; or {@link absent}. */
   #peek(index: number): unknown {
     return this.#read(this.#slotOf(index));
   }
@@ -204,7 +205,7 @@ export abstract class ListReader extends StructureState {
     return slot === none ? absent : this.slots.read(slot);
   }
 
-  /** Where the slot of an element begins, or {@link none}. */
+  /** Returns where the slot of an element begins, or {@link none}. */
   #slotOf(index: number): number {
     const { ring } = this;
     const { length } = ring;
@@ -213,7 +214,7 @@ export abstract class ListReader extends StructureState {
   }
 }
 
-/** An index as arrays take them where a range begins or ends. */
+/** Converts the index of a range's beginning or end as arrays do. */
 export function clamp(index: number, length: number): number {
   return index < 0 ? Math.max(length + index, 0) : Math.min(index, length);
 }

@@ -13,13 +13,14 @@ import {
 import type { UndoLog } from '../structure/undo-log';
 
 /**
- * The slots of a list, and which of them it has: a ring of chunks, reached by a directory of pointers to them, so that an
- * element is found by two steps, and either end grows and shrinks chunk by chunk. A directory that
- * is too small is replaced by one of twice the size.
+ * The slots of a list, and which of them contain its elements. The slots are in a ring of chunks. A directory
+ * contains the pointers to the chunks. So an element is found in two steps, and each end grows and shrinks
+ * chunk by chunk. A directory that is too small is replaced by one of twice the size.
  *
- * A position says where in the ring a slot is, and goes around: callers need not care. There are
- * chunks where there are elements, those put aside included, and there may be one where the next is
- * pushed. One chunk's worth of positions always stays free, so that both ends never share a chunk.
+ * A position says where in the ring a slot is. Positions wrap around; callers need not care about that. There
+ * are chunks at all positions with elements, including elements that are set aside. There may also be a chunk
+ * where the next element will be pushed. As many positions as one chunk has always stay free, so that the two
+ * ends never share a chunk.
  */
 export class ListRing {
   readonly #memory: GrowingMemory;
@@ -27,15 +28,15 @@ export class ListRing {
   readonly #log: UndoLog;
   readonly #arena: Arena;
   readonly #at: number;
-  /** No pointer is less. */
+  /** The smallest valid pointer. */
   readonly #least: number;
-  /** The directory that was found to be one, and its size. */
+  /** The directory that was checked last, and its size. */
   #directory = 0;
   #chunks = 0;
 
   /**
    * @param at - where the list's own words are.
-   * @param begin - the word from which on there are blocks.
+   * @param begin - the word where the blocks begin.
    */
   constructor(memory: GrowingMemory, log: UndoLog, arena: Arena, at: number, begin: number) {
     this.#memory = memory;
@@ -46,7 +47,7 @@ export class ListRing {
     this.#least = (begin + 1) >>> 1;
   }
 
-  /** How many positions there are. */
+  /** The number of positions. */
   get slots(): number {
     const chunks = this.#ints[this.#at + listWords.chunks] ?? 0;
     if (chunks === 0) return 0;
@@ -54,10 +55,10 @@ export class ListRing {
     return chunks << chunkShift;
   }
 
-  /** How many elements there are: from the head on. */
+  /** The number of elements. They begin at the head. */
   get length(): number {
     const length = this.#ints[this.#at + listWords.length] ?? 0;
-    // Most lists that anybody has are much shorter than what there is room for.
+    // Short lists skip the check against the number of slots. Most lists are much shorter than that.
     if (length < 0 || (length > chunkSlots && length > this.slots)) {
       throw new CorruptError('it has no such length');
     }
@@ -73,7 +74,7 @@ export class ListRing {
     this.#log.write(this.#at + listWords.length, length);
   }
 
-  /** The same, if that is what makes a change: without the log if there is nothing else in it. */
+  /** The same, as the store that commits a change. Without the log if nothing else was changed. */
   commitLength(length: number): void {
     if (this.#log.pending) {
       this.setLength(length);
@@ -86,15 +87,15 @@ export class ListRing {
     this.#log.write(this.#at + listWords.head, this.around(position));
   }
 
-  /** A position, within the ring. */
+  /** Wraps a position around to its place within the ring. */
   around(position: number): number {
     return position & (this.slots - 1);
   }
 
   /**
-   * Where the slot of a position begins, in words.
+   * Returns the word where the slot of a position begins.
    *
-   * @throws CorruptError there is none.
+   * @throws CorruptError there is no such slot.
    */
   slot(position: number): number {
     const directory = this.#checked();
@@ -105,7 +106,7 @@ export class ListRing {
   }
 
   /**
-   * Makes sure that a pointer leads to so many words.
+   * Makes sure that a pointer leads to the given number of words within the memory.
    *
    * @throws CorruptError it does not.
    */
@@ -113,15 +114,15 @@ export class ListRing {
     if (!this.reaches(pointer, words)) throw new CorruptError('a pointer of it leads astray');
   }
 
-  /** Whether a pointer leads to so many words. */
+  /** Whether a pointer leads to the given number of words within the memory. */
   reaches(pointer: number, words: number): boolean {
     return pointer >= this.#least && this.#memory.reaches(2 * pointer + words);
   }
 
   /**
-   * Makes room for more positions. Nothing is put aside.
+   * Makes room for more positions. Nothing must be set aside at that time.
    *
-   * @returns how many bytes there is no room for, or 0.
+   * @returns 0, or how many bytes could not be allocated.
    */
   widen(used: number, more: number): number {
     const at = this.#at;
@@ -152,7 +153,7 @@ export class ListRing {
   /**
    * Makes sure that there is a chunk at a position.
    *
-   * @returns how many bytes there is no room for, or 0.
+   * @returns 0, or how many bytes could not be allocated.
    */
   occupy(position: number): number {
     const entry = this.#entry(position);
@@ -183,7 +184,7 @@ export class ListRing {
     return directory + ((position & ((this.#chunks << chunkShift) - 1)) >>> chunkShift);
   }
 
-  /** Where the directory begins, which is one. */
+  /** Returns where the directory begins, after checking that it is valid. */
   #checked(): number {
     const ints = this.#ints;
     const directory = ints[this.#at + listWords.directory] ?? 0;

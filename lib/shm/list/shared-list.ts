@@ -17,33 +17,33 @@ import {
 } from '../structure/structure';
 import { checkCapacity, structureContents } from '../structure/structure-layout';
 
-/** What {@link SharedList.open} takes. */
+/** The options of {@link SharedList.open}. */
 export type SharedListOptions = StructureOptions;
-/** What {@link SharedList.create} takes. */
+/** The options of {@link SharedList.create}. */
 export type SharedListCreateOptions = StructureCreateOptions;
 
-/** A list as plain data, to be sent to another process; see {@link SharedList.toJSON}. */
+/** The plain-data form of a list that is sent to other processes; see {@link SharedList.toJSON}. */
 export interface SharedListHandle<V = unknown> extends Typed<V> {
   readonly shmkit: 'list';
   readonly name: string;
 }
 
 /**
- * An array by its verbs, in shared memory: what Python's `Manager().list()` is, without a server.
+ * A list in shared memory with the methods of an array: Python's `Manager().list()`, without a server.
  *
- * Elements are anything that the structured clone algorithm takes, and the library's named objects,
- * which come back attached. An element that is read is a copy: to change what is in it, assign it
- * again, best by {@link update}.
+ * Elements can be anything that the structured clone algorithm accepts. They can also be the library's named
+ * objects. A reader gets these back attached. An element that you read is a copy. To change an element in
+ * the list, assign it again, preferably with {@link update}.
  *
- * An element is reached in the same time wherever it is, and so are both ends. To insert or to remove
- * in the middle takes time by the distance to the nearer end.
+ * Access takes the same time for every element, wherever it is in the list. Inserting or removing in the
+ * middle takes time proportional to the distance to the nearer end.
  *
- * Every change is atomic: others see it as a whole or not at all, even if whoever makes it is killed
- * meanwhile, and a change that throws has changed nothing. Changes wait for each other, which blocks
- * this thread for as long as the others take: a moment, unless one is an {@link update}, whose function
- * takes what it takes. All but {@link push}, {@link unshift} and {@link splice}, which take any number of
- * values, have a `timeout` for that. Reading takes no lock, unless others keep changing the list: then it
- * waits like a change.
+ * Every change is atomic. Others see it as a whole or not at all, even if the process that makes it is
+ * killed. A change that throws has changed nothing. Changes wait for each other, and this blocks the thread.
+ * The wait is short, except for an {@link update}: it lasts as long as the function that `update` was given.
+ * All methods that make changes have a `timeout` for this wait, except {@link push}, {@link unshift} and
+ * {@link splice}, because these take any number of values. Reading takes no lock, unless others keep
+ * changing the list. Then it waits like a change.
  */
 export class SharedList<V = unknown> extends Structure implements contract.List<V> {
   declare readonly shmkit: 'list';
@@ -68,10 +68,10 @@ export class SharedList<V = unknown> extends Structure implements contract.List<
   }
 
   /**
-   * Makes a new list, which is empty.
+   * Creates a new, empty list.
    *
-   * @throws SharedMemoryError `EEXIST` the name is taken; `ENOSPC`; `EINVAL`, `ENAMETOOLONG` it
-   * cannot be a name; `ERR_ZERO_COPY_UNAVAILABLE`.
+   * @throws SharedMemoryError `EEXIST` the name is already in use; `ENOSPC`; `EINVAL`, `ENAMETOOLONG` the
+   * name is not valid; `ERR_ZERO_COPY_UNAVAILABLE`.
    * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE`
    */
   static create<V = unknown>(options: SharedListCreateOptions = {}): SharedList<V> {
@@ -80,10 +80,10 @@ export class SharedList<V = unknown> extends Structure implements contract.List<
   }
 
   /**
-   * Attaches to a list that exists.
+   * Attaches to an existing list.
    *
-   * @throws SharedMemoryError `ENOENT` there is none; `EACCES`; `ERR_CORRUPT`, `ERR_WRONG_KIND`,
-   * `ERR_ABI_MISMATCH` what bears the name is not a list that this process can use;
+   * @throws SharedMemoryError `ENOENT` it does not exist; `EACCES`; `ERR_CORRUPT`, `ERR_WRONG_KIND`,
+   * `ERR_ABI_MISMATCH` the object with this name is not a list that this process can use;
    * `ERR_ZERO_COPY_UNAVAILABLE`.
    */
   static attach<V = unknown>(name: string): SharedList<V> {
@@ -91,10 +91,10 @@ export class SharedList<V = unknown> extends Structure implements contract.List<
   }
 
   /**
-   * Attaches to a list, or makes it when it is absent. Of any number of processes that open one name
-   * at once, one makes it; its options count.
+   * Attaches to a list, or creates it if it does not exist. If several processes open the same name at the
+   * same time, one of them creates the list, and the options of that process apply.
    *
-   * @throws SharedMemoryError as {@link SharedList.create} (but `EEXIST`) and
+   * @throws SharedMemoryError as {@link SharedList.create} (except `EEXIST`) and
    * {@link SharedList.attach}.
    */
   static open<V = unknown>(name: string, options: SharedListOptions = {}): SharedList<V> {
@@ -103,16 +103,16 @@ export class SharedList<V = unknown> extends Structure implements contract.List<
   }
 
   /**
-   * Removes a name. Whoever is attached keeps the list until they close.
+   * Removes a name. Processes that are attached keep the list until they close it.
    *
-   * @throws SharedMemoryError `ENOENT` there is none; `EACCES`; `ERR_ABI_MISMATCH`.
+   * @throws SharedMemoryError `ENOENT` it does not exist; `EACCES`; `ERR_ABI_MISMATCH`.
    */
   static unlink(name: string): void {
     unlinkObject('list', name);
   }
 
   /**
-   * How many elements there are.
+   * The number of elements.
    *
    * @throws SharedMemoryError `ERR_CLOSED`, `ERR_CORRUPT`
    */
@@ -121,12 +121,13 @@ export class SharedList<V = unknown> extends Structure implements contract.List<
   }
 
   /**
-   * The element at an index; a negative one counts from the end.
+   * Returns the element at an index. A negative index counts from the end.
    *
-   * @returns undefined beyond either end.
-   * @throws SharedMemoryError `ERR_CLOSED`; it cannot be read: `ERR_CORRUPT` its bytes make no sense, or
-   * `ERR_ABI_MISMATCH` not to this version; of a shared object in it, what attaching to it throws, as
-   * `ENOENT` when it is gone. `key` is its index, and `cause` says why. {@link set} replaces it.
+   * @returns undefined if the index is beyond either end.
+   * @throws SharedMemoryError `ERR_CLOSED`. If the element cannot be read: `ERR_CORRUPT` its bytes make no
+   * sense; `ERR_ABI_MISMATCH` this version cannot read them. If the element contains a shared object: what
+   * attaching to that object throws, for example `ENOENT` when it no longer exists. The error's `key` is the
+   * index of the element, and its `cause` says why it cannot be read. {@link set} replaces such an element.
    */
   at(index: number): V | undefined {
     const value = this.open().get(checkIndex(index));
@@ -134,12 +135,12 @@ export class SharedList<V = unknown> extends Structure implements contract.List<
   }
 
   /**
-   * Assigns an element; a negative index counts from the end.
+   * Assigns an element. A negative index counts from the end.
    *
    * @throws RangeError `ERR_OUT_OF_RANGE` there is no such element.
    * @throws TypeError `ERR_INVALID_ARG_TYPE` the value cannot be cloned.
-   * @throws SharedMemoryError `ERR_CAPACITY` it has no room for it, or the value is larger than one may
-   * be (256 MiB less one byte); `ENOSPC` the memory file system has none; `ERR_CLOSED`,
+   * @throws SharedMemoryError `ERR_CAPACITY` the list has no room for the value, or the value is larger than
+   * the maximum (256 MiB less one byte); `ENOSPC` the memory file system has no room; `ERR_CLOSED`,
    * `ERR_CORRUPT`; `ERR_DEADLOCK` a function that this thread gave to {@link update} is running;
    * `ERR_TIMEOUT`.
    */
@@ -161,8 +162,8 @@ export class SharedList<V = unknown> extends Structure implements contract.List<
    * Removes the last element.
    *
    * @returns the element, or undefined when there is none.
-   * @throws SharedMemoryError as {@link at}, and `ERR_DEADLOCK`, `ERR_TIMEOUT` as {@link set}; it stays
-   * then. To remove one that cannot be read, {@link set} another value first.
+   * @throws SharedMemoryError as {@link at}, and `ERR_DEADLOCK`, `ERR_TIMEOUT` as {@link set}. The element
+   * then stays in the list. To remove an element that cannot be read, {@link set} another value first.
    */
   pop(options?: ChangeOptions): V | undefined {
     return this.open().pop(timeoutOf(options)) as V | undefined;
@@ -179,7 +180,7 @@ export class SharedList<V = unknown> extends Structure implements contract.List<
   }
 
   /**
-   * Adds elements at the front, in their order.
+   * Adds elements at the front. They keep their order.
    *
    * @returns the length.
    * @throws as {@link set}
@@ -189,7 +190,8 @@ export class SharedList<V = unknown> extends Structure implements contract.List<
   }
 
   /**
-   * The elements from `start` to before `end`, as of one moment; indices as an array's.
+   * Returns the elements from `start` up to, but not including, `end`, as one consistent snapshot. The indices
+   * are those of `Array.prototype.slice`.
    *
    * @throws as {@link at}
    */
@@ -198,10 +200,11 @@ export class SharedList<V = unknown> extends Structure implements contract.List<
   }
 
   /**
-   * Removes `deleteCount` elements from `start` on, by default all, and puts others in their place.
+   * Removes `deleteCount` elements beginning at `start`, by default all up to the end, and puts `values` in
+   * their place.
    *
    * @returns the elements that were removed.
-   * @throws as {@link set} and {@link at}: if one of them cannot be read, nothing is changed.
+   * @throws as {@link set} and {@link at}. If one of the removed elements cannot be read, nothing is changed.
    */
   splice(start: number, deleteCount = Infinity, ...values: V[]): V[] {
     const state = this.open();
@@ -210,8 +213,8 @@ export class SharedList<V = unknown> extends Structure implements contract.List<
   }
 
   /**
-   * The first index of a value from `from` on, or -1. Objects are equal if they are stored as the same
-   * bytes: if their contents are, in the same order.
+   * Returns the first index of a value, at `from` or later, or -1. Objects are equal if they are stored as the
+   * same bytes: if they have the same contents in the same order.
    *
    * @throws TypeError `ERR_INVALID_ARG_TYPE` the value cannot be cloned; SharedMemoryError
    * `ERR_CLOSED`, `ERR_CORRUPT`.
@@ -221,7 +224,7 @@ export class SharedList<V = unknown> extends Structure implements contract.List<
   }
 
   /**
-   * The last index of a value, at `from` or before, or -1.
+   * Returns the last index of a value, at `from` or before, or -1.
    *
    * @throws as {@link indexOf}
    */
@@ -230,7 +233,7 @@ export class SharedList<V = unknown> extends Structure implements contract.List<
   }
 
   /**
-   * Whether a value is there, at `from` or behind; as {@link indexOf}, and finds NaN.
+   * Whether the list contains a value, at `from` or later. Compares as {@link indexOf} does, but also finds NaN.
    *
    * @throws as {@link indexOf}
    */
@@ -239,12 +242,13 @@ export class SharedList<V = unknown> extends Structure implements contract.List<
   }
 
   /**
-   * Replaces an element by what the function makes of it, while nobody else changes the list. The
-   * function cannot change the list either.
+   * Replaces an element by what the function returns. The function gets the current element. Nobody else can
+   * change the list while the function runs. The function itself cannot change the list either.
    *
-   * All changes of the list wait for the function, and nobody but the function's author knows for how long.
-   * If it changes another object, whose `update` in another process changes this one, both wait for ever:
-   * give such a change a `timeout`, and let its `ERR_TIMEOUT` end the function.
+   * All other changes of the list wait until the function returns. Only its author knows how long that takes.
+   * There is a risk of deadlock: if the function changes another object, and an `update` of that object in
+   * another process changes this list, both wait for ever. Give such a change a `timeout`, and let its
+   * `ERR_TIMEOUT` end the function.
    *
    * @returns the new element.
    * @throws what the function throws (then nothing was changed), and as {@link set} and {@link at}.
@@ -258,8 +262,8 @@ export class SharedList<V = unknown> extends Structure implements contract.List<
   /**
    * Adds to an element that is a number.
    *
-   * @returns the number before.
-   * @throws TypeError `ERR_INVALID_ARG_TYPE` it is no number; and as {@link set}.
+   * @returns the number before the addition.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` the element is not a number; and as {@link set}.
    */
   add(index: number, delta: number, options?: ChangeOptions): number {
     if (typeof delta !== 'number') throw invalidType('delta', 'a number', delta);
@@ -267,8 +271,8 @@ export class SharedList<V = unknown> extends Structure implements contract.List<
   }
 
   /**
-   * Replaces an element if it is `expected`. Objects are compared as by {@link indexOf}, numbers by
-   * their bits: NaN is equal to itself, and 0 is not -0.
+   * Replaces an element if it is equal to `expected`. Objects are compared as by {@link indexOf}. Numbers are
+   * compared by their bits: NaN is equal to itself, and 0 is not equal to -0.
    *
    * @returns whether it was replaced.
    * @throws as {@link set}
@@ -278,9 +282,8 @@ export class SharedList<V = unknown> extends Structure implements contract.List<
   }
 
   /**
-   * Removes all elements. Also makes whole a list whose bytes were overwritten. The memory stays the
-   * list's, for new elements: it goes back to the system once the list is unlinked and everybody has
-   * closed it.
+   * Removes all elements. Also repairs a list whose bytes were overwritten. The list keeps its memory for new
+   * elements. The memory goes back to the system when the list is unlinked and all handles are closed.
    *
    * @throws SharedMemoryError `ERR_CLOSED`; `ERR_DEADLOCK`, `ERR_TIMEOUT` as {@link set}.
    */
@@ -288,13 +291,13 @@ export class SharedList<V = unknown> extends Structure implements contract.List<
     this.open().clear(timeoutOf(options));
   }
 
-  /** All elements, as of one moment. */
+  /** Returns all elements, as one consistent snapshot. */
   toArray(): V[] {
     return this.slice();
   }
 
   /**
-   * The indices, up to the length at the time that each is asked for.
+   * Iterates over the indices. The length is read again for each index.
    *
    * @throws SharedMemoryError `ERR_CLOSED`, `ERR_CORRUPT`
    */
@@ -303,10 +306,12 @@ export class SharedList<V = unknown> extends Structure implements contract.List<
   }
 
   /**
-   * The elements, each read when its turn comes: what is changed meanwhile is seen or not, and if
-   * elements are inserted or removed in front of it, one may be met twice or not at all. For all as of
-   * one moment, see {@link toArray}. One that cannot be read is passed over: all others come, and then an
-   * error of the first such, unless `onUnreadable` is told of each.
+   * Iterates over the elements. Each element is read when its turn comes. Changes during the iteration may or
+   * may not be seen. If elements are inserted or removed before the current one, an element may be returned
+   * twice or not at all. For a consistent snapshot, use {@link toArray}. An element that cannot be read is
+   * skipped. Without `onUnreadable`, the iteration throws an error for the first skipped element after all
+   * other elements were returned. With `onUnreadable`, that callback is called for each skipped element
+   * instead.
    *
    * @throws SharedMemoryError `ERR_CLOSED`, `ERR_CORRUPT`; at the end, as {@link at}.
    */
@@ -314,7 +319,7 @@ export class SharedList<V = unknown> extends Structure implements contract.List<
     for (const [, value] of this.entries(options)) yield value;
   }
 
-  /** Indices and elements, as {@link values}. */
+  /** Iterates over pairs of index and element. Otherwise the same as {@link values}. */
   *entries(options: IterationOptions = {}): Generator<[number, V], void, undefined> {
     const passedOver = new PassedOver(options);
     for (let i = 0; ; i++) {
@@ -336,13 +341,13 @@ export class SharedList<V = unknown> extends Structure implements contract.List<
     return this.values();
   }
 
-  /** Calls a function for each element, as {@link values}. */
+  /** Calls a function for each element. Iterates as {@link values} does. */
   forEach(fn: (value: V, index: number, list: this) => void): void {
     checkCallback('fn', fn);
     for (const [index, value] of this.entries()) fn(value, index, this);
   }
 
-  /** A handle to send to another process, which gives it to {@link attach}. */
+  /** Returns a handle as plain data, to send to another process, which passes it to {@link attach}. */
   toJSON(): SharedListHandle<V> {
     return { shmkit: 'list', name: this.name };
   }
@@ -362,7 +367,7 @@ function checkIndex(index: number): number {
   return index;
 }
 
-/** As arrays take them: whole, and no number is 0. */
+/** Converts an index as arrays do: it truncates fractions, and NaN becomes 0. */
 function toIndex(what: string, value: number): number {
   if (typeof value !== 'number') throw invalidType(what, 'a number', value);
   return Math.trunc(value) || 0;

@@ -6,10 +6,10 @@ import { largeBytes } from '../structure/structure-layout';
 import { inlineBytes, slotLayout, slotWords } from './layout';
 import type { StructureState } from '../structure/structure-state';
 
-/** Where a value is whose pointer leads astray. */
+/** The place of a value whose pointer is not valid. */
 const nowhere = -1;
 
-/** Where a value is, in bytes, and what it is stored as. */
+/** Where a value is, in bytes, and how it is stored. */
 interface Place {
   readonly at: number;
   readonly tag: Tag;
@@ -17,13 +17,13 @@ interface Place {
 }
 
 /**
- * What is in the slots of a list: values, in the slot itself or in a block that its pointer leads to.
- * A slot is spoken of by where it begins, in words.
+ * The values in the slots of a list. A value is in the slot itself, or in a block that the slot points to. A
+ * slot is identified by the word where it begins.
  *
- * What is to be written is encoded first, so that a value that cannot be has changed nothing.
+ * A value is encoded before it is written, so that a value that cannot be encoded changes nothing.
  */
 export class ListSlots {
-  /** Of what is to be written. */
+  /** Encodes the value that is to be written. */
   readonly encoder: Encoder;
   readonly #state: StructureState;
   readonly #ring: ListRing;
@@ -50,18 +50,18 @@ export class ListSlots {
     return tagIn(this.#ints[slot + slotLayout.what] ?? 0);
   }
 
-  /** What is in a slot whose tag says that it is a number. */
+  /** The number in a slot whose tag says that it contains one. */
   number(slot: number): number {
     return this.#floats[slot / 2 + 1] ?? NaN;
   }
 
-  /** What is read of a value, to be finished. */
+  /** Returns what was read of a value, which is still to be finished. */
   read(slot: number): unknown {
     if (this.tag(slot) === Tag.Number) return this.#floats[slot / 2 + 1];
     return this.readPlace(this.place(slot));
   }
 
-  /** The same, when it is known where the value is. */
+  /** The same, when the place of the value is already known. */
   readPlace({ at, tag, size }: Place): unknown {
     return at === nowhere ? noValue : read(this.#memory, tag, at, size);
   }
@@ -71,19 +71,19 @@ export class ListSlots {
     return (this.#ints[slot + slotLayout.what] ?? 0) >>> 4 >= largeBytes;
   }
 
-  /** Whether the value is one that was encoded. */
+  /** Whether the value is equal to the encoded one. */
   matches(slot: number, wanted: Encoder): boolean {
     const { at, tag, size } = this.place(slot);
     return at !== nowhere && wanted.matches(this.#memory, tag, at, size);
   }
 
-  /** A number takes the place of another. */
+  /** Replaces a number by another. */
   setNumber(slot: number, value: number): void {
     this.#floats[slot / 2 + 1] = value;
     this.#sequence.step();
   }
 
-  /** The encoded value takes the place of another. */
+  /** Replaces a value by the encoded one. */
   assign(slot: number): void {
     const { encoder } = this;
     if (encoder.tag === Tag.Number && this.tag(slot) === Tag.Number) {
@@ -98,22 +98,22 @@ export class ListSlots {
     this.#describe(slot, pointer);
   }
 
-  /** The encoded value comes to where no element is. */
+  /** Writes the encoded value to a position without an element. */
   fill(position: number): void {
     this.#orFull(this.#ring.occupy(position));
     const pointer = this.#store();
     this.#describe(this.#ring.slot(position), pointer);
   }
 
-  /** Makes room for more positions. Nothing is put aside. */
+  /** Makes room for more positions. Nothing must be set aside at that time. */
   widen(length: number, count: number): void {
     this.#memory.failure = undefined;
     this.#orFull(this.#ring.widen(length, count));
-    // What is written next, without the log, may come to where the old directory was.
+    // The next writes are made without the log, and may go to the memory of the old directory.
     this.#state.log.commit();
   }
 
-  /** The value of another slot, where no element is from then on, takes the place of this one's. */
+  /** Moves a value from one slot to another, whose own value it replaces. No element is in `from` any more. */
   move(from: number, to: number): void {
     const { log } = this.#state;
     this.#sequence.open();
@@ -128,7 +128,7 @@ export class ListSlots {
     this.#state.arena.free(this.#ints[slot + slotLayout.pointer] ?? 0);
   }
 
-  /** Where the value of a slot is, in bytes, or {@link nowhere}. */
+  /** Returns where the value of a slot is, in bytes, or {@link nowhere}. */
   place(slot: number): Place {
     const what = this.#ints[slot + slotLayout.what] ?? 0;
     const tag = tagIn(what);
@@ -139,7 +139,7 @@ export class ListSlots {
     return { at: isThere ? 8 * pointer : nowhere, tag, size };
   }
 
-  /** A block with the encoded value, or 0 where it needs none. */
+  /** Stores the encoded value in a new block, and returns it; or returns 0 if no block is needed. */
   #store(): number {
     const { size } = this.encoder;
     if (size <= inlineBytes) return 0;

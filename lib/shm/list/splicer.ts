@@ -7,12 +7,12 @@ import { structureLayout } from '../structure/structure-layout';
 import type { StructureState } from '../structure/structure-state';
 import type { UndoLog } from '../structure/undo-log';
 
-/** What the undo log must have room for, for one more step of a change that takes many. */
+/** How many records the undo log must have room for before one more step of a change of many steps. */
 const stepRoom = 128;
 
 /**
- * The changes of a list that take many steps: N3 and N4 of `ListState` say how such a one is made as a
- * whole, or not at all. Within a change, after what somebody may have left.
+ * The changes of a list that take many steps. N3 and N4 of `ListState` say how such a change is made as a
+ * whole or not at all. Used within a change, after any unfinished change of a dead thread was completed.
  */
 export class ListSplicer {
   readonly #state: StructureState;
@@ -44,7 +44,7 @@ export class ListSplicer {
     ring.setLength(length + values.length);
   }
 
-  /** Adds values in front, in their order. */
+  /** Adds values at the front. They keep their order. */
   prepend(values: readonly unknown[]): void {
     const ring = this.#ring;
     const { length } = ring;
@@ -56,7 +56,7 @@ export class ListSplicer {
     ring.setLength(length + values.length);
   }
 
-  /** Puts values in the place of others, that begin at an index. */
+  /** Replaces `gone` elements, beginning at the index `first`, by values. */
   splice(first: number, gone: number, values: readonly unknown[]): void {
     const ring = this.#ring;
     const { length } = ring;
@@ -75,13 +75,13 @@ export class ListSplicer {
     this.goOn();
   }
 
-  /** Completes what was begun, by whomever. */
+  /** Completes a change that has begun, no matter which thread began it. */
   goOn(): void {
     if (this.#turning !== Turning.None) this.#turn();
     if (this.#word(listWords.asideCount) !== 0) this.#freeAside();
   }
 
-  /** Puts values aside, behind the list, in parts. */
+  /** Sets values aside, behind the list, in parts. */
   #stageBehind(values: readonly unknown[]): void {
     const ring = this.#ring;
     const end = ring.head + ring.length;
@@ -94,7 +94,7 @@ export class ListSplicer {
     }
   }
 
-  /** The same in front of it. */
+  /** The same, but in front of the list. */
   #stageInFront(values: readonly unknown[]): void {
     const { head } = this.#ring;
     this.#putAside(head, 0, true);
@@ -107,7 +107,7 @@ export class ListSplicer {
     }
   }
 
-  /** A value may have getters, which are others' code. */
+  /** A value may have getters. These are user code, so the encoding is a call of user code. */
   #encode(values: readonly unknown[], i: number): void {
     this.#state.call(() => this.#slots.encoder.encode(`values[${i}]`, values[i]));
   }
@@ -118,7 +118,7 @@ export class ListSplicer {
     this.#write(listWords.asideInFront, isInFront ? 1 : 0);
   }
 
-  /** What is aside from now on takes part in an exchange, which somebody will complete (N4). */
+  /** From now on, what is set aside takes part in an exchange. Some thread will complete it (N4). */
   #beginTurn(turning: Turning, at: number, first: number, middle: number, last: number): void {
     this.#breathe();
     this.#write(listWords.asideCount, 0);
@@ -132,9 +132,9 @@ export class ListSplicer {
   }
 
   /**
-   * Exchanges the first and the last of three neighbouring parts. All are reversed as one, and then
-   * each by itself; where first and last are of one length, they just change places. Each step swaps
-   * two slots, so that at any time each element is somewhere, once.
+   * Exchanges the first and the last of three adjacent parts. First, all three are reversed together. Then
+   * each part is reversed by itself. If the first and the last part have the same length, they are simply
+   * swapped. Each step swaps two slots, so at any time each element is in exactly one place.
    */
   #turn(): void {
     const ring = this.#ring;
@@ -148,7 +148,7 @@ export class ListSplicer {
     }
     this.#sequence.open();
     if (middle === 0 && (first === 0 || last === 0)) {
-      // It is where it belongs.
+      // Everything is already in its place.
     } else if (first === last) {
       this.#swaps(0, first, (i) => this.#swap(at + i, at + first + middle + i));
     } else {
@@ -179,7 +179,7 @@ export class ListSplicer {
     this.#log.commit();
   }
 
-  /** Takes so many steps, which come after `before` others, unless they are taken already. */
+  /** Takes `count` steps, which come after `before` others. Leaves out those that were already taken. */
   #swaps(before: number, count: number, step: (i: number) => void): void {
     const done = this.#word(listWords.turned) - before;
     if (done < 0) throw new CorruptError('a change of it makes no sense');
@@ -203,7 +203,7 @@ export class ListSplicer {
     }
   }
 
-  /** Frees what is aside, from its far end on, in parts. */
+  /** Frees what is set aside, in parts, beginning at the end that is farther from the list. */
   #freeAside(): void {
     const ring = this.#ring;
     const isInFront = this.#word(listWords.asideInFront) !== 0;
@@ -222,7 +222,7 @@ export class ListSplicer {
     this.#log.commit();
   }
 
-  /** Commits when the log is about to be full: a part of a change of many steps. */
+  /** Commits a part of a change of many steps when the log is almost full. */
   #breathe(): void {
     if (this.#log.room < stepRoom) this.#log.commit();
   }

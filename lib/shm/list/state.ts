@@ -11,19 +11,22 @@ import { structureLayout } from '../structure/structure-layout';
 /**
  * The elements of a list. Invariants, by number:
  *
- * - N1  All is changed under the lock and through the undo log, but for what is one store: a number
- *       that becomes another number, a length that becomes another. Slots where no element is are
- *       nobody's, and written without the log.
- * - N2  Whatever a reader may come by is changed, freed memory included, only while the sequence is
- *       odd, or by one store.
- * - N3  A change of many steps is committed in parts. Up to then, what is new is aside: slots next to
- *       the list that are none of it. One word makes them the list's. What it no longer has is put
- *       aside by the same commit and freed in parts. Who comes after one that died frees what is
- *       aside, so the change is made as a whole, or not at all.
- * - N4  In the middle, what is new changes places with what goes: an exchange of the first and the
- *       last of three parts (see {@link ListSplicer}). Once begun it will be completed, by whomever.
- * - N5  The block of a large value is freed only while the sequence of large values is odd. So what was
- *       reachable after it was seen even is of one piece if it is the same afterwards.
+ * - N1  All changes are made under the lock and through the undo log, except those that are one store: a
+ *       number that becomes another number, or a length that becomes another length. Slots that contain no
+ *       element belong to nobody and are written without the log.
+ * - N2  Anything that a reader may reach, including freed memory, is changed only while the sequence is odd,
+ *       or by one store.
+ * - N3  A change of many steps is committed in parts. New elements are first set aside: in slots next to the
+ *       list that do not belong to it yet. Then one word makes these slots part of the list. The same commit
+ *       sets aside the elements that are removed, which are then freed in parts. If a thread dies in between,
+ *       the next one that makes a change frees what is set aside. So the change is made as a whole or not at
+ *       all.
+ * - N4  In the middle of the list, new elements exchange places with those that are removed. This is an
+ *       exchange of the first and the last of three parts (see {@link ListSplicer}). An exchange that has
+ *       begun is always completed, if necessary by another thread.
+ * - N5  The block of a large value is freed only while the sequence of large values is odd. Suppose that
+ *       sequence was even, and a value was reachable after that. Then what was read of it is consistent if
+ *       the sequence is the same afterwards.
  */
 export class ListState extends ListReader {
   readonly #splicer: ListSplicer;
@@ -38,7 +41,7 @@ export class ListState extends ListReader {
     this.mutate(() => this.slots.assign(this.#slotAt(index)), timeout);
   }
 
-  /** @returns what it is now. */
+  /** @returns the new element. */
   update(index: number, fn: (value: unknown) => unknown, timeout?: number): unknown {
     return this.mutate(() => {
       const slot = this.#slotAt(index);
@@ -53,7 +56,7 @@ export class ListState extends ListReader {
     }, timeout);
   }
 
-  /** @returns what it was. */
+  /** @returns the number before the addition. */
   add(index: number, delta: number, timeout?: number): number {
     return this.mutate(() => {
       const slot = this.#slotAt(index);
@@ -92,7 +95,7 @@ export class ListState extends ListReader {
     });
   }
 
-  /** Adds an element at the end, within a change: by itself, whatever becomes of that. */
+  /** Adds an element at the end, within another change. Commits it at once, whatever happens to that change. */
   protected append(value: unknown): void {
     this.slots.encoder.encode('value', value);
     this.#append(this.ring.length);
@@ -100,7 +103,8 @@ export class ListState extends ListReader {
   }
 
   /**
-   * Removes an element, within a change, by itself: the last one takes its place. Needs no memory.
+   * Removes an element within another change, and commits that at once. The last element takes its place. Needs
+   * no memory.
    */
   protected drop(index: number): void {
     const { ring, slots } = this;
@@ -139,7 +143,7 @@ export class ListState extends ListReader {
       const value = this.finish(this.slots.read(slot), length - 1);
       this.sequence.open();
       this.slots.free(slot);
-      // The chunk that the list just ended before is not needed for the next that is pushed.
+      // The list ended just before this chunk. The next push goes to the chunk before it.
       if (ListRing.begins(end)) ring.vacate(end);
       ring.commitLength(length - 1);
       return value;
@@ -174,7 +178,7 @@ export class ListState extends ListReader {
     });
   }
 
-  /** Needs no memory, and makes whole what was overwritten. */
+  /** Needs no memory. Also repairs a list whose bytes were overwritten. */
   clear(timeout?: number): void {
     this.changeAnew(() => {
       this.sequence.open();
@@ -197,10 +201,10 @@ export class ListState extends ListReader {
   }
 
   protected override recover(): void {
-    // Whoever comes in goes on with it, or makes all of it anew.
+    // The next caller that enters continues the unfinished change, or clears the list.
   }
 
-  /** Leaves what makes no sense as it is: whoever comes next finds the same, and says so. */
+  /** Leaves invalid data as it is. The next caller finds the same and throws the error. */
   #giveUp(): void {
     try {
       this.log.rollBack(structureLayout.arena);
@@ -209,7 +213,7 @@ export class ListState extends ListReader {
     }
   }
 
-  /** A change, after what somebody may have left. */
+  /** Makes a change, after completing a change that a dead thread may have left unfinished. */
   protected override mutate<T>(act: () => T, timeout?: number): T {
     this.enter(timeout);
     let result: T;
@@ -223,7 +227,7 @@ export class ListState extends ListReader {
     return result;
   }
 
-  /** The encoded value becomes the last element. */
+  /** Adds the encoded value as the last element. */
   #append(length: number): void {
     const { ring, slots } = this;
     this.sequence.open();
@@ -232,7 +236,7 @@ export class ListState extends ListReader {
     ring.commitLength(length + 1);
   }
 
-  /** The encoded value becomes the first element. */
+  /** Adds the encoded value as the first element. */
   #prepend(length: number): void {
     const { ring, slots } = this;
     this.sequence.open();
