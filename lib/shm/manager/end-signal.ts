@@ -4,10 +4,10 @@ import type { LockSeat } from '../core/lock-seat';
 import { tellOf } from '../core/word';
 import { endAt, type ManagerState } from './state';
 
-/** How long a thread waits for the end before it looks: who began it may have been killed before it woke anybody. */
+/** How often a waiting thread checks for the end: the thread that began it may be killed before it wakes others. */
 const sliceMs = 1000;
 
-/** Tells tasks of this thread of the end of a manager. */
+/** Tells the tasks of this thread when a manager ends. */
 export class EndSignal {
   readonly #controller = new AbortController();
   readonly #seat: LockSeat;
@@ -24,7 +24,7 @@ export class EndSignal {
     return this.#controller.signal;
   }
 
-  /** The word has changed, or its time is over. */
+  /** Called when the word has changed, or the time slice is over. */
   hear(): void {
     if (this.#state.hasEnded) {
       this.#controller.abort(this.#state.endedError());
@@ -39,7 +39,7 @@ export class EndSignal {
     native.watchWait(this.#watch, 0, sliceMs, false);
   }
 
-  /** The manager's handle is closed: tells of an end that has come, and of none that comes later. */
+  /** The manager's handle is closed. Aborts if the manager has already ended, but not if it ends later. */
   close(): void {
     if (this.#state.hasEnded) this.hear();
     else this.#unwatch();

@@ -3,24 +3,24 @@ import { native, thread } from '../core/binding';
 import { setAlarm } from '../core/alarms';
 import { now } from '../core/clock';
 
-/** Something that is to be brought to its end before this thread ends. */
+/** Something that must be ended before this thread ends. */
 interface Ending {
   endWithThread(): void;
 }
 
 /**
- * Whether native brings everything to its end, after all that the application does when it ends, be that
- * JavaScript or not (native/binding/endings.h). Where the system does not list names it does not find them: there
- * this thread does so as long as it can.
+ * Whether the native code alone can end everything. It does so after all that the application does at its end, in
+ * JavaScript or not (native/binding/endings.h). On systems that do not list names, the native code cannot find them.
+ * There this thread ends everything itself while it still can.
  */
 const nativeSuffices = native.place !== undefined;
 
-/** Whether native may be asked to hear signals: functions of libuv's names that Bun has abort the process. */
+/** Whether the native code may listen for signals. On Bun, the libuv functions for that abort the process. */
 export const mayHearNatively = !('bun' in process.versions);
 
 /**
- * Signals that end a process unless it listens for them, and that are sent to have it end: by a terminal, a
- * supervisor, or somebody at a keyboard.
+ * The signals that are sent to end a process, by a terminal, a supervisor or a user at a keyboard, and that do end
+ * it unless it listens for them.
  */
 const candidates = [
   'SIGINT',
@@ -35,7 +35,7 @@ type Signal = (typeof candidates)[number];
 
 const onWindows = process.platform === 'win32';
 
-/** SIGUSR2 is how nodemon has a process end; SIGBREAK is Windows' alone. */
+/** nodemon ends a process with SIGUSR2. SIGBREAK exists only on Windows. */
 const signals = candidates.filter((signal) =>
   onWindows ? signal !== 'SIGQUIT' && signal !== 'SIGUSR2' : signal !== 'SIGBREAK',
 );
@@ -43,17 +43,18 @@ const signals = candidates.filter((signal) =>
 const shared = thread.endings;
 
 const endings = new Set<Ending>();
-/** Those of them that wait for signals here. */
+/** Those of `endings` for which this thread listens for signals. */
 const hearing = new Set<Ending>();
 
 /**
- * Has something that native is entrusted with be brought to its end when this thread ends, unless it is told
- * otherwise before.
+ * Makes sure that something is ended when this thread ends, unless {@link forgetEnding} is called before. The native
+ * code has already been entrusted with it.
  *
- * @param hearsSignals - also when it ends by a signal, which native does not hear.
+ * @param hearsSignals - whether to end it here also when a signal ends the process, because the native code does not
+ * listen for signals.
  */
 export function atEnd(ending: Ending, hearsSignals: boolean): void {
-  // In a worker nobody hears of signals but native.
+  // In a worker, only the native code can listen for signals.
   const listens = isMainThread && hearsSignals;
   if (nativeSuffices && !listens) return;
   if (endings.size === 0 && !nativeSuffices) {
@@ -74,10 +75,10 @@ export function forgetEnding(ending: Ending): void {
   if (hearing.delete(ending) && hearing.size === 0) unlisten();
 }
 
-/** What the application does at the exit may need what ends here. */
+/** Keeps our listener the last one: the application's exit listeners may need what is ended here. */
 function goLast(event: string | symbol): void {
   if (event !== 'exit') return;
-  // It is told before the other listener is there.
+  // This event is emitted before the other listener is added.
   void Promise.resolve().then(() => {
     if (endings.size === 0) return;
     process.off('exit', endAll);
@@ -86,7 +87,7 @@ function goLast(event: string | symbol): void {
 }
 
 function listen(): void {
-  // Before those who are gone when they have heard, as far as these have begun already.
+  // In front of the listeners that are there, as some remove themselves when they are called.
   for (const signal of signals) process.prependListener(signal, onSignal);
   process.on('removeListener', onRemoved);
   shared.listening++;
@@ -98,13 +99,13 @@ function unlisten(): void {
   shared.listening--;
 }
 
-/** How many listeners of a signal have gone in this turn: perhaps by that signal, before we hear of it. */
+/** How many listeners of each signal were removed in this turn: maybe because of that signal, before we get it. */
 const gone = new Map<string | symbol, number>();
 
 function onRemoved(event: string | symbol, listener: unknown): void {
   if (!signals.includes(event as Signal)) return;
   if (listener === onSignal) {
-    // By somebody who took away all that there were: we are none of those.
+    // Other code has removed all listeners of the signal. It did not mean ours, so add it again.
     process.prependListener(event as Signal, onSignal);
     return;
   }
@@ -112,17 +113,18 @@ function onRemoved(event: string | symbol, listener: unknown): void {
   void Promise.resolve().then(() => gone.clear());
 }
 
-/** Whether a signal has come, or somebody has only called those who listen for it. */
+/** Whether a signal has really come. Otherwise some code has only emitted the event. */
 function isReal(signal: NodeJS.Signals, number: unknown): signal is Signal {
   if (!signals.includes(signal as Signal)) return false;
-  // Deno tells no number.
+  // Deno does not pass the number.
   return typeof number === 'number' || 'deno' in process.versions;
 }
 
 /**
- * Who listens for a signal and does not merely clean up decides what becomes of the process; when it
- * exits, all is brought to its end. If nobody does, the signal ends the process, as it would have without
- * us. That is asked when the signal comes, so it does not matter who began to listen first.
+ * If any other code listens for the signal, and not only to clean up, that code decides whether the process ends.
+ * Everything is ended when the process exits. If there is no such listener, the signal ends the process, as it would
+ * have done without this library. This is checked when the signal comes, so the order of the listeners does not
+ * matter.
  */
 function onSignal(signal: NodeJS.Signals, number?: unknown): void {
   if (!isReal(signal, number)) return;
@@ -135,8 +137,8 @@ function onSignal(signal: NodeJS.Signals, number?: unknown): void {
 }
 
 /**
- * The listeners of all copies of signal-exit, by the counts that it keeps for its own copies. They only clean
- * up, as we do: each raises the signal again when it finds none but its own kind.
+ * The number of listeners of all copies of signal-exit, by the counts that it keeps of its own copies. Like this
+ * library, they only clean up: each raises the signal again if it finds only listeners of its own kind.
  */
 function listenersOfSignalExit(signal: Signal): number {
   if (signal === 'SIGBREAK') return 0;
@@ -152,8 +154,9 @@ function countIn(emitter: unknown): number {
 }
 
 /**
- * The first process of a container does not end by a signal that nobody handles: the system spares it. It
- * exits, as a shell says of one that did end by it, when those who clean up have had their turn.
+ * The system does not end the first process of a container by a signal that nobody handles. So this function exits,
+ * with the code that a shell reports for a process that a signal has ended, after all listeners that clean up have
+ * had their turn.
  */
 function exitFor(signal: Signal): void {
   if (process.listenerCount(signal) === 0) process.exit(128 + numberOf(signal));
@@ -161,7 +164,7 @@ function exitFor(signal: Signal): void {
 }
 
 function numberOf(signal: Signal): number {
-  // Loaded where it is needed, which is hardly ever.
+  // Loaded only when it is needed, which is rare.
   // eslint-disable-next-line @typescript-eslint/no-require-imports
   const { constants } = require('node:os') as typeof import('node:os');
   return constants.signals[signal];
@@ -172,7 +175,7 @@ function endAll(): void {
     try {
       ending.endWithThread();
     } catch {
-      // What is left is found by the next who makes it.
+      // The next process that makes an object of that name finds what is left.
     }
     forgetEnding(ending);
   }

@@ -13,14 +13,14 @@ import { NamedRLock } from '../sync/rlock';
 import { NamedRWLock } from '../sync/rw-lock';
 import { NamedSemaphore } from '../sync/semaphore';
 
-/** The class of a kind, as a manager uses it. */
+/** The part of a kind's class that a manager uses. */
 export interface ManagedClass {
   open(name: string, options: never): { close(): void };
   attach(name: string): { close(): void };
   unlink(name: string): void;
 }
 
-/** The kinds that a manager makes. */
+/** The kinds of objects that a manager can make. */
 export const managedKinds = {
   memory: SharedMemory,
   lock: NamedLock,
@@ -40,19 +40,19 @@ export const managedKinds = {
 
 export type ManagedKind = keyof typeof managedKinds;
 
-/** What a manager makes of a kind. */
+/** The type of a kind's objects. */
 export type Managed<K extends ManagedKind> = ReturnType<(typeof managedKinds)[K]['attach']>;
 
 export function classOf(kind: ManagedKind): ManagedClass {
   return managedKinds[kind];
 }
 
-/** What a manager notes of an object that it makes, so that it can be unlinked. */
+/** The note that a manager keeps of an object that it makes, so that the object can be unlinked. */
 export function noteOf(kind: ManagedKind, name: string): string {
   return `${kind} ${name}`;
 }
 
-/** What a note says, if it is one. */
+/** Reads a note. Returns undefined if it is not valid. */
 export function parseNote(note: unknown): { kind: ManagedKind; name: string } | undefined {
   if (typeof note !== 'string') return undefined;
   const at = note.indexOf(' ');

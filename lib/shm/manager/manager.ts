@@ -34,89 +34,91 @@ import { atEnd, forgetEnding, mayHearNatively } from './endings';
 import { classOf, noteOf, type Managed, type ManagedKind } from './kinds';
 import { ManagerState, Ownership, defaultCapacity, managerContents } from './state';
 
-/** What {@link Manager.open} takes. */
+/** The options of {@link Manager.open}. */
 export interface ManagerOptions {
   /**
-   * Permission bits of a new manager, and of what is made in it unless its own options say otherwise;
-   * whatever the umask. Default `0o600`, its owner alone.
+   * The permission bits of a new manager, and of the objects that are created in it unless their own options say
+   * otherwise. The umask is not applied. Default `0o600`: only its owner may use it.
    */
   readonly mode?: number | undefined;
   /**
-   * Bytes of address space for a new manager's notes of what there is in it, some 40 and the length of its
-   * name for each object; memory is taken as it is needed. Default 16 MiB.
+   * The bytes of address space in which a new manager records its objects. Each object takes some 40 bytes plus
+   * the length of its name. Memory is only taken as it is needed. Default 16 MiB.
    */
   readonly capacity?: number | undefined;
   /**
-   * Whether to hear signals that end this process, so that the manager ends with it as it does by an
-   * exit or an error. Default true. With `false` a signal that nobody listens for is as good as a kill: what
-   * the manager made is left to its other peers, or to the next {@link Manager.create} of that name.
+   * Whether to listen for signals that end this process, so that the manager then ends as it does at an exit or an
+   * uncaught error. Default true. With `false`, a signal that nobody listens for has the same effect as killing the
+   * process: what the manager created is left to its other peers, or to the next {@link Manager.create} of that
+   * name.
    */
   readonly signals?: boolean | undefined;
 }
 
-/** What {@link Manager.create} takes. */
+/** The options of {@link Manager.create}. */
 export interface ManagerCreateOptions extends ManagerOptions, CreateOptions {}
 
-/** A manager as plain data, to be sent to another process; see {@link Manager.toJSON}. */
+/** The plain-data form of a manager that is sent to other processes; see {@link Manager.toJSON}. */
 export interface ManagerHandle {
   readonly shmkit: 'manager';
   readonly name: string;
 }
 
-/** The environment variable by which a child finds its manager. */
+/** The environment variable that names the manager for a child process. */
 const variable = 'SHMKIT_MANAGER';
 
-/** But for those whose types TypeScript would infer from promises of values; types.test-d.ts has these. */
+/** Without methods whose types TypeScript would infer from promises of values; types.test-d.ts checks those. */
 type PlainManager = Omit<contract.Manager, 'dict' | 'list' | 'queue'>;
 
 /**
- * A namespace of shared objects that have one lifetime: Python's `multiprocessing.Manager`, without a
- * server.
+ * A group of shared objects that have one lifetime: Python's `multiprocessing.Manager`, without a server.
  *
- * Whose it is depends on how it was made:
+ * The owner of a manager depends on how it was made:
  *
- * - One that was made by {@link create} is its creator's, a thread. When the creator shuts it down or ends, all that
- *   anybody made in it loses its name. Whoever attaches takes part until it closes the manager or ends,
- *   and unlinks nothing by that.
- * - One that was made by {@link open} is of all who take part, by `open` or `attach`. It lives until the
- *   last of them closes it or ends, and who leaves before takes nothing away: not by a rolling restart,
- *   in whatever order.
+ * - A manager that was made by {@link create} belongs to its creator, which is a thread. When the creator shuts it
+ *   down or ends, the names of all objects that were created in it are removed, no matter who created them. A
+ *   thread that attaches is a participant until it closes the manager or ends. This unlinks nothing.
+ * - A manager that was made by {@link open} belongs to all its participants, whether they used `open` or `attach`.
+ *   It lives until the last of them closes it or ends. A participant that leaves before that removes nothing. So
+ *   the manager survives a rolling restart, in any order.
  *
- * Who takes part is a thread. It ends when its process exits, throws what nobody catches, or gets a signal that
- * ends it, such as SIGINT, SIGTERM or SIGHUP; a worker also by itself, or by `worker.terminate()`. An application
- * that handles these signals itself keeps doing so, and decides what becomes of the process. (On macOS the
- * names of what a worker made stay when it is terminated, until somebody makes a manager of that name.)
+ * A participant is a thread. It ends when its process exits, throws an uncaught error, or gets a signal that ends
+ * it, such as SIGINT, SIGTERM or SIGHUP. A worker also ends when it is finished, or by `worker.terminate()`. An
+ * application that handles these signals itself keeps doing so, and decides whether the process ends. (On macOS,
+ * the names of objects that a worker created stay when it is terminated, until a manager of that name is made.)
  *
- * Nothing of a process runs when it is killed, or aborts. If any other that takes part lives, the manager does.
- * If none does, it is dead: {@link attach} says so, and {@link create} and {@link open} remove what was
- * left and start anew.
+ * When a process is killed or aborts, none of its code runs. The manager stays alive if another participant lives.
+ * If none does, the manager is dead: {@link attach} reports that, and {@link create} and {@link open} remove what
+ * was left and start anew.
  *
- * Whoever takes part in a manager that has ended is told: the verbs of all that it gave throw
- * `ERR_SHUTDOWN`, so do waits that are under way, and {@link signal} aborts.
+ * The participants of a manager are told when it has ended: the methods of all objects that they got from it throw
+ * `ERR_SHUTDOWN`, waits that are in progress fail in the same way, and {@link signal} aborts.
  *
- * An object's name has the manager's in front: `/app/cache` for `manager.dict('cache')` of a manager `app`.
- * `SharedDict.attach('/app/cache')` attaches to it; to make one takes a manager, so that it is no other's. To ask for one makes it when it is absent, and gives a
- * handle that is closed by itself. Without a name, a new one is made under a made-up name. Its options are
- * those of its class's `open`, and count for a new one; where there is one, they can be left out.
+ * The name of an object begins with the name of its manager: `manager.dict('cache')` of a manager `app` has the
+ * name `/app/cache`. `SharedDict.attach('/app/cache')` attaches to it. Only a manager can create an object with such
+ * a name, so the object belongs to no other manager. Each of the manager's methods for objects creates the object
+ * if it does not exist, and returns a handle that is to be closed separately. If no name is given, a new object
+ * with a generated name is created. The options are those of the `open` method of the object's class. They apply to
+ * a new object, and can be left out if the object already exists.
  *
- * On Windows an object lives as long as somebody has it: here, until all have closed the manager, or
- * ended, who asked it for that object.
+ * On Windows, an object lives as long as a handle to it is open. Here that is until all threads that asked the
+ * manager for that object have closed the manager or ended.
  *
- * No method blocks, but for moments in which others make or unlink something.
+ * No method blocks, except briefly while others create or unlink something.
  */
 export class Manager extends Unassignable implements Disposable, PlainManager {
-  /** What kind of object it is, by the name that handles have for it. */
+  /** The kind of object, as it is named in plain-data handles. */
   declare readonly shmkit: 'manager';
-  /** The name that others attach by. */
+  /** The name by which others attach. */
   declare readonly name: string;
 
   readonly #attachment: Attachment;
   readonly #state: ManagerState;
   readonly #isOwner: boolean;
-  /** By which number native knows of it, if it ends with this thread. */
+  /** The number by which the native code knows this manager, if the manager ends with this thread. */
   #entrusted: number | undefined;
   #signal: EndSignal | undefined;
-  /** What keeps objects where they go with their last handle, by their notes. */
+  /** Handles that keep objects alive on systems where an object ends with its last handle, by their notes. */
   readonly #kept = new Map<string, { close(): void }>();
 
   private constructor(request: Request, isNew: boolean, hearsSignals: boolean) {
@@ -145,12 +147,11 @@ export class Manager extends Unassignable implements Disposable, PlainManager {
   }
 
   /**
-   * Makes a new manager, which this thread owns. What is left of one by that name that is dead is
-   * removed first.
+   * Creates a new manager, which this thread owns. If there is a dead manager of that name, its remains are removed
+   * first.
    *
-   * @throws SharedMemoryError `EEXIST` the name is that of a manager that lives; `ENOSPC`; `EINVAL`,
-   * `ENAMETOOLONG` it cannot be a name; `EACCES` what is left is another user's;
-   * `ERR_ZERO_COPY_UNAVAILABLE`.
+   * @throws SharedMemoryError `EEXIST` a manager of that name is alive; `ENOSPC`; `EINVAL`, `ENAMETOOLONG` the name
+   * is not valid; `EACCES` the remains belong to another user; `ERR_ZERO_COPY_UNAVAILABLE`.
    */
   static create(options: ManagerCreateOptions = {}): Manager {
     checkOptions(options, ['name', 'mode', 'capacity', 'signals']);
@@ -176,10 +177,10 @@ export class Manager extends Unassignable implements Disposable, PlainManager {
   }
 
   /**
-   * Takes part in a manager that exists.
+   * Attaches to an existing manager as a participant.
    *
-   * @throws SharedMemoryError `ENOENT` there is none, or it is dead, as the message says; `EACCES`;
-   * `ERR_CAPACITY` 1024 threads take part already; `ERR_CORRUPT`, `ERR_ABI_MISMATCH`,
+   * @throws SharedMemoryError `ENOENT` it does not exist, or it is dead; the message says which; `EACCES`;
+   * `ERR_CAPACITY` there are already 1024 participants; `ERR_CORRUPT`, `ERR_ABI_MISMATCH`,
    * `ERR_ZERO_COPY_UNAVAILABLE`.
    */
   static attach(name: string): Manager {
@@ -191,11 +192,12 @@ export class Manager extends Unassignable implements Disposable, PlainManager {
   }
 
   /**
-   * Takes part in a manager, or makes one when there is none that lives. Of any number of processes that
-   * open one name at once, one makes it, and its options count. A manager that is made here ends with the last who takes part,
-   * and not with the one who happened to make it; one that somebody created stays its creator's.
+   * Attaches to a manager as a participant, or makes one if no manager of that name is alive. If several processes
+   * open the same name at the same time, one of them makes the manager, and the options of that process apply. A
+   * manager that is made here ends with its last participant, not with the one that happened to make it. A manager
+   * that was made by {@link create} still belongs to its creator.
    *
-   * @throws SharedMemoryError as {@link Manager.create} (but `EEXIST`) and {@link Manager.attach}.
+   * @throws SharedMemoryError as {@link Manager.create} (except `EEXIST`) and {@link Manager.attach}.
    */
   static open(name: string, options: ManagerOptions = {}): Manager {
     checkOptions(options, ['mode', 'capacity', 'signals']);
@@ -217,10 +219,10 @@ export class Manager extends Unassignable implements Disposable, PlainManager {
   }
 
   /**
-   * Takes part in the manager that the environment names: see {@link env}.
+   * Attaches to the manager that the environment names: see {@link env}.
    *
-   * @param environment - default that of this process.
-   * @throws SharedMemoryError `ENOENT` it names none; and as {@link attach}.
+   * @param environment - by default the environment of this process.
+   * @throws SharedMemoryError `ENOENT` the environment names no manager; and as {@link attach}.
    */
   static fromEnv(environment: Readonly<Record<string, string | undefined>> = process.env): Manager {
     const name = environment[variable];
@@ -232,20 +234,20 @@ export class Manager extends Unassignable implements Disposable, PlainManager {
   }
 
   /**
-   * Shuts a manager down, whoever takes part and whether it lives or not.
+   * Shuts a manager down, whoever its participants are, and whether it is alive or dead.
    *
-   * @throws SharedMemoryError `ENOENT` there is none; `EACCES`; `ERR_ABI_MISMATCH`.
+   * @throws SharedMemoryError `ENOENT` it does not exist; `EACCES`; `ERR_ABI_MISMATCH`.
    */
   static unlink(name: string): void {
     withState(name, (state) => state.shutDown());
   }
 
-  /** Removes what is left of a manager; false when it lives. */
+  /** Removes the remains of a dead manager. Returns false when the manager is alive. */
   static #unlinkDead(name: string): boolean {
     try {
       return withState(name, (state) => state.unlinkDead());
     } catch (error) {
-      // Somebody else was faster.
+      // Another process has removed them first.
       if (hasCode(error, 'ENOENT')) return true;
       throw error;
     }
@@ -257,11 +259,11 @@ export class Manager extends Unassignable implements Disposable, PlainManager {
   }
 
   /**
-   * Aborts when the manager has ended, by whomever: it was shut down, or its owner has ended. Its reason is
-   * what the verbs of all that the manager gave throw from then on, a SharedMemoryError `ERR_SHUTDOWN`. It
-   * does not abort when this handle is closed and the manager lives on.
+   * Aborts when the manager has ended, in any way: it was shut down, or its owner has ended. The reason is a
+   * SharedMemoryError `ERR_SHUTDOWN`, which the methods of all objects of the manager also throw from then on. The
+   * signal does not abort when this handle is closed and the manager lives on.
    *
-   * To ask for it has a thread wait for the end; that does not keep the process alive.
+   * Reading this property makes a background thread wait for the end. That does not keep the process alive.
    *
    * @throws SharedMemoryError `ERR_CLOSED`
    */
@@ -273,7 +275,7 @@ export class Manager extends Unassignable implements Disposable, PlainManager {
     return this.#signal.signal;
   }
 
-  /** A segment; see {@link SharedMemory.open}. */
+  /** A shared memory segment; see {@link SharedMemory.open}. */
   memory(name?: string, options?: SharedMemoryOpenOptions): SharedMemory {
     return this.#make('memory', name, options);
   }
@@ -347,22 +349,22 @@ export class Manager extends Unassignable implements Disposable, PlainManager {
   }
 
   /**
-   * The environment variables by which a child takes part, by {@link fromEnv}:
+   * Returns the environment variables with which a child process can attach by {@link fromEnv}:
    * `fork(path, { env: { ...process.env, ...manager.env() } })`, `cluster.fork(manager.env())`.
    */
   env(): Record<string, string> {
     return { [variable]: this.name };
   }
 
-  /** A handle to send to another process, which gives it to {@link attach}. */
+  /** Returns a handle as plain data, to send to another process, which passes it to {@link attach}. */
   toJSON(): ManagerHandle {
     return { shmkit: 'manager', name: this.name };
   }
 
   /**
-   * Ends the manager: unlinks all that was made in it, and the manager, and closes this handle. Whoever has
-   * something of it gets `ERR_SHUTDOWN` from each of its verbs, also from those that wait at the moment.
-   * Idempotent.
+   * Ends the manager: unlinks all objects that were created in it, unlinks the manager itself, and closes this
+   * handle. From then on, every method of these objects throws `ERR_SHUTDOWN` in all processes, including calls that
+   * are waiting. Idempotent.
    */
   shutdown(): void {
     if (this.closed) return;
@@ -370,7 +372,7 @@ export class Manager extends Unassignable implements Disposable, PlainManager {
     this.close();
   }
 
-  /** @internal This thread ends. */
+  /** @internal Called when this thread ends. */
   endWithThread(): void {
     if (this.closed) return;
     if (this.#isOwner) this.#state.shutDown(true);
@@ -378,17 +380,17 @@ export class Manager extends Unassignable implements Disposable, PlainManager {
   }
 
   /**
-   * Lets go of the manager: this handle takes part no more. Idempotent.
+   * Closes this handle, which is then no longer a participant. Idempotent.
    *
-   * Of a manager that was made by {@link open}, the last who takes part removes all of it by that. Of one
-   * that was made by {@link create} nothing is unlinked, now or when this process ends; whoever takes part
-   * besides keeps it alive.
+   * If the manager was made by {@link open} and this was its last participant, all of it is removed. If it was made
+   * by {@link create}, nothing is unlinked, neither now nor when this process ends. Other participants keep it
+   * alive.
    */
   close(): void {
     if (!this.closed) this.#close(false);
   }
 
-  /** For `using`: the owner's is {@link shutdown}, any other {@link close}. */
+  /** For `using`: the same as {@link shutdown} for the owner's handle, and as {@link close} for any other. */
   [Symbol.dispose](): void {
     if (this.#isOwner) this.shutdown();
     else this.close();
@@ -403,7 +405,7 @@ export class Manager extends Unassignable implements Disposable, PlainManager {
       this.#state.withdraw(isAtEnd);
       this.#signal?.close();
     } catch {
-      // Its bytes were overwritten. What is left is found by the next who makes a manager of that name.
+      // Its bytes were overwritten. The next process that makes a manager of that name finds what is left.
     } finally {
       this.#attachment.close();
     }
@@ -432,7 +434,7 @@ export class Manager extends Unassignable implements Disposable, PlainManager {
 
   #keep(kind: ManagedKind, name: string): void {
     const note = noteOf(kind, name);
-    // Perhaps one that was unlinked since.
+    // The object that was kept may have been unlinked since.
     this.#kept.get(note)?.close();
     this.#kept.set(note, classOf(kind).attach(name));
   }
@@ -441,7 +443,7 @@ export class Manager extends Unassignable implements Disposable, PlainManager {
 /** Options in which the manager's mode is the default. */
 function withMode(options: unknown, mode: number): unknown {
   if (mode === defaultMode) return options;
-  // What is no object is for the class to refuse.
+  // The class refuses options that are not an object.
   if (options !== undefined && (typeof options !== 'object' || options === null)) return options;
   const given = options as { mode?: unknown } | undefined;
   return { ...given, mode: given?.mode === undefined ? mode : given.mode };
@@ -460,7 +462,7 @@ function open(kind: ManagedKind, name: string, options: unknown): unknown {
   const type = classOf(kind);
   const opened = type.open(name, options as never);
   if (!movesOn(kind)) return opened;
-  // A handle that was opened would make its lock anew when somebody has unlinked it.
+  // A handle from open() would create the lock again after it was unlinked.
   try {
     return type.attach(name);
   } finally {
@@ -468,7 +470,7 @@ function open(kind: ManagedKind, name: string, options: unknown): unknown {
   }
 }
 
-/** Has a look at a manager without taking part. */
+/** Uses a manager's state without becoming a participant. */
 function withState<T>(name: string, act: (state: ManagerState) => T): T {
   systemName('manager', name);
   const attachment = new Attachment(toAttach('manager', name));

@@ -13,13 +13,13 @@ import { hasCode, type SharedMemoryError } from '../../common/errors';
 import { managedHead, systemName } from '../core/names';
 import { classOf, managedKinds, noteOf, parseNote, type ManagedKind } from './kinds';
 
-/** How many threads may take part at a time. */
+/** The maximum number of participants at one time. */
 const participants = 1024;
 
-/** Address space for the notes of what there is, unless told otherwise: enough for a hundred thousand and more. */
+/** The default address space for the notes: enough for more than a hundred thousand objects. */
 export const defaultCapacity = 1 << 24;
 
-/** Notes below which nobody looks whether what they are of is still there. */
+/** With fewer notes than this, nobody checks whether the noted objects still exist. */
 const fewNotes = 64;
 
 const shape: StructureShape = {
@@ -28,40 +28,40 @@ const shape: StructureShape = {
   mostValueBytes: listShape.mostValueBytes,
 };
 
-/** The manager's own words; its roster follows. The first is waited for: whether the end has begun. */
+/** The manager's own words, followed by its roster. The first can be waited for: it says whether the end has begun. */
 export const endAt = 0;
-/** The permission bits of what is made in it. */
+/** The default permission bits of the objects that are made in it. */
 const modeAt = 2;
-/** How often notes of what is gone were looked for, and how many notes there are when it is time again. */
+/** The number of sweeps for notes of objects that are gone, and the number of notes at which the next is due. */
 const sweepsAt = 3;
 const sweepWhenAt = 4;
 
-/** Whose a manager is, as the type in its header. */
+/** The owner of a manager, as the type in its header. */
 export const enum Ownership {
-  /** Its creator's, who ends it. */
+  /** It belongs to its creator, which ends it. */
   Creator = 0,
-  /** Of all who take part: it ends with the last of them. */
+  /** It belongs to all its participants, and ends with the last of them. */
   Peers = 1,
 }
 
-/** How far the end of a manager has come: `ManagerEnd` in manager_end.h. */
+/** The progress of a manager's end: `ManagerEnd` in manager_end.h. */
 export const enum End {
   Not = 0,
-  /** Nothing is made any more, and what was made is being unlinked. */
+  /** No more objects can be made, and the existing ones are being unlinked. */
   Begun = 1,
-  /** All is unlinked but the manager itself. */
+  /** All objects are unlinked, but not yet the manager itself. */
   Done = 2,
 }
 
-/** What native was entrusted with. */
+/** A manager that the native code was entrusted with ending. */
 export interface Entrusted {
-  /** By which native knows of it. */
+  /** The number by which the native code knows it. */
   readonly number: number;
-  /** Whether native hears of signals that end the process. */
+  /** Whether the native code listens for signals that end the process. */
   readonly hearsSignals: boolean;
 }
 
-/** What a new manager is made of: its creator takes part from the beginning. */
+/** The initial contents of a new manager. Its creator is a participant from the beginning. */
 export function managerContents(
   name: string,
   ownership: Ownership,
@@ -74,29 +74,30 @@ export function managerContents(
 }
 
 /**
- * What the manager's handles of one thread share: a list of notes of all that was made, and a roster of
- * the threads that take part. Invariants, by number:
+ * What all handles of one thread to a manager share: a list of notes of all objects that were made, and a roster of
+ * the participating threads. Invariants, by number:
  *
- * - M1  What is made is noted before, and both is done under the lock. So what is noted may not be
- *       there, but nothing is there that is not noted.
- *       Notes of what is gone go, whenever there are twice as many notes as there were things then.
- * - M2  A manager lives while it has not ended, and somebody on its roster does. Its creator is on the
- *       roster when others first see it. One of peers ends when the last on the roster leaves, by the
- *       same change that takes it off. If that one is killed instead, the manager is dead.
- * - M3  The end has two steps, and goes from one to the next under the lock. Its name is removed last,
- *       so that nobody makes a manager of that name while what is noted here is being unlinked, and
- *       nothing is unlinked after.
+ * - M1  An object is noted before it is made, and both happen under the lock. So a noted object may not exist, but
+ *       every object that exists is noted. Notes of objects that are gone are removed by a sweep. The next sweep
+ *       is due when there are twice as many notes as were left after the last one.
+ * - M2  A manager is alive as long as it has not ended and a thread on its roster lives. Its creator is on the
+ *       roster when others first see the manager. A manager of peers ends when the last thread on the roster leaves,
+ *       in the same change that removes that thread from the roster. If that thread is killed instead, the manager
+ *       is dead.
+ * - M3  The end has two steps, and goes from one to the next under the lock. The manager's name is removed last. So
+ *       nobody can make a manager of that name while the objects that are noted here are being unlinked, and nothing
+ *       is unlinked after that.
  */
 export class ManagerState extends ListState {
   readonly #roster: Roster;
   readonly #words: Int32Array;
-  /** Whether it ends with the last who takes part. */
+  /** Whether the manager ends with its last participant. */
   readonly isOfPeers: boolean;
-  /** The notes that this thread has read, how many, and after how many sweeps. */
+  /** The notes that this thread has read, how many they were, and after how many sweeps. */
   readonly #known = new Set<unknown>();
   #knownCount = 0;
   #knownSweeps = 0;
-  /** Handles of this thread that take part. */
+  /** The number of participating handles of this thread. */
   #members = 0;
 
   constructor(seat: LockSeat) {
@@ -106,21 +107,21 @@ export class ManagerState extends ListState {
     this.#roster = new Roster(seat);
   }
 
-  /** The permission bits of what is made in it, unless its options say otherwise. */
+  /** The default permission bits of the objects that are made in it. */
   get mode(): number {
     return (this.#words[modeAt] ?? 0) & 0o777;
   }
 
-  /** This thread has just made it. */
+  /** To be called when this thread has just made the manager. */
   begin(): void {
     this.#roster.adopt();
     this.#members++;
   }
 
   /**
-   * A handle of this thread takes part.
+   * Makes a handle of this thread a participant.
    *
-   * @throws SharedMemoryError `ENOENT` it is dead, or was shut down; `ERR_CAPACITY`
+   * @throws SharedMemoryError `ENOENT` the manager is dead, or was shut down; `ERR_CAPACITY`
    */
   join(): void {
     this.mutate(() => {
@@ -137,8 +138,8 @@ export class ManagerState extends ListState {
   }
 
   /**
-   * A handle of this thread takes part no more. Of a manager of peers, the last of them all takes
-   * everything with it.
+   * Ends the participation of a handle of this thread. The last participant of a manager of peers also removes
+   * everything.
    *
    * @param isAtEnd - as for {@link shutDown}.
    * @throws SharedMemoryError `ERR_CORRUPT`
@@ -156,9 +157,9 @@ export class ManagerState extends ListState {
   }
 
   /**
-   * Does something that makes an object.
+   * Calls a function that makes an object.
    *
-   * @param make - is told whether the object was noted before.
+   * @param make - makes the object; its argument says whether the object was already noted before.
    * @throws SharedMemoryError `ERR_SHUTDOWN` the manager has ended.
    */
   make<T>(kind: ManagedKind, name: string, make: (isNoted: boolean) => T): T {
@@ -168,7 +169,7 @@ export class ManagerState extends ListState {
       const isFull = hasCode(error, 'ERR_CAPACITY') && error.resource === this.seat.name;
       if (!isFull) throw error;
     }
-    // Full of notes, perhaps of what is gone.
+    // The manager is full of notes. Some of them may be of objects that are gone.
     this.mutate(() => this.#sweep());
     return this.#make(kind, name, make);
   }
@@ -187,16 +188,16 @@ export class ManagerState extends ListState {
   }
 
   /**
-   * Unlinks all that was made, and the manager.
+   * Unlinks all objects that were made, and the manager.
    *
-   * @param isAtEnd - whether this thread ends, and releases nothing any more.
+   * @param isAtEnd - whether this thread is ending, so that it will not release anything any more.
    */
   shutDown(isAtEnd = false): void {
     this.mutate(() => this.#shutDown(isAtEnd));
   }
 
   /**
-   * The same, if it does not live.
+   * The same, but only if the manager is dead.
    *
    * @returns whether it was dead.
    */
@@ -208,7 +209,7 @@ export class ManagerState extends ListState {
     });
   }
 
-  /** Has native bring it to the same end when this thread ends. */
+  /** Entrusts the native code with ending the manager in the same way when this thread ends. */
   entrust(hearsSignals: boolean): Entrusted {
     const { name, index } = this.seat;
     const kinds = Object.keys(managedKinds) as ManagedKind[];
@@ -231,7 +232,7 @@ export class ManagerState extends ListState {
     super.close();
   }
 
-  /** Whether its end has begun, by whomever. */
+  /** Whether the manager's end has begun, no matter which thread began it. */
   get hasEnded(): boolean {
     return this.#end !== End.Not;
   }
@@ -244,7 +245,7 @@ export class ManagerState extends ListState {
     return endIn(this.#words[endAt] ?? 0);
   }
 
-  /** Whether anybody takes part who lives. */
+  /** Whether any participant is alive. */
   #isInUse(): boolean {
     this.#roster.reap(() => true);
     return !this.#roster.entries().next().done;
@@ -260,7 +261,7 @@ export class ManagerState extends ListState {
     ignoringAbsent(() => this.seat.removeName());
   }
 
-  /** Notes come at the end, and go by a sweep only. So a thread reads each of them once. */
+  /** Notes are added at the end, and only removed by a sweep. So a thread needs to read each of them only once. */
   #isNoted(note: string): boolean {
     const sweeps = this.#words[sweepsAt] ?? 0;
     const { length } = this.ring;
@@ -275,8 +276,8 @@ export class ManagerState extends ListState {
   }
 
   /**
-   * Takes away the notes of what is gone, when there are twice as many as there were things the last time:
-   * so there are never many more than things, at a cost that is the same for each that is made.
+   * Removes the notes of objects that are gone, when there are twice as many notes as were left the last time. So there
+   * are never many more notes than objects, at a constant cost for each object that is made.
    */
   #sweepInTime(): void {
     const words = this.#words;
@@ -285,7 +286,7 @@ export class ManagerState extends ListState {
 
   #sweep(): void {
     const words = this.#words;
-    // Before: whoever dies in the middle leaves others with what they know no more.
+    // Counted first: if this thread dies in the middle, what others know of the notes is out of date.
     words[sweepsAt] = ((words[sweepsAt] ?? 0) + 1) | 0;
     const notes = this.slice(0, Infinity);
     for (let index = notes.length - 1; index >= 0; index--) {
@@ -296,7 +297,7 @@ export class ManagerState extends ListState {
   }
 
   #unlinkAll(isAtEnd: boolean): void {
-    // One by one: what cannot be read of one that was overwritten keeps no other from being unlinked.
+    // Read one by one: a note that was overwritten must not prevent the other objects from being unlinked.
     const { length } = this.ring;
     for (let index = 0; index < length; index++) {
       const note = this.#noteAt(index);
@@ -305,12 +306,12 @@ export class ManagerState extends ListState {
       try {
         end(kind, name, isAtEnd);
       } catch {
-        // It was never made, or somebody has unlinked it; or it may not be unlinked by us.
+        // The object was never made, or was already unlinked, or this process is not permitted to unlink it.
       }
     }
   }
 
-  /** A note, if it is one that can be read. */
+  /** Returns a note, or undefined if it cannot be read. */
   #noteAt(index: number): ReturnType<typeof parseNote> {
     try {
       return parseNote(this.get(index));
@@ -336,7 +337,7 @@ function isStillThere(kind: ManagedKind, name: string): boolean {
 }
 
 function end(kind: ManagedKind, name: string, isAtEnd: boolean): void {
-  // A segment's bytes are all its users': who was given it is told of the end by its manager.
+  // All bytes of a segment belong to its users. Its users are told of the end by their manager instead.
   if (kind === 'memory') {
     classOf(kind).unlink(name);
     return;

@@ -3,37 +3,37 @@ import { SharedMemoryError } from '../../common/errors';
 import { called } from '../core/names';
 import type { Reading } from './state';
 
-/** What an item asks of the handle that it was taken through. */
+/** The part of a queue handle that its items use. */
 export interface ItemKeeper {
   readonly name: string;
   readonly closed: boolean;
-  /** @internal False when this thread has it not. */
+  /** @internal Returns false when this thread does not have the item. */
   settle(item: QueueItem<unknown>, how: 'ack' | 'giveBack'): boolean;
-  /** @internal Reads again what could not be read. */
+  /** @internal Tries again to read a value that could not be read. */
   reread(read: unknown): Reading;
 }
 
 /**
- * An item that was taken from a queue, and is offered to others again unless it is acknowledged:
- * by {@link giveBack}, by leaving the block of a `using` declaration, or by the end of this thread,
- * by whatever end.
+ * An item that was taken from a queue. Unless it was acknowledged, it is offered to others again by
+ * {@link giveBack}, by leaving the block of a `using` declaration, or when this thread ends, however it ends.
  */
 export class QueueItem<V> implements contract.QueueItem<V> {
   /**
-   * What was put. An item is taken also where its value cannot be read: it is acknowledged or given back as
-   * any other. Each look tries again, since what was missing may be there by now.
+   * The value that was put. An item is taken even if its value cannot be read. It is then acknowledged or given
+   * back like any other. Each access to this property tries again, because what was missing may exist by now.
    *
-   * @throws SharedMemoryError `ERR_CORRUPT` its bytes make no sense, or `ERR_ABI_MISMATCH` not to this
-   * version; of a shared object in it, what attaching to it throws, as `ENOENT` when it is gone.
+   * @throws SharedMemoryError `ERR_CORRUPT` its bytes make no sense; `ERR_ABI_MISMATCH` this version cannot read
+   * them. If the value contains a shared object: what attaching to that object throws, for example `ENOENT` when
+   * it no longer exists.
    */
   readonly value!: V;
-  /** Whether somebody else has had it before, and died or gave it back. */
+  /** Whether another consumer has taken the item before, and died or gave it back. */
   readonly isOfferedAgain: boolean;
   readonly #keeper: ItemKeeper;
   #reading: Reading;
   #isSettled = false;
 
-  /** @internal Items come from the queue's take methods. */
+  /** @internal Items are created by the queue's take methods. */
   constructor(keeper: ItemKeeper, reading: Reading, isOfferedAgain: boolean) {
     this.#keeper = keeper;
     this.#reading = reading;
@@ -48,18 +48,18 @@ export class QueueItem<V> implements contract.QueueItem<V> {
   }
 
   /**
-   * Is done with it: it is nobody's any more, and counts as done ({@link SharedQueue.join}). Does not
+   * Acknowledges the item. It is removed from the queue and counts as done ({@link SharedQueue.join}). Does not
    * block.
    *
-   * @throws SharedMemoryError `ERR_NOT_HELD` it was acknowledged or given back before, or a queue
-   * whose bytes made no sense was cleared meanwhile; `ERR_CLOSED`; `ERR_CORRUPT`.
+   * @throws SharedMemoryError `ERR_NOT_HELD` the item was acknowledged or given back before, or a queue whose
+   * bytes made no sense was cleared meanwhile; `ERR_CLOSED`; `ERR_CORRUPT`.
    */
   ack(): void {
     this.#settle('ack');
   }
 
   /**
-   * Offers it again, in its place among the others. Does not block.
+   * Offers the item again, at its old place in the order. Does not block.
    *
    * @throws SharedMemoryError as {@link ack}
    */
@@ -67,7 +67,7 @@ export class QueueItem<V> implements contract.QueueItem<V> {
     this.#settle('giveBack');
   }
 
-  /** Gives it back, unless it was acknowledged or given back before, or the queue is closed. */
+  /** Gives the item back, unless it was acknowledged or given back before, or the queue is closed. */
   [Symbol.dispose](): void {
     if (!this.#isSettled && !this.#keeper.closed) this.#keeper.settle(this, 'giveBack');
     this.#isSettled = true;

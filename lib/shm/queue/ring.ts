@@ -5,16 +5,16 @@ import type { UndoLog } from '../structure/undo-log';
 
 /** The ring's own words. */
 const word = {
-  /** Where the first record is that is not done; places are in units of 8 bytes. */
+  /** The place of the first record that is not done. Places are in units of 8 bytes. */
   head: 0,
-  /** Where the next record will be. */
+  /** The place of the next record to be put. */
   tail: 1,
-  /** From where on there are records that nobody has: all before it somebody has or is done with. */
+  /** No record before this place is free: each of them has an owner or is done. */
   next: 2,
-  /** How many records there are that are not done, and how many of them somebody has. */
+  /** The number of records that are not done, and how many of them have an owner. */
   there: 3,
   taken: 4,
-  /** Where records stop and go on at the beginning, if tail is before head. */
+  /** The place where the records end and continue at the beginning, if tail is before head. */
   wrap: 5,
   /** The number of the last record that was put. */
   last: 6,
@@ -24,24 +24,24 @@ const word = {
 
 export const ringWords = 8;
 
-/** A record's words; its value follows. One whose units are 0 says that the next is at the beginning. */
+/** The words of a record, before its value. Units of 0 mean that the next record is at the beginning. */
 const record = { units: 0, size: 1, number: 2, state: 3 } as const;
 const recordUnits = 2;
 
 /**
- * A record's last word: how its value is stored, in 4 bits; whether it was offered before; and who
- * has it, as the place of an entry of the roster, or nobody.
+ * The last word of a record: how its value is stored, in 4 bits; whether it was offered before; and its owner, as
+ * the place of an entry of the roster, or `nobody`.
  */
 const offeredBefore = 16;
 const ownerShift = 5;
-/** Where no entry can be. */
+/** Values that cannot be the place of an entry. */
 const nobody = 0;
 const done = 1;
 
-/** By which a record is found again. */
+/** What is needed to find a record again. */
 export interface Held {
   readonly number: number;
-  /** Where it was when records had been moved so often. */
+  /** Where the record was when the count of moves was `moves`. */
   readonly at: number;
   readonly moves: number;
 }
@@ -54,15 +54,15 @@ export interface Found extends Held {
 }
 
 /**
- * Records of any size, first in, first out, in a ring of memory that grows: one after the other, from
- * `head` to `tail`, or to `wrap` and from the beginning on. Memory is used again as soon as there is
- * room for a record before the head, and grows when there is none.
+ * Records of any size, first in, first out, in a ring of memory that grows. The records lie one after the other,
+ * from `head` to `tail`, or from `head` to `wrap` and then on from the beginning. Memory is reused as soon as
+ * there is room for a record before the head. If there is none, the memory grows.
  *
- * Somebody may have a record without being done with it: it keeps its place then, others behind it
- * are had by others, and its memory is free when all before it are done.
+ * A record may have an owner that is not done with it. The record then keeps its place, and others take the
+ * records behind it. Its memory is freed when it and all records before it are done.
  *
- * Every change goes through the undo log, under the structure's lock. What a record says is written
- * before `tail` goes behind it: until then nothing leads there.
+ * Every change goes through the undo log, under the structure's lock. The contents of a record are written before
+ * `tail` moves behind it: until then nothing points to it.
  */
 export class Ring {
   readonly #memory: GrowingMemory;
@@ -72,8 +72,8 @@ export class Ring {
   readonly #begin: number;
 
   /**
-   * @param at - where the ring's own words lie.
-   * @param begin - the word from which on there are records.
+   * @param at - where the ring's own words are.
+   * @param begin - the word where the records begin.
    */
   constructor(memory: GrowingMemory, log: UndoLog, at: number, begin: number) {
     this.#memory = memory;
@@ -83,7 +83,7 @@ export class Ring {
     this.#begin = Ring.beginOf(begin);
   }
 
-  /** What a new ring's own words say. */
+  /** Writes the own words of a new ring. */
   static initialize(words: Int32Array, begin: number): void {
     words[word.head] = words[word.tail] = words[word.next] = Ring.beginOf(begin);
   }
@@ -92,17 +92,17 @@ export class Ring {
     return Math.ceil(begin / 2);
   }
 
-  /** How many records there are that nobody has. */
+  /** The number of records without an owner that are not done. */
   get ready(): number {
     return this.#get(word.there) - this.#get(word.taken);
   }
 
-  /** How many somebody has. */
+  /** The number of records that have an owner. */
   get taken(): number {
     return this.#get(word.taken);
   }
 
-  /** Bytes from the first record to the last. */
+  /** The bytes from the first record to the last. */
   get bytesUsed(): number {
     const [head, tail] = [this.#get(word.head), this.#get(word.tail)];
     const units = tail >= head ? tail - head : this.#get(word.wrap) - head + (tail - this.#begin);
@@ -113,12 +113,12 @@ export class Ring {
     return 4 * this.#memory.words - 8 * (this.#begin + 1);
   }
 
-  /** Bytes that a value of so many takes. */
+  /** The bytes that a value of the given size takes. */
   static bytesOf(size: number): number {
     return 8 * unitsOf(size);
   }
 
-  /** Appends a record; false when there is no room for it now, or no memory: that says why. */
+  /** Appends a record. Returns false when there is no room for it now, or no memory: then that says why. */
   put(encoder: Encoder): boolean {
     this.#memory.failure = undefined;
     const { size } = encoder;
@@ -140,9 +140,9 @@ export class Ring {
   }
 
   /**
-   * Takes the first record that nobody has.
+   * Takes the first record without an owner.
    *
-   * @param owner - who has it from now on, or undefined: it is done at once.
+   * @param owner - the new owner. If undefined, the record is done at once.
    */
   take(owner: number | undefined): Found | undefined {
     if (this.ready <= 0) return undefined;
@@ -170,19 +170,19 @@ export class Ring {
     return found;
   }
 
-  /** Is done with a record that the owner has; false when it has it not. */
+  /** Finishes a record that the owner has. Returns false when the owner does not have it. */
   finish(held: Held, owner: number): boolean {
     const place = this.#locate(held, owner);
     if (place === 0) return false;
     this.#set(word.taken, this.taken - 1);
-    // So that nobody takes it for its owner's any more, even where it is no record any more.
+    // So that nobody takes it for a record of that owner later, even when there is no record at that place.
     const state = 2 * place + record.state;
     this.#log.write(state, withOwner(this.#ints[state] ?? 0, done));
     this.#finish(place);
     return true;
   }
 
-  /** Offers a record again that the owner has; false when it has it not. */
+  /** Offers a record of the owner again. Returns false when the owner does not have it. */
   giveBack(held: Held, owner: number): boolean {
     const place = this.#locate(held, owner);
     if (place === 0) return false;
@@ -190,7 +190,7 @@ export class Ring {
     return true;
   }
 
-  /** Forgets all records, whatever they say. */
+  /** Removes all records, whatever they contain. */
   reset(): void {
     this.#rewind();
     this.#set(word.there, 0);
@@ -199,8 +199,9 @@ export class Ring {
   }
 
   /**
-   * After all have been taken that nobody has: makes sure that the others, from head to tail, are as
-   * many as it says, and that the next to be put will be found. Throws where they are not.
+   * Called after all records without an owner have been taken. Makes sure that the number of the other records,
+   * from head to tail, is the stored one, and that the next record to be put will be found. Throws if the number
+   * differs.
    */
   settle(): void {
     if (this.#get(word.there) === 0 && this.taken === 0) {
@@ -225,21 +226,21 @@ export class Ring {
     this.#set(word.next, head);
   }
 
-  /** Who has the first record without being done with it: no room is free before it is. */
+  /** The owner of the first record, which is not done with it. No room becomes free before that. */
   get firstOwner(): number | undefined {
     if (this.#get(word.there) <= 0) return undefined;
     const owner = ownerOf(this.#stateAt(this.#from(word.head).at));
     return owner === nobody || owner === done ? undefined : owner;
   }
 
-  /** Who has records. */
+  /** All owners of records. */
   owners(): Set<number> {
     const owners = new Set<number>();
     for (const at of this.#taken()) owners.add(ownerOf(this.#stateAt(at)));
     return owners;
   }
 
-  /** A record that the owner has, offered again; false when it has none. */
+  /** Offers one record of the owner again. Returns false when it has none. */
   giveOneBack(owner: number): boolean {
     for (const at of this.#taken()) {
       if (ownerOf(this.#stateAt(at)) !== owner) continue;
@@ -249,7 +250,7 @@ export class Ring {
     return false;
   }
 
-  /** Room for a record, or 0. */
+  /** Finds room for a record. Returns its place, or 0. */
   #place(units: number): number {
     const memory = this.#memory;
     const begin = this.#begin;
@@ -261,7 +262,7 @@ export class Ring {
     const head = this.#placeIn(word.head);
     const tail = this.#placeIn(word.tail);
     if (tail < head) return tail + units < head ? tail : this.#unwrap(head, tail, units);
-    // One unit more, for the record that may say there that the next is at the beginning.
+    // One unit more, for a mark that may be written there: that the next record is at the beginning.
     if (memory.reaches(2 * (tail + units + 1))) return tail;
     if (begin + units < head) {
       this.#ints[2 * tail + record.units] = 0;
@@ -271,7 +272,7 @@ export class Ring {
     return memory.grow(2 * (tail + units + 1)) ? tail : 0;
   }
 
-  /** Moves the records at the beginning to behind those before them, and more room behind that. */
+  /** Moves the records at the beginning behind those that precede them, and makes more room behind them. */
   #unwrap(head: number, tail: number, units: number): number {
     const begin = this.#begin;
     const wrap = this.#wrapBehind(head);
@@ -287,7 +288,7 @@ export class Ring {
     return tail + moved;
   }
 
-  /** Returns whether the head has moved, and `next` with it if it was there. */
+  /** Finishes a record. Returns whether the head has moved. If it has passed `next`, that moves with it. */
   #finish(at: number): boolean {
     const left = this.#get(word.there) - 1;
     this.#set(word.there, left);
@@ -320,7 +321,7 @@ export class Ring {
     this.#set(word.next, this.#get(word.head));
   }
 
-  /** All is done: the next record is the first. */
+  /** All records are done, so the next one is put at the beginning. */
   #rewind(): void {
     const begin = this.#begin;
     this.#set(word.head, begin);
@@ -329,7 +330,7 @@ export class Ring {
     this.#set(word.wrap, 0);
   }
 
-  /** Where a record is that the owner has, or 0. */
+  /** The place of a record that the owner has, or 0. */
   #locate({ number, at, moves }: Held, owner: number): number {
     const isIt = (place: number) =>
       this.#ints[2 * place + record.number] === number && ownerOf(this.#stateAt(place)) === owner;
@@ -340,7 +341,7 @@ export class Ring {
     return 0;
   }
 
-  /** The records that somebody has. */
+  /** The places of all records that have an owner. */
   *#taken(): Generator<number, void, undefined> {
     let left = this.taken;
     if (left <= 0) return;
@@ -356,7 +357,7 @@ export class Ring {
     }
   }
 
-  /** Where the record is that a word leads to: at the beginning, if it says so there. */
+  /** The place of the record that a word points to. If there is a mark at that place, it is the beginning. */
   #recordAt(which: number): number {
     const place = this.#placeIn(which);
     return place !== this.#get(word.tail) && this.#unitsAt(place) === 0 ? this.#begin : place;

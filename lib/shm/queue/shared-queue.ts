@@ -38,62 +38,64 @@ import {
 import { checkCapacity, structureContents } from '../structure/structure-layout';
 import { isOfValue, warnOf } from '../structure/unreadable';
 
-/** What {@link SharedQueue.open} takes. */
+/** The options of {@link SharedQueue.open}. */
 export interface SharedQueueOptions extends StructureOptions {
   /**
-   * How many items may wait to be taken; who puts more waits. Default: as many as there is room for.
+   * The maximum number of items that wait to be taken. When it is reached, {@link SharedQueue.put} waits. By
+   * default, only the capacity limits the number.
    */
   readonly maxSize?: number | undefined;
   /**
-   * For how many threads there is room that take items to acknowledge them, up to 65,536: a thread
-   * counts from its first {@link SharedQueue.take} until it closes its last handle or ends. Each
-   * takes 40 bytes. Default 192.
+   * The maximum number of threads that take items and acknowledge them, up to 65,536. A thread counts from its
+   * first {@link SharedQueue.take} until it closes its last handle or ends. Each thread takes 40 bytes.
+   * Default 192.
    */
   readonly participants?: number | undefined;
 }
 
-/** What {@link SharedQueue.create} takes. */
+/** The options of {@link SharedQueue.create}. */
 export interface SharedQueueCreateOptions extends SharedQueueOptions, StructureCreateOptions {}
 
-/** What {@link SharedQueue.items} takes. */
+/** The options of {@link SharedQueue.items}. */
 export interface ItemsOptions<V = unknown> extends WaitOptions {
   /**
-   * Told of each item that cannot be read, and why. It may acknowledge the item or give it back; otherwise
-   * it is acknowledged. The loop goes on when what it returns has settled. What it throws ends the
-   * loop, and the item is offered again.
+   * Called for each item that cannot be read, with the reason. The callback may acknowledge the item or give it
+   * back. If it does neither, the item is acknowledged. If the callback returns a promise, the loop waits until
+   * it is fulfilled. If the callback throws, or its promise is rejected, the loop ends with that error, and the
+   * item is offered again.
    */
   readonly onUnreadable?:
     ((error: SharedMemoryError, item: QueueItem<V>) => void | PromiseLike<void>) | undefined;
 }
 
-/** A queue as plain data, to be sent to another process; see {@link SharedQueue.toJSON}. */
+/** The plain-data form of a queue that is sent to other processes; see {@link SharedQueue.toJSON}. */
 export interface SharedQueueHandle<V = unknown> extends Typed<V> {
   readonly shmkit: 'queue';
   readonly name: string;
 }
 
 /**
- * A queue of messages between any number of producers and consumers, in any processes: first in,
- * first out. What Python's `multiprocessing.Queue` and `JoinableQueue` are for, without a thread
- * that feeds a pipe: what was put is in shared memory when {@link put} returns, and survives whoever
- * put it.
+ * A first-in, first-out message queue between any number of producers and consumers, in any processes. It has
+ * the purpose of Python's `multiprocessing.Queue` and `JoinableQueue`, but needs no thread that feeds a pipe:
+ * an item is in shared memory when {@link put} returns, and survives the process that put it.
  *
- * Values are all that structured clone takes, and this library's own objects, which come back
- * attached. A message is there as a whole or not at all, whoever is killed.
+ * Values can be anything that the structured clone algorithm accepts. They can also be this library's own
+ * objects. A consumer gets these back attached. A message is there as a whole or not at all, even if a process
+ * is killed.
  *
- * There are two ways to consume. {@link get} takes an item for good; what its consumer does not
- * finish before it dies is lost. {@link take} takes it to be acknowledged: it is offered to others
- * again when the consumer dies without having done so, which those who wait notice within some tens
- * of milliseconds. The memory of an item is used again when all before it are done.
+ * There are two ways to consume items. {@link get} takes an item for good. If the consumer dies before it has
+ * finished its work on the item, the item is lost. {@link take} takes an item that is to be acknowledged. If
+ * the consumer dies without acknowledging it, the item is offered to others again. Consumers that wait notice
+ * this within some tens of milliseconds. The memory of an item is reused when all items before it are done.
  *
- * Tasks of one thread are served in the order in which they asked. Between threads no order is kept,
- * but a put that has waited for room for some ten milliseconds has its turn before those that come
- * later: others leave the room to it, however little they want, until there is enough.
+ * The tasks of one thread are served in the order in which they called. Between threads, no order is
+ * guaranteed, with one exception: a put that has waited for room for some ten milliseconds has priority over
+ * later ones. The others then leave the free room to it, however little they need, until there is enough.
  */
 export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, contract.Queue<V> {
   declare readonly shmkit: 'queue';
   readonly #state: QueueState;
-  /** Taken through this handle and not done. */
+  /** The items that were taken through this handle and are not done. */
   readonly #held = new Map<QueueItem<unknown>, Held>();
 
   private constructor(request: Request) {
@@ -115,10 +117,10 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
   }
 
   /**
-   * Makes a new queue.
+   * Creates a new queue.
    *
-   * @throws SharedMemoryError `EEXIST` the name is taken; `ENOSPC`; `EINVAL`, `ENAMETOOLONG` it
-   * cannot be a name; `ERR_ZERO_COPY_UNAVAILABLE`.
+   * @throws SharedMemoryError `EEXIST` the name is already in use; `ENOSPC`; `EINVAL`, `ENAMETOOLONG` the
+   * name is not valid; `ERR_ZERO_COPY_UNAVAILABLE`.
    * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE`
    */
   static create<V = unknown>(options: SharedQueueCreateOptions = {}): SharedQueue<V> {
@@ -127,21 +129,21 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
   }
 
   /**
-   * Attaches to a queue that exists.
+   * Attaches to an existing queue.
    *
-   * @throws SharedMemoryError `ENOENT` there is none; `EACCES`; `ERR_CORRUPT`, `ERR_WRONG_KIND`,
-   * `ERR_ABI_MISMATCH` what bears the name is not a queue that this process can use.
+   * @throws SharedMemoryError `ENOENT` it does not exist; `EACCES`; `ERR_CORRUPT`, `ERR_WRONG_KIND`,
+   * `ERR_ABI_MISMATCH` the object with this name is not a queue that this process can use.
    */
   static attach<V = unknown>(name: string): SharedQueue<V> {
     return new SharedQueue<V>(toAttach('queue', name));
   }
 
   /**
-   * Attaches to a queue, or makes it when it is absent. Of any number of processes that open one name
-   * at once, one makes it, and its options count: whoever finds it there takes it as it is, which
-   * {@link capacity}, {@link maxSize} and {@link participants} tell.
+   * Attaches to a queue, or creates it if it does not exist. If several processes open the same name at the
+   * same time, one of them creates the queue, and the options of that process apply. The others take the queue
+   * as it is: see {@link capacity}, {@link maxSize} and {@link participants} for its actual settings.
    *
-   * @throws SharedMemoryError as {@link SharedQueue.create} (but `EEXIST`) and
+   * @throws SharedMemoryError as {@link SharedQueue.create} (except `EEXIST`) and
    * {@link SharedQueue.attach}.
    */
   static open<V = unknown>(name: string, options: SharedQueueOptions = {}): SharedQueue<V> {
@@ -149,13 +151,13 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
     return new SharedQueue<V>(toOpen('queue', name, options, contentsOf(options)));
   }
 
-  /** Removes a name. Whoever is attached keeps the queue until they close. */
+  /** Removes a name. Processes that are attached keep the queue until they close it. */
   static unlink(name: string): void {
     unlinkObject('queue', name);
   }
 
   /**
-   * How many items wait to be taken, at the instant of asking; no promise about the next.
+   * The number of items that wait to be taken. It may be out of date as soon as it is returned.
    *
    * @throws SharedMemoryError `ERR_CLOSED`
    */
@@ -163,19 +165,19 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
     return this.open().size;
   }
 
-  /** How many items may wait to be taken, if that is bounded. */
+  /** The maximum number of items that wait to be taken; undefined when only the capacity limits it. */
   get maxSize(): number | undefined {
     const { maxSize } = this.open();
     return maxSize === mostItems ? undefined : maxSize;
   }
 
-  /** For how many threads there is room that take items to acknowledge them. */
+  /** The maximum number of threads that take items and acknowledge them. */
   get participants(): number {
     return this.open().participants;
   }
 
   /**
-   * How many items were put and are not done: neither acknowledged nor counted by {@link taskDone}.
+   * The number of items that were put and are not done: neither acknowledged nor counted by {@link taskDone}.
    *
    * @throws SharedMemoryError `ERR_CLOSED`
    */
@@ -183,19 +185,19 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
     return this.open().unfinished;
   }
 
-  /** Whether {@link shutdown} was called, by anyone. */
+  /** Whether any process has called {@link shutdown}. */
   get isShutDown(): boolean {
     return this.open().isShut;
   }
 
   /**
-   * Appends an item, without blocking anything, as soon as there is room for it. The time that it takes
-   * to pack the value is part of `timeout`.
+   * Appends an item as soon as there is room for it. Does not block the thread. The time that it takes to pack
+   * the value is part of `timeout`.
    *
    * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`; `ERR_SHUTDOWN` the queue was shut down;
-   * `ERR_CAPACITY` there could never be room, or the value is larger than one may be (2 GiB less 64
-   * bytes); `ENOSPC` the system has no memory for it; the signal's reason when it aborts.
-   * @throws TypeError `ERR_INVALID_ARG_TYPE` it cannot be cloned.
+   * `ERR_CAPACITY` there could never be room, or the value is larger than the maximum (2 GiB less 64 bytes);
+   * `ENOSPC` the system has no memory for it; the signal's reason when it aborts.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` the value cannot be cloned.
    */
   async put(value: V, options?: WaitOptions): Promise<void> {
     const state = this.open();
@@ -208,7 +210,7 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
   }
 
   /**
-   * Appends an item, blocking this thread until there is room for it.
+   * Appends an item. Blocks this thread until there is room for it.
    *
    * @throws SharedMemoryError as {@link put}
    */
@@ -222,12 +224,12 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
   }
 
   /**
-   * Appends an item if there is room for it, and no task of this thread waits for some, and none of
-   * another has for long. Does not block.
+   * Appends an item if there is room for it. Does not append it if a task of this thread is waiting for room, or
+   * if a task of another thread has been waiting for long. Does not block.
    *
-   * @returns whether it did.
+   * @returns whether the item was appended.
    * @throws SharedMemoryError `ERR_CLOSED`, `ERR_SHUTDOWN`, `ERR_CAPACITY`, `ENOSPC`
-   * @throws TypeError `ERR_INVALID_ARG_TYPE` it cannot be cloned.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` the value cannot be cloned.
    */
   tryPut(value: V): boolean {
     const encoder = this.#encode(this.open().encoder, value);
@@ -235,16 +237,16 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
   }
 
   /**
-   * Takes the first item for good, without blocking anything, as soon as there is one.
+   * Takes the first item for good, as soon as there is one. Does not block the thread.
    *
-   * An item that cannot be read is taken as well, and counts as done, since nobody has got it: the error is
-   * all that there is of it. Where that must not be, {@link take}. Only where it is this process that
-   * has too little of something (`EMFILE`, `ENOMEM`), the next call of this thread tries the same again.
+   * An item that cannot be read is taken too. It counts as done, because no consumer has got it: the caller only
+   * gets the error. If that is not acceptable, use {@link take}. There is one exception: if this process lacks a
+   * resource (`EMFILE`, `ENOMEM`), the next call of this thread tries the same item again.
    *
-   * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`; `ERR_SHUTDOWN` the queue was shut down and
-   * is empty; the item cannot be read: `ERR_CORRUPT` its bytes make no sense, or `ERR_ABI_MISMATCH` not
-   * to this version; of a shared object in it, what attaching to it throws, as `ENOENT` when it is
-   * gone; the signal's reason when it aborts.
+   * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`; `ERR_SHUTDOWN` the queue was shut down and is empty.
+   * If the item cannot be read: `ERR_CORRUPT` its bytes make no sense; `ERR_ABI_MISMATCH` this version cannot
+   * read them. If the item contains a shared object: what attaching to that object throws, for example `ENOENT`
+   * when it no longer exists. The signal's reason when it aborts.
    */
   async get(options?: WaitOptions): Promise<V> {
     const state = this.open();
@@ -259,7 +261,7 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
   }
 
   /**
-   * Takes the first item for good, blocking this thread until there is one.
+   * Takes the first item for good. Blocks this thread until there is one.
    *
    * @throws SharedMemoryError as {@link get}
    */
@@ -272,11 +274,10 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
   }
 
   /**
-   * Takes the first item for good, if there is one and no task of this thread waits for it. Does not
-   * block.
+   * Takes the first item for good, if there is one and no task of this thread is waiting for it. Does not block.
    *
-   * @returns undefined when there is none, as well as when that is the item.
-   * @throws SharedMemoryError `ERR_CLOSED`; the item cannot be read: as {@link get}
+   * @returns undefined when there is none, and also when the item itself is undefined.
+   * @throws SharedMemoryError `ERR_CLOSED`; if the item cannot be read, as {@link get}.
    */
   tryGet(): V | undefined {
     const state = this.open();
@@ -285,23 +286,23 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
   }
 
   /**
-   * Takes the first item to be acknowledged, without blocking anything, as soon as there is one; also one
-   * that cannot be read, which its `value` tells.
+   * Takes the first item as soon as there is one. The item is then to be acknowledged. Does not block the thread.
+   * An item that cannot be read is taken too. Reading its `value` throws the error.
    *
    * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`; `ERR_SHUTDOWN` as {@link get}; `ERR_CORRUPT` the
-   * queue makes no sense; `ERR_CAPACITY` more threads do so than there is room for; the signal's reason
-   * when it aborts.
+   * queue's bytes make no sense; `ERR_CAPACITY` more threads take items than there is room for; the signal's
+   * reason when it aborts.
    */
   async take(options?: WaitOptions): Promise<QueueItem<V>> {
     const state = this.open();
     const { timeout, signal } = waitOf(options);
-    // At once: an item that came is this handle's before anything else can happen to it.
+    // Within the attempt itself, so that nothing can happen between taking an item and recording it here.
     const wait = this.#taking((look) => this.#hold(look), timeout, signal);
     return state.put.wait(wait);
   }
 
   /**
-   * Takes the first item to be acknowledged, blocking this thread until there is one.
+   * Takes the first item, which is then to be acknowledged. Blocks this thread until there is one.
    *
    * @throws SharedMemoryError as {@link take}
    */
@@ -312,8 +313,8 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
   }
 
   /**
-   * Takes the first item to be acknowledged, if there is one and no task of this thread waits for it.
-   * Does not block.
+   * Takes the first item, which is then to be acknowledged, if there is one and no task of this thread is waiting
+   * for it. Does not block.
    *
    * @returns null when there is none.
    * @throws SharedMemoryError `ERR_CLOSED`, `ERR_CORRUPT`, `ERR_CAPACITY`
@@ -325,11 +326,11 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
   }
 
   /**
-   * Counts items as done that {@link get} took; those that {@link take} took are done when they are
-   * acknowledged. Does not block.
+   * Counts items that were taken by {@link get} as done. Items that were taken by {@link take} are done when they
+   * are acknowledged. Does not block.
    *
-   * @param count - how many. Default 1.
-   * @throws SharedMemoryError `ERR_NOT_HELD` fewer are unfinished; none was counted.
+   * @param count - the number of items. Default 1.
+   * @throws SharedMemoryError `ERR_NOT_HELD` fewer items are unfinished; none was counted.
    */
   taskDone(count = 1): void {
     const state = this.open();
@@ -342,7 +343,7 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
   }
 
   /**
-   * Waits, without blocking anything, until all that was put is done.
+   * Waits until all items that were put are done. Does not block the thread.
    *
    * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`; the signal's reason when it aborts.
    */
@@ -352,35 +353,35 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
     await state.done.wait(this.#joining(timeout, signal));
   }
 
-  /** The same, blocking this thread. */
+  /** The same as {@link join}, but blocks this thread. */
   joinSync(options?: TimeoutOptions): void {
     this.open().done.waitSync(this.#joining(timeoutOf(options)));
   }
 
   /**
-   * Drops all items that nobody has; they count as done. Each goes as a whole or not at all, should
-   * this process be killed meanwhile. Does not block. The memory stays the queue's, for new items: it
-   * goes back to the system once the queue is unlinked and everybody has closed it.
+   * Drops all items that no consumer has taken. They count as done. If this process is killed meanwhile, each
+   * item is dropped as a whole or not at all. Does not block. The queue keeps its memory for new items. The
+   * memory goes back to the system when the queue is unlinked and all handles are closed.
    *
-   * @returns how many there were.
+   * @returns how many items were dropped.
    */
   clear(): number {
     return this.open().clear();
   }
 
   /**
-   * Has nothing be put any more: `ERR_SHUTDOWN` to all who try, and to all who wait for items when
-   * there are no more. Those that are there are still taken. Python 3.13's `Queue.shutdown`. Does not
-   * block.
+   * Shuts the queue down, like Python 3.13's `Queue.shutdown`. From now on, putting an item throws
+   * `ERR_SHUTDOWN`. The items in the queue can still be taken. When there are no more, callers that wait for
+   * items also get `ERR_SHUTDOWN`. Does not block.
    */
   shutdown(): void {
     this.open().shutDown();
   }
 
   /**
-   * Takes items for good, as {@link get}, until the queue is shut down and empty: for `for await`. Of one
-   * that cannot be read the process is told by a warning, and the loop goes on. Throws `ERR_SHUTDOWN` when
-   * instead the manager that made it has ended.
+   * Takes items for good, as {@link get} does, until the queue is shut down and empty. For use in `for await`.
+   * For an item that cannot be read, the process emits a warning, and the loop goes on. If instead the queue
+   * has ended because its manager has ended, the loop throws `ERR_SHUTDOWN`.
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<V, void, undefined> {
     for (;;) {
@@ -398,14 +399,14 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
   }
 
   /**
-   * Takes items one after the other until the queue is shut down and empty, for `for await`: each is
-   * acknowledged when the next is asked for, and offered again when the loop is left before that.
+   * Takes items one after the other until the queue is shut down and empty. For use in `for await`. Each item is
+   * acknowledged when the next one is asked for. If the loop is left before that, the item is offered again.
    *
-   * An item that cannot be read does not end the loop: `onUnreadable` is told of it, or else the process by
-   * a warning, and it is acknowledged. Where it is this process that has too little of something (`EMFILE`,
+   * An item that cannot be read does not end the loop: `onUnreadable` is called for it, or without that callback
+   * the process emits a warning, and the item is acknowledged. If this process lacks a resource (`EMFILE`,
    * `ENOMEM`), the loop ends with that error, and the item is offered again.
    *
-   * @throws SharedMemoryError as {@link take}, but not `ERR_SHUTDOWN`.
+   * @throws SharedMemoryError as {@link take}. Does not throw `ERR_SHUTDOWN` when the queue was shut down.
    */
   async *items(options: ItemsOptions<V> = {}): AsyncGenerator<V, void, undefined> {
     const { onUnreadable, ...wait } = options;
@@ -437,7 +438,7 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
     }
   }
 
-  /** A handle to send to another process, which gives it to {@link attach}. */
+  /** Returns a handle as plain data, to send to another process, which passes it to {@link attach}. */
   toJSON(): SharedQueueHandle<V> {
     return { shmkit: 'queue', name: this.name };
   }
@@ -453,7 +454,7 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
     return isSettled;
   }
 
-  /** @internal Also of a handle that was closed: it takes nothing of the queue. */
+  /** @internal Also works on a closed handle, because it needs nothing from the queue. */
   reread(read: unknown): Reading {
     return this.state.reread(read);
   }
@@ -492,7 +493,7 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
     return item;
   }
 
-  /** @param begun - when the time began that the wait may take: packing takes some of it. */
+  /** @param begun - when the timeout began. Packing the value has already used some of that time. */
   #putting(
     encoder: Encoder,
     timeout: number | undefined,
@@ -534,7 +535,7 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
     return {
       handle: this,
       attempt: (look) => {
-        // Before: what was put before it was shut down is seen by who sees that it was.
+        // Read first: who sees that the queue is shut down then also sees all that was put before that.
         const { isShut } = this.state;
         const taken = attempt(look || isShut);
         if (taken === undefined && isShut && this.state.isEmpty) throw this.#shutDown();
@@ -583,7 +584,7 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
   }
 }
 
-/** The time now, where it matters. */
+/** The time now; 0 without a timeout, where it does not matter. */
 function beginning(timeout: number | undefined): number {
   return timeout === undefined ? 0 : now();
 }

@@ -17,18 +17,18 @@ import {
 } from '../structure/structure-layout';
 import { isOfValue } from '../structure/unreadable';
 
-/** The words that are waited for, each with a count of who waits; two of {@link Turns}; the roster. */
+/** The words that are waited for, each with its count of waiters. Then two of {@link Turns}, then the roster. */
 const waitedFor = {
-  /** Something was put. */
+  /** An item was put. */
   put: 0,
-  /** Something was taken, so that there is room. */
+  /** An item was taken, so that there is room. */
   taken: 2,
-  /** All that was put is done. */
+  /** All items that were put are done. */
   done: 4,
 } as const;
 const turnsAt = 6;
 
-/** The queue's own words, behind the ring's. */
+/** The queue's own words. They come after those of the ring. */
 const own = {
   unfinished: ringWords,
   isShut: ringWords + 1,
@@ -36,10 +36,10 @@ const own = {
 
 export const mostItems = 2 ** 30;
 
-/** How often a thread that takes items looks whether those who have others are still there. */
+/** How often a thread that takes items checks whether the owners of taken items are still alive. */
 const reapingIntervalMs = 100;
 
-/** What makes a queue of so many participants. */
+/** The shape of a queue with the given number of participants. */
 export function queueShape(participants: number): StructureShape {
   return shapeOf(rosterBytes(participants));
 }
@@ -53,41 +53,41 @@ export function recordsAt(shape: StructureShape, capacity: number): number {
   return blocksAt(shape, capacity);
 }
 
-/** A value that was read, or why it could not be, and what there is of it. */
+/** A value that was read; or why it could not be read, and what was read of it so far. */
 export interface Reading {
   readonly value: unknown;
   readonly failure: { readonly error: unknown; readonly read: unknown } | undefined;
 }
 
-/** An item, and how to be done with it. */
+/** An item that was taken, with what is needed to finish it. */
 export interface Taken extends Held, Reading {
   readonly isOfferedAgain: boolean;
 }
 
-/** Why nothing is put any more. */
+/** The result of putting an item into a queue that is shut down. */
 export const shut = Symbol('shut');
 
 /**
- * What the queues of one thread share. Everything that is put, taken, done or offered again is one
- * change; who has taken an item without being done with it has an entry on the roster, by which
- * others see that it died, and offer again what it had.
+ * What all handles of one thread to a queue share. Putting an item, taking it, finishing it and offering it
+ * again are one change each. A thread that has items that are not done has an entry on the roster. If that
+ * thread dies, others see it by this entry, and offer its items again.
  */
 export class QueueState extends StructureState implements Operation {
   readonly put: Word;
   readonly taken: Word;
   readonly done: Word;
   readonly maxSize: number;
-  /** Handles of this thread through which something was taken that is not done. */
+  /** The handles of this thread through which items were taken that are not done. */
   readonly holders = new Holders();
-  /** Of what is put without a wait. */
+  /** Encodes values that are put without a wait. */
   readonly encoder = new Encoder(this);
   readonly #ring: Ring;
   readonly #roster: Roster;
-  /** Of those who wait for room. */
+  /** The turns of the tasks that wait for room. */
   readonly #turns: Turns;
   readonly #own = structureLayout.own;
   #reapedAt = 0;
-  /** What was read of an item that is this thread's, which had no means to make a value of it. */
+  /** What was read of an item of this thread, which lacked the resources to make its value. */
   #left: { readonly read: unknown } | undefined;
   /** The item that is about to be taken. */
   #taking: Held | undefined;
@@ -116,7 +116,7 @@ export class QueueState extends StructureState implements Operation {
     return this.#ring.capacity;
   }
 
-  /** How many items nobody has. */
+  /** The number of items that no consumer has taken. */
   get size(): number {
     return Math.max(
       this.settled(() => this.#ring.ready),
@@ -124,12 +124,12 @@ export class QueueState extends StructureState implements Operation {
     );
   }
 
-  /** Whether there is nothing to take, now or when those die who have something. */
+  /** Whether there is nothing to take: neither now, nor if the consumers that have items die. */
   get isEmpty(): boolean {
     return this.#ring.ready <= 0 && this.#ring.taken <= 0;
   }
 
-  /** How many were put and are not done. */
+  /** The number of items that were put and are not done. */
   get unfinished(): number {
     return this.settled(() => this.memory.fixed[this.#own + own.unfinished] ?? 0);
   }
@@ -139,11 +139,11 @@ export class QueueState extends StructureState implements Operation {
   }
 
   /**
-   * Appends an item; undefined while there is no room for it, or the room is left to somebody who has
+   * Appends an item. Returns undefined if there is no room for it, or if the room is left to a task that has
    * waited longer.
    *
-   * @param look - whether those who wait may have died
-   * @param waiting - of the task that waits for room, if one does
+   * @param look - whether to check if tasks that wait have died
+   * @param waiting - the wait of the task that waits for room; undefined when there is none
    */
   append(encoder: Encoder, look = false, waiting?: Waiting): true | undefined | typeof shut {
     const isFull = this.size >= this.maxSize && !this.isShut;
@@ -161,17 +161,17 @@ export class QueueState extends StructureState implements Operation {
     }
     this.put.announce(1);
     this.put.offer();
-    // There may be room for others, who were refused meanwhile.
+    // There may be room for other tasks, which were refused meanwhile.
     if (hadTicket) this.taken.announce();
     return true;
   }
 
-  /** A task waits for room no more. */
+  /** A task no longer waits for room. */
   withdraw(waiting: Waiting): void {
     if (this.#turns.withdraw(waiting)) this.taken.announce();
   }
 
-  /** The process that has an item without being done with it, before all that is free, if one has. */
+  /** The process whose unfinished item is the first in the ring, so that no room is freed; undefined if none. */
   get blocker(): number | undefined {
     const owner = this.look(() => this.#ring.firstOwner);
     return owner !== undefined && this.#roster.has(owner)
@@ -180,10 +180,10 @@ export class QueueState extends StructureState implements Operation {
   }
 
   /**
-   * Takes the first item for good; undefined when there is none.
+   * Takes the first item for good. Returns undefined when there is none.
    *
-   * @throws UnreadableError it cannot be read. It counts as done, since nobody has got it; if this process
-   * has too little of something, it is what comes next instead.
+   * @throws UnreadableError the item cannot be read. It counts as done, because no consumer has got it. But if
+   * this process lacks a resource, the item is the next one that this thread gets.
    */
   get(look: boolean): Reading | undefined {
     const left = this.#left;
@@ -196,7 +196,7 @@ export class QueueState extends StructureState implements Operation {
     throw error;
   }
 
-  /** What can be read now of what could not be before. */
+  /** Tries again to read a value that could not be read before. */
   reread(read: unknown): Reading {
     try {
       return { value: finish(read), failure: undefined };
@@ -206,8 +206,8 @@ export class QueueState extends StructureState implements Operation {
   }
 
   /**
-   * Takes the first item, which is this thread's until it is done, whether or not it can be read;
-   * {@link hasTaken} is called when somebody has it.
+   * Takes the first item. It belongs to this thread until it is done, whether or not it can be read. The caller
+   * calls {@link hasTaken} as soon as it has recorded the item.
    */
   take(look: boolean): Taken | undefined {
     beginOperation(this);
@@ -219,14 +219,14 @@ export class QueueState extends StructureState implements Operation {
     this.#taking = undefined;
   }
 
-  /** An item that nobody has is offered again. */
+  /** Offers an item again that was taken, but that no caller has recorded. */
   undo(): void {
     const taken = this.#taking;
     this.#taking = undefined;
     if (taken !== undefined) this.giveBack(taken);
   }
 
-  /** Is done with an item that this thread has; false when it has it not. */
+  /** Finishes an item that this thread has. Returns false when this thread does not have it. */
   finish(held: Held): boolean {
     const isDone = this.change(() => {
       if (!this.#ring.finish(held, this.#roster.own)) return false;
@@ -237,14 +237,14 @@ export class QueueState extends StructureState implements Operation {
     return isDone;
   }
 
-  /** Offers an item again that this thread has; false when it has it not. */
+  /** Offers an item of this thread again. Returns false when this thread does not have it. */
   giveBack(held: Held): boolean {
     const isBack = this.change(() => this.#ring.giveBack(held, this.#roster.own));
     if (isBack) this.#tellOfItems();
     return isBack;
   }
 
-  /** How many more than were put would be done, or 0: so many were counted as done. */
+  /** Counts items as done, and returns 0. If fewer are unfinished, counts none and returns the difference. */
   countDone(count: number): number {
     const excess = this.change(() => {
       const { unfinished } = this;
@@ -255,14 +255,14 @@ export class QueueState extends StructureState implements Operation {
     return excess;
   }
 
-  /** Drops all items that nobody has, or all where they make no sense; returns how many there were. */
+  /** Drops all items that no consumer has, or all items if they make no sense. Returns how many were dropped. */
   clear(): number {
     let dropped = 0;
     this.changeAnew(() => {
       try {
         for (; this.#ring.take(undefined); dropped++) {
           this.#countDone(1);
-          // One by one: a change has no room for all.
+          // One by one, because the undo log has no room for all of them in one change.
           this.log.commit();
         }
         this.#ring.settle();
@@ -277,7 +277,7 @@ export class QueueState extends StructureState implements Operation {
     return dropped;
   }
 
-  /** Nothing is put any more. */
+  /** From now on, no item can be put. */
   shutDown(): void {
     this.change(() => this.log.write(this.#own + own.isShut, 1));
     for (const word of [this.put, this.taken]) {
@@ -286,7 +286,7 @@ export class QueueState extends StructureState implements Operation {
     }
   }
 
-  /** Whether a value of so many bytes could be put if there were nothing else. */
+  /** Whether a value of this size could be put if the queue were empty. */
   hasRoomFor(bytes: number): boolean {
     return Ring.bytesOf(bytes) <= this.capacity;
   }
@@ -299,8 +299,8 @@ export class QueueState extends StructureState implements Operation {
 
   #append(encoder: Encoder, look: boolean): true | undefined | typeof shut {
     if (this.isShut) return shut;
-    // First, as it may give back what the dead had. Where there is nothing to take, it is not for want
-    // of room that those wait whose turn it is, or for what somebody has for long.
+    // Checked first, because it may give back the items of dead threads. If there is nothing to take, those
+    // whose turn it is could have their room now, or wait for an item that a consumer keeps for long.
     if (this.#turns.standing && !this.#turns.isOurs(look, this.#ring.ready <= 0)) return undefined;
     if (this.size >= this.maxSize) return undefined;
     if (!this.#ring.put(encoder)) {
@@ -328,14 +328,14 @@ export class QueueState extends StructureState implements Operation {
     }
     this.leave();
     if (found === undefined) return undefined;
-    // Before others are told, who would read something else.
+    // Read before others are told of the room, because they would overwrite it.
     const { value, failure } = this.reread(found.read);
     if (!keeps) this.#tellOfRoom();
     const { at, moves, number, isOfferedAgain } = found;
     return { at, moves, number, isOfferedAgain, value, failure };
   }
 
-  /** Where there is always something to take nobody waits, and so nobody looks who died. */
+  /** Needed because if there is always something to take, nobody waits, so no waiter checks for dead owners. */
   #isTimeToReap(): boolean {
     const time = now();
     if (time - this.#reapedAt < reapingIntervalMs) return false;
@@ -358,18 +358,18 @@ export class QueueState extends StructureState implements Operation {
     this.put.offer();
   }
 
-  /** Offers again what the dead had, under the lock; returns how many they were. */
+  /** Offers the items of dead threads again. Returns how many threads or items were found. Under the lock. */
   #reap(): number {
     const owners = this.#ring.owners();
     if (owners.size === 0) return 0;
     let gone = this.#roster.reap((entry) => owners.has(entry));
-    // What belongs to nobody on the roster does so by mistake of somebody who wrote there.
+    // An item whose owner is not on the roster can only be the result of overwritten memory.
     for (const entry of owners) if (!this.#roster.has(entry)) gone += this.#giveAllBack(entry);
     if (gone > 0) this.put.announce();
     return gone;
   }
 
-  /** Each by itself: a change has no room for all. */
+  /** Commits each item by itself, because the undo log has no room for all of them in one change. */
   #giveAllBack(entry: number): number {
     let count = 0;
     for (; this.#ring.giveOneBack(entry); count++) this.log.commit();
