@@ -9,9 +9,9 @@ interface Ending {
 }
 
 /**
- * Whether the native code alone can end everything. It does so after all that the application does at its end, in
- * JavaScript or not (native/binding/endings.h). On systems that do not list names, the native code cannot find them.
- * There this thread ends everything itself while it still can.
+ * Whether the native code alone can end everything. It does so after all that the application does at its
+ * end, in JavaScript or not (native/binding/endings.h). On systems that do not list names, the native code
+ * cannot find them. There this thread ends everything itself while it still can.
  */
 const nativeSuffices = native.place !== undefined;
 
@@ -19,8 +19,8 @@ const nativeSuffices = native.place !== undefined;
 export const mayHearNatively = !('bun' in process.versions);
 
 /**
- * The signals that are sent to end a process, by a terminal, a supervisor or a user at a keyboard, and that do end
- * it unless it listens for them.
+ * The signals that are sent to end a process, by a terminal, a supervisor or a user at a keyboard, and that
+ * do end it unless it listens for them.
  */
 const candidates = [
   'SIGINT',
@@ -47,11 +47,11 @@ const endings = new Set<Ending>();
 const hearing = new Set<Ending>();
 
 /**
- * Makes sure that something is ended when this thread ends, unless {@link forgetEnding} is called before. The native
- * code has already been entrusted with it.
+ * Makes sure that something is ended when this thread ends, unless {@link forgetEnding} is called before. The
+ * native code has already been entrusted with it.
  *
- * @param hearsSignals - whether to end it here also when a signal ends the process, because the native code does not
- * listen for signals.
+ * @param hearsSignals - whether to end it here also when a signal ends the process, because the native code
+ * does not listen for signals.
  */
 export function atEnd(ending: Ending, hearsSignals: boolean): void {
   // In a worker, only the native code can listen for signals.
@@ -121,10 +121,10 @@ function isReal(signal: NodeJS.Signals, number: unknown): signal is Signal {
 }
 
 /**
- * If any other code listens for the signal, and not only to clean up, that code decides whether the process ends.
- * Everything is ended when the process exits. If there is no such listener, the signal ends the process, as it would
- * have done without this library. This is checked when the signal comes, so the order of the listeners does not
- * matter.
+ * If any other code listens for the signal, and not only to clean up, that code decides whether the process
+ * ends. Everything is ended when the process exits. If there is no such listener, the signal ends the
+ * process, as it would have done without this library. This is checked when the signal comes, so the order of
+ * the listeners does not matter.
  */
 function onSignal(signal: NodeJS.Signals, number?: unknown): void {
   if (!isReal(signal, number)) return;
@@ -154,9 +154,9 @@ function countIn(emitter: unknown): number {
 }
 
 /**
- * The system does not end the first process of a container by a signal that nobody handles. So this function exits,
- * with the code that a shell reports for a process that a signal has ended, after all listeners that clean up have
- * had their turn.
+ * The system does not end the first process of a container by a signal that nobody handles. So this function
+ * exits, with the code that a shell reports for a process that a signal has ended, after all listeners that
+ * clean up have had their turn.
  */
 function exitFor(signal: Signal): void {
   if (process.listenerCount(signal) === 0) process.exit(128 + numberOf(signal));

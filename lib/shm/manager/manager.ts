@@ -47,10 +47,10 @@ export interface ManagerOptions {
    */
   readonly capacity?: number | undefined;
   /**
-   * Whether to listen for signals that end this process, so that the manager then ends as it does at an exit or an
-   * uncaught error. Default true. With `false`, a signal that nobody listens for has the same effect as killing the
-   * process: what the manager created is left to its other peers, or to the next {@link Manager.create} of that
-   * name.
+   * Whether to listen for signals that end this process, so that the manager then ends as it does at an exit
+   * or an uncaught error. Default true. With `false`, a signal that nobody listens for has the same effect as
+   * killing the process: what the manager created is left to its other peers, or to the next
+   * {@link Manager.create} of that name.
    */
   readonly signals?: boolean | undefined;
 }
@@ -75,31 +75,32 @@ type PlainManager = Omit<contract.Manager, 'dict' | 'list' | 'queue'>;
  *
  * The owner of a manager depends on how it was made:
  *
- * - A manager that was made by {@link create} belongs to its creator, which is a thread. When the creator shuts it
- *   down or ends, the names of all objects that were created in it are removed, no matter who created them. A
- *   thread that attaches is a participant until it closes the manager or ends. This unlinks nothing.
- * - A manager that was made by {@link open} belongs to all its participants, whether they used `open` or `attach`.
- *   It lives until the last of them closes it or ends. A participant that leaves before that removes nothing. So
- *   the manager survives a rolling restart, in any order.
+ * - A manager that was made by {@link create} belongs to its creator, which is a thread. When the creator
+ *   shuts it down or ends, the names of all objects that were created in it are removed, no matter who
+ *   created them. A thread that attaches is a participant until it closes the manager or ends. This unlinks
+ *   nothing.
+ * - A manager that was made by {@link open} belongs to all its participants, whether they used `open` or
+ *   `attach`. It lives until the last of them closes it or ends. A participant that leaves before that
+ *   removes nothing. So the manager survives a rolling restart, in any order.
  *
  * A participant is a thread. It ends when its process exits, throws an uncaught error, or gets a signal that ends
  * it, such as SIGINT, SIGTERM or SIGHUP. A worker also ends when it is finished, or by `worker.terminate()`. An
  * application that handles these signals itself keeps doing so, and decides whether the process ends. (On macOS,
  * the names of objects that a worker created stay when it is terminated, until a manager of that name is made.)
  *
- * When a process is killed or aborts, none of its code runs. The manager stays alive if another participant lives.
- * If none does, the manager is dead: {@link attach} reports that, and {@link create} and {@link open} remove what
- * was left and start anew.
+ * When a process is killed or aborts, none of its code runs. The manager stays alive if another participant
+ * lives. If none does, the manager is dead: {@link attach} reports that, and {@link create} and {@link open}
+ * remove what was left and start anew.
  *
- * The participants of a manager are told when it has ended: the methods of all objects that they got from it throw
- * `ERR_SHUTDOWN`, waits that are in progress fail in the same way, and {@link signal} aborts.
+ * The participants of a manager are told when it has ended: the methods of all objects that they got from it
+ * throw `ERR_SHUTDOWN`, waits that are in progress fail in the same way, and {@link signal} aborts.
  *
- * The name of an object begins with the name of its manager: `manager.dict('cache')` of a manager `app` has the
- * name `/app/cache`. `SharedDict.attach('/app/cache')` attaches to it. Only a manager can create an object with such
- * a name, so the object belongs to no other manager. Each of the manager's methods for objects creates the object
- * if it does not exist, and returns a handle that is to be closed separately. If no name is given, a new object
- * with a generated name is created. The options are those of the `open` method of the object's class. They apply to
- * a new object, and can be left out if the object already exists.
+ * The name of an object begins with the name of its manager: `manager.dict('cache')` of a manager `app` has
+ * the name `/app/cache`. `SharedDict.attach('/app/cache')` attaches to it. Only a manager can create an
+ * object with such a name, so the object belongs to no other manager. Each of the manager's methods for
+ * objects creates the object if it does not exist, and returns a handle that is to be closed separately. If
+ * no name is given, a new object with a generated name is created. The options are those of the `open` method
+ * of the object's class. They apply to a new object, and can be left out if the object already exists.
  *
  * On Windows, an object lives as long as a handle to it is open. Here that is until all threads that asked the
  * manager for that object have closed the manager or ended.
@@ -147,11 +148,11 @@ export class Manager extends Unassignable implements Disposable, PlainManager {
   }
 
   /**
-   * Creates a new manager, which this thread owns. If there is a dead manager of that name, its remains are removed
-   * first.
+   * Creates a new manager, which this thread owns. If there is a dead manager of that name, its remains are
+   * removed first.
    *
-   * @throws SharedMemoryError `EEXIST` a manager of that name is alive; `ENOSPC`; `EINVAL`, `ENAMETOOLONG` the name
-   * is not valid; `EACCES` the remains belong to another user; `ERR_ZERO_COPY_UNAVAILABLE`.
+   * @throws SharedMemoryError `EEXIST` a manager of that name is alive; `ENOSPC`; `EINVAL`, `ENAMETOOLONG`
+   * the name is not valid; `EACCES` the remains belong to another user; `ERR_ZERO_COPY_UNAVAILABLE`.
    */
   static create(options: ManagerCreateOptions = {}): Manager {
     checkOptions(options, ['name', 'mode', 'capacity', 'signals']);
@@ -192,10 +193,10 @@ export class Manager extends Unassignable implements Disposable, PlainManager {
   }
 
   /**
-   * Attaches to a manager as a participant, or makes one if no manager of that name is alive. If several processes
-   * open the same name at the same time, one of them makes the manager, and the options of that process apply. A
-   * manager that is made here ends with its last participant, not with the one that happened to make it. A manager
-   * that was made by {@link create} still belongs to its creator.
+   * Attaches to a manager as a participant, or makes one if no manager of that name is alive. If several
+   * processes open the same name at the same time, one of them makes the manager, and the options of that
+   * process apply. A manager that is made here ends with its last participant, not with the one that happened
+   * to make it. A manager that was made by {@link create} still belongs to its creator.
    *
    * @throws SharedMemoryError as {@link Manager.create} (except `EEXIST`) and {@link Manager.attach}.
    */
@@ -260,8 +261,8 @@ export class Manager extends Unassignable implements Disposable, PlainManager {
 
   /**
    * Aborts when the manager has ended, in any way: it was shut down, or its owner has ended. The reason is a
-   * SharedMemoryError `ERR_SHUTDOWN`, which the methods of all objects of the manager also throw from then on. The
-   * signal does not abort when this handle is closed and the manager lives on.
+   * SharedMemoryError `ERR_SHUTDOWN`, which the methods of all objects of the manager also throw from then
+   * on. The signal does not abort when this handle is closed and the manager lives on.
    *
    * Reading this property makes a background thread wait for the end. That does not keep the process alive.
    *
@@ -362,9 +363,9 @@ export class Manager extends Unassignable implements Disposable, PlainManager {
   }
 
   /**
-   * Ends the manager: unlinks all objects that were created in it, unlinks the manager itself, and closes this
-   * handle. From then on, every method of these objects throws `ERR_SHUTDOWN` in all processes, including calls that
-   * are waiting. Idempotent.
+   * Ends the manager: unlinks all objects that were created in it, unlinks the manager itself, and closes
+   * this handle. From then on, every method of these objects throws `ERR_SHUTDOWN` in all processes,
+   * including calls that are waiting. Idempotent.
    */
   shutdown(): void {
     if (this.closed) return;
@@ -382,9 +383,9 @@ export class Manager extends Unassignable implements Disposable, PlainManager {
   /**
    * Closes this handle, which is then no longer a participant. Idempotent.
    *
-   * If the manager was made by {@link open} and this was its last participant, all of it is removed. If it was made
-   * by {@link create}, nothing is unlinked, neither now nor when this process ends. Other participants keep it
-   * alive.
+   * If the manager was made by {@link open} and this was its last participant, all of it is removed. If it
+   * was made by {@link create}, nothing is unlinked, neither now nor when this process ends. Other
+   * participants keep it alive.
    */
   close(): void {
     if (!this.closed) this.#close(false);

@@ -74,19 +74,19 @@ export function managerContents(
 }
 
 /**
- * What all handles of one thread to a manager share: a list of notes of all objects that were made, and a roster of
- * the participating threads. Invariants, by number:
+ * What all handles of one thread to a manager share: a list of notes of all objects that were made, and a
+ * roster of the participating threads. Invariants, by number:
  *
- * - M1  An object is noted before it is made, and both happen under the lock. So a noted object may not exist, but
- *       every object that exists is noted. Notes of objects that are gone are removed by a sweep. The next sweep
- *       is due when there are twice as many notes as were left after the last one.
- * - M2  A manager is alive as long as it has not ended and a thread on its roster lives. Its creator is on the
- *       roster when others first see the manager. A manager of peers ends when the last thread on the roster leaves,
- *       in the same change that removes that thread from the roster. If that thread is killed instead, the manager
- *       is dead.
- * - M3  The end has two steps, and goes from one to the next under the lock. The manager's name is removed last. So
- *       nobody can make a manager of that name while the objects that are noted here are being unlinked, and nothing
- *       is unlinked after that.
+ * - M1  An object is noted before it is made, and both happen under the lock. So a noted object may not
+ *       exist, but every object that exists is noted. Notes of objects that are gone are removed by a sweep.
+ *       The next sweep is due when there are twice as many notes as were left after the last one.
+ * - M2  A manager is alive as long as it has not ended and a thread on its roster lives. Its creator is on
+ *       the roster when others first see the manager. A manager of peers ends when the last thread on the
+ *       roster leaves, in the same change that removes that thread from the roster. If that thread is killed
+ *       instead, the manager is dead.
+ * - M3  The end has two steps, and goes from one to the next under the lock. The manager's name is removed
+ *       last. So nobody can make a manager of that name while the objects that are noted here are being
+ *       unlinked, and nothing is unlinked after that.
  */
 export class ManagerState extends ListState {
   readonly #roster: Roster;
@@ -276,8 +276,8 @@ export class ManagerState extends ListState {
   }
 
   /**
-   * Removes the notes of objects that are gone, when there are twice as many notes as were left the last time. So there
-   * are never many more notes than objects, at a constant cost for each object that is made.
+   * Removes the notes of objects that are gone, when there are twice as many notes as were left the last
+   * time. So there are never many more notes than objects, at a constant cost for each object that is made.
    */
   #sweepInTime(): void {
     const words = this.#words;
