@@ -28,7 +28,7 @@ const shape: StructureShape = {
   mostValueBytes: listShape.mostValueBytes,
 };
 
-/** The manager's own words, followed by its roster. The first can be waited for: it says whether the end has begun. */
+/** The manager's own words; its roster follows. The first can be waited for: it says whether the end has begun. */
 export const endAt = 0;
 /** The default permission bits of the objects that are made in it. */
 const modeAt = 2;

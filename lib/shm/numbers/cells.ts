@@ -7,26 +7,26 @@ import {
 import { invalidType, outOfRange } from '../../common/errors';
 
 /**
- * Atomic access to elements of one type: what values and arrays do without a lock. Every operation
- * is sequentially consistent, as those of `Atomics` are, which it is made of. An index is the
- * caller's to check; in a buffer that was detached there is no element, and `Atomics` throws.
+ * Atomic access to elements of one type, for the operations of values and arrays that need no lock. Every
+ * operation is sequentially consistent, because it is made of operations of `Atomics`. The caller must check
+ * the index. A detached buffer has no elements, so `Atomics` throws.
  */
 export interface Cells<V extends number | bigint> {
-  /** How many elements there are; 0 when the buffer was detached. */
+  /** The number of elements; 0 when the buffer was detached. */
   readonly length: number;
-  /** Throws unless it is a value of the type. */
+  /** Throws unless `value` is a value of the type. */
   check(what: string, value: unknown): V;
   load(index: number): V;
   store(index: number, value: V): void;
   /**
-   * Adds what is a value of the type or the negative of one, and throws for what is not.
+   * Adds to an element. Throws unless `delta` is a value of the type or the negative of one.
    *
-   * @returns the element before, or undefined when the sum is beyond the type.
+   * @returns the element before the addition, or undefined when the sum is outside the range of the type.
    */
   add(index: number, delta: unknown): V | undefined;
   exchange(index: number, value: V): V;
   compareExchange(index: number, expected: V, value: V): V;
-  /** Whether two are one and the same to {@link compareExchange}. */
+  /** Whether {@link compareExchange} treats two values as equal. */
   same(a: V, b: V): boolean;
 }
 
@@ -73,7 +73,7 @@ class IntegerCells implements Cells<number> {
     const delta = checkInteger('delta', given, -span, span);
     const view = this.#view;
     for (;;) {
-      // A guess, for compareExchange to confirm.
+      // Not read atomically: it is a guess that compareExchange confirms.
       const before = view[index] ?? 0;
       const after = before + delta;
       if (after > this.#most || after < this.#least) {
@@ -156,7 +156,7 @@ class BigIntegerCells implements Cells<bigint> {
   }
 }
 
-/** Floats of 32 bits, by way of their bits. */
+/** Floats of 32 bits, accessed by their bits. */
 class Float32Cells implements Cells<number> {
   readonly #bits: Int32Array<ArrayBuffer>;
   readonly #float = new Float32Array(2);
@@ -202,7 +202,7 @@ class Float32Cells implements Cells<number> {
     for (;;) {
       const found = Atomics.compareExchange(this.#bits, index, bits, after);
       const before = this.#toFloat(found);
-      // There are many NaNs, written by other programs, that are one in JavaScript.
+      // Other programs may write NaNs with different bits, which JavaScript does not distinguish.
       if (found === bits || !(Number.isNaN(before) && Number.isNaN(expected))) return before;
       bits = found;
     }
@@ -224,12 +224,11 @@ class Float32Cells implements Cells<number> {
 }
 
 /**
- * Adds to an element. Natively, because 64 bits that JavaScript compares and exchanges are a bigint
- * to be made each time.
+ * Adds to an element natively. In JavaScript, each compare-exchange of 64 bits would have to create a bigint.
  */
 export type AddFloat64 = (index: number, delta: number) => number;
 
-/** Floats of 64 bits, by way of their bits. */
+/** Floats of 64 bits, accessed by their bits. */
 class Float64Cells implements Cells<number> {
   readonly #bits: BigInt64Array<ArrayBuffer>;
   readonly #float = new Float64Array(2);
@@ -271,7 +270,7 @@ class Float64Cells implements Cells<number> {
     for (;;) {
       const found = Atomics.compareExchange(this.#bits, index, bits, after);
       const before = this.#toFloat(found);
-      // There are many NaNs, written by other programs, that are one in JavaScript.
+      // Other programs may write NaNs with different bits, which JavaScript does not distinguish.
       if (found === bits || !(Number.isNaN(before) && Number.isNaN(expected))) return before;
       bits = found;
     }
@@ -311,9 +310,9 @@ const makers: { [T in ElementType]: Maker<T> } = {
 };
 
 /**
- * The elements of a buffer that has nothing else.
+ * Makes the cells over a buffer that contains only the elements.
  *
- * @param addFloat64 - how to add to one natively, if the buffer is shared.
+ * @param addFloat64 - adds to an element natively, for a shared buffer.
  */
 export function cellsOver<T extends ElementType>(
   type: T,
@@ -323,10 +322,10 @@ export function cellsOver<T extends ElementType>(
   return makers[type](buffer, addFloat64);
 }
 
-/** In ordinary memory nothing is added. */
+/** Used for ordinary memory, where nothing is ever added. */
 const noAddition: AddFloat64 = () => NaN;
 
-/** Values, each checked, as a typed array in ordinary memory. */
+/** Checks each value, and returns all of them as a typed array in ordinary memory. */
 export function encodeElements<T extends ElementType>(
   type: T,
   values: readonly unknown[],
@@ -339,7 +338,7 @@ export function encodeElements<T extends ElementType>(
 }
 
 function checkInteger(what: string, value: unknown, least: number, most: number): number {
-  // The common case first, and inlined.
+  // The common case comes first, so that it is fast and can be inlined.
   if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) {
     return value;
   }

@@ -30,60 +30,60 @@ import { changing, checkSyncCallback } from '../../common/sync-callbacks';
 import { encodeElements } from './cells';
 import { TypedData, typedContents, type Expected } from './typed-data';
 
-/** What {@link SharedArray.open} takes. */
+/** The options of {@link SharedArray.open}. */
 export interface SharedArrayOptions<T extends ElementType> extends OpenOptions {
-  /** The type of the elements, by numpy's name. */
+  /** The type of the elements, by its numpy name. */
   readonly type: T;
-  /** The number of elements, at least 1. Those of a new array are 0. */
+  /** The number of elements, at least 1. The elements of a new array are 0. */
   readonly length: number;
 }
 
-/** What {@link SharedArray.create} takes: a type and a length, or elements. */
+/** The options of {@link SharedArray.create}: a type and a length, or elements. */
 export type SharedArrayCreateOptions<T extends ElementType> =
   | (SharedArrayOptions<T> & CreateOptions & { readonly from?: undefined })
   | (CreateOptions & {
       readonly type: T;
-      /** The elements; there must be at least one. */
+      /** The elements, at least one. */
       readonly from: Iterable<ElementOf<T>>;
       readonly length?: undefined;
     })
   | (CreateOptions & {
-      /** The elements, and by their array their type. */
+      /** The elements. The type is that of this typed array. */
       readonly from: TypedArrays[T];
       readonly type?: undefined;
       readonly length?: undefined;
     });
 
-/** What {@link SharedArray.attach} takes. */
+/** The options of {@link SharedArray.attach}. */
 export interface SharedArrayAttachOptions<T extends ElementType> {
-  /** Refuse an array of another type. */
+  /** If given, an array of another type is refused. */
   readonly type?: T | undefined;
-  /** Refuse an array of another length. */
+  /** If given, an array of another length is refused. */
   readonly length?: number | undefined;
 }
 
-/** An array as plain data, to be sent to another process; see {@link SharedArray.toJSON}. */
+/** The plain-data form of an array that is sent to other processes; see {@link SharedArray.toJSON}. */
 export interface SharedArrayHandle<T extends ElementType = ElementType> extends Typed<T> {
   readonly shmkit: 'array';
   readonly name: string;
 }
 
-/** Beyond it no typed array can be made of a segment. */
+/** The maximum length. No typed array over a segment can be longer. */
 const mostElements = 2 ** 47;
 
-/** The least that a new one takes. */
+/** An example of the options that a new array needs. */
 const example = { type: 'float64', length: 100 };
 
 /**
  * Numbers of one type in shared memory, with a lock of their own: Python's `multiprocessing.Array`.
  *
- * {@link array} is a typed array over the memory itself, for whatever typed arrays are good for.
- * The methods check what they are given, where a typed array wraps around silently; {@link add},
- * {@link exchange}, {@link compareExchange}, {@link at} and {@link set} of one element are atomic
- * without the lock and do not block.
+ * {@link array} is a typed array over the memory itself, with all that typed arrays can do. The methods of
+ * this class check their arguments, where a typed array silently wraps values around. {@link add},
+ * {@link exchange}, {@link compareExchange}, {@link at} and {@link set} of one element are atomic without the
+ * lock and do not block.
  *
- * The elements lie at the offset that the object's header names (docs/memory-layout.md), so that
- * programs in other languages, as Python with numpy, can share them.
+ * The elements are at the offset that the object's header names (docs/memory-layout.md), so that programs in
+ * other languages, such as Python with numpy, can share them.
  */
 export class SharedArray<T extends ElementType = ElementType>
   extends TypedData<T>
@@ -98,12 +98,12 @@ export class SharedArray<T extends ElementType = ElementType>
   }
 
   /**
-   * Makes a new array.
+   * Creates a new array.
    *
-   * @throws SharedMemoryError `EEXIST` the name is taken; `ENOSPC` there is no memory for it, and
-   * nothing was made; `EINVAL`, `ENAMETOOLONG` it cannot be a name; `ERR_ZERO_COPY_UNAVAILABLE`.
-   * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` there is no such type, no
-   * such length, or one of the elements is no value of the type.
+   * @throws SharedMemoryError `EEXIST` the name is already in use; `ENOSPC` there is no memory for it, and
+   * nothing was created; `EINVAL`, `ENAMETOOLONG` the name is not valid; `ERR_ZERO_COPY_UNAVAILABLE`.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` the type or the length is not
+   * valid, or one of the elements is not a value of the type.
    */
   static create<T extends ElementType>(options: SharedArrayCreateOptions<T>): SharedArray<T> {
     checkOptions(options, ['type', 'length', 'from', 'name', 'mode'], example);
@@ -113,10 +113,10 @@ export class SharedArray<T extends ElementType = ElementType>
   }
 
   /**
-   * Attaches to an array that exists.
+   * Attaches to an existing array.
    *
-   * @throws SharedMemoryError `ENOENT` there is none; `EACCES`; `ERR_WRONG_KIND` it is of another
-   * type or length; `ERR_CORRUPT`, `ERR_ABI_MISMATCH`, `ERR_ZERO_COPY_UNAVAILABLE`.
+   * @throws SharedMemoryError `ENOENT` it does not exist; `EACCES`; `ERR_WRONG_KIND` it has another type or
+   * length; `ERR_CORRUPT`, `ERR_ABI_MISMATCH`, `ERR_ZERO_COPY_UNAVAILABLE`.
    */
   static attach<T extends ElementType>(
     name: string,
@@ -130,11 +130,11 @@ export class SharedArray<T extends ElementType = ElementType>
   }
 
   /**
-   * Attaches to an array, or makes it when it is absent. Of any number of processes that open one
-   * name at once, one makes it; its `mode` counts.
+   * Attaches to an array, or creates it if it does not exist. If several processes open the same name at the
+   * same time, one of them creates the array, and the `mode` of that process applies.
    *
-   * @throws SharedMemoryError `ERR_WRONG_KIND` it is there with another type or length; and as {@link SharedArray.create} (but `EEXIST`) and
-   * {@link SharedArray.attach}.
+   * @throws SharedMemoryError `ERR_WRONG_KIND` it exists with another type or length; and as
+   * {@link SharedArray.create} (except `EEXIST`) and {@link SharedArray.attach}.
    */
   static open<T extends ElementType>(name: string, options: SharedArrayOptions<T>): SharedArray<T> {
     systemName('array', name);
@@ -148,9 +148,9 @@ export class SharedArray<T extends ElementType = ElementType>
   }
 
   /**
-   * Removes a name. Whoever is attached keeps the array until they close.
+   * Removes a name. Processes that are attached keep the array until they close it.
    *
-   * @throws SharedMemoryError `ENOENT` there is none; `EACCES`; `ERR_ABI_MISMATCH`.
+   * @throws SharedMemoryError `ENOENT` it does not exist; `EACCES`; `ERR_ABI_MISMATCH`.
    */
   static unlink(name: string): void {
     unlinkObject('array', name);
@@ -162,8 +162,8 @@ export class SharedArray<T extends ElementType = ElementType>
   }
 
   /**
-   * The elements themselves, without a copy; the same typed array each time. It has none when this
-   * handle was closed.
+   * The elements themselves, without a copy. Each access returns the same typed array. It becomes empty when this
+   * handle is closed.
    *
    * @throws SharedMemoryError `ERR_CLOSED`
    */
@@ -173,9 +173,9 @@ export class SharedArray<T extends ElementType = ElementType>
   }
 
   /**
-   * The element at an index; a negative one counts from the end. Atomic.
+   * Atomically reads the element at an index. A negative index counts from the end.
    *
-   * @returns undefined beyond either end.
+   * @returns undefined if the index is beyond either end.
    * @throws SharedMemoryError `ERR_CLOSED`
    */
   at(index: number): ElementOf<T> | undefined {
@@ -185,16 +185,16 @@ export class SharedArray<T extends ElementType = ElementType>
   }
 
   /**
-   * Assigns an element; a negative index counts from the end. Atomic.
+   * Atomically assigns an element. A negative index counts from the end.
    *
-   * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` there is no such element,
-   * or it is no value of the type; nothing was changed.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` there is no such element, or
+   * `value` is not a value of the type; nothing was changed.
    * @throws SharedMemoryError `ERR_CLOSED`
    */
   set(index: number, value: ElementOf<T>): void;
   /**
-   * Assigns several elements, one after another, beginning with the one at `offset`. All are checked
-   * before the first is assigned.
+   * Assigns several elements, one after another, beginning with the element at `offset`. All values are
+   * checked before the first one is assigned.
    */
   set(values: Iterable<ElementOf<T>>, offset?: number): void;
   set(where: number | Iterable<ElementOf<T>>, what?: unknown): void {
@@ -208,25 +208,29 @@ export class SharedArray<T extends ElementType = ElementType>
   }
 
   /**
-   * Assigns one value to the elements from `start` to before `end`; indices as an array's.
+   * Assigns one value to the elements from `start` up to, but not including, `end`. The indices are those of
+   * `Array.prototype.fill`.
    *
    * @throws as {@link set}
    */
   fill(value: ElementOf<T>, start?: number, end?: number): this {
     this.#check();
     const { view, cells } = this;
-    // One array type stands for all: they differ in what an element is only.
+    // One array type stands for all of them: they only differ in the type of an element.
     (view as Float64Array).fill(cells.check('value', value) as number, start, end);
     return this;
   }
 
-  /** A copy of the elements from `start` to before `end` in ordinary memory; indices as an array's. */
+  /**
+   * Returns a copy, in ordinary memory, of the elements from `start` up to, but not including, `end`. The
+   * indices are those of `Array.prototype.slice`.
+   */
   slice(start?: number, end?: number): TypedArrays[T] {
     this.#check();
     return this.view.slice(start, end) as TypedArrays[T];
   }
 
-  /** The elements, each read when its turn comes. */
+  /** Iterates over the elements. Each element is read when its turn comes. */
   *[Symbol.iterator](): Generator<ElementOf<T>, void, undefined> {
     for (let i = 0; i < this.length; i++) {
       this.#check();
@@ -235,12 +239,12 @@ export class SharedArray<T extends ElementType = ElementType>
   }
 
   /**
-   * Adds to an element; atomic.
+   * Atomically adds to an element.
    *
    * @param delta - a value of the type, or the negative of one.
-   * @returns the element before.
-   * @throws RangeError `ERR_OUT_OF_RANGE` there is no such element, or the sum would be beyond the
-   * type; nothing was changed.
+   * @returns the element before the addition.
+   * @throws RangeError `ERR_OUT_OF_RANGE` there is no such element, or the sum would be outside the range of
+   * the type; nothing was changed.
    */
   add(index: number, delta: ElementOf<T>): ElementOf<T> {
     this.#check();
@@ -248,9 +252,9 @@ export class SharedArray<T extends ElementType = ElementType>
   }
 
   /**
-   * Replaces an element; atomic.
+   * Atomically replaces an element.
    *
-   * @returns the element before.
+   * @returns the element before the call.
    */
   exchange(index: number, value: ElementOf<T>): ElementOf<T> {
     this.#check();
@@ -259,9 +263,9 @@ export class SharedArray<T extends ElementType = ElementType>
   }
 
   /**
-   * Replaces an element if it is `expected`; atomic. Floats are compared by their bits.
+   * Atomically replaces an element if it is `expected`. Floats are compared by their bits.
    *
-   * @returns the element before: `expected`, if it was replaced.
+   * @returns the element before the call. If it was replaced, this is `expected`.
    */
   compareExchange(index: number, expected: ElementOf<T>, value: ElementOf<T>): ElementOf<T> {
     this.#check();
@@ -271,9 +275,10 @@ export class SharedArray<T extends ElementType = ElementType>
   }
 
   /**
-   * Replaces an element by what the function makes of it, under {@link TypedData.lock}. Blocks this
-   * thread while somebody else has the lock; when it is held through this handle, goes ahead. A function
-   * that changes another object waits for that object's lock with this one held: give that a `timeout`.
+   * Replaces an element by what the function returns, under {@link TypedData.lock}. The function gets the
+   * current element. Blocks this thread while another thread or process has the lock. If the lock is already
+   * held through this handle, the call does not wait. A function that changes another object waits for the
+   * lock of that object while this lock is held: give that change a `timeout`.
    *
    * @returns the new element.
    * @throws what the function throws (then nothing was changed), and as {@link Lock.acquireSync}.
@@ -289,10 +294,11 @@ export class SharedArray<T extends ElementType = ElementType>
   }
 
   /**
-   * Waits until an element is not `expected`, without blocking anything. It is looked at now, when
-   * somebody calls {@link TypedData.notify}, and now and then in case who changed it died before.
+   * Waits until an element is not `expected`. Does not block the thread. The element is checked at once, whenever
+   * {@link TypedData.notify} is called, and from time to time, in case the process that changed it died before it
+   * called that.
    *
-   * @returns the element that it is then.
+   * @returns the element at that time.
    * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`; the signal's reason when it aborts.
    */
   async wait(index: number, expected: ElementOf<T>, options?: WaitOptions): Promise<ElementOf<T>> {
@@ -301,7 +307,7 @@ export class SharedArray<T extends ElementType = ElementType>
   }
 
   /**
-   * Waits until an element is not `expected`, as {@link wait}, blocking this thread.
+   * Waits until an element is not `expected`, as {@link wait} does, but blocks this thread.
    *
    * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`.
    */
@@ -310,7 +316,7 @@ export class SharedArray<T extends ElementType = ElementType>
     return this.waitForSync(this.#inside(index), expected, options);
   }
 
-  /** A handle to send to another process, which gives it to {@link attach}. */
+  /** Returns a handle as plain data, to send to another process, which passes it to {@link attach}. */
   toJSON(): SharedArrayHandle<T> {
     return { shmkit: 'array', name: this.name };
   }

@@ -22,43 +22,43 @@ import { changing, checkSyncCallback } from '../../common/sync-callbacks';
 import { encodeElements } from './cells';
 import { TypedData, typedContents } from './typed-data';
 
-/** What {@link SharedValue.open} takes. */
+/** The options of {@link SharedValue.open}. */
 export interface SharedValueOptions<T extends ElementType> extends OpenOptions {
-  /** The type, by numpy's name. */
+  /** The type, by its numpy name. */
   readonly type: T;
-  /** What a new value is at first; one that is there stays as it is. Default 0. */
+  /** The initial number of a new value. An existing value keeps its number. Default 0. */
   readonly value?: ElementOf<T> | undefined;
 }
 
-/** What {@link SharedValue.create} takes. */
+/** The options of {@link SharedValue.create}. */
 export interface SharedValueCreateOptions<T extends ElementType>
   extends SharedValueOptions<T>, CreateOptions {}
 
-/** What {@link SharedValue.attach} takes. */
+/** The options of {@link SharedValue.attach}. */
 export interface SharedValueAttachOptions<T extends ElementType> {
-  /** Refuse a value of another type. */
+  /** If given, a value of another type is refused. */
   readonly type?: T | undefined;
 }
 
-/** A value as plain data, to be sent to another process; see {@link SharedValue.toJSON}. */
+/** The plain-data form of a value that is sent to other processes; see {@link SharedValue.toJSON}. */
 export interface SharedValueHandle<T extends ElementType = ElementType> extends Typed<T> {
   readonly shmkit: 'value';
   readonly name: string;
 }
 
-/** The least that a new one takes. */
+/** An example of the options that a new value needs. */
 const example = { type: 'float64' };
 
 /**
  * One number in shared memory, with a lock of its own: Python's `multiprocessing.Value`.
  *
- * Reads, writes, {@link add}, {@link exchange} and {@link compareExchange} are atomic without the
- * lock, for every type, and sequentially consistent with each other; they do not block. A value that
- * the type cannot hold (300 in `uint8`, 1.5 in `int32`) is an error, and so is a number for `int64`
- * and `uint64`, which are BigInt. `float32` rounds, as a Float32Array does.
+ * Reads, writes, {@link add}, {@link exchange} and {@link compareExchange} are atomic without the lock, for
+ * every type. They are sequentially consistent with each other and do not block. A value that the type cannot
+ * represent is an error, for example 300 for `uint8` or 1.5 for `int32`. The values of `int64` and `uint64`
+ * are BigInts, so a number is an error there. `float32` rounds, as a Float32Array does.
  *
- * The number lies at the offset that the object's header names (docs/memory-layout.md), so that
- * programs in other languages can share it.
+ * The number is at the offset that the object's header names (docs/memory-layout.md), so that programs in other
+ * languages can share it.
  */
 export class SharedValue<T extends ElementType = ElementType>
   extends TypedData<T>
@@ -71,12 +71,12 @@ export class SharedValue<T extends ElementType = ElementType>
   }
 
   /**
-   * Makes a new value.
+   * Creates a new value.
    *
-   * @throws SharedMemoryError `EEXIST` the name is taken; `ENOSPC`; `EINVAL`, `ENAMETOOLONG` it
-   * cannot be a name; `ERR_ZERO_COPY_UNAVAILABLE`.
-   * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` it is no such type, or no
-   * value of it.
+   * @throws SharedMemoryError `EEXIST` the name is already in use; `ENOSPC`; `EINVAL`, `ENAMETOOLONG` the
+   * name is not valid; `ERR_ZERO_COPY_UNAVAILABLE`.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` the type does not exist, or
+   * `value` is not a value of the type.
    */
   static create<T extends ElementType>(options: SharedValueCreateOptions<T>): SharedValue<T> {
     checkOptions(options, ['type', 'value', 'name', 'mode'], example);
@@ -85,10 +85,10 @@ export class SharedValue<T extends ElementType = ElementType>
   }
 
   /**
-   * Attaches to a value that exists.
+   * Attaches to an existing value.
    *
-   * @throws SharedMemoryError `ENOENT` there is none; `EACCES`; `ERR_WRONG_KIND` it is of another
-   * type; `ERR_CORRUPT`, `ERR_ABI_MISMATCH`, `ERR_ZERO_COPY_UNAVAILABLE`.
+   * @throws SharedMemoryError `ENOENT` it does not exist; `EACCES`; `ERR_WRONG_KIND` it has another type;
+   * `ERR_CORRUPT`, `ERR_ABI_MISMATCH`, `ERR_ZERO_COPY_UNAVAILABLE`.
    */
   static attach<T extends ElementType>(
     name: string,
@@ -100,11 +100,11 @@ export class SharedValue<T extends ElementType = ElementType>
   }
 
   /**
-   * Attaches to a value, or makes it when it is absent. Of any number of processes that open one
-   * name at once, one makes it; its `value` and `mode` count.
+   * Attaches to a value, or creates it if it does not exist. If several processes open the same name at the
+   * same time, one of them creates the value, and the `value` and `mode` of that process apply.
    *
-   * @throws SharedMemoryError `ERR_WRONG_KIND` it is there with another type; and as {@link SharedValue.create} (but `EEXIST`) and
-   * {@link SharedValue.attach}.
+   * @throws SharedMemoryError `ERR_WRONG_KIND` it exists with another type; and as {@link SharedValue.create}
+   * (except `EEXIST`) and {@link SharedValue.attach}.
    */
   static open<T extends ElementType>(name: string, options: SharedValueOptions<T>): SharedValue<T> {
     systemName('value', name);
@@ -113,9 +113,9 @@ export class SharedValue<T extends ElementType = ElementType>
   }
 
   /**
-   * Removes a name. Whoever is attached keeps the value until they close.
+   * Removes a name. Processes that are attached keep the value until they close it.
    *
-   * @throws SharedMemoryError `ENOENT` there is none; `EACCES`; `ERR_ABI_MISMATCH`.
+   * @throws SharedMemoryError `ENOENT` it does not exist; `EACCES`; `ERR_ABI_MISMATCH`.
    */
   static unlink(name: string): void {
     unlinkObject('value', name);
@@ -138,11 +138,11 @@ export class SharedValue<T extends ElementType = ElementType>
   }
 
   /**
-   * Adds to the number; atomic.
+   * Atomically adds to the number.
    *
    * @param delta - a value of the type, or the negative of one.
-   * @returns the number before.
-   * @throws RangeError `ERR_OUT_OF_RANGE` the sum would be beyond the type; nothing was changed.
+   * @returns the number before the addition.
+   * @throws RangeError `ERR_OUT_OF_RANGE` the sum would be outside the range of the type; nothing was changed.
    * @throws SharedMemoryError `ERR_CLOSED`
    */
   add(delta: ElementOf<T>): ElementOf<T> {
@@ -151,9 +151,9 @@ export class SharedValue<T extends ElementType = ElementType>
   }
 
   /**
-   * Replaces the number; atomic.
+   * Atomically replaces the number.
    *
-   * @returns the number before.
+   * @returns the number before the call.
    */
   exchange(value: ElementOf<T>): ElementOf<T> {
     this.#check();
@@ -161,10 +161,10 @@ export class SharedValue<T extends ElementType = ElementType>
   }
 
   /**
-   * Replaces the number if it is `expected`; atomic. Floats are compared by their bits: NaN is equal
-   * to itself, and 0 is not -0.
+   * Atomically replaces the number if it is `expected`. Floats are compared by their bits: NaN is equal to
+   * itself, and 0 is not equal to -0.
    *
-   * @returns the number before: `expected`, if it was replaced.
+   * @returns the number before the call. If it was replaced, this is `expected`.
    */
   compareExchange(expected: ElementOf<T>, value: ElementOf<T>): ElementOf<T> {
     this.#check();
@@ -174,9 +174,10 @@ export class SharedValue<T extends ElementType = ElementType>
   }
 
   /**
-   * Replaces the number by what the function makes of it, under {@link TypedData.lock}. Blocks this
-   * thread while somebody else has the lock; when it is held through this handle, goes ahead. A function
-   * that changes another object waits for that object's lock with this one held: give that a `timeout`.
+   * Replaces the number by what the function returns, under {@link TypedData.lock}. The function gets the
+   * current number. Blocks this thread while another thread or process has the lock. If the lock is already
+   * held through this handle, the call does not wait. A function that changes another object waits for the
+   * lock of that object while this lock is held: give that change a `timeout`.
    *
    * @returns the new number.
    * @throws what the function throws (then nothing was changed), and as {@link Lock.acquireSync}.
@@ -188,10 +189,11 @@ export class SharedValue<T extends ElementType = ElementType>
   }
 
   /**
-   * Waits until the number is not `expected`, without blocking anything. It is looked at now, when
-   * somebody calls {@link TypedData.notify}, and now and then in case who changed it died before.
+   * Waits until the number is not `expected`. Does not block the thread. The number is checked at once, whenever
+   * {@link TypedData.notify} is called, and from time to time, in case the process that changed it died before it
+   * called that.
    *
-   * @returns the number that it is then.
+   * @returns the number at that time.
    * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`; the signal's reason when it aborts.
    */
   async wait(expected: ElementOf<T>, options?: WaitOptions): Promise<ElementOf<T>> {
@@ -200,7 +202,7 @@ export class SharedValue<T extends ElementType = ElementType>
   }
 
   /**
-   * Waits until the number is not `expected`, as {@link wait}, blocking this thread.
+   * Waits until the number is not `expected`, as {@link wait} does, but blocks this thread.
    *
    * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`.
    */
@@ -210,14 +212,14 @@ export class SharedValue<T extends ElementType = ElementType>
   }
 
   /**
-   * @internal What arithmetic asks for: the handle is no number, and `value + 1` would make a text of it.
+   * @internal Used by arithmetic operators. The handle is not a number, so `value + 1` would give a string.
    */
   [Symbol.toPrimitive](hint: string): string {
     if (hint === 'string') return `SharedValue ${quoted(this.name)}`;
     throw invalidType('an operand', 'a number, which its value property is', this);
   }
 
-  /** A handle to send to another process, which gives it to {@link attach}. */
+  /** Returns a handle as plain data, to send to another process, which passes it to {@link attach}. */
   toJSON(): SharedValueHandle<T> {
     return { shmkit: 'value', name: this.name };
   }

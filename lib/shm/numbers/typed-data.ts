@@ -25,14 +25,14 @@ import {
 import { changing, atOnce } from '../../common/sync-callbacks';
 import { cellsOver, type Cells } from './cells';
 
-/** As many as native takes for a count, and more than can wait. */
+/** The greatest count that the native code accepts. There can never be that many waiters. */
 const everybody = 0xffff_ffff;
 
-/** The word that says that an element has changed, and how many wait for it. */
+/** The word that changes when an element was changed. The word after it counts the waiters. */
 const changedAt = 0;
 const wordsBytes = aligned(8);
 
-/** What values and arrays keep for all handles of one thread. */
+/** The state of a value or an array that all handles of one thread share. */
 class TypedState implements SeatState {
   readonly changed: Word;
 
@@ -46,7 +46,7 @@ class TypedState implements SeatState {
   }
 }
 
-/** What a new value or array is made of. */
+/** The initial contents of a new value or array. */
 export function typedContents(
   type: ElementType,
   length: number,
@@ -61,7 +61,7 @@ export function typedContents(
   };
 }
 
-/** What somebody who attaches takes an object to be. */
+/** The type and length that a caller of `attach` expects. */
 export interface Expected<T extends ElementType> {
   readonly type?: T | undefined;
   readonly length?: number | undefined;
@@ -104,8 +104,8 @@ export abstract class TypedData<T extends ElementType> extends NamedObject {
   }
 
   /**
-   * The lock that lies in the same object, for changes that take more than one step. It is held by
-   * agreement: it keeps nobody from reading or writing.
+   * The lock in the same object, for changes that take more than one step. The lock is advisory: it does not
+   * prevent others from reading or writing.
    */
   get lock(): Lock {
     return this.#lock;
@@ -122,10 +122,10 @@ export abstract class TypedData<T extends ElementType> extends NamedObject {
   }
 
   /**
-   * Wakes those who wait for an element to change. Whoever changes one that others wait for calls it
-   * afterwards, by whatever means the change was made. Does not block.
+   * Wakes the waiters for a change of an element. Call it after changing an element that others wait for, no
+   * matter how you made the change. Does not block.
    *
-   * @param count - how many to wake at most. Default: everybody.
+   * @param count - the maximum number of waiters to wake. By default, all of them.
    * @throws SharedMemoryError `ERR_CLOSED`
    */
   notify(count?: number): void {
