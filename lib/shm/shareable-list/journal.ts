@@ -4,24 +4,24 @@ const clear = 0;
 const committed = 1;
 
 /**
- * Makes a change of an element whole, whoever is killed at whatever instruction. It lies past the
- * list's last byte, where Python sees padding, and is used under the list's lock only.
+ * Makes a change of an element atomic, even if its process is killed at any instruction. The journal is
+ * behind the list's last byte, where Python sees padding. It is used only under the list's lock.
  *
  * ```
  * clear ──► committed ──► clear
  * ```
  *
- * A change is recorded while the journal is clear, committed by one store, written to the list, and
- * cleared by one store. Invariants, by number:
+ * A change is recorded while the journal is clear, committed by one store, written to the list, and cleared
+ * by one store. Invariants, by number:
  *
- * - J1  While it is clear, no element is half-changed by somebody who holds the lock.
- * - J2  While it is committed, its record is complete, and to write it to the list again is
- *       harmless: it says what the element is to be, not how it is to change.
- * - J3  Whoever has acquired the lock replays a committed record before anything else. So a change
- *       is there as soon as it is committed, and not at all before.
+ * - J1  While the journal is clear, no lock owner has left an element half-changed.
+ * - J2  While it is committed, its record is complete. Writing the record to the list again is harmless,
+ *       because it contains the new element, not a difference.
+ * - J3  Each new lock owner replays a committed record before anything else. So a change takes effect as soon
+ *       as it is committed, and not before.
  *
- * Stores reach memory in the order of the program, as far as a killed process is concerned: it ends
- * between two instructions, and `Atomics` keep the compiler from moving others across the commit.
+ * For a process that is killed, stores reach memory in program order: the process ends between two
+ * instructions, and `Atomics` prevents the compiler from moving other stores across the commit.
  */
 export class Journal {
   readonly ownLock: boolean;
@@ -36,12 +36,12 @@ export class Journal {
     this.ownLock = this.#int(journalLayout.ownLockAt) === 1;
   }
 
-  /** Bytes of a list with a journal. */
+  /** The size in bytes of a list with a journal. */
   static bytes(shape: Shape): number {
     return journalLayout.end(shape);
   }
 
-  /** In zeroed memory, before the list gets its length. */
+  /** Creates a journal in zeroed memory, before the list's length is written. */
   static create(elements: Elements, ownLock: boolean): Journal {
     const begin = journalLayout.begin(elements.shape);
     elements.ints[(begin + journalLayout.ownLockAt) / 4] = ownLock ? 1 : 0;
@@ -49,14 +49,14 @@ export class Journal {
     return new Journal(elements);
   }
 
-  /** The one that is there, if there is one. */
+  /** Returns the journal of a list; undefined when there is none. */
   static find(elements: Elements): Journal | undefined {
     if (elements.bytes.length < journalLayout.end(elements.shape)) return undefined;
     const at = (journalLayout.begin(elements.shape) + journalLayout.magicAt) / 4;
     return elements.ints[at] === journalLayout.magic ? new Journal(elements) : undefined;
   }
 
-  /** Changes an element. The caller has the lock, and has replayed. */
+  /** Changes an element. The caller has the lock, and has called {@link replay}. */
   write(i: number, encoded: Encoded): void {
     const elements = this.#elements;
     if (elements.isOneWord(i, encoded)) {
@@ -70,9 +70,9 @@ export class Journal {
   }
 
   /**
-   * Completes the change of somebody who died. The caller has the lock.
+   * Completes the change of an owner that died. The caller has the lock.
    *
-   * @returns false when the record is none that this library writes.
+   * @returns false when this library cannot have written the record.
    */
   replay(): boolean {
     const { ints } = this.#elements;

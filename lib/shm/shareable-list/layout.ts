@@ -3,8 +3,8 @@ import { readLatin1, readUtf8 } from '../../values/buffer-text';
 import { order } from '../core/ordered';
 
 /**
- * The bytes of a `ShareableList`, as CPython 3.9 and later lays them out: the one place that knows
- * where things are and how one element is written. docs/memory-layout.md shows them.
+ * The byte layout of a `ShareableList` in CPython 3.9 and later. Only this file knows where things are and how an
+ * element is written. docs/memory-layout.md describes the layout.
  *
  * ```
  * 0          int64 N, the number of elements
@@ -14,9 +14,9 @@ import { order } from '../core/ordered';
  * T=F+8N     N × int8: the code, by which Python knows how to read the element
  * ```
  *
- * Whatever follows is padding to Python; a {@link Journal} may lie there.
+ * Whatever follows is padding for Python. There may be a {@link Journal} there.
  *
- * An element is one of five states, by its format and code; no other pair is valid:
+ * The format and the code of an element give its type. Only these pairs are valid:
  *
  * - int      `q`         0   int64
  * - float    `d`         0   float64
@@ -26,11 +26,11 @@ import { order } from '../core/ordered';
  *
  * Invariants, by number:
  *
- * - E1  Slots never move or change their size: they are checked once, and kept in private memory.
- * - E2  A change within one type that fits a word is one aligned store: seen whole or not at all.
- * - E3  Any other change sets the code to 3 first and to its value last. In between the pair is not
- *       valid, or the element is None: nobody takes the bytes of one type for another's. Stores and
- *       loads are kept in that order where processors may change it.
+ * - E1  Slots never move or change their size. So they are checked once, and then kept in private memory.
+ * - E2  A change within one type that fits into a word is one aligned store. It is seen as a whole or not at all.
+ * - E3  Any other change first sets the code to 3, and sets it to its final value last. In between, the pair
+ *       is not valid, or the element is None. So nobody takes the bytes of one type for those of another. On
+ *       processors that may reorder stores and loads, they are kept in this order.
  */
 
 /** What an element of a `ShareableList` can be. */
@@ -38,12 +38,12 @@ export type ShareableValue = string | number | bigint | boolean | null | Uint8Ar
 
 const wordBytes = 8;
 
-/** The format has 8 characters, and one is the `s`. */
+/** The format has 8 characters, and one of them is the `s`. So this is the greatest multiple of 8 with 7 digits. */
 const mostSlotBytes = 9_999_992;
 
 const emptyListBytes = 16;
 
-/** The least that one element takes: an offset, a slot, a format, a code. */
+/** The smallest size of an element: an offset, a slot, a format and a code. */
 const leastElementBytes = 25;
 
 const enum Code {
@@ -74,7 +74,7 @@ const trueWord = 1n << 56n;
 const leastInt64 = -(2n ** 63n);
 const mostInt64 = 2n ** 63n - 1n;
 
-/** Rereads of an element that somebody is changing, before it is called corrupt. */
+/** How often an element that seems to be changing is read again before it is reported as corrupt. */
 const mostRereads = 100;
 
 /** An element's new bytes. */
@@ -83,11 +83,11 @@ export interface Encoded {
   readonly code: number;
   /** The value's own bytes; zeros follow up to `size`. */
   readonly payload: Uint8Array;
-  /** Bytes that are written: 8, or the whole slot for text. */
+  /** The number of bytes that are written: 8, or the whole slot for text. */
   readonly size: number;
 }
 
-/** Why a value cannot be an element; what people are told is the class's affair. */
+/** Why a value cannot be an element. The class makes the error message from it. */
 export type Refusal = { readonly refused: 'type' | 'range' | 'surrogate' } | TooLong;
 interface TooLong {
   readonly refused: 'length';
@@ -99,14 +99,14 @@ const scratch = new Uint8Array(wordBytes);
 const scratchWords = new BigInt64Array(scratch.buffer);
 const scratchFloats = new Float64Array(scratch.buffer);
 
-/** Where the parts of a list are. */
+/** The places of the parts of a list. */
 export class Shape {
   readonly length: number;
-  /** Words from the list's beginning: one for each slot, and the end of the last. */
+  /** The beginning of each slot, and the end of the last one, in words from the list's beginning. */
   readonly slots: Float64Array;
-  /** T + N: what follows is not Python's. */
+  /** T + N: what follows does not belong to Python's list. */
   readonly size: number;
-  /** Bytes of the largest slot. */
+  /** The size of the largest slot, in bytes. */
   readonly largestSlot: number;
 
   private constructor(slots: Float64Array, largestSlot: number) {
@@ -116,7 +116,7 @@ export class Shape {
     this.largestSlot = largestSlot;
   }
 
-  /** Of a new list, by the bytes of each slot. */
+  /** Makes the shape of a new list from the size of each slot in bytes. */
   static of(sizes: readonly number[]): Shape {
     const slots = new Float64Array(sizes.length + 1);
     let end = sizes.length + 2;
@@ -128,11 +128,11 @@ export class Shape {
     );
   }
 
-  /** Of a list that is there; or what is wrong with it. Reads each offset once. */
+  /** Reads the shape of an existing list, or returns what is wrong with it. Reads each offset once. */
   static read(buffer: ArrayBuffer): Shape | string {
     if (buffer.byteLength < emptyListBytes) return `${buffer.byteLength} bytes are no list`;
     const words = wordsOf(buffer);
-    // It is the last that a creator writes: the rest is not read before.
+    // The creator writes the length last, so it is read first.
     const length = Number(Atomics.load(words, 0));
     const most = Math.floor((buffer.byteLength - emptyListBytes) / leastElementBytes);
     if (length === 0 && !canBeEmpty(buffer.byteLength)) {
@@ -158,13 +158,13 @@ export class Shape {
     return `it would take ${shape.size} bytes, and has ${buffer.byteLength}`;
   }
 
-  /** Bytes of a slot. */
+  /** The size of a slot, in bytes. */
   room(i: number): number {
     return wordBytes * ((this.slots[i + 1] ?? 0) - (this.slots[i] ?? 0));
   }
 }
 
-/** A list's bytes, seen as elements. Indices were checked before. */
+/** The elements of a list, over its bytes. The caller has checked the indices. */
 export class Elements {
   readonly shape: Shape;
   readonly ints: Int32Array;
@@ -190,12 +190,12 @@ export class Elements {
     this.#formatsAt = 2 * (shape.slots[shape.length] ?? 0);
   }
 
-  /** Whether the memory was let go, and the views are empty. */
+  /** Whether the memory was released, so that the views are empty. */
   get gone(): boolean {
     return this.ints.length === 0;
   }
 
-  /** The value of an element, or undefined when its bytes are none. */
+  /** Returns the value of an element, or undefined when its bytes are not a valid element. */
   read(i: number): ShareableValue | undefined {
     const { ints, bytes } = this;
     const formatAt = this.#formatsAt + 2 * i;
@@ -207,7 +207,7 @@ export class Elements {
       order();
       const value = this.#decode(i, low, high, code);
       order();
-      // E3: the same before and after means that it was not changing, but for a change back.
+      // E3: if they are the same before and after, the type was not changed, or was changed back.
       if (ints[formatAt] !== low || ints[formatAt + 1] !== high || bytes[codeAt] !== code) continue;
       if (value !== undefined || this.gone || this.isValid(i, low, high, code)) return value;
     }
@@ -237,7 +237,7 @@ export class Elements {
     const room = this.shape.room(i);
     if (stated < 0 || stated > room) return undefined;
     const begin = wordBytes * slot;
-    // A format shorter than the slot says how long the text is; else NULs at its end are padding.
+    // If the format is shorter than the slot, it gives the length of the text. Otherwise NULs at the end are padding.
     const end = stated < room ? begin + stated : this.#endOfText(begin, begin + stated);
     if (code === Code.Bytes) return this.bytes.slice(begin, end);
     return code === Code.String ? this.#decodeText(begin, end) : undefined;
@@ -252,15 +252,15 @@ export class Elements {
 
   #decodeText(begin: number, end: number): string | undefined {
     const text = readUtf8(this.#text, begin, end);
-    // The decoder puts U+FFFD for what is not UTF-8; it is seldom there in its own right.
+    // The decoder replaces invalid UTF-8 by U+FFFD. That character is seldom part of the text itself.
     if (!text.includes('\ufffd')) return text;
     return Buffer.from(text).equals(this.#text.subarray(begin, end)) ? text : undefined;
   }
 
   /**
-   * Writes a value of the type that the element has already, in one store (E2).
+   * Writes a value of the type that the element already has, in one store (E2).
    *
-   * @returns false when that cannot be, and nothing was written.
+   * @returns false when that is not possible; then nothing was written.
    */
   overwrite(i: number, value: ShareableValue): boolean {
     const { ints, words } = this;
@@ -287,7 +287,7 @@ export class Elements {
     return true;
   }
 
-  /** Writes an element in any case; whoever is not locked out may see it change. */
+  /** Writes an element in any case. Processes that do not use the lock may see an intermediate state. */
   write(i: number, encoded: Encoded): void {
     const { bytes, words } = this;
     const { payload, size, format, code } = encoded;
@@ -306,7 +306,7 @@ export class Elements {
     Atomics.store(bytes, codeAt, code);
   }
 
-  /** Whether writing that takes no more than one store. */
+  /** Whether writing the value takes only one store. */
   isOneWord(i: number, { size, format, code }: Encoded): boolean {
     return (
       size === wordBytes &&
@@ -315,7 +315,7 @@ export class Elements {
     );
   }
 
-  /** Whether format and code are those of one type, and fit the slot. */
+  /** Whether the format and the code belong to one type, and fit the slot. */
   isValid(
     i: number,
     low: number | undefined,
@@ -332,8 +332,8 @@ export class Elements {
   }
 
   /**
-   * The first element whose format or code is none there is. A change under way is let pass, by
-   * whoever it is made.
+   * Returns the first element whose format or code does not exist in this layout, or -1. An element that another
+   * process is changing is accepted, whether that process is a Python one or not.
    */
   findForeign(): number {
     const { length } = this.shape;
@@ -352,7 +352,7 @@ export class Elements {
     return [Code.Plain, Code.String, Code.None].some((any) => this.isValid(i, low, high, any));
   }
 
-  /** The format in characters, and the code, for people. */
+  /** The format as text, for people to read. */
   formatOf(i: number): string {
     const at = 4 * (this.#formatsAt + 2 * i);
     return readLatin1(this.#text, at, wordBytes).replace(/\0+$/, '');
@@ -362,7 +362,7 @@ export class Elements {
     return this.bytes[this.#codesAt + i];
   }
 
-  /** Fills zeroed memory. The length comes last: until then it is an empty list. */
+  /** Fills zeroed memory. The length is written last: until then, the list is empty. */
   fill(all: readonly Encoded[]): void {
     const { words, bytes, shape } = this;
     const first = shape.length + 2;
@@ -379,10 +379,10 @@ export class Elements {
 }
 
 /**
- * The bytes of a value.
+ * Encodes a value.
  *
- * @param room - of the slot that it is to have; by default, what a new list gives it.
- * @param asFloat - write a number as a float, even if it is an integer.
+ * @param room - the size of the slot for the value; by default, the size that a new list gives it.
+ * @param asFloat - whether to write a number as a float even if it is an integer.
  */
 export function encode(value: unknown, room?: number, asFloat = false): Encoded | Refusal {
   switch (typeof value) {
@@ -401,7 +401,7 @@ export function encode(value: unknown, room?: number, asFloat = false): Encoded 
       scratchWords[0] = value ? trueWord : 0n;
       return word(formats.boolean, Code.Plain);
     case 'string':
-      // Half a pair has no UTF-8 form; the encoder would put another character for it.
+      // Half a surrogate pair has no UTF-8 form. The encoder would replace it by another character.
       if (/\p{Surrogate}/u.test(value)) return { refused: 'surrogate' };
       return text(Buffer.from(value), Code.String, room);
     default:
@@ -423,12 +423,12 @@ function text(payload: Uint8Array, code: Code, given?: number): Encoded | Refusa
   const room = given ?? wordBytes * (Math.floor(bytes / wordBytes) + 1);
   if (room > mostSlotBytes) return { refused: 'length', bytes, room: mostSlotBytes - 1 };
   if (bytes > room) return { refused: 'length', bytes, room };
-  // All of the slot, however short the text is: CPython keeps the format that it finds, and would
-  // cut what it assigns later.
+  // The format has the size of the whole slot, however short the text is. CPython keeps the format
+  // that it finds, and would truncate longer values that it assigns later.
   return { format: textFormat(room), code, payload, size: room };
 }
 
-/** The bytes that a format of text states, or -1 when it is no such format. */
+/** The number of bytes in a text format, or -1 when it is not a text format. */
 export function statedBytes(low: number, high: number): number {
   let bytes = 0;
   for (let at = 0; at < wordBytes; at++) {
@@ -444,7 +444,7 @@ export function statedBytes(low: number, high: number): number {
   return -1;
 }
 
-/** Safe integers are Python's int; -0 is not an integer there. */
+/** Safe integers become a Python int. -0 does not, because a Python int cannot be -0. */
 function isInt(value: number): boolean {
   return Number.isSafeInteger(value) && !Object.is(value, -0);
 }
@@ -458,7 +458,7 @@ function numberOf(word: bigint): number | bigint {
   return Number.isSafeInteger(number) ? number : word;
 }
 
-/** Where segments have whole pages only, an empty list cannot be told from an unfinished one. */
+/** On systems where segments consist of whole pages, an empty list looks like an unfinished one. */
 function canBeEmpty(bytes: number): boolean {
   return (
     bytes === emptyListBytes || bytes === emptyListBytes + journalHeadBytes || bytes % 4096 === 0
@@ -479,7 +479,7 @@ function wordOf(payload: Uint8Array): bigint {
   return scratchWords[0] ?? 0n;
 }
 
-/** Slots are few sizes, and to make their formats takes longer than all else. */
+/** A cache: slots have only a few sizes, and making their formats takes longer than everything else. */
 const textFormats = new Map<number, bigint>();
 const mostTextFormats = 64;
 
@@ -498,7 +498,7 @@ function formatWord(format: string): bigint {
 
 const journalHeadBytes = 32;
 
-/** Where things are in a journal, in bytes from its beginning. */
+/** The layout of a journal, in bytes from its beginning. */
 export const journalLayout = {
   /** "SHLJ" in memory. */
   magic: 0x4a4c4853,
@@ -508,7 +508,7 @@ export const journalLayout = {
   sizeAt: 12,
   formatAt: 16,
   codeAt: 24,
-  /** 1 when the lock of the list's own name guards it. */
+  /** 1 when the lock with the list's own name guards the list. */
   ownLockAt: 28,
   payloadAt: journalHeadBytes,
 

@@ -12,56 +12,57 @@ import { Elements, Shape, encode, type Encoded, type Refusal, type ShareableValu
 
 export type { ShareableValue } from './layout';
 
-/** What {@link ShareableList.attach} takes. */
+/** The options of {@link ShareableList.attach}. */
 export interface ShareableListAttachOptions {
   /**
-   * Do each read and each change under this lock; `true` is the {@link NamedLock} of the list's own
-   * name, made when it is absent. All processes have to use the same. Default: none.
+   * If given, each read and each change is made under this lock. `true` means the {@link NamedLock} that has
+   * the same name as the list. It is created if it does not exist. All processes must use the same lock.
+   * Default: no lock.
    */
   readonly lock?: boolean | NamedLock | undefined;
 }
 
-/** What {@link ShareableList.create} takes. */
+/** The options of {@link ShareableList.create}. */
 export interface ShareableListCreateOptions extends ShareableListAttachOptions {
   /**
-   * The elements, from first to last. Each gets a slot that is never larger than its first value
-   * needs; see {@link ShareableList}. The numbers of a `Float64Array` or `Float32Array` become
-   * Python's floats, whatever they are.
+   * The elements, from first to last. Each gets a slot of the size that its first value needs, which never
+   * grows; see {@link ShareableList}. All numbers of a `Float64Array` or `Float32Array` become Python floats,
+   * even integers.
    */
   readonly from: Iterable<ShareableValue>;
-  /** Without one, a name that nobody has is made up; see {@link ShareableList.name}. */
+  /** The name. By default, an unused name is generated; see {@link ShareableList.name}. */
   readonly name?: string | undefined;
-  /** Permission bits, of the lock too, whatever the umask. Default `0o600`. */
+  /** The permission bits of the list and its lock. The umask is not applied. Default `0o600`. */
   readonly mode?: number | undefined;
 }
 
-/** What {@link ShareableList.open} takes. */
+/** The options of {@link ShareableList.open}. */
 export type ShareableListOpenOptions = Omit<ShareableListCreateOptions, 'name'>;
 
-/** A list as plain data, to be sent to another process; see {@link ShareableList.toJSON}. */
+/** The plain-data form of a list that is sent to other processes; see {@link ShareableList.toJSON}. */
 export interface ShareableListHandle {
   readonly shmkit: 'shareable-list';
   readonly name: string;
-  /** Of the lock that the list was created or attached to with; its own has the list's name. */
+  /** The handle of the lock that the list was created or attached to with. Its own lock has the list's name. */
   readonly lock?: NamedLockHandle | undefined;
 }
 
-/** The least that a new list takes. */
+/** An example of the options that a new list needs. */
 const example = { from: [1, 'a', null] };
 
-/** How a list is locked, and whose the lock is. */
+/** The lock of a list, and who owns that lock. */
 interface Guard {
   readonly lock: NamedLock;
-  /** It is the lock of the list's own name, and goes with it. */
+  /** Whether it is the lock with the list's own name, which is removed together with the list. */
   readonly isOwn: boolean;
-  /** This handle opened it, and closes it. */
+  /** Whether this handle has opened the lock, and so closes it. */
   readonly isOpenedHere: boolean;
 }
 
 /**
- * A list of fixed length in shared memory, in the very bytes of Python's
- * `multiprocessing.shared_memory.ShareableList`: Python attaches to it by its name, and this class
- * to what Python made.
+ * A list of fixed length in shared memory, with exactly the byte layout of Python's
+ * `multiprocessing.shared_memory.ShareableList`. Python can attach to it by its name, and this class can
+ * attach to a list that Python made.
  *
  * | here                                        | Python             |
  * | ------------------------------------------- | ------------------ |
@@ -69,42 +70,43 @@ interface Guard {
  * | other numbers: fractions, -0, NaN, ±Infinity, integers beyond 2^53 | `float` |
  * | string; Uint8Array; boolean; null           | `str`; `bytes`; `bool`; `None` |
  *
- * A Python int beyond 2^53 comes as a bigint, any other as a number. A number that is assigned to an
- * element that is a float now stays a float, so that Python does not find an int there each time a
- * computation happens to come out even; a bigint always is an int.
+ * A Python int beyond 2^53 is read as a bigint, any other int as a number. If an element is a float, a number
+ * that is assigned to it is stored as a float. So Python does not find an int there each time that a
+ * computation happens to give an integer. A bigint is always stored as an int.
  *
- * The slot of an element keeps the size that its first value got: 8 bytes, or, for a string
- * (measured in UTF-8) or bytes, the next multiple of 8 above their length. Whatever fits may be
+ * The slot of an element keeps the size that its first value needed. This is 8 bytes; for a string (measured
+ * in UTF-8) or bytes, it is the next multiple of 8 above the length. Any value that fits into the slot can be
  * assigned. **NUL characters at the end of a string, and zero bytes at the end of bytes, are lost**:
- * CPython's layout does not tell them from padding. Let such values end with another byte.
+ * CPython's layout does not distinguish them from padding. Let such values end with another byte.
  *
- * Without a lock, a change within one type of 8 bytes (a number by a number, say) is seen whole or
- * not at all. While somebody changes an element's type, or a longer text, a reader may see neither
- * the old nor the new value, or get `ERR_CORRUPT`; and so for good, when that somebody is killed,
+ * Without a lock, a change within one type of 8 bytes (for example from one number to another) is seen as a
+ * whole or not at all. While another process changes the type of an element, or a longer text, a reader may
+ * see neither the old nor the new value, or may get `ERR_CORRUPT`. If that process is killed, this remains so
  * until the element is set again.
  *
- * With {@link ShareableListAttachOptions.lock}, all that have the list with the lock exclude each
- * other. When the list was *created* with it, they are also safe from each other's deaths
- * ({@link ShareableList.crashSafe}): a change of an element is there whole or not at all, wherever
- * its author was killed. For that the segment has a journal after the list's last byte, where
- * Python sees padding. Python's own processes take no lock: exclude them by other means.
+ * With {@link ShareableListAttachOptions.lock}, all processes that use the list with the lock exclude each
+ * other. If the list was also *created* with it, they are safe if one of them dies
+ * ({@link ShareableList.crashSafe}): a change of an element is there as a whole or not at all, even if its
+ * process was killed. For that purpose, the segment has a journal after the list's last byte, where Python
+ * sees padding. Python processes take no lock: exclude them by other means.
  *
- * Reads and changes block this thread while somebody else holds the lock. A thread that holds it
- * through {@link ShareableList.lock} goes ahead: all tasks of that thread do, as with an RLock.
- * A dead owner's news ({@link LockGuard.abandoned}) goes to whoever is next, which may be a method
- * of this class; so let a lock that guards other data as well be another one.
+ * Reads and changes block this thread while another thread or process holds the lock. If this thread holds
+ * the lock through {@link ShareableList.lock}, they do not wait. This applies to all tasks of the thread, as
+ * with an RLock. The report that an owner has died ({@link LockGuard.abandoned}) goes to the next owner of
+ * the lock, which may be a method of this class. So use another lock to guard other data.
  *
- * All else is JavaScript's where Python differs: negative indices count from the end, and beyond
- * either end `at()` gives undefined and `set()` throws.
+ * Where Python and JavaScript differ otherwise, the list behaves as in JavaScript: negative indices count
+ * from the end, and beyond either end `at()` returns undefined and `set()` throws.
  *
- * Needs zero copy: {@link SharedMemory.buffer} says where there is none.
+ * Requires zero copy: {@link SharedMemory.buffer} says where it is not available.
  *
- * @see https://docs.python.org/3/library/multiprocessing.shared_memory.html#multiprocessing.shared_memory.ShareableList
+ * @see
+ * https://docs.python.org/3/library/multiprocessing.shared_memory.html#multiprocessing.shared_memory.ShareableList
  */
 export class ShareableList extends Unassignable implements Iterable<ShareableValue> {
-  /** What kind of object it is, by the name that handles have for it. */
+  /** The kind of object, as it is named in plain-data handles. */
   declare readonly shmkit: 'shareable-list';
-  /** The name that others attach by; a segment's, here and in Python. */
+  /** The name by which others attach. It is the name of a segment, here and in Python. */
   declare readonly name: string;
 
   readonly #shm: SharedMemory;
@@ -121,7 +123,7 @@ export class ShareableList extends Unassignable implements Iterable<ShareableVal
   ) {
     checkConstruction(elements instanceof Elements, new.target);
     super();
-    // A lock's clone is its handle.
+    // When a lock is cloned, the clone is its handle.
     showHandle(this, {
       shmkit: 'shareable-list',
       name: shm.name,
@@ -135,14 +137,14 @@ export class ShareableList extends Unassignable implements Iterable<ShareableVal
   }
 
   /**
-   * Makes a new list, which others see finished or not at all. Nothing was made when it throws.
+   * Creates a new list. Others see it completely filled or not at all. If this method throws, nothing was
+   * created.
    *
-   * @throws SharedMemoryError `EEXIST` the name is taken; `ERR_CAPACITY` a string or bytes of more
-   * than 9,999,991 bytes; `ENOSPC`; `EINVAL`, `ENAMETOOLONG` it cannot be a name;
-   * `ERR_ZERO_COPY_UNAVAILABLE`.
+   * @throws SharedMemoryError `EEXIST` the name is already in use; `ERR_CAPACITY` a string or bytes of more than
+   * 9,999,991 bytes; `ENOSPC`; `EINVAL`, `ENAMETOOLONG` the name is not valid; `ERR_ZERO_COPY_UNAVAILABLE`.
    * @throws TypeError `ERR_INVALID_ARG_TYPE` a value of another type.
-   * @throws RangeError `ERR_OUT_OF_RANGE` a bigint of more than 64 bits; a string with half a
-   * surrogate pair, which has no UTF-8 form.
+   * @throws RangeError `ERR_OUT_OF_RANGE` a bigint of more than 64 bits; a string with half a surrogate pair,
+   * which has no UTF-8 form.
    */
   static create(options: ShareableListCreateOptions): ShareableList {
     checkOptions(options, ['from', 'name', 'mode', 'lock'], example);
@@ -168,10 +170,10 @@ export class ShareableList extends Unassignable implements Iterable<ShareableVal
   }
 
   /**
-   * Attaches to a list, or makes it when it is absent. Of any number of processes that open one name
-   * at once, one makes it; its `from` and `mode` count.
+   * Attaches to a list, or creates it if it does not exist. If several processes open the same name at the
+   * same time, one of them creates the list, and the `from` and `mode` of that process apply.
    *
-   * @throws SharedMemoryError as {@link ShareableList.create} (but `EEXIST`) and
+   * @throws SharedMemoryError as {@link ShareableList.create} (except `EEXIST`) and
    * {@link ShareableList.attach}.
    */
   static open(name: string, options: ShareableListOpenOptions): ShareableList {
@@ -196,10 +198,10 @@ export class ShareableList extends Unassignable implements Iterable<ShareableVal
   }
 
   /**
-   * Attaches to a list that exists, made here or by Python.
+   * Attaches to an existing list that was made by this library or by Python.
    *
-   * @throws SharedMemoryError `ENOENT` there is none; `EACCES`; `ERR_CORRUPT` the segment's bytes
-   * are no list, or none yet; `ERR_ZERO_COPY_UNAVAILABLE`.
+   * @throws SharedMemoryError `ENOENT` it does not exist; `EACCES`; `ERR_CORRUPT` the segment's bytes are not
+   * a list, or not yet a complete one; `ERR_ZERO_COPY_UNAVAILABLE`.
    */
   static attach(name: string, options: ShareableListAttachOptions = {}): ShareableList {
     checkOptions(options, ['lock']);
@@ -207,7 +209,7 @@ export class ShareableList extends Unassignable implements Iterable<ShareableVal
     return ShareableList.#attach(name, () => guardOf(lock, name));
   }
 
-  /** @internal What {@link attach} does with a handle: the list is the only user of its lock. */
+  /** @internal The same as {@link attach}, for a handle. The new list is the only user of its lock's handle. */
   static fromHandle({ name, lock }: ShareableListHandle): ShareableList {
     if (lock === undefined) return ShareableList.attach(name);
     if (lock.name === name) return ShareableList.attach(name, { lock: true });
@@ -234,10 +236,10 @@ export class ShareableList extends Unassignable implements Iterable<ShareableVal
   }
 
   /**
-   * Removes a list's name, and its lock's when it was created with `lock: true`. Whoever is
-   * attached keeps both until they close.
+   * Removes a list's name. If the list was created with `lock: true`, also removes the name of its lock.
+   * Processes that are attached keep both until they close them.
    *
-   * @throws SharedMemoryError `ENOENT` there is none; `EACCES` or `EPERM` it is somebody else's.
+   * @throws SharedMemoryError `ENOENT` it does not exist; `EACCES` or `EPERM` it belongs to another user.
    */
   static unlink(name: string): void {
     const hasLock = hasOwnLock(name);
@@ -245,7 +247,7 @@ export class ShareableList extends Unassignable implements Iterable<ShareableVal
     if (hasLock) unlinkLock(name);
   }
 
-  /** The segment underneath. Its bytes are the list; to overwrite them is to corrupt it. */
+  /** The underlying segment. Its bytes are the list, so overwriting them corrupts the list. */
   get shm(): SharedMemory {
     return this.#shm;
   }
@@ -261,19 +263,19 @@ export class ShareableList extends Unassignable implements Iterable<ShareableVal
   }
 
   /**
-   * The lock, to make several reads and changes one:
+   * The lock of the list; undefined when there is none. Use it to make several reads and changes atomic:
    * `list.lock.runExclusiveSync(() => list.set(0, list.at(0) + 1))`.
    */
   get lock(): NamedLock | undefined {
     return this.#guard?.lock;
   }
 
-  /** Whether a change through this handle is there whole or not at all, should its author die. */
+  /** Whether a change through this handle is there as a whole or not at all if this process dies. */
   get crashSafe(): boolean {
     return this.#guard !== undefined && this.#journal !== undefined;
   }
 
-  /** The formats of all elements one after another, as of Python's struct module. */
+  /** The formats of all elements one after another, in the notation of Python's struct module. */
   get format(): string {
     return this.#exclusively(() =>
       Array.from({ length: this.length }, (_, i) => this.#elements.formatOf(i)).join(''),
@@ -281,10 +283,10 @@ export class ShareableList extends Unassignable implements Iterable<ShareableVal
   }
 
   /**
-   * The element at an index; a negative one counts from the end. Bytes are copied.
+   * Returns the element at an index. A negative index counts from the end. Bytes are copied.
    *
-   * @returns undefined beyond either end.
-   * @throws SharedMemoryError `ERR_CORRUPT` its bytes are no element; `ERR_CLOSED`; with a lock,
+   * @returns undefined if the index is beyond either end.
+   * @throws SharedMemoryError `ERR_CORRUPT` the bytes are not a valid element; `ERR_CLOSED`; with a lock,
    * also what {@link NamedLock.acquireSync} throws.
    */
   at(index: number): ShareableValue | undefined {
@@ -298,7 +300,7 @@ export class ShareableList extends Unassignable implements Iterable<ShareableVal
   }
 
   /**
-   * Assigns an element; a negative index counts from the end. What throws has changed nothing.
+   * Assigns an element. A negative index counts from the end. If this method throws, nothing was changed.
    *
    * @throws SharedMemoryError `ERR_CAPACITY` a string or bytes that are longer than the slot;
    * `ERR_CLOSED`; with a lock, also what {@link NamedLock.acquireSync} throws.
@@ -318,22 +320,25 @@ export class ShareableList extends Unassignable implements Iterable<ShareableVal
     }
   }
 
-  /** Copies of the elements from `start` to before `end`, read under one lock; as an array's. */
+  /**
+   * Returns copies of the elements from `start` up to, but not including, `end`. All of them are read while
+   * the lock is held once. The indices are those of `Array.prototype.slice`.
+   */
   slice(start?: number, end?: number): ShareableValue[] {
     return this.toArray().slice(start, end);
   }
 
-  /** Copies of all elements, read under one lock. */
+  /** Returns copies of all elements, which are read while the lock is held once. */
   toArray(): ShareableValue[] {
     return this.#exclusively(() => Array.from({ length: this.length }, (_, i) => this.#read(i)));
   }
 
-  /** Pairs of index and element, each read when its turn comes. */
+  /** Iterates over pairs of index and element. Each element is read when its turn comes. */
   *entries(): Generator<[number, ShareableValue], void, undefined> {
     for (let i = 0; i < this.length; i++) yield [i, this.at(i) as ShareableValue];
   }
 
-  /** The elements, each read when its turn comes. */
+  /** Iterates over the elements. Each element is read when its turn comes. */
   *values(): Generator<ShareableValue, void, undefined> {
     for (const [, value] of this.entries()) yield value;
   }
@@ -344,28 +349,28 @@ export class ShareableList extends Unassignable implements Iterable<ShareableVal
   }
 
   /**
-   * Where a value is first, or -1. Numbers and bigints are equal by value, bytes by content; NaN
-   * equals nothing.
+   * Returns the first index of a value, or -1. Numbers and bigints are compared by value, and bytes by
+   * content. NaN is not equal to anything.
    */
   indexOf(value: ShareableValue): number {
     return this.toArray().findIndex((element) => isEqual(element, value));
   }
 
-  /** How often a value is there; equality as in {@link indexOf}. */
+  /** Returns how often the list contains a value. Compares as {@link indexOf} does. */
   count(value: ShareableValue): number {
     return this.toArray().filter((element) => isEqual(element, value)).length;
   }
 
-  /** Whether a value is there; as {@link indexOf}, but NaN is found. */
+  /** Whether the list contains a value. Compares as {@link indexOf} does, but also finds NaN. */
   includes(value: ShareableValue): boolean {
     return this.toArray().some((element) => isEqual(element, value) || Object.is(element, value));
   }
 
   /**
-   * Lets go of the memory, and of the lock if it was opened here. Idempotent.
+   * Closes this handle. Also closes the lock if this handle has opened it. Idempotent.
    *
-   * @throws SharedMemoryError `EBUSY` that lock is held through {@link ShareableList.lock}: release
-   * it first. Nothing is closed then.
+   * @throws SharedMemoryError `EBUSY` that lock is held through {@link ShareableList.lock}: release it first.
+   * Nothing is closed then.
    */
   close(): void {
     const { name, closed } = this;
@@ -376,10 +381,10 @@ export class ShareableList extends Unassignable implements Iterable<ShareableVal
   }
 
   /**
-   * Removes the name, while it still leads to this very list, and that of the lock if it is its
-   * own; also after {@link close}.
+   * Removes the name if it still belongs to this same list. Also removes the name of the lock if it is the
+   * list's own. Also works after {@link close}.
    *
-   * @throws SharedMemoryError `ENOENT` the name is gone, or another segment's by now.
+   * @throws SharedMemoryError `ENOENT` the name does not exist any more, or now belongs to another segment.
    */
   unlink(): void {
     this.#shm.unlink();
@@ -391,7 +396,7 @@ export class ShareableList extends Unassignable implements Iterable<ShareableVal
     this.close();
   }
 
-  /** A handle to send to another process, which gives it to {@link attach}. */
+  /** Returns a handle as plain data, to send to another process, which passes it to {@link attach}. */
   toJSON(): ShareableListHandle {
     const lock = this.#guard?.lock.toJSON();
     return { shmkit: 'shareable-list', name: this.name, ...(lock && { lock }) };
@@ -453,7 +458,7 @@ function checkLock(lock: unknown = false): boolean | NamedLock {
   throw invalidType('lock', 'a boolean or a NamedLock', lock);
 }
 
-/** Also one of another realm's class, or of another copy's; a handle is none. */
+/** Also accepts a lock of another realm, or of another copy of the library. Does not accept a plain-data handle. */
 function isLock(value: unknown): value is NamedLock {
   if (value instanceof NamedLock) return true;
   return (
@@ -471,7 +476,7 @@ function guardOf(lock: boolean | NamedLock, name: string, mode?: number): Guard 
   return { lock: own, isOwn: true, isOpenedHere: true };
 }
 
-/** A new list's shape, and its bytes in ordinary memory. */
+/** Makes the shape of a new list, and its bytes in ordinary memory. */
 function compose(
   from: Iterable<ShareableValue>,
   name: string | undefined,
@@ -539,7 +544,7 @@ function corruptElement(name: string, elements: Elements, i: number): SharedMemo
   );
 }
 
-/** NaN equals nothing, as in Python. */
+/** NaN is not equal to anything, as in Python. */
 function isEqual(a: ShareableValue, b: ShareableValue): boolean {
   if (isUint8Array(a) && isUint8Array(b)) return Buffer.compare(a, b) === 0;
   if (isNumeric(a) && isNumeric(b)) return a <= b && a >= b;
@@ -570,16 +575,16 @@ function hasOwnLock(name: string): boolean {
   }
 }
 
-/** Whoever uses a list after its lock's name was removed has made that name anew. */
+/** Removes the lock's name again: a process that used the list after it was removed has created it again. */
 function tidyLock(name: string): void {
   try {
     NamedLock.unlink(name);
   } catch {
-    // Another has done so, or may: to close a list needs no permission.
+    // Another process has removed it, or is allowed to: closing a list must not need a permission.
   }
 }
 
-/** It is gone already when another has removed it, or nobody ever used it. */
+/** Removes the lock's name. It does not exist if another process has removed it, or if the lock was never used. */
 function unlinkLock(name: string): void {
   try {
     NamedLock.unlink(name);
