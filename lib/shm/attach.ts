@@ -19,7 +19,7 @@ import { NamedRLock, type NamedRLockHandle } from './sync/rlock';
 import { NamedRWLock, type NamedRWLockHandle } from './sync/rw-lock';
 import { NamedSemaphore, type NamedSemaphoreHandle } from './sync/semaphore';
 
-/** What each kind's handles look like, and what attaching to one gives. */
+/** For each kind, the type of its plain-data handles, and the class of the attached object. */
 interface Kinds {
   memory: [SharedMemoryHandle, SharedMemory];
   lock: [NamedLockHandle, NamedLock];
@@ -39,10 +39,10 @@ interface Kinds {
   'shareable-list': [ShareableListHandle, ShareableList];
 }
 
-/** A shared object as plain data: what each one's `toJSON()` gives. */
+/** The plain-data form of a shared object: what its `toJSON()` returns. */
 export type Handle = Kinds[keyof Kinds][0];
 
-/** What a handle is to its kind: a handle, also where what is given is the object itself. */
+/** The type of the plain-data handle, also when the type of the object itself is given. */
 type HandleOf<H> = H extends { toJSON(): infer T } ? T : H;
 
 type AttachedTo<H> =
@@ -63,8 +63,8 @@ type AttachedTo<H> =
                 : never;
 
 /**
- * The class of the object that a handle stands for, with the types that the handle has of what is in
- * it: a `SharedDict<number>` for a `SharedDictHandle<number>`.
+ * The class of the object that a handle stands for, with the handle's type of the contents: a
+ * `SharedDict<number>` for a `SharedDictHandle<number>`.
  */
 export type Attached<H extends Handle> = AttachedTo<HandleOf<H>>;
 
@@ -92,10 +92,11 @@ tellClasses([NamedObject, SharedMemory, NamedLock, ShareableList, Manager], (han
 );
 
 /**
- * Attaches to the object that a handle stands for, however the handle came here: by
- * `process.send`, a worker's `workerData`, the environment, a file.
+ * Attaches to the object that a handle stands for. It does not matter how this process got the handle: by
+ * `process.send`, a worker's `workerData`, the environment, or a file.
  *
- * @throws TypeError `ERR_INVALID_ARG_TYPE` it is no handle; and what the class's own `attach` throws.
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` the argument is not a handle; and what the `attach` method of the
+ * class throws.
  */
 export function attach<H extends Handle>(handle: H): Attached<H> {
   const given: unknown = handle;
@@ -109,12 +110,12 @@ export function attach<H extends Handle>(handle: H): Attached<H> {
   }
   const { name } = given as { readonly name?: unknown };
   if (typeof name !== 'string') throw invalidType('handle.name', 'a string', name);
-  // By its own name for its kind, which is what tells its type.
+  // The type of the handle depends on its kind, which was checked above.
   const attacher = attachers[kind as keyof Kinds] as (handle: Handle) => unknown;
   return attacher(handle) as Attached<H>;
 }
 
-/** What a handle is, and what would have been one in place of what was given. */
+/** The part of the message that says what a handle is, and what to use instead of the given argument. */
 function expected(given: unknown): string {
   const handle = "what a shared object's toJSON() gave, such as { shmkit: 'dict', name: 'cache' }";
   if (typeof given !== 'string') return handle;

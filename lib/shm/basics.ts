@@ -1,4 +1,4 @@
-// Segments, numbers, locks and all of Python's synchronisation: what is wanted by most. See parts.ts.
+// Segments, numbers, locks and all of Python's synchronisation: the part that most programs need. See parts.ts.
 export type { Lock } from './core/lock';
 export type { LockGuard } from './core/lock-guard';
 export {

@@ -1,4 +1,4 @@
-// What is made of many entries, and what knows all kinds. See parts.ts.
+// Objects that contain many entries, and code that knows all kinds of objects. See parts.ts.
 export { attach, type Attached, type Handle } from './attach';
 export {
   ShareableList,

@@ -237,7 +237,7 @@ export class Elements {
     const room = this.shape.room(i);
     if (stated < 0 || stated > room) return undefined;
     const begin = wordBytes * slot;
-    // If the format is shorter than the slot, it gives the length of the text. Otherwise NULs at the end are padding.
+    // A format shorter than the slot gives the length of the text. Otherwise NULs at the end are padding.
     const end = stated < room ? begin + stated : this.#endOfText(begin, begin + stated);
     if (code === Code.Bytes) return this.bytes.slice(begin, end);
     return code === Code.String ? this.#decodeText(begin, end) : undefined;

@@ -6,21 +6,21 @@ import type { UndoLog } from './undo-log';
  * A bounded allocator over shared memory: two-level segregated fit (Masmano et al., "TLSF: a new
  * dynamic memory allocator for real-time systems", 2004).
  *
- * Sizes and places are in units of 8 bytes. A block begins with one word, so that what follows, its
- * payload, is aligned to 8 bytes; a pointer is the place of a payload. Free blocks are in lists by
- * size, 16 lists to each power of two, and are joined with free neighbours at once: what was
- * allocated and is freed again leaves no trace. Both operations take a bounded number of steps.
+ * Sizes and places are in units of 8 bytes. A block begins with one word. Its payload follows, and is aligned
+ * to 8 bytes. A pointer is the place of a payload. Free blocks are in lists by size, with 16 lists for each
+ * power of two. A block that is freed is joined with free neighbours at once, so a block that is allocated
+ * and freed again leaves no trace. Both operations take a bounded number of steps.
  *
  * ```
  * word 0             size << 2 | previous block is free << 1 | this block is free
  * payload            of a free block: next, previous in its list; its last word: size
  * ```
  *
- * A request takes a block from the first list all of whose blocks are large enough. Only when there
- * is none, it looks at the first few of the list of which some are.
+ * A request takes a block from the first list in which all blocks are large enough. Only if there is none, it
+ * looks at the first few blocks of the list in which some blocks are large enough.
  *
- * Behind the last block lies the rest of the memory, which has never been used or is free again; it
- * begins with a word of size 0. The memory grows as blocks are made there.
+ * Behind the last block is the rest of the memory, which was never used or is free again. It begins with a
+ * word of size 0. The memory grows as blocks are made there.
  *
  * Every change goes through the undo log, under the structure's lock.
  */
@@ -29,13 +29,13 @@ export class Arena {
   #ints!: Int32Array<ArrayBuffer>;
   readonly #log: UndoLog;
   readonly #at: number;
-  /** The word at which the first block begins, and the one behind the memory. */
+  /** The word where the first block begins, and the word where the memory ends. */
   readonly #begin: number;
   readonly #end: number;
 
   /**
-   * @param at - where the arena's own words lie.
-   * @param begin - the word from which on there are blocks.
+   * @param at - where the arena's own words are.
+   * @param begin - the word where the blocks begin.
    */
   constructor(memory: GrowingMemory, log: UndoLog, at: number, begin: number) {
     this.#memory = memory;
@@ -43,33 +43,33 @@ export class Arena {
     this.#log = log;
     this.#at = at;
     this.#begin = begin | 1;
-    // Odd, as all beginnings of blocks, and with the word that begins the rest still inside.
+    // Odd, like all beginnings of blocks. The word where the rest begins must still be inside the memory.
     this.#end = (memory.words - 2) | 1;
   }
 
-  /** What a new arena's words say, in ordinary memory: the place of the rest. */
+  /** Writes the words of a new arena, in ordinary memory: only the place of the rest. */
   static initialize(words: Int32Array, at: number, begin: number): void {
     words[at + word.top] = begin | 1;
   }
 
-  /** Bytes in blocks that are allocated, with their first words. */
+  /** The bytes in allocated blocks, including their first words. */
   get used(): number {
     return 8 * ((this.#ints[this.#at + word.used] ?? 0) >>> 0);
   }
 
-  /** Bytes that there may be in all. */
+  /** The maximum number of bytes in all blocks. */
   get capacity(): number {
     return 4 * (this.#end - this.#begin);
   }
 
-  /** How many bytes a block has for its user. */
+  /** The size of a block's payload, in bytes. */
   room(pointer: number): number {
     return 8 * this.#sizeOf(2 * pointer - 1) - 4;
   }
 
   /** Frees all blocks at once. */
   reset(): void {
-    // Of a list that is empty by its bit nobody reads the word.
+    // The words of the lists stay as they are: nobody reads the word of a list whose bit says that it is empty.
     for (let at = this.#at + word.used; at < this.#at + word.lists; at++) {
       if (this.#ints[at] !== 0) this.#log.write(at, 0);
     }
@@ -77,7 +77,7 @@ export class Arena {
   }
 
   /**
-   * A block of at least so many bytes.
+   * Allocates a block of at least this many bytes.
    *
    * @returns its pointer, or 0 when there is none.
    */
@@ -91,9 +91,10 @@ export class Arena {
   }
 
   /**
-   * A part of a free block, from its beginning on, or all of it.
+   * Allocates the first part of a free block, or all of it.
    *
-   * @param head - where the block begins, which has so many units.
+   * @param head - where the free block begins.
+   * @param units - how many units to allocate.
    */
   takeAt(head: number, units: number): number {
     const whole = this.#sizeOf(head);
@@ -104,17 +105,17 @@ export class Arena {
     return (head + 1) >>> 1;
   }
 
-  /** Units of 8 bytes that a block takes of so many bytes. */
+  /** The units of 8 bytes that a block for this many bytes takes. */
   unitsFor(bytes: number): number {
     return Math.max(leastSize, Math.ceil((bytes + 4) / 8));
   }
 
-  /** Where the first block begins: one follows the other from there, up to {@link top}. */
+  /** Where the first block begins. From there, the blocks follow each other up to {@link top}. */
   get first(): number {
     return this.#begin;
   }
 
-  /** How many units the block has that begins at a word. */
+  /** The size, in units, of the block that begins at a word. */
   unitsAt(head: number): number {
     return this.#sizeOf(head);
   }
@@ -123,7 +124,7 @@ export class Arena {
     return (this.#flags(head) & isFree) !== 0;
   }
 
-  /** Where a block begins that is allocated, or the free block in front of it. */
+  /** Where an allocated block begins; if there is a free block in front of it, where that begins. */
   beginOf(pointer: number): number {
     const head = 2 * pointer - 1;
     this.#sizeOf(head);
@@ -135,7 +136,7 @@ export class Arena {
     return head - 2 * before;
   }
 
-  /** Makes sure that there is memory for so many more units behind the last block. */
+  /** Makes sure that there is memory for this many more units behind the last block. */
   canExtend(units: number): boolean {
     const behind = this.top + 2 * units;
     return behind <= this.#end && this.#memory.grow(behind + 1);
@@ -166,7 +167,7 @@ export class Arena {
     this.#link(head, size);
   }
 
-  /** A free block of that size, taken and cut to it; 0 when there is none. */
+  /** Takes a free block that is large enough, and cuts it to the size. Returns 0 when there is none. */
   #find(size: number): number {
     let list = listOf(size + stepOf(size) - 1);
     let first = list >>> 4;
@@ -189,7 +190,7 @@ export class Arena {
     return head;
   }
 
-  /** The same in the list of blocks of which some are large enough, as far as the first few go. */
+  /** The same, among the first few blocks of the list in which some blocks are large enough. */
   #findAmongSimilar(size: number): number {
     const list = listOf(size);
     const seconds = this.#ints[this.#at + word.seconds + (list >>> 4)] ?? 0;
@@ -209,7 +210,7 @@ export class Arena {
     return 0;
   }
 
-  /** Allocates the first part of a block that is in no list, and frees the rest of it. */
+  /** Allocates the first part of a block that is in no list, and frees the second part. */
   #cut(head: number, whole: number, size: number): void {
     const log = this.#log;
     const rest = whole - size;
@@ -226,7 +227,7 @@ export class Arena {
     this.#link(second, rest);
   }
 
-  /** A new block at the beginning of the rest; 0 when that has no room. */
+  /** Makes a new block at the beginning of the rest. Returns 0 when there is no room for it. */
   #extend(size: number): number {
     const head = this.top;
     const behind = head + 2 * size;
@@ -237,13 +238,13 @@ export class Arena {
     return head;
   }
 
-  /** The rest of the memory begins there from now on. */
+  /** Sets where the rest of the memory begins. */
   #rest(head: number, flags: number): void {
     this.#log.write(head, flags);
     this.#log.write(this.#at + word.top, head);
   }
 
-  /** Puts a block into its list, and says so to its neighbour. */
+  /** Puts a block into its list, and marks it as free for the block behind it. */
   #link(head: number, size: number): void {
     const log = this.#log;
     const list = listOf(size);
@@ -266,7 +267,7 @@ export class Arena {
     log.write(this.#at + word.firsts, (this.#ints[this.#at + word.firsts] ?? 0) | (1 << first));
   }
 
-  /** Takes a free block out of its list. What its payload said stays in the log. */
+  /** Takes a free block out of its list. The old contents of its payload are kept in the log. */
   #unlink(head: number, size: number): void {
     const log = this.#log;
     const list = listOf(size);
@@ -305,9 +306,9 @@ export class Arena {
     return (this.#ints[head] ?? 0) & 3;
   }
 
-  /** Of the block that begins there, which is inside the memory as a whole. */
+  /** The size of the block that begins there. Checks that the whole block is inside the memory. */
   #sizeOf(head: number): number {
-    // First: others may have made blocks that the views do not show yet (GrowingMemory G3).
+    // Read first: others may have made blocks that the views do not show yet (GrowingMemory G3).
     const { top } = this;
     const size = (this.#ints[head] ?? 0) >>> 2;
     if (head < this.#begin || size < leastSize || head + 2 * size > top) {
@@ -328,40 +329,40 @@ export class Arena {
   }
 }
 
-/** First word, two links and a size: what a free block has to hold. */
+/** The smallest size: a free block must have room for its first word, two links and a size. */
 const leastSize = 2;
 const mostSize = 2 ** 29 - 1;
 
 const isFree = 1;
 const previousIsFree = 2;
 
-/** How many blocks are looked at one by one. */
+/** How many blocks of a list are looked at one by one. */
 const mostLooks = 32;
 
-/** How many powers of two of sizes there are lists for. */
+/** The number of powers of two for which there are lists. */
 const firstsThere = 27;
 
 /** The arena's own words. */
 const word = {
   top: 0,
   used: 1,
-  /** Which powers of two have free blocks, and of each, which sixteenths. */
+  /** Bits for the powers of two that have free blocks; then for each of these, bits for its 16 lists. */
   firsts: 2,
   seconds: 3,
   lists: 3 + firstsThere,
 } as const;
 
-/** How many words an arena has for itself. */
+/** The number of an arena's own words. */
 export const arenaWords = word.lists + 16 * firstsThere;
 
-/** The list of the blocks of a size: 16 for each power of two, one a size below 32. */
+/** The list for blocks of a size. There are 16 lists for each power of two, and one for each size below 32. */
 function listOf(size: number): number {
   if (size < 16) return size;
   const log = 31 - Math.clz32(size);
   return ((log - 3) << 4) | ((size >>> (log - 4)) & 15);
 }
 
-/** How many sizes share a list with a size. */
+/** How many sizes share the list of a size. */
 function stepOf(size: number): number {
   return size < 32 ? 1 : 1 << (31 - Math.clz32(size) - 4);
 }

@@ -5,45 +5,44 @@ import type { ObjectSeat } from '../core/object-seat';
 import type { Views } from '../../values/codec';
 import { CorruptError } from '../../values/corrupt-error';
 
-/** What memory is reserved by. */
+/** The unit in which memory is reserved. */
 const pageBytes = 4096;
 const pageWords = pageBytes / 4;
-/** Growth comes in pieces: an eighth of what is there, but no less and no more than these. */
+/** Memory grows in pieces of an eighth of what is there, but within these limits. */
 const leastPieceBytes = 1 << 16;
 const mostPieceBytes = 1 << 22;
 
-/** Engines count the bytes of a view as memory that is taken; so it shows as much again as there is. */
+/** Engines count the bytes of a view as used memory. So a view shows only twice as much as there is. */
 const viewFactor = 2;
 const leastViewBytes = 1 << 16;
-/** Any engine that has views at all has them of so many bytes. */
+/** Any engine that supports such views supports this size. */
 const surelyShownBytes = 2 ** 31;
 
-/** An object's address space, as its growing memory sees it. */
+/** The address space of an object, as its growing memory uses it. */
 export interface AddressSpace {
-  /** Of the data, in bytes: a multiple of 8. */
+  /** The size of the data, in bytes: a multiple of 8. */
   readonly bytes: number;
-  /** Where the data begin, in the object. */
+  /** The offset of the data in the object. */
   readonly offset: number;
-  /** A new ArrayBuffer over so many of their bytes, or more. */
+  /** Makes a new ArrayBuffer over at least this many bytes of the data. */
   show(bytes: number): ArrayBuffer;
-  /** Empties such a one, which nobody uses any more. */
+  /** Empties such an ArrayBuffer, which must not be in use any more. */
   hide(buffer: ArrayBuffer): void;
-  /** Asks for memory: so many bytes from an offset in the object on. */
+  /** Reserves memory: this many bytes, beginning at an offset in the object. */
   commit(offset: number, bytes: number): NativeFailure | undefined;
 }
 
 /**
- * The data of an object that grows: address space of its whole size, and memory in its first part. A
- * word of it says how far the memory reaches. Invariants, by number:
+ * The data of an object that grows. There is address space for its maximum size, and memory for the first
+ * part of it. A word of the data says how far the memory reaches. Invariants, by number:
  *
- * - G1  The word is written under the structure's lock, after the memory is there, and never becomes
- *       less.
- * - G2  Nothing beyond is read or written: a full file system would end the process (SIGBUS). So
- *       whatever a pointer leads to is asked about first ({@link reaches}).
- * - G3  The views show a part of the address space. They are others once {@link reaches} or
- *       {@link grow} has been asked about a place beyond them, and what these said yes to, the views
- *       show. So nobody keeps a view across such a question, but through {@link follow}, or where it
- *       is {@link fixed}. An index beyond a view is read as undefined, and written nowhere.
+ * - G1  The word is written under the structure's lock, after the memory was reserved. It never becomes smaller.
+ * - G2  Nothing beyond that is read or written: on a full file system, this would end the process (SIGBUS).
+ *       So before a pointer is followed, its target is checked with {@link reaches}.
+ * - G3  The views show a part of the address space. They are replaced when {@link reaches} or {@link grow} is
+ *       called for a place beyond them. If these calls return true, the views show that place. So no code may
+ *       keep a view across such a call, unless it uses {@link follow}, or the view is {@link fixed}. Reading
+ *       an index beyond a view gives undefined, and writing there has no effect.
  *
  * All places are in words of 4 bytes from the beginning of the data.
  */
@@ -53,24 +52,24 @@ export class GrowingMemory implements Views {
   shorts!: Uint16Array<ArrayBuffer>;
   floats!: Float64Array<ArrayBuffer>;
   buffer!: Buffer<ArrayBuffer>;
-  /** What there is memory for from the first moment on. The view stays the same one. */
+  /** A view of the part that has memory from the beginning. This view is never replaced. */
   readonly fixed: Int32Array<ArrayBuffer>;
-  /** How many words there are address space for. */
+  /** The number of words that the address space has. */
   readonly words: number;
-  /** Why the last growth failed, if it did. */
+  /** Why the last growth failed; undefined when it did not. */
   failure: NativeFailure | undefined;
   readonly #at: number;
   readonly #space: AddressSpace;
   readonly #followers: (() => void)[] = [];
-  /** Former views, and the present one: none is emptied while somebody may be at work with it. */
+  /** The former views and the current one. A former view is emptied only when it cannot be in use any more. */
   readonly #shown: ArrayBuffer[] = [];
   #isTidying = false;
-  /** As far as this thread knows, and its views show: there may be more. */
+  /** How many words of memory this thread knows of and its views show. There may be more. */
   #there = 0;
 
   /**
-   * @param at - the word that says how many pages of the whole object there are.
-   * @param firstWords - how many words there is memory for from the first moment on.
+   * @param at - the word that says how many pages of the whole object have memory.
+   * @param firstWords - how many words have memory from the beginning.
    */
   constructor(space: AddressSpace, at: number, firstWords: number) {
     this.#space = space;
@@ -82,7 +81,7 @@ export class GrowingMemory implements Views {
     if (!this.#look(1)) throw new CorruptError('its memory ends nowhere');
   }
 
-  /** That of an object, which is shown to nobody else. */
+  /** Makes the memory of an object. Its views are not given to user code. */
   static of(seat: ObjectSeat, at: number, firstWords: number): GrowingMemory {
     const { dataAt: offset, size, index } = seat;
     const space: AddressSpace = {
@@ -95,42 +94,43 @@ export class GrowingMemory implements Views {
     return new GrowingMemory(space, at, firstWords);
   }
 
-  /** What the word says of a new object of which so many bytes are there. */
+  /** The initial content of the word, for a new object that has memory for this many bytes. */
   static pages(firstBytes: number): number {
     return Math.floor(firstBytes / pageBytes);
   }
 
-  /** How many bytes of an object have to be there at first, for so many bytes of data. */
+  /** How many bytes of a new object need memory, if this many bytes of its data do. */
   static firstBytes(wordsBytes: number, dataBytes: number): number {
     return Math.ceil((layout.headerBytes + wordsBytes + dataBytes) / pageBytes) * pageBytes;
   }
 
-  /** How many words there are memory for. */
+  /** How many words have memory. */
   get there(): number {
     return Math.max(this.#said(), this.#there);
   }
 
-  /** Has somebody who keeps a view told, now and whenever there are others. */
+  /** Calls a function now, and whenever the views are replaced. For code that keeps a view. */
   follow(adopt: () => void): void {
     adopt();
     this.#followers.push(adopt);
   }
 
-  /** Whether the memory reaches so far. Views may be others afterwards (G3). */
+  /** Whether the memory has this many words. The views may be replaced by this (G3). */
   reaches(words: number): boolean {
     return words <= this.#there || this.#look(words);
   }
 
   /**
-   * Makes sure that the memory reaches so far. Under the lock. Views may be others afterwards (G3).
+   * Makes sure that the memory has this many words. Under the lock. The views may be replaced by this (G3).
    *
-   * @returns false when it does not, and then {@link failure} says why.
+   * @returns false when that is not possible. Then {@link failure} says why, unless the address space is too
+   * small.
    */
   grow(words: number): boolean {
     if (this.reaches(words)) return true;
     if (words > this.words) return false;
-    // Not from where the word says, which somebody may have overwritten: to reserve what is reserved is
-    // harmless.
+    // Does not begin where the word says, because that may have been overwritten. Reserving the same memory twice
+    // is harmless.
     const { offset, bytes } = this.#space;
     const from = Math.floor((offset + 4 * this.#there) / pageBytes) * pageBytes;
     const least = offset + 4 * words;
@@ -157,7 +157,7 @@ export class GrowingMemory implements Views {
     return this.#look(words);
   }
 
-  /** What the word says, in words of the data, or 0 when that cannot be. */
+  /** The content of the word, converted to words of the data; or 0 if it is not valid. */
   #said(): number {
     const { offset, bytes } = this.#space;
     const pages = this.fixed[this.#at] ?? 0;
@@ -165,17 +165,17 @@ export class GrowingMemory implements Views {
     return Math.min(pages * pageWords - offset / 4, this.words);
   }
 
-  /** Whether the word says that the memory reaches so far; then the views do. */
+  /** Whether the memory has this many words, according to the word. If so, the views also show them. */
   #look(words: number): boolean {
     const said = this.#said();
     if (said < words) return false;
     if (words > this.ints.length) this.#show(said);
-    // It never becomes less, whatever somebody has overwritten the word by.
+    // It never becomes smaller, even if the word was overwritten.
     this.#there = Math.max(Math.min(said, this.ints.length), this.#there);
     return true;
   }
 
-  /** Makes views that show so many words, and more. */
+  /** Replaces the views by ones that show this many words and more. */
   #show(words: number): void {
     const { bytes } = this.#space;
     const wanted = Math.min(Math.max(viewFactor * 4 * words, leastViewBytes), bytes);
@@ -190,13 +190,13 @@ export class GrowingMemory implements Views {
     this.#tidySoon();
   }
 
-  /** Former views are emptied when nobody can be at work with them: at once the engine is told that. */
+  /** Empties former views as soon as no code can be using them, which also tells the engine at once. */
   #tidySoon(): void {
     if (this.#isTidying || this.#shown.length <= 2) return;
     this.#isTidying = true;
     queueMicrotask(() => {
       this.#isTidying = false;
-      // The first one is that of the fixed view.
+      // The first one belongs to the fixed view.
       for (const former of this.#shown.splice(1, this.#shown.length - 2)) this.#space.hide(former);
     });
   }

@@ -3,17 +3,17 @@ import { checkOptions } from '../../common/options';
 import { checkCallback } from '../../common/sync-callbacks';
 import { UnreadableError } from './unreadable';
 
-/** What an iteration does about values that cannot be read. */
+/** How an iteration handles values that cannot be read. */
 export interface IterationOptions {
   /**
-   * Told of each value that cannot be read, which is passed over: `key` is the key of the entry, or the
-   * index of the element, unless not even that makes sense. What it throws ends the iteration. Without
-   * it the iteration throws when it has come to its end.
+   * Called for each value that cannot be read. The value is skipped. The error's `key` is the key of the
+   * entry or the index of the element, unless not even the key makes sense. If the callback throws, the
+   * iteration ends with that error. Without this callback, the iteration throws when it has reached its end.
    */
   readonly onUnreadable?: ((error: SharedMemoryError) => void) | undefined;
 }
 
-/** The values that an iteration has passed over, since they cannot be read. */
+/** The values that an iteration has skipped because they cannot be read. */
 export class PassedOver {
   readonly #tell: IterationOptions['onUnreadable'];
   #first: UnreadableError | undefined;
@@ -26,7 +26,7 @@ export class PassedOver {
     this.#tell = onUnreadable;
   }
 
-  /** Notes a value; throws what says no more than that the whole is of no use. */
+  /** Notes a skipped value. Throws any error that is not about a single value. */
   note(error: unknown): void {
     if (!(error instanceof UnreadableError)) throw error;
     if (this.#tell !== undefined) this.#tell(error);
@@ -34,7 +34,7 @@ export class PassedOver {
     else this.#others++;
   }
 
-  /** All others were seen. */
+  /** To be called at the end of the iteration. Throws an error if values were skipped without a callback. */
   end(): void {
     const [first, others] = [this.#first, this.#others];
     if (first === undefined) return;

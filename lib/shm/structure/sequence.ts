@@ -1,9 +1,9 @@
 import { loadFirst, loadLast, storeFirst, storeLast } from '../core/ordered';
 
 /**
- * A word that is odd while something is changed that readers may find, so that they need no lock:
- * what was read is of one piece if the word was even before, and is the same afterwards. Written to
- * under the structure's lock only.
+ * A word that is odd while something is changed that readers may reach, so that readers need no lock. What
+ * was read is consistent if the word was even before, and has the same value afterwards. The word is only
+ * written under the structure's lock.
  */
 export class Sequence {
   readonly #ints: Int32Array;
@@ -14,12 +14,12 @@ export class Sequence {
     this.#at = at;
   }
 
-  /** Before reading: nothing is read before. */
+  /** The value before reading. No later read is moved in front of it. */
   get before(): number {
     return loadFirst(this.#ints, this.#at);
   }
 
-  /** After reading: nothing is read after. */
+  /** The value after reading. No earlier read is moved behind it. */
   get after(): number {
     return loadLast(this.#ints, this.#at);
   }
@@ -29,13 +29,13 @@ export class Sequence {
     storeFirst(this.#ints, this.#at, (this.#ints[this.#at] ?? 0) | 1);
   }
 
-  /** The changes are made, or undone; also those of somebody who died. */
+  /** The changes were made or undone. They may be those of an owner that died. */
   close(): void {
     const now = this.#ints[this.#at] ?? 0;
     if ((now & 1) !== 0) storeLast(this.#ints, this.#at, now + 1);
   }
 
-  /** Something was changed by one store. */
+  /** Something was changed by a single store. */
   step(): void {
     storeLast(this.#ints, this.#at, ((this.#ints[this.#at] ?? 0) | 1) + 1);
   }

@@ -1,18 +1,18 @@
 import { storeFirst, storeLast } from '../core/ordered';
 
-/** How many sequences there are. */
+/** The number of sequences. */
 const count = 64;
 
 /**
- * Sequences: each is odd while something is changed that readers find under it. A reader takes what it
- * has read for good if the sequence was even before and is the same afterwards. Under the structure's
- * lock, but for reading.
+ * A set of sequences. Each is odd while something that it protects is changed. What a reader has read is
+ * valid if the sequence was even before and has the same value afterwards. Everything except reading happens
+ * under the structure's lock.
  */
 export class Sequences {
   static readonly count = count;
   readonly #ints: Int32Array;
   readonly #at: number;
-  /** Which ones this thread has made odd, by bits. */
+  /** The sequences that this thread has made odd, as bits. */
   #low = 0;
   #high = 0;
 
@@ -21,7 +21,7 @@ export class Sequences {
     this.#at = at;
   }
 
-  /** Something under it is about to be changed. */
+  /** Something that this sequence protects is about to be changed. */
   open(which: number): void {
     const bit = 1 << (which & 31);
     if (which < 32) {
@@ -39,7 +39,7 @@ export class Sequences {
     for (let which = 0; which < count; which++) this.open(which);
   }
 
-  /** The changes are made, or undone. */
+  /** The changes were made or undone. */
   closeAll(): void {
     if ((this.#low | this.#high) === 0) return;
     for (let bits = this.#low; bits !== 0; bits &= bits - 1)
@@ -50,7 +50,7 @@ export class Sequences {
     this.#low = this.#high = 0;
   }
 
-  /** The same of somebody who died, and of whom nobody knows which ones were open. */
+  /** The same after an owner died, when nobody knows which sequences it had opened. */
   repair(): void {
     this.#low = this.#high = 0;
     for (let which = 0; which < count; which++) {

@@ -4,47 +4,47 @@ import { Arena, arenaWords } from './arena';
 import { GrowingMemory } from './growing-memory';
 import { UndoLog } from './undo-log';
 
-/** Address space that a structure has unless its creator says otherwise. */
+/** The default address space of a structure, in bytes. */
 const defaultCapacity = 256 * 2 ** 20;
-/** Below that there is hardly more than what a structure keeps for itself. */
+/** The smallest capacity. Below it, there would hardly be room for more than a structure's own words. */
 const leastCapacity = 2 ** 16;
-/** Places are counted in words, by integers of 32 bits. */
+/** The greatest capacity. Places are counted in words, by integers of 32 bits. */
 const mostCapacity = 2 ** 33 - 2 ** 20;
 
 /**
- * How many words one change may write to: more than the largest does, which clears the table of a
- * dict and the lists of its arena.
+ * How many words one change may write to. The largest change needs fewer: it clears the table of a dict and
+ * the lists of its arena.
  */
 const logRecords = 1024;
 
 /**
- * Values of so many bytes are large: to copy one takes so long that somebody is likely to change
- * something meanwhile. So they have sequences of their own, which only changes of large values step.
+ * Values of at least this many bytes are large. Copying one takes so long that another change is likely to happen
+ * meanwhile. So large values have sequences of their own, which only change when large values are freed.
  */
 export const largeBytes = 1 << 14;
-/** How often a large value is copied in vain before its reader takes the lock. */
+/** How often a large value is copied without success before its reader takes the lock. */
 export const mostCopies = 3;
 
-/** Where the words of a structure are, from the beginning of its data. */
+/** The places of a structure's words, from the beginning of its data. */
 export const structureLayout = {
-  /** How many pages of the whole object there are: see GrowingMemory. */
+  /** How many pages of the whole object have memory: see GrowingMemory. */
   pages: 0,
   arena: 8,
-  /** The first word that a structure has for itself. */
+  /** The first of the words that each kind of structure has for itself. */
   own: 8 + arenaWords + ((8 + arenaWords) % 2),
 } as const;
 
-/** What makes one kind of structure another than the next. */
+/** What differs between the kinds of structures. */
 export interface StructureShape {
-  /** Bytes of words that are waited for, a roster: multiples of 64. */
+  /** The bytes for words that can be waited for, and for a roster: a multiple of 64. */
   readonly wordsBytes: number;
-  /** How many words it keeps for itself in the data, at a capacity. */
+  /** The number of its own words in the data, for a capacity. */
   ownWords(capacity: number): number;
-  /** How many bytes the places say at most that tell the size of a value. */
+  /** The greatest size of a value, in bytes, that its stored size can express. */
   readonly mostValueBytes: number;
 }
 
-/** The same where a word tells the size. */
+/** The same, if the size is stored in a word. */
 export const mostBytesInWord = 2 ** 31 - 64;
 
 /** Where the undo log begins. */
@@ -57,7 +57,7 @@ export function blocksAt(shape: StructureShape, capacity: number): number {
   return logAt(shape, capacity) + UndoLog.words(logRecords);
 }
 
-/** The log of a structure. */
+/** Makes the undo log of a structure. */
 export function logOf(memory: GrowingMemory, shape: StructureShape, capacity: number): UndoLog {
   return new UndoLog(memory, logAt(shape, capacity), logRecords);
 }
@@ -67,16 +67,16 @@ export function checkCapacity(capacity: unknown = defaultCapacity): number {
   return Math.floor(bytes / 64) * 64;
 }
 
-/** The capacities that a structure of that shape can have, as its header may say. */
+/** Whether a structure can have this capacity, which was read from its header. */
 export function isCapacity(capacity: number): boolean {
   return capacity >= leastCapacity && capacity <= mostCapacity && capacity % 64 === 0;
 }
 
 /**
- * What a new structure is made of.
+ * Returns the initial contents of a new structure.
  *
- * @param initialize - writes what its own words begin with, where that is not 0.
- * @param initialWords - how many of them that may be.
+ * @param initialize - writes the initial values of its own words, where these are not 0.
+ * @param initialWords - how many of its own words `initialize` may write.
  */
 export function structureContents(
   shape: StructureShape,

@@ -19,21 +19,21 @@ import {
 import type { UndoLog } from './undo-log';
 import { unreadable } from './unreadable';
 
-/** What this thread does with a structure. */
+/** What this thread is doing with a structure. */
 const enum Inside {
   Not = 0,
-  /** It makes a change. */
+  /** It is making a change. */
   Changing = 1,
-  /** The same, and calls others' code meanwhile, which may ask for more. */
+  /** It is making a change and is calling user code within it. That code may call the structure again. */
   Calling = 2,
 }
 
 /**
- * What the structures have in common, for all handles of one thread: the memory of a shared object,
- * and changes of it that are there as a whole or not at all.
+ * The base class of the states of all structures. A state is shared by all handles of one thread. It provides the
+ * memory of a shared object, and atomic changes of it.
  *
- * A change is made between {@link enter} and {@link leave}, or {@link abort}; or by
- * {@link change}, which costs a closure.
+ * A change is made between {@link enter} and {@link leave} or {@link abort}; or by {@link change}, which costs a
+ * closure.
  */
 export class StructureState implements SeatState, SizeLimit {
   readonly memory: GrowingMemory;
@@ -45,7 +45,7 @@ export class StructureState implements SeatState, SizeLimit {
   #inside: Inside = Inside.Not;
   #anew = false;
 
-  /** @throws SharedMemoryError `ERR_CORRUPT` its header is none of such a structure. */
+  /** @throws SharedMemoryError `ERR_CORRUPT` the header is not valid for such a structure. */
   constructor(seat: LockSeat, shape: StructureShape) {
     this.seat = seat;
     this.mostValueBytes = shape.mostValueBytes;
@@ -67,12 +67,12 @@ export class StructureState implements SeatState, SizeLimit {
     this.arena = new Arena(this.memory, this.log, structureLayout.arena, blocksAt(shape, capacity));
   }
 
-  /** Bytes that the contents take, with what is kept of each. */
+  /** The bytes that the contents take, including the overhead of each part. */
   get bytesUsed(): number {
     return this.settled(() => this.arena.used);
   }
 
-  /** Bytes that they may take. */
+  /** The maximum number of bytes that the contents can take. */
   get capacity(): number {
     return this.arena.capacity;
   }
@@ -82,14 +82,15 @@ export class StructureState implements SeatState, SizeLimit {
     return this.#inside !== Inside.Not;
   }
 
-  /** Whether a change of this thread's was interrupted; see {@link putRight}. */
+  /** Whether a change of this thread was interrupted; see {@link putRight}. */
   get isInterrupted(): boolean {
     return this.#inside === Inside.Changing || this.seat.isCallInterrupted;
   }
 
   /**
-   * Has what this thread left of a change undone, if it was interrupted in one: to be called whenever
-   * a method of a handle is, for then it is making none, unless it calls others' code meanwhile.
+   * Undoes the unfinished change of this thread, if it was interrupted in one. To be called at the beginning
+   * of each method of a handle. At that time, this thread cannot be in the middle of a change, unless it is
+   * calling user code within one.
    */
   putRight(): void {
     if (this.#inside !== Inside.Changing) return;
@@ -103,15 +104,15 @@ export class StructureState implements SeatState, SizeLimit {
   }
 
   /**
-   * Acquires the lock, and puts right what somebody may have left who died.
+   * Acquires the lock, and undoes an unfinished change of an owner that died.
    *
-   * @param timeout - how many milliseconds to wait at most for others' changes; undefined: for ever.
+   * @param timeout - how many milliseconds to wait at most for the changes of others; undefined: no limit.
    * @throws SharedMemoryError `ERR_CORRUPT`; `ERR_DEADLOCK` this thread is making a change;
    * `ERR_TIMEOUT`; `ERR_CLOSED`.
    */
   enter(timeout?: number): void {
     const wasInterrupted = this.#inside !== Inside.Not;
-    // Only others' code could ask for it within a change, be it one of another realm's classes.
+    // Within a change, only user code can get here. The change may be one by a class of another realm.
     const mayBeCalled = this.#inside === Inside.Calling || (!wasInterrupted && this.seat.isInside);
     if (mayBeCalled && !this.seat.isCallInterrupted) {
       throw this.error(
@@ -119,14 +120,15 @@ export class StructureState implements SeatState, SizeLimit {
         'is being changed by this thread: it waits for the function that was given',
       );
     }
-    // By a getter of the value, after the handle was asked; the seat may be another object's by now.
+    // A getter of the value may have closed it after the handle was checked. The seat may be in use for another
+    // object now.
     if (this.#isClosed) throw this.error('ERR_CLOSED', 'was closed here');
     const abandoned = this.seat.enter(timeout);
     this.#inside = Inside.Changing;
     if (abandoned || wasInterrupted || this.log.pending) this.#recover();
   }
 
-  /** Calls code that is not the library's, within a change. */
+  /** Calls user code within a change. */
   call<T>(fn: () => T): T {
     this.seat.noteCall();
     this.#inside = Inside.Calling;
@@ -135,7 +137,7 @@ export class StructureState implements SeatState, SizeLimit {
     return result;
   }
 
-  /** Commits, and releases the lock. */
+  /** Commits the change, and releases the lock. */
   leave(): void {
     this.log.commit();
     this.settle();
@@ -153,14 +155,14 @@ export class StructureState implements SeatState, SizeLimit {
       this.log.rollBack(structureLayout.arena);
       this.settle();
     } catch {
-      // Whoever comes next finds the same, and says so.
+      // The next caller finds the same problem and throws the error.
     }
     this.#inside = Inside.Not;
     this.seat.exit();
     return this.explain(error);
   }
 
-  /** Makes a change, as a whole or, when the function throws, not at all. */
+  /** Makes a change as a whole; or not at all, if the function throws. */
   change<T>(act: () => T, timeout?: number): T {
     this.enter(timeout);
     let result: T;
@@ -173,7 +175,7 @@ export class StructureState implements SeatState, SizeLimit {
     return result;
   }
 
-  /** A change that makes everything new, so that it does not matter what was there before. */
+  /** Makes a change that replaces everything, so that it does not matter what was there before. */
   protected changeAnew(act: () => void, timeout?: number): void {
     this.#anew = true;
     try {
@@ -183,18 +185,18 @@ export class StructureState implements SeatState, SizeLimit {
     }
   }
 
-  /** Has a look under the lock; goes ahead within a change. */
+  /** Reads under the lock. Within a change, this thread already has the lock. */
   look<T>(act: () => T): T {
     return this.inside ? act() : this.change(act);
   }
 
-  /** What is so when no change is under way, be it of somebody who died. */
+  /** Reads a committed state. Takes the lock if a change is in progress, which may be one of a dead thread. */
   protected settled<T>(look: () => T): T {
     return this.log.pending ? this.look(look) : look();
   }
 
   /**
-   * A block, or 0 when there is no room for it.
+   * Allocates a block. Returns its pointer, or 0 when there is no room for it.
    *
    * @see full
    */
@@ -203,7 +205,7 @@ export class StructureState implements SeatState, SizeLimit {
     return this.arena.allocate(bytes);
   }
 
-  /** Why there was no block. */
+  /** The error that says why no block could be allocated. */
   full(bytes: number): SharedMemoryError {
     const { failure } = this.memory;
     const { kind, name } = this.seat;
@@ -217,7 +219,7 @@ export class StructureState implements SeatState, SizeLimit {
     );
   }
 
-  /** @param size - `Infinity`: more than could be counted. */
+  /** @param size - the size in bytes; `Infinity` if it was too large to count. */
   tooLarge(size: number): SharedMemoryError {
     const most = this.mostValueBytes;
     const bytes = size === Infinity ? 'so many' : String(size);
@@ -227,7 +229,7 @@ export class StructureState implements SeatState, SizeLimit {
     );
   }
 
-  /** What people are told of an error. */
+  /** Converts an internal error to the one that the caller gets. */
   explain(error: unknown): unknown {
     const isMismatch = error instanceof MismatchError;
     if (!isMismatch && !(error instanceof CorruptError)) return error;
@@ -240,16 +242,16 @@ export class StructureState implements SeatState, SizeLimit {
   }
 
   /**
-   * What people are told of a value that cannot be read.
+   * Converts an error about a value that cannot be read to the one that the caller gets.
    *
-   * @param key - of the entry, or the index of the element; none of an item.
+   * @param key - the key of the entry, or the index of the element; undefined for an item of a queue.
    */
   unreadable(error: unknown, key?: string | number): unknown {
     const { kind, name } = this.seat;
     return unreadable(error, { kind, name, key });
   }
 
-  /** Why this thread cannot show others that it is there. */
+  /** The error that says why this thread cannot show others that it is alive. */
   withoutPresence(failure: NativeFailure): SharedMemoryError {
     const { kind, name } = this.seat;
     return explainPresence(failure, kind, name);
@@ -262,16 +264,16 @@ export class StructureState implements SeatState, SizeLimit {
 
   close(): void {
     this.#isClosed = true;
-    // Whoever looks at it meanwhile sees nothing; no view of it is anybody's but the library's.
+    // Code that still reads it sees empty views. Only the library has views of this memory.
     this.memory.detach();
   }
 
-  /** What is left to do when a change was committed or undone: by whomever, so it may be done before. */
+  /** What is left to do after a change was committed or undone, by any thread. It may have been done already. */
   protected settle(): void {
-    // Most have nothing.
+    // Nothing by default.
   }
 
-  /** The same, when somebody died: what this thread knows of a change says nothing then. */
+  /** The same after an owner died. Then what this thread knows of its own change says nothing about that one. */
   protected recover(): void {
     this.settle();
   }

@@ -3,32 +3,32 @@ import type { LockSeat } from '../core/lock-seat';
 import { NamedObject, type CreateOptions, type OpenOptions } from '../core/named-object';
 import type { StructureState } from './structure-state';
 
-/** What the `open` methods of structures take. */
+/** The options of the `open` methods of structures. */
 export interface StructureOptions extends OpenOptions {
   /**
-   * How many bytes a new one may grow to; this is address space, and memory is taken as it grows.
-   * Default 256 MiB.
+   * The maximum size of a new structure, in bytes. This is address space. Memory is only taken as the structure
+   * grows. Default 256 MiB.
    */
   readonly capacity?: number | undefined;
 }
 
-/** What the `create` methods of structures take. */
+/** The options of the `create` methods of structures. */
 export interface StructureCreateOptions extends StructureOptions, CreateOptions {}
 
-/** What dicts, lists, queues and namespaces have in common: named objects that grow. */
+/** The base class of dicts, lists, queues and namespaces: named objects that grow. */
 export abstract class Structure extends NamedObject {
   /** @internal */
   protected constructor(request: Request) {
     super(request);
   }
 
-  /** @internal What all handles of one thread share. */
+  /** @internal The state that all handles of one thread share. */
   protected abstract get state(): StructureState;
 
-  /** @internal The state, of a handle that must not be closed. */
+  /** @internal Returns the state. Throws if the handle is closed. */
   protected abstract open(): StructureState;
 
-  /** @internal Makes the state, unless another handle has; without one there is no handle. */
+  /** @internal Makes the state, unless another handle has made it. If that fails, closes this handle. */
   protected stateBy<S extends StructureState>(make: (seat: LockSeat) => S): S {
     const { attachment } = this;
     const { seat } = attachment;
@@ -41,8 +41,8 @@ export abstract class Structure extends NamedObject {
   }
 
   /**
-   * Bytes that its contents take, with what is kept of each. Blocks this thread for the moment that
-   * somebody else's change takes.
+   * The bytes that the contents take, including the overhead of each part. If another process or thread is
+   * making a change, this call briefly blocks this thread.
    *
    * @throws SharedMemoryError `ERR_CLOSED`, `ERR_CORRUPT`.
    */
@@ -51,7 +51,7 @@ export abstract class Structure extends NamedObject {
   }
 
   /**
-   * Bytes that its contents may take.
+   * The maximum number of bytes that the contents can take.
    *
    * @throws SharedMemoryError `ERR_CLOSED`
    */

@@ -2,24 +2,23 @@ import { CorruptError } from '../../values/corrupt-error';
 import type { GrowingMemory } from './growing-memory';
 
 /**
- * Makes many words change as one, whoever is killed at whatever instruction.
+ * Makes a change of many words atomic, even if its process is killed at any instruction.
  *
- * Before a word is changed, where it is and what it was are written to the log, and the log's count
- * of such records grows by one. When all words are as they should be, the count goes to 0: that one
- * word is what commits the change. Whoever comes after one that died finds records, and puts back
- * what they say from the last to the first. Invariants, by number:
+ * Before a word is changed, its place and its old value are written to the log, and the log's count of such
+ * records grows by one. When all words have been changed, the count is set to 0. This one store commits the
+ * change. If the process dies before that, the next lock owner finds the records, and restores the old values
+ * from the last record to the first. Invariants, by number:
  *
- * - U1  While the count is 0, no change is under way.
- * - U2  A word is changed only after its record is counted; so what the records say, put back in
- *       reverse order, is the state before the change, and to put it back twice is harmless.
- * - U3  The log is used under the structure's lock only, and whoever acquires that lock from a dead
- *       owner rolls back before anything else.
+ * - U1  While the count is 0, no change is in progress.
+ * - U2  A word is changed only after its record is counted. So restoring the old values in reverse order
+ *       gives the state before the change, and restoring them twice is harmless.
+ * - U3  The log is used only under the structure's lock. A thread that acquires that lock from a dead owner
+ *       rolls back before anything else.
  *
- * Memory that nothing leads to yet may be written without a record, unless it is on a free list.
+ * Memory that nothing points to yet may be written without a record, unless it is on a free list.
  *
- * A killed process ends between two instructions, so its stores reach memory in the order of the
- * program, which is the order in which the engine leaves them: stores to typed arrays are not moved
- * across each other.
+ * A killed process ends between two instructions. So its stores reach memory in program order. That is the
+ * order in which the engine leaves them: it does not reorder stores to typed arrays.
  */
 export class UndoLog {
   readonly #memory: GrowingMemory;
@@ -28,7 +27,7 @@ export class UndoLog {
   readonly #capacity: number;
   #count = 0;
 
-  /** @param at - where it lies in the words: a count, and `capacity` records of two words. */
+  /** @param at - the word where the log begins: a count, and then `capacity` records of two words. */
   constructor(memory: GrowingMemory, at: number, capacity: number) {
     this.#memory = memory;
     memory.follow(() => (this.#ints = memory.ints));
@@ -36,7 +35,7 @@ export class UndoLog {
     this.#capacity = capacity;
   }
 
-  /** Words that a log of so many records takes. */
+  /** The number of words that a log of this many records takes. */
   static words(capacity: number): number {
     return 1 + 2 * capacity;
   }
@@ -46,7 +45,7 @@ export class UndoLog {
     return this.#capacity - this.#count;
   }
 
-  /** Whether a change is under way: its own, or that of somebody who died. */
+  /** Whether a change is in progress: one of a live owner, or one of an owner that died. */
   get pending(): boolean {
     return this.#ints[this.#at] !== 0;
   }
@@ -57,7 +56,7 @@ export class UndoLog {
     this.#ints[index] = value;
   }
 
-  /** Records a word that is about to be written otherwise. */
+  /** Records a word that is about to be written in another way than by {@link write}. */
   keep(index: number): void {
     const ints = this.#ints;
     const count = this.#count;
@@ -75,7 +74,7 @@ export class UndoLog {
   }
 
   /**
-   * Undoes what is not committed, be it of this process or of one that died.
+   * Undoes an uncommitted change, of this process or of one that died.
    *
    * @param least - the first word that a change may write to.
    */
@@ -95,7 +94,7 @@ export class UndoLog {
     this.#ints[this.#at] = 0;
   }
 
-  /** Forgets what a log says that makes no sense. */
+  /** Discards the records of a log that makes no sense. */
   discard(): void {
     this.#count = 0;
     this.#ints[this.#at] = 0;

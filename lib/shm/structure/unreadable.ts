@@ -2,7 +2,7 @@ import { SharedMemoryError } from '../../common/errors';
 import { called, type Kind } from '../core/names';
 import { CorruptError, MismatchError } from '../../values/corrupt-error';
 
-/** Which value of which structure: that of a key, the element at an index, or else an item. */
+/** Identifies a value of a structure: the value of a key, the element at an index, or an item of a queue. */
 export interface Whereabouts {
   readonly kind: Kind;
   readonly name: string;
@@ -10,20 +10,20 @@ export interface Whereabouts {
 }
 
 /**
- * A value that is there and cannot be read: its bytes make no sense, at least to this version, or a shared
- * object in it cannot be attached to. All else that the structure has may well be read.
+ * A value exists but cannot be read: its bytes make no sense, at least to this version, or a shared object in it
+ * cannot be attached to. The other values of the structure may still be readable.
  */
 export class UnreadableError extends SharedMemoryError {}
 
-/** Codes that say what this process, or the system, has too little of now. */
+/** Error codes for a resource that this process or the system lacks at the moment. */
 const lacks = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOSPC', 'EAGAIN']);
 
-/** Whether it is for the sake of the value that it cannot be read, so that it is of no use to try again. */
+/** Whether the value itself is the reason that it cannot be read, so that there is no use in trying again. */
 export function isOfValue(error: unknown): error is UnreadableError {
   return error instanceof UnreadableError && !lacks.has(error.code);
 }
 
-/** What people are told of a value that cannot be read; any other error as it is. */
+/** The error for a value that cannot be read. Returns errors with other reasons unchanged. */
 export function unreadable(error: unknown, where: Whereabouts): unknown {
   const { name: resource, key } = where;
   const why = reason(error);
@@ -36,13 +36,13 @@ export function unreadable(error: unknown, where: Whereabouts): unknown {
   });
 }
 
-/** What is said of an entry of which not even the key makes sense. */
+/** The error for an entry of which not even the key makes sense. */
 export function unreadableEntry(kind: Kind, name: string): UnreadableError {
   const message = `${called(kind, name)}: an entry of it makes no sense; clear() empties it`;
   return new UnreadableError('ERR_CORRUPT', message, { resource: name });
 }
 
-/** Tells of a value that was passed over, where nobody else is there to be told. */
+/** Emits a warning about a value that was skipped, if there is no caller that could get an error. */
 export function warnOf(error: UnreadableError): void {
   const { message, code } = error;
   process.emitWarning(`${message}; it was passed over`, { type: 'SharedMemoryWarning', code });
@@ -64,7 +64,7 @@ function valueAt(key: string | number | undefined): string {
   return typeof key === 'number' ? `element ${key}` : `the value of ${JSON.stringify(key)}`;
 }
 
-/** What to do about a value that nobody can read. */
+/** The part of the message that says what to do about a value that cannot be read. */
 function wayOut(code: string, { kind, key }: Whereabouts): string {
   if (code !== 'ENOENT' && code !== 'ERR_CORRUPT') return '';
   if (kind === 'namespace') return '; delete it or assign another';
