@@ -4,7 +4,7 @@ export * from './shm/basics';
 export * from './shm/structures';
 
 declare global {
-  /** Declared for programs that have neither the DOM's nor Node's types. Where those exist, this merges with them. */
+  /** For programs that have neither the DOM's nor Node's types. Where those exist, this merges with them. */
   // eslint-disable-next-line @typescript-eslint/no-empty-object-type
   interface AbortSignal {}
 }

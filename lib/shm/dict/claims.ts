@@ -116,7 +116,7 @@ export class DictClaims {
     const hash = this.#table.hash(key);
     return this.#structure.change(() => {
       const at = this.#table.locate(key, hash);
-      // Read once, so that the clock is looked at once: the value could expire between two reads.
+      // Only one read, so that the clock is read once: the value could expire between two reads.
       const value = at === none ? absent : this.#entries.readLocked(at);
       if (value !== absent && value !== pending) {
         this.#eviction?.use(hash);

@@ -535,7 +535,7 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
     return {
       handle: this,
       attempt: (look) => {
-        // Read first: who sees that the queue is shut down then also sees all that was put before that.
+        // Read first: if the queue is seen as shut down, all items that were put before that are seen too.
         const { isShut } = this.state;
         const taken = attempt(look || isShut);
         if (taken === undefined && isShut && this.state.isEmpty) throw this.#shutDown();

@@ -299,7 +299,7 @@ export class Elements {
     const begin = wordBytes * slot;
     const codeAt = this.#codesAt + i;
     Atomics.store(bytes, codeAt, Code.None);
-    order(); // to be atomic keeps back what comes before a store, but not what comes after it
+    order(); // an atomic store is not moved before earlier stores, but later ones may be moved before it
     bytes.set(payload, begin);
     bytes.fill(0, begin + payload.length, begin + size);
     words[this.#formatsAt / 2 + i] = format;

@@ -571,7 +571,7 @@ function hasOwnLock(name: string): boolean {
     if (typeof shape === 'string') return false;
     return Journal.find(new Elements(shm.buffer, shape))?.ownLock ?? false;
   } catch {
-    return false; // what is wrong with it, unlinking tells
+    return false; // unlinking will report what is wrong with it
   }
 }
 

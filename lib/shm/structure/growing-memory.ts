@@ -190,7 +190,7 @@ export class GrowingMemory implements Views {
     this.#tidySoon();
   }
 
-  /** Empties former views as soon as no code can be using them, which also tells the engine at once. */
+  /** Empties former views when no code can be using them. So the engine knows at once that they are unused. */
   #tidySoon(): void {
     if (this.#isTidying || this.#shown.length <= 2) return;
     this.#isTidying = true;
