@@ -10,8 +10,8 @@ export interface Whereabouts {
 }
 
 /**
- * A value exists but cannot be read: its bytes make no sense, at least to this version, or a shared object in it
- * cannot be attached to. The other values of the structure may still be readable.
+ * The error for a value that exists but cannot be read: its bytes make no sense, at least to this version, or a
+ * shared object in it cannot be attached to. The other values of the structure may still be readable.
  */
 export class UnreadableError extends SharedMemoryError {}
 
