@@ -1,4 +1,4 @@
-// The word that keeps processes from sharing a mutex which they lay out differently.
+// The ABI word. It prevents processes from sharing a mutex if they use different layouts for it.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +24,7 @@ constexpr Machine ThisMachine() {
 #endif
 }
 
-// From the lowest byte up: mechanism, library, machine, and the mutex's own size in bytes.
+// From the lowest byte: mechanism, library, machine, and the size of the mutex in bytes.
 constexpr uint32_t ComposeAbiWord(Mechanism mechanism, Library library, size_t mutex_bytes) {
   return static_cast<uint32_t>(mechanism) | static_cast<uint32_t>(library) << 8 |
          static_cast<uint32_t>(ThisMachine()) << 16 | static_cast<uint32_t>(mutex_bytes) << 24;

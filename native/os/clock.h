@@ -1,15 +1,14 @@
-// Contract: what time it is, by clocks that nobody sets.
+// Contract: the time, by clocks that nobody sets.
 //
 // Guarantees, by number:
 //
-//   C1  No clock here is ever set, by an administrator or by a server of time, or goes back.
-//   C2  SteadyNanoseconds is the clock of Deadlines, which the system's own waits go by. Its zero
-//   is
-//       nothing to rely on; where the system's waits stand still while the machine sleeps, so does
-//       it.
+//   C1  No clock here is ever set, by an administrator or by a time server, and none goes back.
+//   C2  SteadyNanoseconds is the clock of Deadlines. The system's own waits use it, too. Do not
+//       rely on its zero. If the system's waits stand still while the machine sleeps, so does this
+//       clock.
 //   C3  SinceBootNanoseconds is the same in all processes of the machine (Linux: of one time
-//       namespace), so a moment of it can be left in shared memory. It goes on while the machine
-//       sleeps, and begins anew with each boot, as shared memory does.
+//       namespace), so a moment of it can be stored in shared memory. It also counts while the
+//       machine sleeps. It starts again with each boot, as shared memory does.
 //
 // Mechanisms: clock_linux.cc, clock_darwin.cc, clock_win32.cc. The build files choose.
 #pragma once

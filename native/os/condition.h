@@ -1,7 +1,7 @@
-// Contract: a condition variable whose timed waits go by the steady clock.
+// Contract: a condition variable whose timed waits use the steady clock.
 //
-// Some C++ libraries time std::condition_variable by the clock of the day, where the C library has
-// no better call: a wait lasts an hour longer there when that clock is set back by one.
+// Some C++ libraries use the wall clock for std::condition_variable if the C library has no better
+// call. If that clock is set back by an hour, a wait there lasts an hour longer.
 //
 // Mechanisms: condition_posix.cc, condition_win32.cc. The build files choose.
 #pragma once
@@ -26,10 +26,11 @@ class Condition {
   Condition& operator=(const Condition&) = delete;
 
   void NotifyAll();
-  // Until it is notified, the deadline has passed, or for no reason. The caller has the mutex.
+  // Returns after a notification, after the deadline, or for no reason. The caller holds the mutex.
   void Wait(std::unique_lock<std::mutex>& guard, const Deadline& deadline);
 
-  // Until the predicate holds, or the deadline has passed; whether it holds.
+  // Waits until the predicate holds or the deadline has passed. Returns whether the predicate
+  // holds.
   template <class Predicate>
   bool WaitFor(std::unique_lock<std::mutex>& guard, const Deadline& deadline,
                const Predicate& holds) {

@@ -1,7 +1,7 @@
 // A moment on the monotonic clock until which a blocking call may wait.
 //
-// Waits are stated as moments, not spans, so that a call that wakes early and waits again never
-// waits longer in all than it was told to.
+// Limits of waits are moments, not spans. So a call that wakes up early and waits again never waits
+// longer in total than requested.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ class Deadline {
  public:
   static Deadline Never() { return Deadline(std::numeric_limits<int64_t>::max()); }
 
-  // A span too long to add to the clock is the same as none.
+  // A span that is too long to add to the clock counts as no limit.
   static Deadline After(double milliseconds) {
     const double nanoseconds = milliseconds * 1e6;
     if (!(nanoseconds < kLongestNanoseconds)) return Never();
@@ -32,7 +32,7 @@ class Deadline {
   bool passed() const { return !never() && Now() >= at_; }
   int64_t at_nanoseconds() const { return at_; }
 
-  // 0 when passed; must not be asked of Never().
+  // 0 when the deadline has passed. Must not be called for Never().
   int64_t remaining_nanoseconds() const {
     const int64_t left = at_ - Now();
     return left > 0 ? left : 0;

@@ -1,4 +1,4 @@
-// flock(2), which a signal may interrupt.
+// flock(2), repeated when a signal interrupts it.
 #pragma once
 
 #include <sys/file.h>

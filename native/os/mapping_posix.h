@@ -1,4 +1,4 @@
-// Mapping descriptors into memory: the part that every POSIX segment mechanism shares.
+// Maps descriptors into memory: the part that all POSIX segment mechanisms share.
 #pragma once
 
 #include <signal.h>
@@ -8,7 +8,7 @@
 
 namespace shmkit::os {
 
-// Closes its descriptor when it goes.
+// Closes its descriptor when it is destroyed.
 class Descriptor {
  public:
   explicit Descriptor(int fd) : fd_(fd) {}
@@ -23,9 +23,9 @@ class Descriptor {
   int fd_;
 };
 
-// Keeps signals from this thread while memory is reserved: on many kernels any signal interrupts a
-// tmpfs' reservation, which is then undone as a whole, so that a large one would never come to its
-// end under a profiler's regular signals.
+// Blocks signals for this thread while memory is reserved. On many kernels, any signal interrupts
+// the reservation of a tmpfs, and the whole reservation is then undone. So a large reservation
+// would never finish under the regular signals of a profiler.
 class SignalsBlocked {
  public:
   SignalsBlocked();
@@ -37,11 +37,11 @@ class SignalsBlocked {
   sigset_t before_;
 };
 
-// Maps the whole object behind `fd`, of any size but 0. The descriptor stays the caller's; a
-// segment that grows keeps another of its own.
+// Maps the whole object behind `fd`, of any size but 0. The descriptor still belongs to the caller.
+// A segment that grows keeps a duplicate of its own.
 Result<Segment> MapDescriptor(int fd, Access access);
 
-// The descriptor by which a segment grows, or -1.
+// The descriptor with which a segment grows, or -1.
 int GrowthDescriptor(const Segment& segment);
 
 }  // namespace shmkit::os

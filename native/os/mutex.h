@@ -1,23 +1,26 @@
-// Contract: a mutex between processes that survives its owner's death.
+// Contract: a mutex between processes that survives the death of its owner.
 //
-// The mutex lives in kMutexBytes of shared storage and, on some platforms, in a kernel object or
-// lock file named by the ObjectId. A Mutex is one process's access to it.
+// The mutex is in kMutexBytes of shared storage. On some platforms it is also in a kernel object or
+// lock file that is named by the ObjectId. A Mutex object is one process's access to it.
 //
 // Guarantees, by number:
 //
-//   M1  One owner at a time, among all threads of all processes.
-//   M2  An owner is a thread. When it ends, by whatever end, the system hands the mutex on: the
-//       next owner gets kOwnerDied. That is a grant with news: the mutex is held, and will be
-//       released in the ordinary way.
+//   M1  There is one owner at a time, among all threads of all processes.
+//   M2  An owner is a thread. When it ends, however it ends, the system hands the mutex on, and the
+//       next owner gets kOwnerDied. That is a normal grant with additional news: the mutex is held,
+//       and is released in the ordinary way.
 //   M3  Only the owning thread may Unlock.
-//   M4  A thread that locks what it holds waits for itself for ever (POSIX) or gets it twice
-//       (Windows): the floors above must know what a thread holds.
-//   M5  One Mutex per storage and process: systems keep lists of held mutexes by address.
+//   M4  A thread that locks a mutex which it already holds waits for itself for ever (POSIX) or
+//       gets the mutex twice (Windows). So the floors above must know what a thread holds.
+//   M5  There is one Mutex per storage and process, because systems keep lists of held mutexes by
+//       address.
 //   M6  The storage must stay mapped while the mutex is held or waited for.
-//   M7  Storage whose constant bytes are not those of this mechanism's mutex is kBroken, untouched.
-//   M8  A thread that locks again at once does not keep out for long those who sleep: within some
-//       milliseconds of its releases it leaves one to them. Otherwise no order is kept. So any of
-//       the calls that lock may take some milliseconds longer, now and then, where others wait.
+//   M7  If the constant bytes of the storage are not those of this mechanism's mutex, the result is
+//       kBroken, and the storage is not touched.
+//   M8  A thread that locks again at once does not keep sleeping waiters out for long: within some
+//       milliseconds of its releases it leaves the mutex to one of them. No other order is
+//       guaranteed. So every call that locks may take some milliseconds longer, now and then, if
+//       others wait.
 //
 // Mechanisms: mutex_pthread.cc is a robust pthread mutex; mutex_flock.cc is a lock file, for
 // systems without robust mutexes (macOS); mutex_win32.cc is a kernel mutex. The build files choose.
@@ -36,24 +39,24 @@ namespace shmkit::os {
 
 constexpr size_t kMutexBytes = 64;
 
-// Random, so that the objects of one name, one after the other, never share a kernel object.
+// Random, so that successive objects of the same name never share a kernel object.
 using ObjectId = std::array<uint8_t, 16>;
 
 enum class Grant {
   kAcquired,
-  kOwnerDied,  // acquired, and the owner before died holding it
+  kOwnerDied,  // acquired; the previous owner died while it held the mutex
   kTimeout,    // not acquired within the time
-  kBroken      // not acquired, and nobody ever will
+  kBroken      // not acquired, and never can be
 };
 
 enum class Occupancy { kFree, kHeld };
 
 class Mutex {
  public:
-  // Makes a mutex in zeroed storage, before anyone else can see it. `mode` is for what the
-  // mechanism creates outside the storage.
+  // Makes a mutex in zeroed storage, before any other thread can see the storage. `mode` applies to
+  // what the mechanism creates outside the storage.
   static Status Initialize(void* storage, const ObjectId& id, unsigned mode);
-  // Removes what Initialize made outside the storage.
+  // Removes what Initialize created outside the storage.
   static void Dispose(const ObjectId& id);
 
   // Says which processes can share a mutex: mechanism, C library, architecture, layout.
@@ -67,17 +70,17 @@ class Mutex {
   Grant LockUntil(const Deadline& deadline);
   void Unlock();
 
-  // M4: whether its owner gets it once more, of the two.
+  // M4: true if a second lock by the owner gets the mutex twice, false if it waits for ever.
   static const bool kGrantedTwice;
 
-  // Whether a living thread holds it at this instant. Where only taking it can tell, it is taken
-  // and given back, and news of a dead owner found so is added to `*owner_died`.
+  // Whether a living thread holds the mutex at this moment. If only an attempt to lock can tell,
+  // the mutex is locked and unlocked again. If that finds a dead owner, `*owner_died` is set.
   Occupancy Peek(bool* owner_died);
-  // Whether a thread of this process holds it. Where that cannot be told, no.
+  // Whether a thread of this process holds the mutex. False if the mechanism cannot tell.
   bool IsHeldHere() const;
 
  private:
-  // The word of the storage that nothing changes after Initialize, and its value (M7).
+  // The word of the storage that never changes after Initialize, and its value (M7).
   struct Constant {
     const std::atomic<uint32_t>* word;
     uint32_t value;

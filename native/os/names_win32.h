@@ -1,20 +1,21 @@
 // The names of segments on Windows.
 //
-// A section's name goes with its last handle and not before, and its size is rounded up to pages.
-// So each name has an entry beside the sections that bore it, one after the other: a small section
-// of its own, which everyone keeps open who has one of them mapped, and a mutex that whoever looks
-// at it or changes it holds. By the entry a name can be removed while its segment is in use, and
-// given to another; a segment appears when it is finished; and its size is exact.
+// The name of a section disappears with its last handle, and not before. Its size is rounded up to
+// pages. So each name has an entry in addition to the sections that have had the name, one after
+// another. The entry is a small section of its own, and a mutex. Every process that has one of the
+// sections mapped keeps the entry's section open. A process holds the mutex while it reads or
+// changes the entry. With the entry, a name can be removed while its segment is in use, and given
+// to another segment. A segment appears when it is finished, and its size is exact.
 //
-// A section has the very name where that is free, so that others (Python) find it there, and is
-// found there when others made it. Where a removed one that is in use still has it, the next one's
-// is a number.
+// If the exact name is free, a section gets it, so that other programs (Python) find the section
+// there, and so that sections of other programs are found. If a removed section that is still in
+// use has the exact name, the next section gets a number as its name.
 //
 // Guarantees, by number:
 //
-//   N1  An entry is used under its mutex alone. Who is killed then leaves it as it was before, or
-//       as it is after: `live` is written last, and says everything.
-//   N2  An entry is there as long as anybody has one of its sections through this library.
+//   N1  An entry is used only under its mutex. A process that is killed while it holds the mutex
+//       leaves the entry as before or as after the change: `live` is written last and decides.
+//   N2  An entry exists as long as a process has one of its sections open through this library.
 #pragma once
 
 #include <windows.h>
@@ -26,44 +27,45 @@
 
 namespace shmkit::os {
 
-// One bearer of a name; 0 is none. Even: its section has the very name.
+// One bearer of a name; 0 means none. If it is even, its section has the exact name.
 using Bearer = uint64_t;
 
 class NameEntry {
  public:
-  // Waits for others who look at the entry, but not for ever: EBUSY.
+  // Waits for other processes that use the entry, but not for ever: EBUSY.
   static Result<NameEntry> Enter(const std::string& name);
   NameEntry(NameEntry&& other) noexcept;
   NameEntry(const NameEntry&) = delete;
-  // Leaves it to others.
+  // Leaves the entry to other processes.
   ~NameEntry();
 
-  // The section that bears the name now; ENOENT when there is none. `access` as for
-  // OpenFileMappingW.
+  // The section that has the name now; ENOENT if there is none. `access` as for OpenFileMappingW.
   Result<HANDLE> Open(DWORD access);
-  // Which bearer that is, when Open has found it.
+  // The bearer that Open found.
   Bearer live() const { return words_->live; }
-  // Bytes, as they were asked for; 0 when others made it.
+  // The size in bytes, as requested; 0 if another program created the section.
   uint64_t size() const { return words_->size; }
 
-  // A new section for the name, which does not bear it before Publish. EEXIST: it has a bearer.
+  // A new section for the name. It does not bear the name before Publish. EEXIST if the name has a
+  // bearer.
   Result<HANDLE> Make(uint64_t size, DWORD kind);
   Bearer made() const { return made_; }
   void Publish(uint64_t size);
 
-  // Nobody bears the name any more. ENOENT: nobody does; or, unless it is 0, not this one.
+  // Removes the name from its bearer. ENOENT if the name has no bearer, or, unless `only` is 0, if
+  // the bearer is not `only`.
   Status Remove(Bearer only);
 
-  // A handle that keeps the entry (N2), for the caller to close.
+  // A handle that keeps the entry alive (N2). The caller closes it.
   Result<HANDLE> Keep() const;
 
  private:
   struct Words {
     Bearer live;
-    uint64_t size;  // of the live one
-    // The last number that was given out.
+    uint64_t size;  // of the live section
+    // The last bearer number that was used.
     uint64_t last;
-    // Not 0: the section of the very name is one that was removed.
+    // Not 0: the section with the exact name was removed.
     uint64_t removed_plain;
   };
 

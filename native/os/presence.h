@@ -1,30 +1,31 @@
-// Contract: a token by which anyone on the machine can tell whether its holder is still there.
+// Contract: a token by which every process on the machine can tell whether the token's holder still
+// lives.
 //
-// A thread enters once, and writes its token into shared memory beside whatever it takes there.
-// Who finds the token later asks whether its holder is present, and clears up after one who is not.
+// A thread enters once. It writes its token into shared memory next to everything that it takes
+// there. A thread that finds the token later asks whether the holder is present, and cleans up
+// after a holder that is not.
 //
 // Guarantees, by number:
 //
-//   P1  A token is a random number from 1 to kMaxToken that nobody present has.
-//   P2  It is present from before Enter returns until Leave, or until its process has ended, by
-//       whatever end: the kernel lets go of it. No process number is asked, so it does not matter
-//       who bears the same one now, in which namespace, or that a parent has not yet asked for the
-//       end of its child. One who is merely stopped is present. The end of a thread is no end of
-//       its token: a thread that its process outlives must Leave.
-//   P3  Whoever shares the segments can tell: all threads, processes and users, in whichever
-//       process namespace, whatever the umask of the holder.
-//   P4  The living are never taken for dead: a look that fails says present. 0 and what is greater
-//   than
-//       kMaxToken are nobody's token.
+//   P1  A token is a random number from 1 to kMaxToken that no present holder has.
+//   P2  A token is present from before Enter returns until Leave, or until its process has ended,
+//       however it ends: the kernel releases it. Process ids are not used. So it does not matter
+//       which process has the same id now, in which namespace, or that a parent has not yet waited
+//       for its child. A process that is merely stopped is present. The end of a thread does not
+//       end its token: a thread that its process outlives must Leave.
+//   P3  Everyone who shares the segments can check a token: all threads, processes and users, in
+//       any process namespace, whatever the umask of the holder.
+//   P4  A living holder is never taken for dead: a check that fails says present. 0 and numbers
+//       above kMaxToken are no token of anyone.
 //   P5  A program that the holder starts, or becomes, does not have its token. A process that is
-//       forked and stays the same program shares it: the token is present until both have ended,
-//       or either one leaves.
-//   P6  A holder that is killed leaves nothing behind, or, where presence is a file, one that is
-//       empty, which the next look at its token removes.
+//       forked, and starts no other program, shares it: the token is present until both processes
+//       have ended, or until one of them leaves.
+//   P6  A holder that is killed leaves nothing behind. If presence is a file, it leaves an empty
+//       file, which the next check of its token removes.
 //
-// Mechanisms: presence_ofd.cc (Linux) is a lock of an open file description on a directory, or a
-// file where the kernel has no such locks; presence_flock.cc is a lock file (macOS); both have
-// presence_files.cc for that. presence_win32.cc is a named kernel event. The build files choose.
+// Mechanisms: presence_ofd.cc (Linux) is an open-file-description lock on a directory, or a file if
+// the kernel has no such locks; presence_flock.cc is a lock file (macOS); both use
+// presence_files.cc for files. presence_win32.cc is a named kernel event. The build files choose.
 #pragma once
 
 #include <cstdint>
@@ -36,21 +37,21 @@ namespace shmkit::os {
 // A JavaScript number holds every token exactly.
 constexpr uint64_t kMaxToken = (uint64_t{1} << 52) - 1;
 
-// A plain value, of which all copies are the same presence. Nothing but Leave and the end of the
-// process gives it up: a destructor that ran at the process' exit would, while other threads still
-// work.
+// A plain value. All its copies are the same presence. Only Leave and the end of the process give
+// it up. There is no destructor that does so, because it would run at the exit of the process while
+// other threads still work.
 class Presence {
  public:
-  // EBUSY: all tokens that were tried are present, which only somebody who pretends can bring
-  // about.
+  // EBUSY: all tokens that were tried are present. That is possible only if a process fakes
+  // presences.
   static Result<Presence> Enter();
-  // Gives the token up. Harmless when repeated; after it, nothing may be asked but token().
+  // Gives the token up. May be repeated. After it, only token() may be called.
   void Leave();
 
   // 0 after Leave.
   uint64_t token() const { return token_; }
 
-  // Any number of threads may ask at a time.
+  // Any number of threads may call this at the same time.
   bool IsPresent(uint64_t token) const;
 
  private:

@@ -1,18 +1,19 @@
-// Presence as a lock file per token, under flock(2) for as long as its holder is present.
+// Presence as a lock file per token, which is under flock(2) as long as its holder is present.
 //
-// The kernel releases the flock with its last descriptor, but the file stays: whoever looks and is
-// granted a shared flock has found a dead holder's, and removes it (P6). Looks take shared ones
-// only, so that of many who look at a dead holder none is in another's way.
+// The kernel releases the flock with its last descriptor, but the file stays. A thread that checks
+// and gets a shared flock has found the file of a dead holder, and removes it (P6). Checks take
+// only shared flocks, so that several threads that check a dead holder do not get in each other's
+// way.
 //
 // Invariants, by number:
 //
-//   F1  A look removes a name before it gives back the flock under which it found the holder dead,
-//       and only a name that still leads to what it has the flock of.
-//   F2  Take looks whether its name is still there when it has the flock. One who looked before
-//       that, and took a holder who was just arriving for a dead one, has removed it by then (F1);
-//       one who looks later is refused.
+//   F1  A check removes a name before it releases the flock with which it found the holder dead. It
+//       removes only a name that still leads to the file of that flock.
+//   F2  When Take has the flock, it checks whether its name still exists. A thread that checked
+//       before that may have taken the arriving holder for a dead one. It has removed the name by
+//       then (F1). A thread that checks later does not get the flock.
 //
-// Something that cleans the directory of old files makes the living look dead.
+// A program that removes old files from the directory makes living holders look dead.
 #pragma once
 
 #include <cstddef>
@@ -24,10 +25,10 @@ namespace shmkit::os {
 
 class PresenceFiles {
  public:
-  // Paths are the token's 13 hexadecimal digits, between these two.
+  // A path is the token's 13 hexadecimal digits between these two strings.
   constexpr PresenceFiles(const char* before, const char* after) : before_(before), after_(after) {}
 
-  // A descriptor to keep. EBUSY: this token is not to be had, another one may be.
+  // Returns a descriptor to keep. EBUSY: this token is not available, but another one may be.
   Result<int> Take(uint64_t token) const;
   void Leave(uint64_t token, int fd) const;
   bool IsPresent(uint64_t token) const;

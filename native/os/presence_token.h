@@ -1,4 +1,4 @@
-// Drawing tokens: the part that every mechanism of presences shares.
+// Draws tokens: the part that all presence mechanisms share.
 #pragma once
 
 #include <random>
@@ -7,7 +7,7 @@
 
 namespace shmkit::os {
 
-// To draw one that somebody has is all but impossible once.
+// Even a single collision with a used token is almost impossible.
 constexpr int kMostDraws = 16;
 
 inline uint64_t DrawToken() {

@@ -1,14 +1,15 @@
-// Ranges that are replaced while threads may touch them.
+// Address ranges that are replaced while threads may access them.
 //
-// Windows takes a view away and gives other memory in its place in two steps, and a thread that
-// writes there in between faults. It waits for the second step instead, and does the write again.
-// A system call that is given such an address then fails with ERROR_NOACCESS.
+// Windows removes a view and puts other memory in its place in two steps. A thread that writes
+// there between the steps faults. It then waits for the second step and repeats the write. A system
+// call that gets such an address fails with ERROR_NOACCESS.
 #ifndef SHMKIT_OS_REPLACEMENT_WIN32_H_
 #define SHMKIT_OS_REPLACEMENT_WIN32_H_
 
 namespace shmkit::os {
 
-// As long as one lives, threads that fault wait for its end. Its own thread must not fault.
+// While an object of this class exists, threads that fault wait for its end. The thread that
+// created it must not fault.
 class Replacement {
  public:
   Replacement();

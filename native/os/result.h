@@ -1,8 +1,8 @@
-// What an operating-system call came to: a value, or which call failed and how.
+// The result of an operating-system call: a value, or which call failed and how.
 //
-// Nothing in native/os throws. A Failure names the call as the system's manual does, and its error
-// as an errno value on every platform (the Windows files translate), so that the floors above
-// compare one set of numbers.
+// Nothing in native/os throws. A Failure names the call as the system's manual does. Its error is
+// an errno value on every platform (the Windows files translate), so that the floors above compare
+// one set of numbers.
 #pragma once
 
 #include <cerrno>
@@ -15,9 +15,9 @@ namespace shmkit::os {
 struct Failure {
   int error;         // an errno value, never 0
   const char* call;  // a static string: "open", "mmap", "CreateFileMappingW", ...
-  // Where it is not the object that is at fault but the directory in which all objects are: that.
+  // The directory that contains all objects, if that directory is at fault and not the object.
   const char* place = nullptr;
-  uint64_t bytes = 0;  // of memory that were asked for, where there were too few
+  uint64_t bytes = 0;  // of memory that were requested, if there was too little
 };
 
 struct Nothing {};

@@ -1,7 +1,7 @@
-// Which section a mapped address belongs to, by a number that every process gives it alike.
+// Which section a mapped address belongs to, as a number that is the same in every process.
 //
-// Windows' own wait on an address works inside one process, so waiter_win32.cc names a kernel
-// object after the place of its word: the section's identity and the offset in it.
+// Windows' own wait on an address works only inside one process. So waiter_win32.cc names a kernel
+// object after the position of its word: the identity of the section and the offset in it.
 #pragma once
 
 #include <windows.h>
@@ -15,8 +15,8 @@ void RememberSection(void* base, size_t size, uint64_t identity);
 // Also closes the semaphores of its words.
 void ForgetSection(void* base);
 
-// The semaphore on which waiters of the word at `address` sleep, opened once; null outside any
-// section.
+// The semaphore on which waiters of the word at `address` sleep. It is opened once. Null outside of
+// all sections.
 HANDLE SemaphoreOf(const void* address);
 
 }  // namespace shmkit::os

@@ -1,36 +1,36 @@
 // Contract: named segments of shared memory.
 //
-// A segment is a run of bytes that any process on the machine can map by its name. The bytes are
-// the user's: nothing is put before, after or between them.
+// A segment is a run of bytes that any process on the machine can map by its name. All bytes belong
+// to the user: the library puts nothing before, after or between them.
 //
 // Guarantees, by number:
 //
-//   S1  Create is exclusive: of any number of processes creating one name, one succeeds and the
+//   S1  Create is exclusive: if several processes create the same name, one succeeds, and the
 //       others get EEXIST.
-//   S2  Nobody attaches to a half-made segment. Where the platform can publish a finished object
-//       under a name (Linux, Windows), a creator killed at any moment leaves nothing behind, or, on
-//       a file system without unnamed files, a file that is no segment and is cleared by the next
-//       creator (unfinished_linux.h). Elsewhere an attacher waits a bounded time for the creator,
-//       then clears what it left.
-//   S3  Unless `sparse`, every page is reserved at creation: a lack of memory is ENOSPC from
-//       Create, never SIGBUS at a later touch. (macOS offers no such reservation.) More than this
-//       process may ever have, by MemoryLimit, is ENOMEM: the system would end the process instead.
-//   S4  Unlink with an identity removes the name only while it still leads to that very object, as
-//       far as the platform can tell.
-//   S5  A mapping outlives its name, and holds no file descriptor (but see S8).
-//   S6  After Overlay the address range is still mapped, to anonymous memory that belongs to
-//   nobody:
-//       a late write through a stale pointer neither crashes nor reaches the segment.
-//   S7  A read-only attach reads what others write; a write through it stays private to the page
-//       copy it makes, and never faults.
-//   S8  Of a segment that grows, the first part is reserved at creation, and more by Commit: a
-//       lack of memory is ENOSPC from these. The rest is address space, which nobody may touch.
-//       Such a mapping keeps what it takes to grow: a descriptor, closed on exec.
+//   S2  No process attaches to a half-made segment. Where the platform can publish a finished
+//       object under a name (Linux, Windows), a creator that is killed at any moment leaves nothing
+//       behind. On a file system without unnamed files it leaves a file that is not a segment,
+//       which the next creator removes (unfinished_linux.h). On other platforms an attaching
+//       process waits a limited time for the creator, then removes what the creator left.
+//   S3  Unless `sparse`, every page is reserved at creation. A lack of memory is ENOSPC from
+//       Create, never SIGBUS at a later access. (macOS has no such reservation.) A request for more
+//       than MemoryLimit, which this process can never have, is ENOMEM: otherwise the system would
+//       kill the process.
+//   S4  Unlink with an identity removes the name only while the name still leads to that very
+//       object, as far as the platform can tell.
+//   S5  A mapping outlives its name, and holds no file descriptor (except S8).
+//   S6  After Overlay the address range is still mapped, to anonymous memory that nobody uses. A
+//       late write through a stale pointer neither crashes nor reaches the segment.
+//   S7  A read-only attach reads what others write. A write through it stays private, in a copy of
+//       the page, and never faults.
+//   S8  Of a segment that grows, the first part is reserved at creation, and more by Commit. A lack
+//       of memory is ENOSPC from these calls. The rest is address space that must not be accessed.
+//       Such a mapping keeps what it needs to grow: a descriptor, which is closed on exec.
 //
 // Mechanisms: segment_linux.cc publishes unnamed files in /dev/shm, or those of
-// unfinished_linux.cc, and memory_limit_linux.cc knows what the system allows; segment_shm_open.cc
-// is portable POSIX and macOS; both map with mapping_posix.cc. segment_win32.cc is Windows. The
-// build files choose.
+// unfinished_linux.cc. memory_limit_linux.cc knows what the system allows. segment_shm_open.cc is
+// portable POSIX and macOS. Both map with mapping_posix.cc. segment_win32.cc is Windows. The build
+// files choose.
 #pragma once
 
 #include <cstddef>
@@ -42,7 +42,7 @@
 
 namespace shmkit::os {
 
-// Tells two objects apart that bear one name one after the other.
+// Distinguishes objects that have the same name one after another.
 struct Identity {
   uint64_t device;
   uint64_t object;
@@ -54,25 +54,25 @@ struct Identity {
 
 struct Segment {
   void* address;
-  size_t size;  // rounded up to pages on macOS; on Windows, when others made it
+  size_t size;  // rounded up to pages on macOS, and on Windows if another program made it
   Identity identity;
-  // Windows: the handles without which the segment and its name would go. Elsewhere, of a segment
-  // that grows: its descriptor, plus 1. Else null.
+  // Windows: the handles that keep the segment and its name alive. Elsewhere, for a segment that
+  // grows: its descriptor plus 1. Otherwise null.
   void* keep_alive;
 };
 
-// kGrowing: to read and write a segment that grows (S8).
+// kGrowing: for reading and writing a segment that grows (S8).
 enum class Access { kReadWrite, kReadOnly, kGrowing };
 
 struct CreateOptions {
   size_t size;
-  unsigned mode;  // permission bits, whatever the umask; macOS takes the umask's away
-  bool sparse;    // leave pages unreserved (gives up S3)
-  // Of a segment that grows (S8): how many bytes are reserved at first. 0: it does not grow.
+  unsigned mode;  // permission bits, independent of the umask; macOS applies the umask
+  bool sparse;    // do not reserve pages (gives up S3)
+  // For a segment that grows (S8): how many bytes are reserved at first. 0: it does not grow.
   size_t first_bytes = 0;
 };
 
-// Fills a new segment before anyone else can see it.
+// Fills a new segment before any other thread can see it.
 struct Initializer {
   Status (*fill)(void* memory, void* context);
   void* context;
@@ -85,42 +85,42 @@ struct Listing {
   unsigned uid;
 };
 
-// Names are one path component in UTF-8, without a leading slash; the caller has checked that.
+// A name is one path component in UTF-8, without a leading slash. The caller has checked that.
 Result<Segment> Create(const std::string& name, const CreateOptions& options,
                        const Initializer* initializer = nullptr);
 Result<Segment> Attach(const std::string& name, Access access);
 Status Unlink(const std::string& name, const Identity* only_if = nullptr);
 
-// Reserves more of a segment that grows: so many bytes from `offset` on, inside it. To reserve what
-// is reserved is harmless, while nobody changes it.
+// Reserves more of a segment that grows: `bytes` from `offset` on, inside the segment. It is
+// harmless to reserve what is already reserved, as long as no other thread changes the reservation.
 Status Commit(const Segment& segment, size_t offset, size_t bytes);
 
-// How much memory the process may have at most, with all that it shares this limit with, as far as
-// it is told. Segments count.
+// The maximum memory of the process, together with everything that shares this limit, as far as the
+// system tells. Segments count towards it.
 uint64_t MemoryLimit();
 
-// Every segment there is, or ENOTSUP where the system does not tell.
+// Every existing segment, or ENOTSUP if the system does not tell.
 Result<std::vector<Listing>> List();
 
-// Gives memory, address range and name handle back.
+// Frees the memory, the address range and the handle of the name.
 void Unmap(const Segment& segment);
-// Gives the memory and the name handle back but keeps the range (S6), until GiveBack. False where
-// somebody else has the range by now (Windows): there is nothing of it to drain or to give back
-// then.
+// Frees the memory and the handle of the name, but keeps the address range (S6) until GiveBack.
+// Returns false if other memory has taken the range by now (Windows). Then there is nothing to
+// drain or to give back.
 bool Overlay(const Segment& segment);
-// Drops what late writers may have put into an overlaid range.
+// Drops what late writers may have written to an overlaid range.
 void Drain(const Segment& overlaid);
-// Gives an overlaid range back.
+// Frees an overlaid range.
 void GiveBack(const Segment& overlaid);
 
-// How much address space the process may have, as far as it is told.
+// How much address space the process may have, as far as the system tells.
 uint64_t MappableBytes();
 
-// False where a name goes by itself with its last handle, if nothing unlinked it before (Windows).
+// False if a name disappears with its last handle even when nothing unlinked it (Windows).
 extern const bool kNamesOutliveHandles;
-// True where an object appears under its name finished, or not at all (S2).
+// True if an object is finished as soon as it appears under its name (S2).
 extern const bool kPublishesWhole;
-// How long a name may be, in bytes of UTF-8.
+// The maximum length of a name, in bytes of UTF-8.
 extern const size_t kNameLimitBytes;
 // The directory in which segments are files of their names, or null.
 extern const char* const kPlace;

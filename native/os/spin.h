@@ -1,8 +1,8 @@
-// Looking at a word for a moment before sleeping.
+// Checks a word for a moment before sleeping.
 //
-// What others do before they change it takes mostly less than a microsecond or two, and to be put
-// to sleep and woken takes ten; but who looks on for long takes the processor from those it waits
-// for.
+// Other threads usually need less than one or two microseconds until they change the word, while
+// being put to sleep and woken takes ten. But a thread that spins for long takes the processor from
+// those it waits for.
 #pragma once
 
 #include <atomic>
@@ -26,7 +26,7 @@ inline void Relax() {
 #endif
 }
 
-// Whether the word is soon another.
+// Whether the word changes soon.
 inline bool ChangesSoon(const std::atomic<uint32_t>& word, uint32_t expected) {
   for (int look = 0; look < kSpinLooks; ++look) {
     if (word.load(std::memory_order_relaxed) != expected) return true;

@@ -1,6 +1,7 @@
-// Contract: a thread that nobody waits for, and this one's sleep.
+// Contract: a detached thread, and sleeping.
 //
-// Not std::thread, whose refusal is an exception: the addon is built without these.
+// This is not std::thread, because std::thread throws an exception if no thread can be started, and
+// the addon is built without exceptions.
 //
 // Mechanisms: thread_posix.cc, thread_win32.cc. The build files choose.
 #pragma once
@@ -10,13 +11,14 @@
 
 namespace shmkit::os {
 
-// Runs the body in a thread of its own. False when the system gives no thread; then nothing ran.
+// Runs the body in a thread of its own. Returns false if the system cannot start a thread; then
+// nothing runs.
 bool StartThread(std::function<void()> body);
 
 // May end early.
 void SleepFor(uint32_t milliseconds);
 
-// Leaves the processor to others for as short a time as the system has.
+// Gives the processor to other threads for the shortest time that the system offers.
 void Nap();
 
 }  // namespace shmkit::os

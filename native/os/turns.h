@@ -1,19 +1,19 @@
-// Whose turn it is at a mutex whose system lets anybody have it who comes first.
+// Turns at a mutex that the system gives to any thread that comes first.
 //
-// To give a free mutex to whoever comes is what makes it fast: a waiter takes some microseconds to
-// wake, in which its last owner can have had it many times over. It also lets an owner that locks
-// again at once keep out for ever those who sleep. So this process's access to a mutex keeps
-// account, and now and then leaves one that others wait for to them, for as long as it takes to
-// wake.
+// Giving a free mutex to the first thread that comes makes the mutex fast: a waiter needs some
+// microseconds to wake up, and in that time the last owner can lock and unlock it many times. But
+// then an owner that locks again at once can keep sleeping waiters out for ever. So this process's
+// access to a mutex keeps track of waiters. Now and then it leaves the mutex to them, for as long
+// as a waiter needs to wake up.
 //
-//   1  NoteWaiters, by an owner about to unlock that sees that others wait.
-//   2  GiveWay, by any thread of this process that comes for it next: it waits until somebody has
-//   it,
-//      or nobody came. What it costs is bounded by how rarely it happens.
+//   1  NoteWaiters is called by an owner that is about to unlock and sees that others wait.
+//   2  GiveWay is called by any thread of this process that wants the mutex next. It waits until
+//      another thread has the mutex, or until no waiter came in time. Its cost is limited, because
+//      it happens rarely.
 //
-// For mechanisms whose system hands a mutex to nobody in particular. All of it is this process's
-// own and only ever a matter of time: what threads see late or not at all makes a turn early or
-// late.
+// This is for mechanisms whose system hands a mutex to no particular waiter. All of its state
+// belongs to this process and affects only timing. If a thread sees a change late or not at all, a
+// turn is early or late.
 #pragma once
 
 #include <algorithm>
@@ -28,15 +28,15 @@ namespace shmkit::os {
 
 class Turns {
  public:
-  // Whether what tells of waiters may go on telling of those who were killed.
+  // Whether the sign of waiters may remain after waiters were killed.
   enum class Sign { kExact, kMayLinger };
 
   explicit Turns(Sign sign) : sign_(sign) {}
-  // As an object is made and handed on; nobody else uses it then.
+  // For constructing and passing on the object. No other thread uses it at that time.
   Turns(const Turns& other) noexcept : sign_(other.sign_) {}
   Turns& operator=(const Turns&) = delete;
 
-  // Whether GiveWay has anything to do: all that a lock costs by which nobody waits.
+  // Whether GiveWay has anything to do. This check is the whole cost for a lock without waiters.
   bool due() const { return released_.load(std::memory_order_relaxed) != kNobody; }
 
   void NoteWaiters() {
@@ -46,7 +46,7 @@ class Turns {
     }
   }
 
-  // `taken` says whether somebody has the mutex.
+  // `taken` says whether a thread has the mutex.
   template <class Taken>
   void GiveWay(const Taken& taken) {
     const int64_t released = released_.exchange(kNobody, std::memory_order_relaxed);
@@ -56,7 +56,7 @@ class Turns {
       patience_.store(kShortestPatience, std::memory_order_relaxed);
       pause_.store(kShortestPause, std::memory_order_relaxed);
     } else if (sign_ == Sign::kExact) {
-      // They are there, and have no processor: more time for them, next time.
+      // The waiters exist, but got no processor: give them more time at the next turn.
       Double(patience_, kLongestPatience);
     } else {
       Double(pause_, kLongestPause);
@@ -67,10 +67,10 @@ class Turns {
 
  private:
   static constexpr int64_t kNobody = 0;
-  // How long those who were woken have to come, counted from the release, in nanoseconds.
+  // How long woken waiters have to take the mutex, counted from the release, in nanoseconds.
   static constexpr int64_t kShortestPatience = 1000000;
   static constexpr int64_t kLongestPatience = 8000000;
-  // How long after a turn others come first again.
+  // How long after a turn the first thread that comes gets the mutex again.
   static constexpr int64_t kShortestPause = 2000000;
   static constexpr int64_t kLongestPause = 16000000;
 
@@ -85,7 +85,7 @@ class Turns {
       Relax();
     }
     while (SteadyNanoseconds() < until) {
-      // Asleep: those who were woken may need this processor.
+      // Sleep, because the woken threads may need this processor.
       Nap();
       if (taken()) return true;
     }

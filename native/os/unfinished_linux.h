@@ -1,18 +1,19 @@
-// Files of /dev/shm that are being made, where the file system has no unnamed ones (gVisor's tmpfs,
-// old overlays), or where such cannot be given a name.
+// Files in /dev/shm that are being made. They are used if the file system has no unnamed files
+// (gVisor's tmpfs, old overlays), or if unnamed files cannot be given a name.
 //
 // Invariants, by number:
 //
-//   U1  One has a name of its own kind, which is no segment's (IsNoSegment), until it is given the
-//       segment's name as well, finished, by link(2). Then the first is removed.
-//   U2  Its creator has the flock of it from before there is anything in it until it is done, or
-//       has ended: the kernel lets go of it then.
-//   U3  Whoever is granted the flock of one that bears such a name has found what a creator left
-//       that died, and removes this name. That is also right when the file has got its segment's
+//   U1  Such a file has a name of its own kind, which no segment has (IsNoSegment). When it is
+//       finished, it gets the segment's name as well, by link(2). Then the first name is removed.
+//   U2  Its creator holds its flock, from before the file has any content, until the file is
+//       finished or the creator has ended. The kernel then releases the flock.
+//   U3  A process that gets the flock of a file with such a name has found a file of a dead
+//       creator, and removes this name. This is correct even if the file already has its segment's
 //       name.
-//   U4  A creator that does not get the flock of its new file, or finds the name removed when it
-//       has it, was taken for a dead one (U3), and begins anew.
-//   U5  No name is given twice: who removes one of the dead removes none of the living.
+//   U4  If a creator does not get the flock of its new file, or has the flock and finds the name
+//       removed, it was taken for dead (U3). It starts again.
+//   U5  No name is used twice, so a process that removes the name of a dead creator never removes
+//       the name of a living one.
 #pragma once
 
 #include <cstddef>
@@ -21,15 +22,15 @@ namespace shmkit::os {
 
 constexpr size_t kUnfinishedPathBytes = 64;
 
-// An empty file, which only its owner may open: its descriptor, or an errno value below 0. The
-// caller removes the name.
+// Makes an empty file that only its owner may open. Returns its descriptor, or a negative errno
+// value. The caller removes the name.
 int MakeUnfinished(char (&path)[kUnfinishedPathBytes]);
 
-// Whether a file of that name is no segment: it is, or was, being made, or is somebody's presence.
+// Whether a file of that name is not a segment: it is or was being made, or it is a presence.
 bool IsNoSegment(const char* name);
 
-// Removes what creators left that died (U3), and presences of the dead, which are flocked likewise.
-// Whether there was any.
+// Removes what dead creators left (U3), and the presences of dead threads, which have flocks, too.
+// Returns whether there was any.
 bool RemoveLeft();
 
 }  // namespace shmkit::os

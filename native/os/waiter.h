@@ -1,17 +1,17 @@
-// Contract: sleeping until a word in shared memory changes, and waking those who do.
+// Contract: sleeping until a word in shared memory changes, and waking the sleepers.
 //
 // Guarantees, by number:
 //
-//   W1  Wait returns at once when the word is not `expected`; otherwise it sleeps until a Wake, the
-//       deadline, or for no reason at all. Callers look at their condition again, always.
-//   W2  A Wake after a change of the word reaches everyone who waited for the value before it: the
-//       look and the falling asleep are one step to the waker.
-//   W3  A waiter that dies is noticed by nobody. It may leave `waiters` too high, whose whole price
-//       is a system call in each later Wake.
+//   W1  Wait returns at once if the word is not `expected`. Otherwise it sleeps until a Wake, until
+//       the deadline, or returns for no reason. Callers must always check their condition again.
+//   W2  A Wake after a change of the word reaches everyone who waited for the value before it: for
+//       the waker, the check of the word and the start of the sleep are one step.
+//   W3  A waiter that dies affects no other thread. It may leave `waiters` too high. The only cost
+//       of that is a system call in each later Wake.
 //   W4  Any thread of any process that maps the word may wait or wake.
 //
-// The word is changed by the callers, with sequentially consistent operations: a Wake skips its
-// system call when `waiters` is zero, and only that order makes the skip safe.
+// The callers change the word, with sequentially consistent operations. A Wake skips its system
+// call when `waiters` is zero, and only that order makes the skip safe.
 //
 // Mechanisms: waiter_futex.cc (Linux), waiter_darwin.cc, waiter_win32.cc. The build files choose.
 #pragma once

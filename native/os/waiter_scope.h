@@ -1,4 +1,4 @@
-// Counts a thread among the waiters of a word for as long as it waits.
+// Counts a thread as a waiter of a word while it waits.
 #pragma once
 
 #include "waiter.h"
