@@ -1,4 +1,4 @@
-// The alarm of one environment: JavaScript's timers are its program's, which may replace them.
+// The alarm of one environment. JavaScript's timers belong to the program, which may replace them.
 #pragma once
 
 #include <memory>
@@ -14,12 +14,12 @@ class Alarm {
   Alarm(const Alarm&) = delete;
   Alarm& operator=(const Alarm&) = delete;
 
-  // What is called when the moment has come.
+  // `on_alarm` is called when the moment has come.
   void Initialize(napi_value on_alarm);
 
-  // Replaces the moment that was set before. False where the system gives no thread.
+  // Replaces the moment that was set before. False if the system cannot start a thread.
   bool Set(const os::Deadline& moment);
-  // Whether the event loop is kept alive meanwhile.
+  // Whether the event loop is kept alive until then.
   void Expect(bool expects);
 
   // The environment ends.

@@ -7,11 +7,11 @@
 
 namespace shmkit {
 
-// A new ArrayBuffer over part of a mapping, or undefined where the runtime refuses external memory.
+// A new ArrayBuffer over part of a mapping, or undefined if the runtime refuses external memory.
 Napi::Value Show(Napi::Env env, Mapping* mapping, Mapping::Audience audience, size_t offset,
                  size_t length);
 
-// Empties a buffer that was shown to the library alone.
+// Empties a buffer that only the library has seen.
 void Hide(Napi::Env env, Mapping* mapping, napi_value buffer);
 
 }  // namespace shmkit

@@ -1,13 +1,12 @@
-// What is to be ended with an environment, or with the process, when no JavaScript runs for that
-// any more: the end of a thread, process.exit(), worker.terminate(), an error that nobody catches,
-// signals.
+// Ends managers with an environment, or with the process, when no JavaScript runs for that any
+// more: at the end of a thread, process.exit(), worker.terminate(), an uncaught error, signals.
 //
 // Guarantees, by number:
 //
-//   N1  It is ended by whatever end of the thread or the process but a kill, an abort, and _exit(),
-//       after all that the application does at that end.
-//   N2  Only the process that has added it ends it, and none that was forked from it.
-//   N3  No end waits long: what is waited for under way has a deadline (manager_end.h, E4).
+//   N1  A manager ends however the thread or the process ends, except by a kill, an abort, and
+//       _exit(). It ends after everything that the application does at that end.
+//   N2  Only the process that added a manager ends it, and no process that was forked from it.
+//   N3  No end waits long: every wait on the way has a deadline (manager_end.h, E4).
 #pragma once
 
 #include <napi.h>
@@ -27,7 +26,7 @@ class Endings {
   struct Entry {
     uint32_t seat;
     bool hears_signals;
-    int64_t process;  // that has added it
+    int64_t process;  // that added the entry
     ManagerFacts facts;
     Entry* next;
   };
@@ -36,21 +35,23 @@ class Endings {
   Endings(const Endings&) = delete;
   Endings& operator=(const Endings&) = delete;
 
-  // The token of this thread, by which it takes part in what it does, and what it holds.
+  // The token of this thread, with which it takes part in what it does, and its seats, which say
+  // what it holds.
   void Enter(uint64_t token, Seats* seats);
 
-  // From here on until Remove, the manager that has the seat ends when this thread does, and, if it
-  // hears signals, when one of these ends the process. Takes the entry over. Says whether it does
-  // hear them.
+  // From now on until Remove, the manager of that seat ends when this thread ends. If it hears
+  // signals, it also ends when a signal ends the process. Takes ownership of the entry. Returns
+  // whether it does hear signals.
   bool Add(napi_env env, Entry* entry);
   void Remove(const Entry* entry);
 
   // The environment ends.
   void Leave(Seats& seats, const os::Presence& presence);
 
-  // The process ends at once: all of all environments, whose threads run on for a moment.
+  // The process ends at once: ends all managers of all environments, whose threads still run for a
+  // moment.
   static void EndAll();
-  // Whether it is the token of a thread of this process. While EndAll is under way.
+  // Whether `token` belongs to a thread of this process. Call it only during EndAll.
   static bool IsOfProcess(uint64_t token);
 
  private:
@@ -63,7 +64,7 @@ class Endings {
   Seats* seats_ = nullptr;
   std::thread::id thread_;
   Entry* first_ = nullptr;
-  Endings* next_ = nullptr;  // of all environments that have entered
+  Endings* next_ = nullptr;  // in the list of all environments that have entered
 };
 
 void ExportEndings(Napi::Env env, Napi::Object exports);

@@ -1,4 +1,4 @@
-// What one environment (a main thread or a worker) has of this library.
+// The state that one environment (a main thread or a worker) has in this library.
 #pragma once
 
 #include <napi.h>
@@ -22,19 +22,20 @@ class Environment {
     return *static_cast<Environment*>(environment);
   }
 
-  // Hands itself to `env`, which frees it.
+  // Makes one and hands it to `env`, which frees it.
   static void Make(napi_env env);
   ~Environment();
   Environment(const Environment&) = delete;
   Environment& operator=(const Environment&) = delete;
 
-  // The environments of this thread put back all that they hold: it ends the process, which runs no
-  // cleanup hook of the thread that calls process.exit(), or whose error nobody catches.
+  // The environments of this thread put back everything that they hold. Called when this thread
+  // ends the process: no cleanup hook runs for a thread that calls process.exit(), or that has an
+  // uncaught error.
   static void LetGoHere();
 
-  // The array whose first word says which seat the hot calls are about; what is told of locks that
-  // were granted, of words that changed, and of turns of the event loop that left something behind;
-  // a function that does nothing.
+  // `control` is the array whose first word says which seat the hot calls are about. The callbacks
+  // are told of locks that were granted, of words that changed, and of turns of the event loop that
+  // left something behind. `nothing` is a function that does nothing.
   struct Callbacks {
     napi_value on_grant;
     napi_value on_news;
@@ -43,10 +44,10 @@ class Environment {
   };
   void Initialize(int32_t* control, const Callbacks& callbacks);
 
-  // Whether JavaScript still runs here: not when the environment is being ended.
+  // Whether JavaScript still runs here. False while the environment is being ended.
   bool Alive();
 
-  // This thread's presence, from the first call on.
+  // This thread's presence, which the first call creates.
   os::Result<os::Presence*> TakePresence();
 
   Seats seats;
@@ -67,9 +68,9 @@ class Environment {
   std::unique_ptr<os::Presence> presence_;
 };
 
-// The seat that a call is about, its first argument, or the one that the control word names. Null,
-// with an exception pending, when it was closed: TypeScript sees to it that none is used after
-// that, and a mistake there must not become one of memory.
+// The seat that a call is about: either its first argument, or the one in the control word. If the
+// seat was closed, the result is null, with an exception pending. TypeScript makes sure that no
+// closed seat is used, but a mistake there must not become a memory error.
 Seat* SeatOf(const Napi::CallbackInfo& info);
 Seat* CurrentSeat(napi_env env);
 

@@ -1,5 +1,5 @@
-// What JavaScript is given, by tables: the code that makes a function or a number, and calls a
-// function, is there once.
+// The functions and numbers for JavaScript, as tables. So the code that creates a function or a
+// number, and the code that calls a function, exists only once.
 #pragma once
 
 #include <napi.h>
@@ -13,7 +13,7 @@ using Function = Napi::Value (*)(const Napi::CallbackInfo& info);
 
 struct Export {
   Export(const char* called, Function function) : name(called), cold(function) {}
-  // One that is so hot that it asks Node-API for its arguments itself.
+  // For a function that is so hot that it gets its arguments from Node-API itself.
   Export(const char* called, napi_callback function) : name(called), hot(function) {}
 
   const char* name;

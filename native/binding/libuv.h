@@ -1,5 +1,5 @@
-// libuv's functions, where the program that loaded the addon has them (Node, Electron). They are
-// looked up by name: programs without them load the addon as well.
+// libuv's functions, if the program that loaded the addon has them (Node, Electron). They are
+// looked up by name, so that programs without them can load the addon, too.
 #pragma once
 
 #include <napi.h>
@@ -10,11 +10,11 @@ struct uv_loop_s;
 
 namespace shmkit::libuv {
 
-// Its interface, which is stable within its version 1.
+// libuv's interface, which is stable within version 1.
 using Handle = void;
 using Callback = void (*)(Handle*);
 
-// Of uv_handle_type.
+// Values of uv_handle_type.
 constexpr int kAsync = 1;
 constexpr int kPrepare = 9;
 constexpr int kSignal = 16;
@@ -25,8 +25,8 @@ bool Find(const char* name, Function* function) {
   return *function != nullptr;
 }
 
-// The event loop of an environment, or null. Bun has functions of these names, of which some do
-// nothing, and others abort the process: those for loops and signals do.
+// The event loop of an environment, or null. Bun has functions with these names, but some of them
+// do nothing, and others abort the process, including those for loops and signals.
 uv_loop_s* LoopOf(napi_env env);
 
 }  // namespace shmkit::libuv

@@ -1,5 +1,5 @@
-// What threads of the addon tell an environment's own thread: numbers, in the order they were
-// posted, to a JavaScript function.
+// Sends numbers from threads of the addon to an environment's own thread, where a JavaScript
+// function receives them in the order in which they were posted.
 #pragma once
 
 #include <napi.h>
@@ -12,10 +12,10 @@ namespace shmkit {
 
 class Mailbox : public std::enable_shared_from_this<Mailbox> {
  public:
-  // Call once, on the environment's thread.
+  // Call it once, on the environment's thread.
   bool Open(napi_env env, napi_value receiver);
   bool is_open() const { return opened_; }
-  // Any thread; nothing happens when the environment is gone.
+  // May be called on any thread. Does nothing when the environment is gone.
   void Post(uint32_t number);
   // Keeps the event loop alive while something is expected.
   void Expect(napi_env env);
@@ -27,7 +27,7 @@ class Mailbox : public std::enable_shared_from_this<Mailbox> {
 
   bool opened_ = false;
   unsigned expected_ = 0;
-  std::mutex mutex_;  // guards function_ from Post and Close
+  std::mutex mutex_;  // guards function_ between Post and Close
   napi_threadsafe_function function_ = nullptr;
 };
 

@@ -1,10 +1,10 @@
 // The objects of one environment (a main thread or a worker), by seat number.
 //
-// A seat is an environment's use of a SharedObject, one per object however many handles there are,
-// so that one thread never competes with itself unknowingly; TypeScript counts the handles. When a
-// thread's environment ends, what it holds is put back as a dead owner's (AgentThread A3,
-// SharedObject L5). To leave that to the system would leave the names of doomed locks to whoever
-// comes next.
+// A seat is an environment's use of a SharedObject. There is one seat per object, no matter how
+// many handles there are, so that a thread never competes with itself without knowing it.
+// TypeScript counts the handles. When a thread's environment ends, what it holds is put back like
+// the lock of a dead owner (AgentThread A3, SharedObject L5). If this were left to the system, the
+// names of doomed locks would be left to the next process.
 #pragma once
 
 #include <napi.h>
@@ -26,10 +26,10 @@ struct Seat {
   SharedObject* const object;
   const uint32_t index;
   bool held = false;       // by this thread itself
-  bool fresh = false;      // since after the last turn of the event loop
-  bool requested = false;  // of the agent, and not yet collected
-  bool awaited = false;    // by tasks of this thread, of each other
-  unsigned place = 0;      // while it is held: where it stands among those that are
+  bool fresh = false;      // acquired since the last turn of the event loop
+  bool requested = false;  // from the agent, and not yet collected
+  bool awaited = false;    // by tasks of this thread, from each other
+  unsigned place = 0;      // while held: its position among the held seats
   std::shared_ptr<AgentThread> agent;
 };
 
@@ -39,21 +39,22 @@ class Seats {
   Seats(const Seats&) = delete;
   Seats& operator=(const Seats&) = delete;
 
-  // The array whose first word says which seat the hot calls are about, and what agents call.
+  // `control` is the array whose first word says which seat the hot calls are about. Agents call
+  // `on_grant`.
   void Initialize(int32_t* control, napi_value on_grant);
 
-  // The seat of an object, which takes over the caller's reference.
+  // The seat of an object. It takes over the caller's reference.
   uint32_t Add(SharedObject* object);
   void Close(uint32_t index);
-  // Null when it was closed, or never was.
+  // Null if the seat was closed, or never existed.
   Seat* At(uint32_t index) { return index < seats_.size() ? seats_[index].get() : nullptr; }
   Seat* Current() { return At(static_cast<uint32_t>(*control_)); }
-  // What else the hot calls are about: the same words as float64.
+  // The other arguments of the hot calls: the same words as float64.
   double* operands() { return reinterpret_cast<double*>(control_); }
 
-  // Why the lock of a seat is not to be tried, or that it is held already: by this thread, which
-  // was interrupted before it knew, or before it gave it back. It is as good as a dead owner then.
-  // kTimeout: neither is so.
+  // Why the lock of a seat must not be tried, or kAbandoned if this thread holds it already. In
+  // that case this thread was interrupted before it knew that it had the lock, or before it gave
+  // the lock back, so it counts as a dead owner. kTimeout: neither is the case.
   Acquired Before(Seat& seat) {
     if (seat.held) return Acquired::kAbandoned;
     if (held_ >= kMostHeld) return Acquired::kTooManyHeld;
@@ -65,25 +66,26 @@ class Seats {
   }
   void NoteRelease(Seat& seat);
 
-  // Those that were acquired since the last turn of the event loop ended, and are still held. They
-  // are not told again.
+  // The seats that were acquired since the end of the last turn of the event loop, and are still
+  // held. They are not reported again.
   std::vector<uint32_t> TakeFresh();
-  // Whether this thread has the lock of an object, itself or through its agent.
+  // Whether this thread has the lock of an object, either itself or through its agent.
   bool Holds(SharedObject* object);
-  // Gives back a lock that it has and will not go on with: the next owner is told so.
+  // Gives back a lock that this thread has and will not use any more. The next owner is told so.
   void GiveUp(SharedObject* object);
-  // Whether there are any, or JavaScript has something else to look at when a turn ends.
+  // Whether there are such seats, or JavaScript has something else to check when a turn ends.
   bool AwaitsTurn() const { return fresh_ > 0 || (control_ && control_[kLookAtEnd] != 0); }
 
   Stack stack;
 
   bool Request(uint32_t index);
   void Unrequest(Seat& seat);
-  // Whether tasks of this thread wait for each other to release it: as with the agent, the event
-  // loop is kept alive. False when it cannot be.
+  // Sets whether tasks of this thread wait for each other to release the lock. As with the agent,
+  // the event loop is kept alive meanwhile. Returns false if that is not possible.
   bool Await(Seat& seat, bool awaited);
 
-  // This thread runs no JavaScript any more: puts back all that it holds, itself or through agents.
+  // This thread runs no JavaScript any more: puts back everything that it holds, itself or through
+  // agents.
   void LetGo();
   // The environment ends.
   void Leave();
@@ -91,7 +93,7 @@ class Seats {
  private:
   // The kernel hands on at most 2048 locks of a thread that dies (ROBUST_LIST_LIMIT).
   static constexpr unsigned kMostHeld = 2000;
-  // Which word of the array says that JavaScript has something to look at.
+  // The index of the word in the array that says that JavaScript has something to check.
   static constexpr unsigned kLookAtEnd = 10;
 
   void NoteHeld(Seat& seat);

@@ -1,32 +1,35 @@
-// Hearing of a signal that is about to end the process, where no JavaScript can listen for it.
+// Reacts to a signal that is about to end the process, where no JavaScript can listen for it.
 //
 // Guarantees, by number:
 //
-//   H1  Who listens through the runtime (libuv) when a signal comes decides about it, as ever. If
-//       nobody does, `end` is called, on a thread of the library's own, whatever the others are at;
-//       then the process ends by the signal, as it would have. It does not matter who began first.
+//   H1  If there is a listener of the runtime (libuv) when a signal comes, the listener decides
+//       about the signal, as always. If there is none, `end` is called, on a thread of the library,
+//       no matter what the other threads do. Then the process ends by the signal, as it would have
+//       done anyway. It does not matter who started to listen first.
 //   H2  A handler of the application's own native code stays, and decides.
-//   H3  The first process of a container, which the system spares, exits with 128 and the number.
-//   H4  When nobody hears any more, all is as it was.
-//   H5  The thread that the signal came to does not go on meanwhile, but for what takes long: it
-//   may
-//       have what the end waits for. If another exits, the process ends by the signal all the same.
+//   H3  The first process of a container, which the system does not end, exits with 128 plus the
+//       signal number.
+//   H4  When nothing hears signals any more, everything is as before.
+//   H5  The thread that received the signal does not continue in the meantime, unless the end takes
+//       long: the thread may hold what the end waits for. If another thread exits, the process
+//       still ends by the signal.
 //
-// Mechanisms: signals_posix.cc; signals_win32.cc has none, for names go there with their processes.
-// The build files choose.
+// Mechanisms: signals_posix.cc. signals_win32.cc has none, because names disappear with their
+// processes there. The build files choose.
 #pragma once
 
 #include <napi.h>
 
 namespace shmkit {
 
-// Counted. False where there is no libuv, or no thread: nothing is heard then.
+// Calls are counted. False if there is no libuv, or no thread can be started; nothing is heard
+// then.
 bool HearSignals(napi_env env, void (*end)());
 void UnhearSignals();
-// Waits while a signal is about to end the process, or it is looked whether it does: the caller
-// would end it otherwise.
+// Waits while a signal is about to end the process, or while the library finds out whether it is.
+// Otherwise the caller would end the process first.
 void AwaitEndBySignal();
-// Nothing is heard any more, however many want to.
+// No signal is heard any more, no matter how many calls of HearSignals are active.
 void DeafenToSignals();
 
 }  // namespace shmkit

@@ -1,12 +1,12 @@
-// Whether a thread's stack suffices for what is done under a lock.
+// Whether a thread's stack is large enough for what is done under a lock.
 //
-// An engine that runs out of stack throws, wherever it is. That must not happen between taking a
-// lock and giving it back: what gives it back takes stack as well. How much there is nobody tells,
-// but that a call of so many bytes further down did not throw shows that there were as many. So
-// before a lock is taken at a depth that was not shown to be safe, JavaScript calls itself until it
-// has used kProvenBytes more; if it throws, nothing was taken.
+// An engine that runs out of stack throws, wherever it is. This must not happen between taking a
+// lock and giving it back, because giving it back needs stack, too. No API says how much stack is
+// left. But if a call that is a number of bytes further down did not throw, at least these bytes
+// exist. So before a lock is taken at a depth that is not known to be safe, JavaScript calls itself
+// until it has used kProvenBytes more. If that throws, nothing was taken.
 //
-// Stacks of all systems grow downwards, and JavaScript's frames lie on the thread's own.
+// On all systems, stacks grow downwards, and JavaScript's frames are on the thread's own stack.
 #pragma once
 
 #include <cstdint>
@@ -19,14 +19,15 @@ namespace shmkit {
 
 class Stack {
  public:
-  // Whether there is enough of it for what is done under a lock. If not, Prove is to be called.
+  // Whether there is enough stack for what is done under a lock. If not, the caller must call
+  // Prove.
   bool Suffices() {
     const uintptr_t here = Here();
     if (here >= safe_) return true;
     goal_ = here - kProvenBytes;
     return false;
   }
-  // Called again and again, each time from further down: whether that was far enough.
+  // Called again and again, each time from further down. Returns whether that was far enough.
   bool Prove() {
     if (Here() > goal_) return false;
     safe_ = goal_ + kNeededBytes;
@@ -42,9 +43,9 @@ class Stack {
 #endif
   }
 
-  // What the deepest change needs below the call that takes its lock, several times over.
+  // What the deepest change needs below the call that takes its lock, multiplied several times.
   static constexpr uintptr_t kNeededBytes = uintptr_t{32} << 10;
-  // Twice that, so that a recursion has to show it every few hundred calls only.
+  // Twice as much, so that a recursion has to prove it only every few hundred calls.
   static constexpr uintptr_t kProvenBytes = 2 * kNeededBytes;
 
   uintptr_t safe_ = UINTPTR_MAX;

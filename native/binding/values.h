@@ -1,5 +1,5 @@
-// Making JavaScript values of what the floors below return. Failures go up as data; TypeScript
-// makes errors of them.
+// Makes JavaScript values of what the floors below return. Failures are returned as data, and
+// TypeScript makes errors of them.
 #pragma once
 
 #include <napi.h>
@@ -10,8 +10,8 @@
 
 namespace shmkit {
 
-// A plain object that is being made. What node-addon-api has for that looks at each step whether it
-// failed, which takes five times the code: here none can, unless the environment is ending.
+// A plain object that is being made. node-addon-api checks at each step whether it failed, which
+// takes five times the code. Here no step can fail, unless the environment is ending.
 class Fields {
  public:
   explicit Fields(Napi::Env env) : env_(env) { napi_create_object(env, &object_); }
@@ -36,7 +36,7 @@ class Fields {
 inline Napi::Value ToValue(Napi::Env env, const os::Failure& failure) {
   Fields fields(env);
   fields.Set("code", os::ErrorName(failure.error));
-  fields.Set("errno", -failure.error);  // negative, as Node's own system errors have it
+  fields.Set("errno", -failure.error);  // negative, as in Node's own system errors
   fields.Set("syscall", failure.call);
   if (failure.place) fields.Set("place", failure.place);
   if (failure.bytes > 0) fields.Set("bytes", static_cast<double>(failure.bytes));
@@ -58,13 +58,13 @@ inline Napi::Value ToValue(Napi::Env env, const OpenFailure& why) {
 // The number of the seat or watch that a call is about, its first argument.
 inline uint32_t NumberOf(const Napi::CallbackInfo& info) { return info[0].As<Napi::Number>(); }
 
-// Milliseconds, or undefined for a wait without end.
+// From milliseconds, or undefined for a wait without limit.
 inline os::Deadline DeadlineOf(const Napi::Value& milliseconds) {
   if (!milliseconds.IsNumber()) return os::Deadline::Never();
   return os::Deadline::After(milliseconds.As<Napi::Number>().DoubleValue());
 }
 
-// undefined for kYes: making no value is what keeps the common case fast.
+// undefined for kYes: the common case is fast because it creates no value.
 inline napi_value ToValue(napi_env env, Acquired acquired) {
   if (acquired == Acquired::kYes) return nullptr;
   napi_value value = nullptr;

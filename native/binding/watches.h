@@ -1,4 +1,4 @@
-// The words that tasks of one environment wait for, each watched by a thread, by watch number.
+// The words that tasks of one environment wait for, by watch number. A thread watches each of them.
 #pragma once
 
 #include <memory>
@@ -15,14 +15,14 @@ class Watches {
   Watches(const Watches&) = delete;
   Watches& operator=(const Watches&) = delete;
 
-  // What is called with the number of a watch when it is time to look.
+  // `on_news` is called with the number of a watch when it is time to look.
   void Initialize(napi_value on_news);
 
   uint32_t Add(SharedObject* object, os::WaitWord* word);
   void Close(uint32_t index);
 
-  // Until the next news, or Cancel, the event loop is kept alive if that is awaited. False where
-  // the system gives no thread.
+  // If `awaited`, the event loop is kept alive until the next news or Cancel. False if the system
+  // cannot start a thread.
   bool Watch(uint32_t index, uint32_t seen, const os::Deadline& until, bool awaited);
   // The news has come.
   void Settle(uint32_t index);
@@ -37,7 +37,7 @@ class Watches {
     bool expecting = false;
   };
 
-  // Null when it was closed, or never was.
+  // Null if the watch was closed, or never existed.
   Slot* At(uint32_t index) {
     return index < slots_.size() && slots_[index].thread ? &slots_[index] : nullptr;
   }

@@ -1,27 +1,28 @@
-// A thread that takes a lock, holds it and gives it back on behalf of another that must not block.
+// A thread that takes a lock, holds it and gives it back on behalf of another thread, which must
+// not block.
 //
-// A robust mutex belongs to the thread that locked it (os::Mutex M2, M3), so an event loop cannot
-// have it locked by a pool thread and unlock it itself. Each lock that an environment awaits gets
-// an agent, whose thread comes with the first request and goes when there has been nothing to do.
+// A robust mutex belongs to the thread that locked it (os::Mutex M2, M3). So an event loop cannot
+// let a pool thread lock it and then unlock it itself. Each lock that an environment awaits gets an
+// agent. The agent's thread starts with the first request, and ends when it has had nothing to do
+// for a while.
 //
-// States, in the order they are passed through; the client moves those marked *, the agent's own
-// thread the others:
+// States, in this order. The client sets those marked with *, the agent's own thread sets the
+// others:
 //
 //   kIdle        nothing to do
 //   kWanted    * the thread waits for the lock
-//   kGranted     the wait ended and the client has not collected its outcome
-//   kTaken     * the client has it: the lock is held for it
-//   kReleasing * the thread is to unlock
+//   kGranted     the wait ended, and the client has not collected its outcome
+//   kTaken     * the client has it: the lock is held for the client
+//   kReleasing * the thread must unlock
 //
 // Invariants, by number:
 //
 //   A1  The thread that locks is the thread that unlocks.
-//   A2  A grant that nobody wants any more is put back with its news (SharedObject L4).
-//   A3  When the client goes (Quit) while it holds the lock, the thread puts it back as a dead
-//   owner's
-//       (SharedObject L4), and ends.
-//   A4  Nobody joins the thread: it may be asleep in a lock whose owner never ends. It keeps what
-//       it needs alive, and looks every kSliceMs whether it is still wanted.
+//   A2  A granted lock that is not wanted any more is put back with its news (SharedObject L4).
+//   A3  If the client leaves (Quit) while it holds the lock, the thread puts the lock back like the
+//       lock of a dead owner (SharedObject L4), and ends.
+//   A4  The thread is never joined, because it may sleep in a lock whose owner never ends. It keeps
+//       alive what it needs, and checks every kSliceMs whether it is still wanted.
 #pragma once
 
 #include <functional>
@@ -35,27 +36,28 @@ namespace shmkit {
 
 class AgentThread : public std::enable_shared_from_this<AgentThread> {
  public:
-  // `notify` is called on the agent's thread for each outcome to collect. Takes a reference to
-  // `object`.
+  // `notify` is called on the agent's thread for each outcome to collect. The constructor takes a
+  // reference to `object`.
   AgentThread(SharedObject* object, std::function<void()> notify);
   ~AgentThread();
   AgentThread(const AgentThread&) = delete;
   AgentThread& operator=(const AgentThread&) = delete;
 
-  // Asks for the lock, if it is not asked for yet. False when the system gives no thread.
+  // Asks for the lock, unless it was asked for already. False if the system cannot start a thread.
   bool Request();
-  // Nobody wants it any more, unless Request is called again.
+  // The lock is not wanted any more, unless Request is called again.
   void Cancel();
-  // The outcome of the request if there is one; at kYes and kAbandoned the lock is the client's.
+  // The outcome of the request, if there is one. With kYes and kAbandoned the client has the lock.
   std::optional<Acquired> Collect();
-  // The same, waiting for it; kTimeout leaves the request as it is.
+  // The same, but waits for the outcome. kTimeout leaves the request as it is.
   Acquired CollectUntil(const os::Deadline& deadline);
   // Gives back what was collected.
   void Release();
-  // Waits until the thread has given back what the client released, does not want any more, or held
-  // when it went, which it does at once; but no longer than a tenth of a second.
+  // Waits until the thread has given back what the client released, what it does not want any more,
+  // or what it held when it left. The thread does so at once. The wait is limited to a tenth of a
+  // second.
   void AwaitReturn();
-  // The client is going (A3).
+  // The client leaves (A3).
   void Quit();
 
   bool HoldsForClient();
@@ -68,7 +70,7 @@ class AgentThread : public std::enable_shared_from_this<AgentThread> {
   }
 
   void Run();
-  // Whether the thread has a lock that nobody is left to release.
+  // Whether the thread has a lock that it must give back, because no client will release it.
   bool IsToReturn() const {
     return state_ == State::kReleasing ||
            (state_ == State::kGranted && (cancelled_ || quitting_)) ||

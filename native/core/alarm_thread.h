@@ -3,8 +3,8 @@
 // Invariants, by number:
 //
 //   C1  Each Set is answered by one call of `notify`, not before its moment, unless Set is called
-//       again before.
-//   C2  Nobody joins the thread: it keeps what it needs alive, and goes when it is told to Quit or
+//       again before that.
+//   C2  The thread is never joined. It keeps alive what it needs. It ends after Quit, or when it
 //       has had nothing to do for a while.
 #pragma once
 
@@ -18,13 +18,13 @@ namespace shmkit {
 
 class AlarmThread : public std::enable_shared_from_this<AlarmThread> {
  public:
-  // `notify` is called on the thread, under the mutex that the client's calls take, so it must not
+  // `notify` is called on the thread, under the mutex that the client's calls take. So it must not
   // wait for the client.
   explicit AlarmThread(std::function<void()> notify) : notify_(std::move(notify)) {}
 
-  // False when the system gives no thread.
+  // False if the system cannot start a thread.
   bool Set(const os::Deadline& moment);
-  // The client is going.
+  // The client leaves.
   void Quit();
 
  private:

@@ -1,7 +1,7 @@
-// The bytes at the start of every shmkit object in shared memory. After them come the words by
-// which processes wait for each other, and after these the object's own data.
-// Mirrored by lib/shm/core/layout.ts, which a test compares with this file through the addon, and
-// described for people in docs/memory-layout.md.
+// The bytes at the start of every shmkit object in shared memory. They are followed by the words
+// with which processes wait for each other, and then by the object's own data.
+// lib/shm/core/layout.ts has the same layout; a test compares it with this file through the addon.
+// docs/memory-layout.md describes it for people.
 #pragma once
 
 #include <atomic>
@@ -15,36 +15,37 @@ namespace shmkit {
 constexpr uint32_t kMagic = 0x4b4d4853;  // "SHMK" in memory
 constexpr uint16_t kLayoutVersion = 2;
 
-// States of an object, in the order they are passed through:
+// States of an object, in this order:
 //
-//   kMaking  the creator is not done. Visible only where objects are not published whole.
+//   kMaking  the creator has not finished. Visible only where objects are not published whole.
 //   kLive    in use.
-//   kDoomed  to be unlinked by the lock's present owner when it releases, or by its next.
-//   kDead    unlinked: whoever acquires the lock finds this, gives it back and opens the name
-//            again. Written only by the lock's owner (L2 in shared_object.h).
+//   kDoomed  must be unlinked by the lock's present owner when it releases, or by the next owner.
+//   kDead    unlinked: a thread that acquires the lock and finds this state gives the lock back and
+//            opens the name again. Written only by the lock's owner (L2 in shared_object.h).
 enum State : uint32_t { kMaking = 0, kLive = 1, kDoomed = 2, kDead = 3 };
 
-// Whether an owner died whose successor has not been told.
+// Whether an owner died and its successor has not been told yet.
 enum News : uint32_t { kNoNews = 0, kOwnerDied = 1 };
 
 struct Header {
   uint32_t magic;
   uint16_t version;
-  uint16_t kind;     // by lib/shm/core/layout.ts; here it is only compared
+  uint16_t kind;     // defined by lib/shm/core/layout.ts; here it is only compared
   uint32_t abi;      // os::Mutex::AbiWord() of the creator
   uint32_t data_at;  // where the object's own data begin
   uint8_t id[16];
   uint64_t size;  // of the whole object, in bytes
-  uint32_t type;  // what the kind makes of it, as the type of the elements
+  uint32_t type;  // the kind defines it, for example as the type of the elements
   uint32_t unused;
-  uint64_t length;  // the same, as how many there are
+  uint64_t length;  // the kind defines it, for example as the number of elements
   uint8_t reserved[8];
-  // What every acquisition looks at shares one cache line.
+  // The fields that every acquisition reads share one cache line.
   std::atomic<uint32_t> state;
   std::atomic<uint32_t> news;
   alignas(8) uint8_t mutex[os::kMutexBytes];
-  // Not 0: what it belongs to has ended, and nobody uses it any more (L6 in shared_object.h). Apart
-  // from the line that every acquisition writes to, for some look at it each time.
+  // Not 0: what the object belongs to has ended, and the object is not used any more (L6 in
+  // shared_object.h). It is not in the cache line that every acquisition writes to, because some
+  // operations read it each time.
   std::atomic<uint32_t> ended;
 };
 

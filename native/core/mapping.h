@@ -1,14 +1,14 @@
-// A mapped segment over which ArrayBuffers may have been made.
+// A mapped segment. ArrayBuffers may have been made over it.
 //
-// It has one owner, and any number of buffers; whichever goes last frees it. Buffers are freed by
-// the engine, later than they are detached, on threads of its choice, or never (one that was
-// transferred away lives on in foreign hands). Invariants, by number:
+// It has one owner, and any number of buffers. The last of them frees it. The engine frees buffers
+// later than it detaches them, on any thread, or never (a buffer that was transferred lives on
+// elsewhere). Invariants, by number:
 //
 //   Q1  After Close no access through any buffer reaches the segment: its range is in quarantine
-//       (core/quarantine.h). It is unmapped when nobody can have a pointer to it: when only the
-//       library was ever shown it, whose buffers reach no other thread, and all those are hidden.
-//   Q2  While the owner has not closed it, the memory stays for as long as a buffer shows it, even
-//       when the owner is gone.
+//       (core/quarantine.h). It is unmapped only if no pointer to it can exist: only the library
+//       has seen it, in buffers that reach no other thread, and all these buffers are hidden.
+//   Q2  As long as the owner has not closed it, the memory stays while a buffer shows it, even if
+//       the owner is gone.
 #pragma once
 
 #include <memory>
@@ -29,18 +29,18 @@ class Mapping {
   unsigned char* bytes() const { return static_cast<unsigned char*>(segment_.address); }
   bool closed();
 
-  // Whom a buffer is made for.
+  // For whom a buffer is made.
   enum class Audience { kUsers, kLibrary };
 
   void NoteBuffer(Audience audience);
-  // A buffer of the library's was emptied, and nobody is at work with it.
+  // A buffer of the library was emptied, and no code works with it.
   void NoteHidden();
   // The engine has freed a buffer. Touches no environment.
   void DropBuffer();
 
   // Idempotent.
   void Close();
-  // The owner goes.
+  // The owner leaves.
   void Abandon();
 
  private:
@@ -52,8 +52,8 @@ class Mapping {
   std::mutex mutex_;  // guards all below
   int owners_ = 1;
   int buffers_ = 0;
-  bool shown_ = false;  // to users
-  int unhidden_ = 0;    // buffers of the library's
+  bool shown_ = false;  // to user code
+  int unhidden_ = 0;    // buffers of the library
   bool closed_ = false;
   std::shared_ptr<QuarantinedRange> quarantined_;
 };

@@ -1,15 +1,17 @@
 // Address ranges of segments that were closed while JavaScript could still hold pointers to them.
 //
-// A closed segment's ArrayBuffer is detached, but that reaches neither a pool thread in the middle
-// of filling it (crypto.randomFill, fs.read) nor a buffer made from it by ArrayBuffer.transfer. So
-// its range stays mapped, to anonymous memory (os::Segment S6), until that can hardly matter:
+// The ArrayBuffer of a closed segment is detached. But this does not affect a pool thread that is
+// just filling the buffer (crypto.randomFill, fs.read), or a buffer that was made from it by
+// ArrayBuffer.transfer. So the range stays mapped, to anonymous memory (os::Segment S6), until that
+// is very unlikely to matter:
 //
-//   G1  A range is kept at least until the engine has freed the buffer made over it.
-//   G2  After that the oldest go first, and only when there are more ranges or bytes than the
-//       limits below: address space is nearly free, a stale write into somebody else's is not.
-//   G3  What late writers put into a range is dropped a while later, so that it costs no memory.
-//   G4  When the process can map no more, all that are settled are given back: first those that
-//       came there a while ago.
+//   G1  A range is kept at least until the engine has freed the buffer that was made over it.
+//   G2  After that, the oldest ranges are given back first, and only if there are more ranges or
+//       bytes than the limits allow: address space is nearly free, but a stale write into memory of
+//       another owner is not.
+//   G3  What late writers put into a range is dropped some time later, so that it uses no memory.
+//   G4  If the process cannot map any more, all settled ranges are given back, beginning with those
+//       that were settled some time ago.
 #pragma once
 
 #include <cerrno>
@@ -21,17 +23,18 @@ namespace shmkit {
 
 class QuarantinedRange;
 
-// Overlays the segment at once, and keeps its range. The caller tells Settle when the engine has
-// freed the buffer.
+// Overlays the segment at once, and keeps its range. The caller must call Settle when the engine
+// has freed the buffer.
 std::shared_ptr<QuarantinedRange> PutInQuarantine(const os::Segment& segment);
 
 // May be called on any thread.
 void Settle(const std::shared_ptr<QuarantinedRange>& range);
 
-// Gives settled ranges back (G4). False when there was none.
+// Gives settled ranges back (G4). False if there was none.
 bool ReleaseSettled();
 
-// What maps memory, and does so again where there was no address space but in quarantine.
+// Calls a function that maps memory. Calls it again as long as address space is lacking and the
+// quarantine can give some back.
 template <class Map>
 auto WithRoom(Map map) {
   auto mapped = map();

@@ -1,28 +1,30 @@
-// One process's access to a named object: a published segment with a header, in which an os::Mutex
-// is, words to wait for, and data.
+// One process's access to a named object: a published segment with a header that contains an
+// os::Mutex, words to wait for, and data.
 //
-// Invariants, by number; L2 holds for objects that are removed by Unlink, which are locks. Other
-// kinds just lose their name (RemoveName), and whoever has them keeps them, unless they end (L6).
+// Invariants, by number. L2 applies to objects that are removed by Unlink, which are locks. Objects
+// of other kinds just lose their name (RemoveName), and processes that are attached keep them,
+// unless the objects end (L6).
 //
-//   L1  A process maps an object once, however many environments and handles use it: the registry
-//       hands out the one SharedObject of an identity, counted (os::Mutex M5).
-//   L2  kDead is written by the lock's owner alone, as the last thing before it removes the name
-//       and unlocks. So whoever acquires a lock that is not dead holds the object that the name
-//       leads to, and nobody else can hold another one under that name: unlinking never lets two
-//       owners in. Anyone may write kDoomed over kLive.
-//   L3  A dead object's name is removed by whoever owns its lock, and by nobody else: to look where
-//       a name leads and to remove it are two steps, between which another remover could make room
-//       for a new object, and ours would remove that. So is another kind's, but while a user keeps
-//       its lock for long: should two others remove the name in the same instant then, and a third
-//       make a new object between them, that may lose its name.
-//   L4  News of a dead owner reaches somebody who keeps the lock. Whoever acquires it only to give
-//       it back leaves the news in the header.
-//   L5  Whoever holds the lock has a reference: the kernel walks a thread's list of held locks when
-//       it ends, and the mapping must be there. A thread that ends by any end but its process's
-//       death puts back what it holds, as a dead owner's, before it drops its references.
-//   L6  What ended is of no use to anybody again: its name goes, as it does by Unlink or
-//   RemoveName,
-//       and nobody acquires its lock any more, nor waits for it for longer than a slice.
+//   L1  A process maps an object once, no matter how many environments and handles use it. The
+//       registry returns the one SharedObject of an identity, with a reference count (os::Mutex
+//       M5).
+//   L2  Only the lock's owner writes kDead, as the last thing before it removes the name and
+//       unlocks. So a thread that acquires a lock that is not dead holds the object that the name
+//       leads to, and no other thread can hold another object under that name: unlinking never lets
+//       two owners in. Any thread may write kDoomed over kLive.
+//   L3  Only the owner of its lock removes a dead object's name. To check where a name leads and to
+//       remove it are two steps. Between them, another remover could make room for a new object,
+//       and our removal would then remove that object. The same is true for other kinds, with one
+//       exception, when a user keeps the lock for long. If two other processes then remove the name
+//       at the same moment, and a third one makes a new object between them, the new object may
+//       lose its name.
+//   L4  News of a dead owner reaches an owner that keeps the lock. A thread that acquires the lock
+//       only to give it back leaves the news in the header.
+//   L5  The thread that holds the lock has a reference: when a thread ends, the kernel walks its
+//       list of held locks, and the mapping must exist then. Unless its process is killed, a thread
+//       that ends puts back what it holds, like a dead owner, before it drops its references.
+//   L6  An object that has ended is of no use any more. Its name is removed, as by Unlink or
+//       RemoveName. No thread acquires its lock any more, or waits for it for longer than a slice.
 #pragma once
 
 #include <cstring>
@@ -39,37 +41,38 @@ namespace shmkit {
 
 enum class Disposition { kCreate, kAttach, kOpen };
 
-// Why an object under the right name is not one to use, with what was found in its header.
+// Why an object under the right name cannot be used, and what its header said.
 enum class Refusal : uint32_t { kTruncated = 1, kForeign, kVersion, kAbi, kKind, kUnfinished };
 
 struct OpenFailure {
-  os::Failure failure;             // error 0: it is the refusal that counts
-  std::optional<Refusal> refusal;  // a header that was found wanting
-  uint32_t found;                  // its size, version, ABI word or kind
+  os::Failure failure;             // error 0: look at the refusal
+  std::optional<Refusal> refusal;  // the header is not acceptable
+  uint32_t found;                  // the size, version, ABI word or kind that was found
 };
 
-// To attach to whatever has the name.
+// To attach to the object of that name, whatever its kind.
 constexpr uint16_t kAnyKind = 0;
 
-// What a creator puts into an object beside its header. Others find it there whole or not at all.
+// What a creator puts into an object in addition to its header. Others find it there completely or
+// not at all.
 struct Contents {
   uint16_t kind;
   uint32_t type = 0;
   uint64_t length = 0;
-  size_t words_bytes = 0;  // after the header, zero but for `words`; a multiple of kDataAlignment
-  size_t data_bytes = 0;   // after the words, zero but for `data`
+  size_t words_bytes = 0;  // after the header, zero except `words`; a multiple of kDataAlignment
+  size_t data_bytes = 0;   // after the words, zero except `data`
   const void* words = nullptr;
-  size_t initial_words = 0;  // bytes of it that are given, at most words_bytes
+  size_t initial_words = 0;  // how many bytes of it are given, at most words_bytes
   const void* data = nullptr;
   size_t initial_data = 0;
-  // Of an object that grows: how many bytes of it there are at first; the rest comes by Commit. To
-  // attach to such an object takes any number but 0. 0: all are there, always. One kind's objects
-  // all grow, or none of them.
+  // For an object that grows: how many bytes exist at first. Commit adds the rest. When attaching
+  // to such an object, any number but 0 will do. 0: all bytes always exist. Either all objects of a
+  // kind grow, or none of them.
   size_t first_bytes = 0;
 };
 
-// What the header said when the object was opened. Anyone may have written anything into it since,
-// so it is not read again.
+// What the header said when the object was opened. Any process may have written anything into the
+// header since then, so it is not read again.
 struct Shape {
   uint32_t type;
   uint64_t length;
@@ -79,26 +82,26 @@ struct Shape {
 
 enum class Acquired : uint32_t {
   kYes = 0,
-  kAbandoned = 1,  // yes, and the last owner died holding it
+  kAbandoned = 1,  // yes, and the last owner died while it held the lock
   kTimeout = 2,
   kGone = 3,         // unlinked: open the name again
   kBroken = 4,       // the mutex's bytes are not a mutex
-  kTooManyHeld = 5,  // the thread holds as many as the system would hand on if it died
-  kEnded = 6,        // what it belongs to has ended (L6)
-  kShallow = 7,      // not tried: the caller has to show first that its stack suffices
+  kTooManyHeld = 5,  // the thread already holds as many as the system hands on at its death
+  kEnded = 6,        // what the object belongs to has ended (L6)
+  kShallow = 7,      // not tried: the caller must first prove that its stack suffices
 };
 
 class SharedObject {
  public:
-  // What is known of one before it is opened.
+  // What is known about an object before it is opened.
   struct Facts {
     os::ObjectId id;
     Shape shape;
   };
 
-  // On success the caller has one reference. `name` is the segment's, prefix and all. An object of
-  // another kind is refused; whether one that was found is otherwise as it should be is for the
-  // caller to see (shape).
+  // On success the caller has one reference. `name` is the name of the segment, with its prefix. An
+  // object of another kind is refused. The caller must check in all other respects (shape) whether
+  // an existing object is as it should be.
   static SharedObject* Open(const std::string& name, unsigned mode, Disposition disposition,
                             const Contents& contents, OpenFailure* why);
   void AddReference();
@@ -106,7 +109,7 @@ class SharedObject {
 
   const Shape& shape() const { return shape_; }
   Mapping* mapping() const { return mapping_; }
-  // Null unless there is one at that offset, among the words or the data.
+  // The word at that offset, among the words or the data. Null if there is none.
   os::WaitWord* WordAt(size_t offset) const;
   // The same for 8 bytes of the data.
   std::atomic<uint64_t>* CellAt(size_t offset) const {
@@ -115,8 +118,8 @@ class SharedObject {
     return inside ? reinterpret_cast<std::atomic<uint64_t>*>(mapping_->bytes() + offset) : nullptr;
   }
 
-  // Of an object that grows: has memory be there from `offset` on, so many bytes (os::Segment S8).
-  // EINVAL when these do not lie inside.
+  // For an object that grows: makes sure that memory exists for `bytes` from `offset` on
+  // (os::Segment S8). EINVAL if these do not lie inside the object.
   os::Status Commit(size_t offset, size_t bytes);
 
   Acquired TryLock() { return Settle(mutex_.TryLock()); }
@@ -125,27 +128,27 @@ class SharedObject {
     if (header_->state.load(std::memory_order_relaxed) == kDoomed) (void)Finish();
     mutex_.Unlock();
   }
-  // Gives back a lock that nobody used, with the news it came with (L4).
+  // Gives back a lock that was not used, with the news it came with (L4).
   void PutBack(Acquired acquired);
-  // Its owner is taken for dead from here on, and so the next one is told. Holding the lock.
+  // From now on the owner counts as dead, so the next owner is told. The caller holds the lock.
   void Abandon() { header_->news.store(kOwnerDied, std::memory_order_relaxed); }
 
   bool IsLocked();
-  // Whether a thread of this process holds it, as far as the system tells: no is a guess.
+  // Whether a thread of this process holds it, as far as the system tells: false is a guess.
   bool IsLockedHere() { return mutex_.IsHeldHere(); }
 
   os::ObjectId id() const { return id_; }
 
-  // Marks the object dead and removes its name, now if the lock is free, else when its owner
-  // releases it. ENOENT when the name leads elsewhere already.
+  // Marks the object dead and removes its name: now, if the lock is free, otherwise when its owner
+  // releases it. ENOENT if the name already leads elsewhere.
   os::Status Unlink(bool held_by_this_thread);
-  // Removes the name while it leads to this object, and nothing else. ENOENT when it does not.
+  // Removes the name if it leads to this object, and does nothing else. ENOENT if it does not.
   os::Status RemoveName(bool held_by_this_thread);
   // L6. Removes the name by Unlink, or by RemoveName.
   os::Status End(bool is_lock, bool held_by_this_thread);
-  // Removes the names of what has ended and is held by threads of this process, which ends now.
-  // They run on for a moment, so nobody gives up a lock for them; but what has ended nobody else
-  // may make anew, and so the name can go before them.
+  // Removes the names of objects that have ended and are held by threads of this process, which
+  // ends now. These threads still run for a moment, so their locks are not given up. But no other
+  // process can make these objects again, so the names can be removed before the threads end.
   static void RemoveNamesHeldHere();
 
  private:
@@ -175,7 +178,7 @@ class SharedObject {
   const os::Identity identity_;
   Header* const header_;
   const Shape shape_;
-  os::ObjectId id_;  // as it was when the object was opened
+  os::ObjectId id_;  // its value when the object was opened
   os::Mutex mutex_;
   unsigned references_ = 1;  // guarded by the registry's mutex
 };

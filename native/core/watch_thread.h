@@ -1,19 +1,19 @@
-// A thread that waits for a word of a shared object on behalf of another that must not block.
+// A thread that waits for a word of a shared object on behalf of another thread, which must not
+// block.
 //
-// States, in the order they are passed through; the client moves those marked *, the thread the
-// others:
+// States, in this order. The client sets those marked with *, the thread sets the others:
 //
 //   kIdle      nothing to do
-//   kWatching* the thread waits until the word is not what the client saw, or its time is over
+//   kWatching* the thread waits until the word is not what the client saw, or the time is over
 //
 // Invariants, by number:
 //
 //   V1  Each Watch is answered by one call of `notify`, unless it is cancelled or Watch is called
-//       again before. It says no more than that it is time to look.
-//   V2  Nobody joins the thread: it keeps what it needs alive. Quit wakes it, and should it fall
-//       asleep in that very moment, it sees at the end of its slice that it is not wanted any more.
-//   V3  A wake that reaches the thread when nobody wants it any more is passed on: it may have been
-//       meant for one waiter only, and that one be another.
+//       again before that. The call means only that it is time to look.
+//   V2  The thread is never joined. It keeps alive what it needs. Quit wakes it. If it falls asleep
+//       at that very moment, it notices at the end of its slice that it is not wanted any more.
+//   V3  If a wake reaches the thread when it is not wanted any more, the wake is passed on: it may
+//       have been meant for only one waiter, and for another one.
 #pragma once
 
 #include <functional>
@@ -27,17 +27,17 @@ namespace shmkit {
 
 class WatchThread : public std::enable_shared_from_this<WatchThread> {
  public:
-  // `notify` is called on the thread, under the mutex that the client's calls take, so it must not
-  // wait for the client. Takes a reference to `object`, of which `word` is one.
+  // `notify` is called on the thread, under the mutex that the client's calls take. So it must not
+  // wait for the client. The constructor takes a reference to `object`, which contains `word`.
   WatchThread(SharedObject* object, os::WaitWord* word, std::function<void()> notify);
   ~WatchThread();
   WatchThread(const WatchThread&) = delete;
   WatchThread& operator=(const WatchThread&) = delete;
 
-  // False when the system gives no thread.
+  // False if the system cannot start a thread.
   bool Watch(uint32_t seen, const os::Deadline& until);
   void Cancel();
-  // The client is going.
+  // The client leaves.
   void Quit();
 
  private:
