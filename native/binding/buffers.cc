@@ -24,8 +24,8 @@ Napi::Value Show(Napi::Env env, Mapping* mapping, Mapping::Audience audience, si
   const napi_status status = napi_create_external_arraybuffer(env, mapping->bytes() + offset,
                                                               length, DropBuffer, mapping, &buffer);
   if (status == napi_ok) return Napi::Value(env, buffer);
-  // A runtime without external memory says so at once. One that failed otherwise calls the
-  // finalizer, now or later, or never: dropping the reference here might drop it twice.
+  // A runtime without external memory says so at once. If it fails in another way, it calls the
+  // finalizer, now or later, or never. To drop the reference here might drop it twice.
   if (status == napi_no_external_buffers_allowed) mapping->DropBuffer();
   bool pending = false;
   napi_is_exception_pending(env, &pending);

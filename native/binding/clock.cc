@@ -1,4 +1,5 @@
-// Time for JavaScript, whose own clocks and timers a program may replace and an administrator set.
+// Time for JavaScript. A program may replace JavaScript's own clocks and timers, and an
+// administrator may set them.
 #include "clock.h"
 
 #include "../os/clock.h"
@@ -13,8 +14,8 @@ namespace {
 
 constexpr double kNanosecondsAMillisecond = 1e6;
 
-// Where the hot calls leave the time, among the words that both sides can reach: to make a number
-// would cost as much as the clock.
+// The index at which the hot calls leave the time, in the words that both sides can access.
+// Creating a number would cost as much as the clock.
 constexpr size_t kTimeAt = 4;
 
 void Tell(napi_env env, int64_t nanoseconds) {
@@ -22,19 +23,20 @@ void Tell(napi_env env, int64_t nanoseconds) {
   operands[kTimeAt] = static_cast<double>(nanoseconds) / kNanosecondsAMillisecond;
 }
 
-// now(): leaves the time of the clock that waits go by, in milliseconds.
+// now(): leaves the time of the clock that waits use, in milliseconds.
 napi_value Now(napi_env env, napi_callback_info) {
   Tell(env, os::SteadyNanoseconds());
   return nullptr;
 }
 
-// sinceBoot(): the same of the clock that all processes share.
+// sinceBoot(): the same for the clock that all processes share.
 napi_value SinceBoot(napi_env env, napi_callback_info) {
   Tell(env, os::SinceBootNanoseconds());
   return nullptr;
 }
 
-// () -> the time of day in milliseconds since 1970: for people, as anybody may set it
+// () -> the wall-clock time in milliseconds since 1970. Only for people to read, because the clock
+// may be set.
 Napi::Value TimeOfDay(const Napi::CallbackInfo& info) {
   const auto since = std::chrono::system_clock::now().time_since_epoch();
   const std::chrono::duration<double, std::milli> milliseconds = since;
@@ -47,7 +49,7 @@ Napi::Value AlarmInitialize(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// (milliseconds) -> whether there is a thread to wait
+// (milliseconds) -> whether a thread could be started to wait
 Napi::Value AlarmSet(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), Environment::Of(info.Env()).alarm.Set(DeadlineOf(info[0])));
 }

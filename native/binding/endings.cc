@@ -15,15 +15,15 @@ namespace shmkit {
 
 namespace {
 
-// How long exit() waits for others who are at work with the entries.
+// How long exit() waits for other threads that use the entries.
 constexpr double kExitGraceMs = 5000;
 
-// Never destroyed: it is asked while the process ends.
+// Never destroyed, because it is used while the process ends.
 struct EnteredThreads {
-  std::mutex guard;  // of all entries as well
+  std::mutex guard;  // guards all entries, too
   Endings* first = nullptr;
-  // The last process that has added something. The guard is of no use to one that was forked while
-  // another thread had it.
+  // The last process that added an entry. The guard is useless in a process that was forked while
+  // another thread held it.
   std::atomic<int64_t> process{0};
 };
 
@@ -32,7 +32,7 @@ EnteredThreads& AllEntered() {
   return *all;
 }
 
-// One thread leaves, and its process lives on.
+// One thread leaves, but its process continues.
 class LeavingThread : public Leaving {
  public:
   LeavingThread(Seats& seats, const os::Presence& presence) : seats_(seats), presence_(presence) {}
@@ -85,7 +85,8 @@ void Endings::Enter(uint64_t token, Seats* seats) {
 }
 
 bool Endings::Add(napi_env env, Entry* entry) {
-  // Not under the guard: the thread that hears waits for that when a signal has come.
+  // Not under the guard, because the thread that hears signals waits for the guard when a signal
+  // has come.
   entry->hears_signals = entry->hears_signals && HearSignals(env, &Endings::EndAll);
   entry->process = os::ProcessId();
   EnteredThreads& all = AllEntered();
@@ -124,7 +125,8 @@ void Endings::Leave(Seats& seats, const os::Presence& presence) {
   }
   while (entry) {
     if (entry->process == os::ProcessId()) {
-      // The thread was stopped at work with the manager. Whoever has its lock next is told.
+      // The thread may have been stopped in the middle of a change of the manager. The next owner
+      // of the manager's lock is told.
       if (const Seat* const seat = seats.At(entry->seat)) seats.GiveUp(seat->object);
       LeavingThread leaving(seats, presence);
       EndManager(entry->facts, leaving);
@@ -145,7 +147,7 @@ void Endings::EndAll() {
   EndEach();
 }
 
-// Under the guard.
+// The caller holds the guard.
 void Endings::EndEach() {
   const int64_t process = os::ProcessId();
   LeavingProcess leaving;
@@ -156,8 +158,8 @@ void Endings::EndEach() {
   }
 }
 
-// In whichever thread calls exit(): mostly the main one, within a call of JavaScript's that does
-// not return. Environments that have ended have left already.
+// Runs in the thread that calls exit(). This is usually the main thread, within a call from
+// JavaScript that does not return. Environments that have ended have already left.
 void Endings::EndAtExit() {
   EnteredThreads& all = AllEntered();
   if (all.process != os::ProcessId()) return;
@@ -171,7 +173,8 @@ void Endings::EndAtExit() {
   EndEach();
 }
 
-// The thread does not go on with what it is at with its managers: nobody waits for their locks.
+// This thread does not continue what it was doing with its managers, so nobody waits for their
+// locks.
 void Endings::GiveUpHere() {
   if (thread_ != std::this_thread::get_id()) return;
   for (const Entry* entry = first_; entry; entry = entry->next) {
@@ -188,8 +191,8 @@ bool Endings::IsOfProcess(uint64_t token) {
 
 namespace {
 
-// (seat, name, heads, numbers: Float64Array, whether it hears signals) -> what endingRemove takes.
-// The last of the numbers becomes whether it does hear them.
+// (seat, name, heads, numbers: Float64Array, whether it hears signals) -> the argument for
+// endingRemove. The last of the numbers is set to whether it does hear signals.
 Napi::Value Add(const Napi::CallbackInfo& info) {
   const Seat* const seat = SeatOf(info);
   if (!seat) return {};
@@ -210,7 +213,7 @@ Napi::Value Add(const Napi::CallbackInfo& info) {
   facts.entry_bytes = number(5);
   facts.token_half = number(6);
   numbers[7] = Environment::Of(info.Env()).endings.Add(info.Env(), entry) ? 1 : 0;
-  // An address has 48 bits, and a number of JavaScript's 53.
+  // An address has 48 bits, and a JavaScript number has 53.
   return Napi::Number::New(info.Env(), static_cast<double>(reinterpret_cast<uintptr_t>(entry)));
 }
 
@@ -220,8 +223,8 @@ Napi::Value Remove(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// Ends what all threads of the process have added, and hears no signals any more: one is about to
-// be raised, and no exit() follows. What this thread holds it gives back.
+// Ends what all threads of the process have added, and stops hearing signals. The caller is about
+// to raise a signal, and no exit() follows. What this thread holds is given back.
 Napi::Value EndAll(const Napi::CallbackInfo& info) {
   Endings::EndAll();
   Environment::LetGoHere();

@@ -11,7 +11,7 @@ namespace shmkit {
 
 namespace {
 
-// Never destroyed: it is asked while the process ends.
+// Never destroyed, because it is used while the process ends.
 struct Environments {
   std::mutex guard;
   std::vector<Environment*> all;
@@ -46,7 +46,7 @@ void Environment::LetGoHere() {
     };
     std::copy_if(known.all.begin(), known.all.end(), std::back_inserter(here), is_here);
   }
-  // None of them ends meanwhile, for that takes this thread.
+  // None of them can end in the meantime, because that would need this thread.
   for (Environment* each : here) each->seats.LetGo();
 }
 
@@ -90,7 +90,8 @@ os::Result<os::Presence*> Environment::TakePresence() {
   return presence_.get();
 }
 
-// No JavaScript is under way now, so whoever has acquired a lock and means to keep it knows of it.
+// No JavaScript runs now. So a task that has acquired a lock, and wants to keep it, knows about the
+// lock.
 void Environment::EndTurn() {
   if (!seats.AwaitsTurn()) return;
   const std::vector<uint32_t> fresh = seats.TakeFresh();
@@ -111,12 +112,13 @@ void Environment::EndTurn() {
   napi_close_handle_scope(env_, scope);
 }
 
-// What this thread held is for others from here on: locks go to their next owners as a dead one's
-// (see Seats), everything else to those who see that its presence is over.
+// From here on, other threads get what this thread held. Locks go to their next owners like those
+// of a dead owner (see Seats). Everything else goes to threads that see that this thread's presence
+// has ended.
 void Environment::Leave() {
   alarm.Leave();
   watches.Leave();
-  // While it is known what this thread holds, and that it is there.
+  // Do this while the seats and the presence of this thread still exist.
   if (presence_) endings.Leave(seats, *presence_);
   seats.Leave();
   if (presence_) presence_->Leave();

@@ -1,6 +1,6 @@
-// Node-API is exported by the program that loads the addon, and the addon's import table can name
-// one file only, node.exe. That name is resolved late (delay-loaded), and here it is answered with
-// whatever program this is: a renamed node.exe, Electron, Bun.
+// The program that loads the addon exports Node-API. But the addon's import table can name only one
+// file, node.exe. That name is resolved late (delay-loaded), and the code here answers it with the
+// actual program: a renamed node.exe, Electron, Bun.
 // Semantics: "Linker support for delay-loaded DLLs" in Microsoft's documentation.
 #include <windows.h>
 // After windows.h.

@@ -1,6 +1,6 @@
-// Locks for JavaScript. The hot calls take no argument and, when all is well, return nothing:
-// which seat they are about stands in a word that both sides can reach, since passing an argument
-// or unwrapping an object costs more than the mutex.
+// Locks for JavaScript. The hot calls take no argument, and return nothing on success. The seat
+// that a call is about is in a word that both sides can access, because passing an argument or
+// unwrapping an object costs more than the mutex.
 #include "lock.h"
 
 #include "environment.h"
@@ -11,12 +11,12 @@ namespace shmkit {
 
 namespace {
 
-// How soon a blocked thread sees that its environment is being ended (process.exit in another
-// thread, worker.terminate): that cannot interrupt native code.
+// How soon a blocked thread notices that its environment is being ended (process.exit in another
+// thread, worker.terminate). That cannot interrupt native code.
 constexpr double kInterruptibleMs = 100;
 
-// Waits until the deadline in slices, for as long as the environment lives. When it does not, what
-// is returned is of no consequence: no JavaScript runs there any more.
+// Waits until the deadline in slices, as long as the environment lives. If the environment is being
+// ended, the result does not matter: no JavaScript runs there any more.
 template <class Wait>
 Acquired WaitInSlices(Environment& here, const os::Deadline& deadline, Wait wait) {
   for (;;) {
@@ -36,21 +36,21 @@ Acquired TryLockNow(Seats& seats, Seat& seat) {
   return seats.Note(seat, seat.object->TryLock());
 }
 
-// tryLock(): undefined, or why not.
+// tryLock(): undefined, or the reason why not.
 napi_value TryLock(napi_env env, napi_callback_info) {
   Seats& seats = Environment::Of(env).seats;
   Seat* const seat = CurrentSeat(env);
   if (!seat) return nullptr;
   Acquired acquired = TryLockNow(seats, *seat);
   if (acquired == Acquired::kTimeout && seat->agent) {
-    // What this thread has released its agent may be about to unlock.
+    // The agent may be about to unlock what this thread has released.
     seat->agent->AwaitReturn();
     acquired = TryLockNow(seats, *seat);
   }
   return ToValue(env, acquired);
 }
 
-// lock(): the same, and blocks.
+// lock(): the same, but it blocks.
 napi_value Lock(napi_env env, napi_callback_info) {
   Environment& here = Environment::Of(env);
   Seat* const seat = CurrentSeat(env);
@@ -60,7 +60,7 @@ napi_value Lock(napi_env env, napi_callback_info) {
   return ToValue(env, LockWithin(here, *seat, os::Deadline::Never()));
 }
 
-// unlock(): what lock or tryLock took.
+// unlock(): releases what lock or tryLock took.
 napi_value Unlock(napi_env env, napi_callback_info) {
   Seat* const seat = CurrentSeat(env);
   if (!seat || !seat->held) return nullptr;
@@ -83,22 +83,22 @@ Napi::Value LockTimed(const Napi::CallbackInfo& info) {
   return Wrapped(info.Env(), LockWithin(here, *seat, DeadlineOf(info[1])));
 }
 
-// proveStack(): whether the stack was shown to suffice, from this far down; see stack.h
+// proveStack(): whether the stack was shown to be large enough, from this far down; see stack.h
 napi_value ProveStack(napi_env env, napi_callback_info) {
   napi_value proven = nullptr;
   napi_get_boolean(env, Environment::Of(env).seats.stack.Prove(), &proven);
   return proven;
 }
 
-// (seat): whoever gets the lock next, which this thread holds, itself or through its agent, is told
-// that its owner died
+// (seat): this thread holds the lock, itself or through its agent; the next owner is told that this
+// owner died
 Napi::Value Abandon(const Napi::CallbackInfo& info) {
   const Seat* const seat = SeatOf(info);
   if (seat) seat->object->Abandon();
   return info.Env().Undefined();
 }
 
-// (seat, whether it came with news of a dead owner): gives back what nobody used
+// (seat, whether it came with news of a dead owner): gives back a lock that was not used
 Napi::Value PutBack(const Napi::CallbackInfo& info) {
   Seat* const seat = SeatOf(info);
   const bool abandoned = info[1].As<Napi::Boolean>();
@@ -122,7 +122,7 @@ Napi::Value Unlink(const Napi::CallbackInfo& info) {
   return ToValue(info.Env(), seat->object->Unlink(info[1].As<Napi::Boolean>() || seat->held));
 }
 
-// (seat) -> whether there is an agent to wait
+// (seat) -> whether an agent could be started to wait
 Napi::Value AgentRequest(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), Environment::Of(info.Env()).seats.Request(NumberOf(info)));
 }
@@ -142,7 +142,7 @@ Napi::Value AgentCancel(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// (seat) -> the outcome as a number, or undefined when there is none yet
+// (seat) -> the outcome as a number, or undefined if there is none yet
 Napi::Value AgentCollect(const Napi::CallbackInfo& info) {
   Seat* const seat = SeatOf(info);
   if (!seat) return {};

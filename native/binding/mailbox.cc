@@ -11,7 +11,7 @@ bool Mailbox::Open(napi_env env, napi_value receiver) {
   }
   napi_unref_threadsafe_function(env, function_);
   opened_ = true;
-  // Hooks run last in, first out: this one before the threadsafe function's own.
+  // Hooks run last in, first out: this hook runs before the threadsafe function's own.
   napi_add_env_cleanup_hook(
       env,
       [](void* held) {
@@ -32,7 +32,7 @@ void Mailbox::Close() {
 void Mailbox::Post(uint32_t number) {
   const std::lock_guard<std::mutex> guard(mutex_);
   if (!function_) return;
-  // The queue is unbounded, so this fails only while the environment is on its way out.
+  // The queue is unbounded, so this fails only while the environment is ending.
   napi_call_threadsafe_function(function_, reinterpret_cast<void*>(static_cast<uintptr_t>(number)),
                                 napi_tsfn_nonblocking);
 }
@@ -46,7 +46,7 @@ void Mailbox::Unexpect(napi_env env) {
 }
 
 void Mailbox::Deliver(napi_env env, napi_value callback, void*, void* data) {
-  if (!env) return;  // the environment is gone; so is whoever waited
+  if (!env) return;  // the environment is gone, and so are its tasks
   napi_value number = nullptr;
   napi_value global = nullptr;
   napi_create_uint32(env, static_cast<uint32_t>(reinterpret_cast<uintptr_t>(data)), &number);

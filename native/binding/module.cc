@@ -10,7 +10,8 @@
 
 namespace {
 
-// Not for one that was forked from this process: what that seems to hold this one does.
+// Does nothing in a process that was forked from this one: what such a process seems to hold is
+// held by this process.
 void LetGoAtExit() {
   static const int64_t process = shmkit::os::ProcessId();
   [[maybe_unused]] static const bool once = (shmkit::os::AtProcessExit([] {

@@ -1,5 +1,5 @@
 // Shared objects for JavaScript: opening them by name, their bytes, waiting for their words, and
-// who of their users is still there.
+// which of their users still live.
 #include "object.h"
 
 #include <cstring>
@@ -30,7 +30,8 @@ Bytes BytesOf(const Napi::Value& value) {
   return {view.Data(), view.ByteLength()};
 }
 
-// The properties of a plain object. None can be read once the environment is being terminated.
+// The properties of a plain object. No property can be read once the environment is being
+// terminated.
 class Properties {
  public:
   explicit Properties(const Napi::Value& object) : object_(object) {}
@@ -43,7 +44,7 @@ class Properties {
     complete_ = false;
     return object_.Env().Undefined();
   }
-  // Whether all that were asked for could be read.
+  // Whether all requested properties could be read.
   bool complete() const { return complete_; }
 
  private:
@@ -119,8 +120,8 @@ Napi::Value End(const Napi::CallbackInfo& info) {
   return ToValue(info.Env(), seat->object->End(is_lock, info[2].As<Napi::Boolean>()));
 }
 
-// (seat, offset, length, with users): both inside the object. -> a new ArrayBuffer, or undefined
-// where the runtime refuses external memory
+// (seat, offset, length, with users), where both numbers are inside the object -> a new
+// ArrayBuffer, or undefined if the runtime refuses external memory
 Napi::Value Buffer(const Napi::CallbackInfo& info) {
   const Seat* const seat = SeatOf(info);
   if (!seat) return {};
@@ -135,7 +136,7 @@ Napi::Value Buffer(const Napi::CallbackInfo& info) {
   return Show(info.Env(), object->mapping(), audience, offset, length);
 }
 
-// (seat, ArrayBuffer): one that only the library had
+// (seat, ArrayBuffer that only the library has)
 Napi::Value HideBuffer(const Napi::CallbackInfo& info) {
   const Seat* const seat = SeatOf(info);
   if (!seat) return {};
@@ -143,7 +144,7 @@ Napi::Value HideBuffer(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// (seat, offset, bytes): of an object that grows. -> undefined, or a failure
+// (seat, offset, bytes), for an object that grows -> undefined, or a failure
 Napi::Value Commit(const Napi::CallbackInfo& info) {
   const Seat* const seat = SeatOf(info);
   if (!seat) return {};
@@ -151,13 +152,13 @@ Napi::Value Commit(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Detach(const Napi::CallbackInfo& info) {
-  // Refused when it was transferred away meanwhile: then it is empty already.
+  // Refused if the buffer was transferred in the meantime; then it is empty already.
   napi_detach_arraybuffer(info.Env(), info[0]);
   return info.Env().Undefined();
 }
 
-// (seat, offset, seen, milliseconds): blocks until the word at the offset is not `seen`, or for no
-// reason, at most that long.
+// (seat, offset, seen, milliseconds): blocks until the word at the offset is not `seen`, until the
+// time is over, or for no reason.
 Napi::Value WordWait(const Napi::CallbackInfo& info) {
   const Seat* const seat = SeatOf(info);
   if (!seat) return {};
@@ -176,7 +177,7 @@ Napi::Value WordWake(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// (seat, offset) -> watch, or undefined where there is no word
+// (seat, offset) -> watch, or undefined if there is no word
 Napi::Value WatchOpen(const Napi::CallbackInfo& info) {
   const Seat* const seat = SeatOf(info);
   if (!seat) return {};
@@ -186,8 +187,8 @@ Napi::Value WatchOpen(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), Environment::Of(info.Env()).watches.Add(object, word));
 }
 
-// (watch, seen, milliseconds, whether the event loop stays alive for it) -> whether there is a
-// thread to wait
+// (watch, seen, milliseconds, whether the event loop stays alive for it) -> whether a thread could
+// be started to wait
 Napi::Value WatchWait(const Napi::CallbackInfo& info) {
   const uint32_t seen = info[1].As<Napi::Number>();
   const bool awaited = info[3].As<Napi::Boolean>();
@@ -211,7 +212,8 @@ Napi::Value WatchClose(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// addFloat64(): the words that both sides can reach say to what and how much (see lock.cc).
+// addFloat64(): the words that both sides can access say to which number, and how much (see
+// lock.cc).
 napi_value AddFloat64(napi_env env, napi_callback_info) {
   const Seat* const seat = CurrentSeat(env);
   if (!seat) return nullptr;
@@ -233,32 +235,33 @@ napi_value AddFloat64(napi_env env, napi_callback_info) {
   return nullptr;
 }
 
-// () -> the token by which others see whether this thread is still there, or a failure
+// () -> the token by which others see whether this thread still lives, or a failure
 Napi::Value PresenceToken(const Napi::CallbackInfo& info) {
   const auto presence = Environment::Of(info.Env()).TakePresence();
   if (!presence.ok()) return ToValue(info.Env(), presence.failure());
   return Napi::Number::New(info.Env(), static_cast<double>(presence.value()->token()));
 }
 
-// (token) -> whether the thread that took it is still there
+// (token) -> whether the thread that took it still lives
 Napi::Value IsPresent(const Napi::CallbackInfo& info) {
   const auto presence = Environment::Of(info.Env()).TakePresence();
   const double token = info[0].As<Napi::Number>().DoubleValue();
-  // Who cannot look takes nobody for dead.
+  // If the check is not possible, the thread counts as living.
   const bool is_present =
       !presence.ok() || presence.value()->IsPresent(static_cast<uint64_t>(token));
   return Napi::Boolean::New(info.Env(), is_present);
 }
 
-// (control words, function of a seat that agents call, function of a watch that has news, function
-// of seats that are held at the end of a turn and were not before, function that does nothing)
+// (control words, function that agents call with a seat, function that is called with a watch that
+// has news, function that is called with the seats that are newly held at the end of a turn,
+// function that does nothing)
 Napi::Value Initialize(const Napi::CallbackInfo& info) {
   auto control = info[0].As<Napi::Int32Array>();
   Environment::Of(info.Env()).Initialize(control.Data(), {info[1], info[2], info[3], info[4]});
   return info.Env().Undefined();
 }
 
-// The numbers by which the two sides tell each other things.
+// The numbers that both sides use for the same things.
 Napi::Object Numbers(Napi::Env env) {
   return ToObject(env, {
                            {"Disposition.Create", Disposition::kCreate},

@@ -33,7 +33,8 @@ void Seats::Close(uint32_t index) {
   if (seat->agent) seat->agent->Quit();
   by_object_.erase(seat->object);
   if (seat->held) {
-    // Nobody closes what they hold: whoever acquired it was interrupted before they knew.
+    // A handle that holds the lock is never closed. So the task that acquired it was interrupted
+    // before it knew that it had the lock.
     seat->object->PutBack(Acquired::kAbandoned);
     NoteRelease(*seat);
   }
@@ -136,7 +137,7 @@ void Seats::LetGo() {
     seat.object->PutBack(Acquired::kAbandoned);
     NoteRelease(seat);
   }
-  // All of them at once, and then each is waited for: they put back on their own.
+  // First tell all agents, then wait for each: they put back the locks on their own.
   for (const auto& seat : seats_) {
     if (seat && seat->agent) seat->agent->Quit();
   }

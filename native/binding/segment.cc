@@ -19,8 +19,8 @@ Mapping* MappingOf(const Napi::Value& handle) {
   return handle.As<Napi::External<Mapping>>().Data();
 }
 
-// The handle, and the segment's size in the first element of `size`, a Float64Array: an object of
-// both would cost as much as a system call.
+// The result is the handle. The segment's size is stored in the first element of `size`, a
+// Float64Array, because an object with both would cost as much as a system call.
 Napi::Value Hand(Napi::Env env, const os::Result<os::Segment>& result, const Napi::Value& size) {
   if (!result.ok()) return ToValue(env, result.failure());
   auto* mapping = new Mapping(result.value());
@@ -30,7 +30,7 @@ Napi::Value Hand(Napi::Env env, const os::Result<os::Segment>& result, const Nap
   return Napi::Value(env, external);
 }
 
-// What a segment begins with, from its first moment under its name.
+// The first bytes of a segment, which it has as soon as it appears under its name.
 struct FirstBytes {
   const void* data;
   size_t length;
@@ -68,7 +68,7 @@ Napi::Value SegmentAttach(const Napi::CallbackInfo& info) {
   return Hand(info.Env(), WithRoom([&] { return os::Attach(name, access); }), info[2]);
 }
 
-// (handle) -> a new ArrayBuffer, or undefined where the runtime refuses external memory
+// (handle) -> a new ArrayBuffer, or undefined if the runtime refuses external memory
 Napi::Value SegmentBuffer(const Napi::CallbackInfo& info) {
   Mapping* mapping = MappingOf(info[0]);
   return Show(info.Env(), mapping, Mapping::Audience::kUsers, 0, mapping->segment().size);
@@ -77,7 +77,7 @@ Napi::Value SegmentBuffer(const Napi::CallbackInfo& info) {
 // (handle, its latest ArrayBuffer if there is one)
 Napi::Value SegmentClose(const Napi::CallbackInfo& info) {
   if (info[1].IsArrayBuffer()) {
-    // Refused when it was transferred away meanwhile: then it is empty already.
+    // Refused if the buffer was transferred in the meantime; then it is empty already.
     napi_detach_arraybuffer(info.Env(), info[1]);
   }
   MappingOf(info[0])->Close();
@@ -95,8 +95,8 @@ Napi::Value SegmentCopyOut(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// (handle, offset, source): the other way. The two may overlap, as the source may be a view of the
-// segment itself.
+// (handle, offset, source): the other direction. The two may overlap, because the source may be a
+// view of the segment itself.
 Napi::Value SegmentCopyIn(const Napi::CallbackInfo& info) {
   Mapping* mapping = MappingOf(info[0]);
   const auto offset = static_cast<size_t>(info[1].As<Napi::Number>().DoubleValue());
@@ -132,7 +132,7 @@ Napi::Value SegmentList(const Napi::CallbackInfo& info) {
   return all;
 }
 
-// () -> how many bytes the process may have, as far as it is told
+// () -> how many bytes the process may have, as far as the system tells
 Napi::Value MemoryLimit(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(os::MemoryLimit()));
 }

@@ -1,19 +1,20 @@
-// How it is known whether anybody else listens, though libuv does not tell: our thread has an event
-// loop, and a watcher of libuv's for each signal, of the kind that is for one time only. While all
-// watchers of a signal are of that kind, libuv installs its handler with SA_RESETHAND; while there
-// is another, of the application's, without. So when a signal comes,
+// How the library finds out whether there is another listener, although libuv does not tell. Our
+// thread has an event loop, and for each signal a libuv watcher of the one-shot kind. If all
+// watchers of a signal are one-shot, libuv installs its handler with SA_RESETHAND. If there is a
+// watcher of another kind, from the application, libuv installs the handler without that flag. So
+// when a signal comes,
 //
-//   - our own handler is called, which lies over libuv's, if nobody has begun to listen since:
-//   libuv
-//     replaces it then;
-//   - libuv's is called if somebody listens, and stays;
-//   - libuv's is called and gone if somebody has listened, and stopped.
+//   - our own handler is called if nothing has started to listen since we installed it. It lies
+//     over libuv's handler, and libuv replaces it when a listener is added;
+//   - libuv's handler is called, and stays, if there is a listener;
+//   - libuv's handler is called, and is gone, if there was a listener that has stopped.
 //
-// When the process exits, Node takes libuv down with other threads still there, and what these call
-// of it then aborts. Nobody tells them before. So our thread does not come back from an abort().
+// This is the state at the moment of the signal. So a listener that cleans up and raises the signal
+// again (signal-exit) is recognised as a listener, even though it stops listening in between.
 //
-// That is how things are at the moment of the signal. So one that cleans up and raises it again
-// (signal-exit) is told from nobody, though it stops to listen meanwhile.
+// When the process exits, Node shuts libuv down while other threads still exist, and is not able to
+// tell them before. A thread that calls libuv then gets an abort. So our thread does not return
+// from an abort().
 #include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
@@ -37,13 +38,14 @@ namespace {
 
 using libuv::Handle;
 
-// The same signals as lib/shm/manager/endings.ts has.
+// The same signals as in lib/shm/manager/endings.ts.
 constexpr int kNumbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR2};
 
-// How long our thread may take to begin or to stop.
+// How long our thread may take to start or to stop.
 constexpr double kGraceMs = 1000;
 
-// How long a thread is held while it is decided about a signal that came to it, and all ends.
+// How long a thread that received a signal is held, while the signal is decided about and the
+// managers end.
 constexpr double kHoldMs = 250;
 
 constexpr int kRunDefault = 0;  // UV_RUN_DEFAULT
@@ -93,7 +95,7 @@ void* CodeOf(const Action& action) {
                                              : reinterpret_cast<void*>(action.sa_handler);
 }
 
-// Where the library, or the program, begins in memory that some code is part of.
+// The address at which the library or program that contains this code begins in memory.
 void* ImageOf(void* code) {
   Dl_info info;
   return dladdr(code, &info) != 0 ? info.dli_fbase : nullptr;
@@ -108,10 +110,10 @@ bool IsOurs(const Action& action) { return CodeOf(action) == reinterpret_cast<vo
 struct Watched {
   int number = 0;
   bool held = false;
-  // What the signal did when nobody listened. Node tidies up the terminal before it ends by one.
+  // What the signal did without a listener. Node restores the terminal before it ends by a signal.
   Action before{};
-  // One of them waits for the signal. When that has come, the other takes its place before libuv
-  // stops it, so that there is always one.
+  // One of the two watchers waits for the signal. When the signal has come, the other one takes its
+  // place before libuv stops the first. So there is always one.
   std::unique_ptr<char[]> watchers[2];
   unsigned current = 0;
   // Our handler was called.
@@ -132,7 +134,7 @@ class Listener {
     return true;
   }
 
-  // Waits until all is as it was.
+  // Waits until everything is as before.
   void Stop(bool for_all) {
     std::unique_lock<std::mutex> guard(mutex_);
     if (wanted_ == 0) return;
@@ -143,7 +145,7 @@ class Listener {
                      [this] { return state_ == State::kStopped || wanted_ > 0; });
   }
 
-  // In a signal handler. False when nobody hears any more.
+  // Called in a signal handler. False if signals are not heard any more.
   bool Hear(int number) {
     ++hearing_;
     const bool hears = hears_;
@@ -158,14 +160,14 @@ class Listener {
     return hears;
   }
 
-  // Also in a signal handler.
+  // Called in a signal handler, too.
   void AwaitDecision() const {
     if (pthread_equal(pthread_self(), thread_) != 0) return;
     const os::Deadline grace = os::Deadline::After(kHoldMs);
     while (IsDeciding() && !grace.passed()) os::Nap();
   }
 
-  // Any time that it takes: one that began ends the process.
+  // Waits without a limit: an end that has begun ends the process.
   void AwaitEnd() const {
     AwaitDecision();
     if (pthread_equal(pthread_self(), thread_) != 0) return;
@@ -184,10 +186,10 @@ class Listener {
   }
 
  private:
-  // Our thread moves on from kStarting and kStopping.
+  // Our thread leaves the states kStarting and kStopping.
   enum class State { kStopped, kStarting, kHearing, kStopping };
 
-  // Whoever fails in between leaves what there is of a loop: the process has no more descriptors.
+  // If a step fails, what exists of the loop is left behind: the process has no more descriptors.
   bool Start() {
     if (!functions_.Find()) return false;
     loop_ = std::make_unique<char[]>(functions_.loop_size());
@@ -230,7 +232,7 @@ class Listener {
     const os::SignalsBlocked undisturbed;
     thread_ = pthread_self();
     HoldAbort();
-    // Until all is closed.
+    // Returns when everything is closed.
     functions_.run(Loop(), kRunDefault);
     functions_.loop_close(Loop());
     LetGoOfAbort();
@@ -263,7 +265,7 @@ class Listener {
 
   void LookAround() {
     for (Watched& each : watched_) {
-      // Unless somebody has put a handler of his own over ours, which has called that.
+      // If another handler was installed over ours, and has called ours, that handler decides.
       if (!each.came) continue;
       if (IsOurs(ActionAt(each.number))) EndBy(each);
       each.came = false;
@@ -278,7 +280,7 @@ class Listener {
       hears_ = true;
       for (Watched& each : watched_) Hold(each);
       Become(State::kHearing);
-      // Whoever wanted it may have stopped meanwhile.
+      // The caller that wanted it may have stopped it in the meantime.
       functions_.async_send(async_.get());
     } else if (state == State::kStopping) {
       for (Watched& each : watched_) LetGo(each);
@@ -288,12 +290,12 @@ class Listener {
     }
   }
 
-  // What has come since, to whoever has it now.
+  // Passes signals that have come since then to the handler that is installed now.
   void PassOn() {
     bool came[std::size(kNumbers)] = {};
     bool is_hearing = true;
     while (is_hearing) {
-      // A handler that has begun before may be at work still.
+      // A handler that started earlier may still be running.
       is_hearing = hearing_ > 0;
       for (size_t i = 0; i < std::size(kNumbers); ++i) {
         if (watched_[i].came.exchange(false)) came[i] = true;
@@ -339,7 +341,7 @@ class Listener {
       // The signal came in between.
       (void)Hear(watched.number);
     } else if ((theirs.sa_flags & SA_RESETHAND) == 0) {
-      // Somebody has begun to listen in between.
+      // A listener was added in between.
       sigaction(watched.number, &theirs, nullptr);
     }
   }
@@ -352,22 +354,22 @@ class Listener {
   }
 
   void OnLibuvs(Watched& watched) {
-    // Not so any more while it is being let go.
+    // Does not apply while the signal is being released.
     if (!watched.held) return;
     watched.current ^= 1;
     functions_.signal_start_oneshot(watched.watchers[watched.current].get(), OnWatched,
                                     watched.number);
-    // Only now: of a signal that comes from here on, the new watcher hears.
+    // Check only now: from here on, the new watcher receives the signals.
     if (!IsDefault(ActionAt(watched.number))) return;
     ending_ = true;
-    // Those that come besides while all ends do not end the process at once.
+    // Further signals that come during the end must not end the process at once.
     Overlay(watched);
-    // To hold the thread that the first has come to.
+    // This holds the thread that received the first signal.
     kill(getpid(), watched.number);
     EndBy(watched);
   }
 
-  // libuv is not told: the process may be at its exit, where libuv has ended already.
+  // libuv is not told, because the process may be at its exit, where libuv has ended already.
   [[noreturn]] void EndBy(const Watched& watched) {
     const int number = watched.number;
     ending_ = true;
@@ -384,16 +386,16 @@ class Listener {
     _exit(128 + number);  // H3
   }
 
-  std::mutex mutex_;  // guards these three
+  std::mutex mutex_;  // guards the next three members
   os::Condition changed_;
   State state_ = State::kStopped;
   unsigned wanted_ = 0;
 
   void (*end_)() = nullptr;
-  // Whether our handler may wake our thread, and how many times it is at work.
+  // Whether our handler may wake our thread, and how many calls of our handler are running.
   std::atomic<bool> hears_{false};
   std::atomic<int> hearing_{0};
-  // Whether a signal is about to end the process. Never false again.
+  // Whether a signal is about to end the process. Once true, it is never false again.
   std::atomic<bool> ending_{false};
   std::atomic<pthread_t> thread_{};
   Functions functions_{};
@@ -403,7 +405,7 @@ class Listener {
   Watched watched_[std::size(kNumbers)];
 };
 
-// Never destroyed: signals come at any time.
+// Never destroyed, because signals can come at any time.
 Listener& TheListener() {
   static auto* listener = new Listener;
   return *listener;
@@ -423,12 +425,13 @@ void OnSignal(int number) {
   Listener& listener = TheListener();
   const bool is_forked = getpid() != listener.pid();
   if (is_forked) sigaction(number, listener.BeforeOf(number), nullptr);
-  // To whoever has it now: our thread has stopped, or is not there in a process that was forked.
+  // Pass the signal to the handler that is installed now: our thread has stopped, or it does not
+  // exist because this is a forked process.
   if (is_forked || !listener.Hear(number)) raise(number);
   errno = error;
 }
 
-// All other threads abort as ever.
+// All other threads abort as usual.
 void OnAbort(int number) {
   while (TheListener().IsInLibuv()) pause();
   const Action plain{};

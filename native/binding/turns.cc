@@ -29,7 +29,7 @@ struct Prepare {
   }
 };
 
-// One for the process: the same functions for each environment.
+// There is one for the process, because all environments use the same functions.
 Prepare& ThePrepare() {
   static Prepare prepare;
   return prepare;

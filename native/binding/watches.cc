@@ -12,8 +12,8 @@ uint32_t Watches::Add(SharedObject* object, os::WaitWord* word) {
     index = vacant_.back();
     vacant_.pop_back();
   }
-  // News for a watch that was closed may reach the one that has its number now, and does no harm:
-  // whoever gets it looks, and watches again.
+  // News for a closed watch may reach the watch that has its number now. That does no harm: the
+  // receiver looks, and watches again.
   slots_[index].thread = std::make_shared<WatchThread>(
       object, word, [mailbox = mailbox_, index] { mailbox->Post(index); });
   return index;

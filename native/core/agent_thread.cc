@@ -22,7 +22,8 @@ bool AgentThread::Request() {
   const std::lock_guard<std::mutex> guard(mutex_);
   cancelled_ = false;
   if (state_ == State::kReleasing) wanted_again_ = true;
-  // An outcome of the request before, called off before it was collected, serves this one.
+  // If the previous request was cancelled before its outcome was collected, the outcome serves this
+  // request.
   if (state_ == State::kGranted) notify_();
   if (state_ == State::kIdle) state_ = State::kWanted;
   changed_.NotifyAll();
@@ -45,7 +46,8 @@ void AgentThread::Cancel() {
 std::optional<Acquired> AgentThread::CollectLocked() {
   if (state_ != State::kGranted || cancelled_) return std::nullopt;
   state_ = IsHeld(outcome_) ? State::kTaken : State::kIdle;
-  // The thread sleeps on while the lock is taken: waking it would cost the client a system call.
+  // The thread continues to sleep while the lock is taken: to wake it would cost the client a
+  // system call.
   if (state_ == State::kIdle) changed_.NotifyAll();
   return outcome_;
 }
@@ -107,7 +109,7 @@ void AgentThread::Run() {
   }
 }
 
-// kWanted -> kGranted, or kIdle when it is not wanted any more.
+// kWanted -> kGranted, or kIdle if it is not wanted any more.
 void AgentThread::Pursue(std::unique_lock<std::mutex>& guard) {
   guard.unlock();
   const Acquired outcome = object_->LockUntil(os::Deadline::After(kSliceMs));
@@ -130,7 +132,8 @@ void AgentThread::Keep(std::unique_lock<std::mutex>& guard) {
   changed_.WaitFor(guard, os::Deadline::Never(), [this] {
     return state_ == State::kIdle || state_ == State::kWanted || IsToReturn();
   });
-  // An outcome without the lock was collected, and perhaps the lock requested again since.
+  // An outcome without the lock was collected, and the lock may have been requested again since
+  // then.
   if (state_ == State::kIdle || state_ == State::kWanted) return;
   const bool held = state_ != State::kGranted || IsHeld(outcome_);
   if (held) {

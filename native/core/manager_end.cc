@@ -6,15 +6,15 @@ namespace shmkit {
 
 namespace {
 
-// How long somebody may be at work with a manager that ends; what is done under its lock takes
-// well under a millisecond.
+// How long another thread may work with a manager that ends. What is done under its lock takes well
+// under a millisecond.
 constexpr double kLockGraceMs = 1000;
 
 bool IsHeld(Acquired acquired) {
   return acquired == Acquired::kYes || acquired == Acquired::kAbandoned;
 }
 
-// A word of the object's, or null where there is none.
+// A word of the object, or null if there is none at that offset.
 std::atomic<uint32_t>* At(const SharedObject& object, size_t offset) {
   const size_t end = object.shape().data_at;
   const bool inside =
@@ -23,13 +23,14 @@ std::atomic<uint32_t>* At(const SharedObject& object, size_t offset) {
                 : nullptr;
 }
 
-// The token of an entry that is taken; 0, which is nobody's, where it makes no sense.
+// The token of an entry that is in use. If the entry makes no sense, 0, which is no thread's token.
 uint64_t TokenOf(uint64_t low, uint64_t high, uint64_t half) {
   const bool is_token = low > 0 && low <= half && high > 0 && high <= half;
   return is_token ? (high - 1) * half + low - 1 : 0;
 }
 
-// Frees the entries of those who leave, and says whether there are others. Under the lock.
+// Frees the entries of the threads that leave, and returns whether there are others. The caller
+// holds the lock.
 [[gnu::cold]] bool LeaveRoster(const SharedObject& object, const ManagerFacts& facts,
                                Leaving& leaving) {
   const std::atomic<uint32_t>* const used = At(object, facts.used_at);
@@ -67,7 +68,7 @@ SharedObject* Attach(const std::string& name, uint16_t kind, OpenFailure* why) {
   OpenFailure why{};
   SharedObject* const object = Attach(name, kAnyKind, &why);
   if (!object) {
-    // What is of another version may be another's.
+    // An object of another version may belong to another program.
     const bool is_foreign = why.refusal == Refusal::kVersion || why.refusal == Refusal::kAbi;
     if (why.refusal && !is_foreign) (void)os::Unlink(name);
     return;
@@ -78,7 +79,7 @@ SharedObject* Attach(const std::string& name, uint16_t kind, OpenFailure* why) {
   object->DropReference();
 }
 
-// The digit of the kind that the name is of, or null.
+// The digit of the kind of that name, or null.
 const char* KindOf(const std::string& name, const ManagerFacts& facts) {
   const char* const end = facts.heads.data() + facts.heads.size();
   for (const char* kind = facts.heads.data(); kind < end; kind += strlen(kind) + 1) {
@@ -87,7 +88,7 @@ const char* KindOf(const std::string& name, const ManagerFacts& facts) {
   return nullptr;
 }
 
-// Whether all are gone that there were, or are going.
+// Whether all objects that existed are gone, or are going.
 [[gnu::cold]] bool EndAllOf(const ManagerFacts& facts, Leaving& leaving) {
   const auto names = os::List();
   if (!names.ok()) return false;
@@ -103,7 +104,7 @@ const char* KindOf(const std::string& name, const ManagerFacts& facts) {
   if (!end) return;
   const Acquired acquired = object->LockUntil(os::Deadline::After(kLockGraceMs));
   const bool locked = IsHeld(acquired);
-  // Without the lock somebody may be about to take part.
+  // Without the lock, another thread may be about to take part.
   if (facts.of_peers && (!locked || LeaveRoster(*object, facts, leaving))) {
     if (locked) object->PutBack(acquired);
     return;

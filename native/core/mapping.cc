@@ -43,7 +43,7 @@ void Mapping::Drop(int Mapping::* count) {
   if (unused) delete this;
 }
 
-// Memory that nobody can have a pointer to needs no quarantine.
+// Memory needs no quarantine if no pointer to it can exist.
 void Mapping::CloseLocked() {
   if (closed_) return;
   closed_ = true;

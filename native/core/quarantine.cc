@@ -21,12 +21,12 @@ namespace {
 
 using Ranges = std::list<std::shared_ptr<QuarantinedRange>>;
 
-// Half of what Linux allows a process in mappings by default, were none of the ranges neighbours.
+// Half the number of mappings that Linux allows a process by default, if no ranges are neighbours.
 constexpr size_t kMostRanges = 32768;
-// A hundredth of a 47-bit address space, and less where the process may map less.
+// A hundredth of a 47-bit address space, or less if the process may map less.
 constexpr uint64_t kMostBytes = uint64_t{1} << 40;
 constexpr uint64_t kMostShare = 8;
-// Longer than any call that fills memory in user space; the kernel's own copies never crash.
+// Longer than any call that fills memory in user space. The kernel's own copies never crash.
 constexpr std::chrono::seconds kDrainAge{10};
 constexpr size_t kMostLooks = 16;
 
@@ -48,7 +48,7 @@ struct Quarantine {
   }
 };
 
-// Never destroyed: finalizers may run after the statics at the end of a process.
+// Never destroyed, because finalizers may run after the statics at the end of a process.
 Quarantine& TheQuarantine() {
   static auto* quarantine = new Quarantine;
   return *quarantine;
@@ -63,8 +63,9 @@ void DrainOld(Quarantine& quarantine) {
   }
 }
 
-// Gives back the oldest settled ranges while the limits are passed. Those the engine still uses
-// (G1) go to the end of their queue; each addition looks at a few only, so that it stays cheap.
+// Gives back the oldest settled ranges while the limits are exceeded. Ranges that the engine still
+// uses (G1) go to the end of their queue. Each addition looks at only a few ranges, so that it
+// stays cheap.
 void ReleaseOldest(Quarantine& quarantine, Ranges& ranges) {
   for (size_t left = std::min(ranges.size(), kMostLooks); left > 0; --left) {
     if (!quarantine.IsFull()) return;

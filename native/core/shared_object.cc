@@ -14,17 +14,17 @@ namespace shmkit {
 
 namespace {
 
-// How long an attacher waits for a creator to finish, where it can be seen at work at all: what a
-// slow machine takes to fill the object, and then some.
+// How long an attaching process waits for a creator to finish, where an unfinished object is
+// visible at all. A slow machine needs less to fill the object.
 constexpr double kCreatorGraceMs = 1000;
 constexpr double kCreatorBytesPerMs = 1e5;
 
-// Attach and create chase each other only while others make progress; this many rounds lost in a
-// row mean that something else is wrong.
+// Attach and create repeat only while other processes make progress. So many lost rounds in a row
+// mean that something else is wrong.
 constexpr int kMostRounds = 10000;
 
-// What makes two openings the same object. The segment's identity says nothing on macOS, the
-// header's id nothing of a file that somebody copied.
+// What identifies an object. The segment's identity says nothing on macOS. The id in the header
+// says nothing about a file that was copied.
 using Key = std::tuple<uint64_t, uint64_t, os::ObjectId>;
 
 struct Registry {
@@ -32,7 +32,7 @@ struct Registry {
   std::map<Key, SharedObject*> objects;
 };
 
-// Never destroyed: agent threads may outlive the statics at the end of a process.
+// Never destroyed, because agent threads may outlive the statics at the end of a process.
 Registry& TheRegistry() {
   static auto* registry = new Registry;
   return *registry;
@@ -89,7 +89,7 @@ os::Status Fill(void* memory, void* context) {
   }
   os::Status made = os::Mutex::Initialize(header->mutex, plan->id, plan->mode);
   if (!made.ok()) return made;
-  // Where the object can be seen before it is finished, it has its magic word when it has the rest.
+  // If the object is visible before it is finished, it gets its magic word after everything else.
   header->magic = kMagic;
   header->state.store(kLive, std::memory_order_release);
   return made;
@@ -99,7 +99,7 @@ os::Access AccessTo(const Contents& contents) {
   return contents.first_bytes > 0 ? os::Access::kGrowing : os::Access::kReadWrite;
 }
 
-// Until the creator is done, and no longer than it may take one that lives.
+// Waits until the creator is done, but no longer than a living creator may need.
 void AwaitCreator(const Header& header, size_t size) {
   const double at_most = kCreatorGraceMs + static_cast<double>(size) / kCreatorBytesPerMs;
   const os::Deadline grace = os::Deadline::After(at_most);
@@ -108,8 +108,8 @@ void AwaitCreator(const Header& header, size_t size) {
   }
 }
 
-// The header's constant part, each word read once: what was found good must be what is used, though
-// another process writes to it at this moment.
+// Copies the constant part of the header, and reads each word once. What was checked must be what
+// is used, even if another process writes to the header at this moment.
 void ReadOnce(const os::Segment& segment, Header* copy) {
   constexpr size_t kWords = offsetof(Header, state) / sizeof(uint64_t);
   const auto* shared = static_cast<const volatile uint64_t*>(segment.address);
@@ -118,18 +118,19 @@ void ReadOnce(const os::Segment& segment, Header* copy) {
   memcpy(static_cast<void*>(copy), words, sizeof words);
 }
 
-// Whether it is an object of this kind, which can be used here; then `*copy` has its header.
+// Whether the segment is an object of this kind that can be used here. Then `*copy` has its header.
 std::optional<Refusal> Inspect(const os::Segment& segment, uint16_t kind, Header* copy,
                                uint32_t* found) {
   const auto& shared = *static_cast<const Header*>(segment.address);
   const auto bytes = static_cast<uint32_t>(std::min<uint64_t>(segment.size, UINT32_MAX));
   *found = bytes;
   if (segment.size < kHeaderBytes) return Refusal::kTruncated;
-  // Before the rest, which is there as a whole for whoever has seen that it is: in the other order
-  // a creator that finishes in between would vouch for what was read half written.
+  // Read the state before the rest, which is complete for everyone who has seen the final state. In
+  // the other order, a creator that finishes in between would vouch for data that was read half
+  // written.
   uint32_t state = shared.state.load(std::memory_order_acquire);
   ReadOnce(segment, copy);
-  // What is here of the rest of the header may be half written until the state is.
+  // Until the state says so, the rest of the header may be half written.
   const bool may_be_unfinished = copy->magic == 0 || copy->magic == kMagic;
   if (may_be_unfinished && !os::kPublishesWhole) {
     AwaitCreator(shared, segment.size);
@@ -147,7 +148,7 @@ std::optional<Refusal> Inspect(const os::Segment& segment, uint16_t kind, Header
   if (kind != kAnyKind && copy->kind != kind) return Refusal::kKind;
   *found = state;
   if (state == kMaking || state > kDead) return Refusal::kUnfinished;
-  // Some systems round a segment's size up to whole pages, none down.
+  // Some systems round the size of a segment up to whole pages. None rounds it down.
   const bool whole = copy->size <= segment.size && copy->data_at <= copy->size &&
                      copy->data_at >= kHeaderBytes && copy->data_at % kDataAlignment == 0;
   if (whole) return std::nullopt;
@@ -203,15 +204,15 @@ SharedObject* SharedObject::Adopt(const std::string& name, const os::Segment& se
   return object;
 }
 
-// The object that has the name, if it is one to use. When it was not and has been cleared away,
-// `*cleared`.
+// The object of that name, if it can be used. If it could not and has been removed, `*cleared` is
+// set.
 SharedObject* SharedObject::Find(const std::string& name, const Contents& contents,
                                  OpenFailure* why, bool* cleared) {
   const os::Result<os::Segment> found =
       WithRoom([&] { return os::Attach(name, AccessTo(contents)); });
   if (!found.ok()) {
     *why = {found.failure(), std::nullopt, 0};
-    // An object without bytes cannot be mapped, and is the extreme of a truncated one.
+    // An object without bytes cannot be mapped. It is the extreme case of a truncated object.
     if (found.failure().error == EINVAL) *why = {{0, ""}, Refusal::kTruncated, 0};
     return nullptr;
   }
@@ -219,10 +220,11 @@ SharedObject* SharedObject::Find(const std::string& name, const Contents& conten
   uint32_t word = 0;
   Header header{};
   if (const auto refusal = Inspect(segment, contents.kind, &header, &word)) {
-    // What a creator left that died at work is cleared; where it cannot have, it is not ours.
+    // What a creator left that died while it created the object is removed. Where that cannot
+    // happen, the object is not ours.
     const bool unfinished = refusal == Refusal::kUnfinished && word == kMaking;
     const bool litter = unfinished && !os::kPublishesWhole;
-    // Gone already when another attacher was faster.
+    // It is gone already if another attaching process was faster.
     if (litter) {
       const os::Status gone = os::Unlink(name, &segment.identity);
       *cleared = gone.ok() || gone.failure().error == ENOENT;
@@ -276,8 +278,8 @@ void SharedObject::AddReference() {
   ++references_;
 }
 
-// The system may grant the lock to its owner once more (os::Mutex M4), and which thread that is
-// nobody knows here. One that holds it has a reference (L5).
+// The system may grant the lock to its owner once more (os::Mutex M4), and here it is not known
+// which thread the owner is. A thread that holds the lock has a reference (L5).
 bool SharedObject::MayTry() {
   if (!os::Mutex::kGrantedTwice) return true;
   const std::lock_guard<std::mutex> guard(TheRegistry().guard);
@@ -302,8 +304,8 @@ void SharedObject::DropReference() {
     if (--references_ > 0) return;
     registry.objects.erase(KeyOf(identity_, id_));
   }
-  // Not under the registry's mutex, for to unmap takes its time. Whoever opens the object now maps
-  // it again, beside a mapping in which this process holds nothing.
+  // Not under the registry's mutex, because unmapping takes time. If the object is opened now, it
+  // is mapped again, in addition to a mapping in which this process holds nothing.
   mutex_.Close();
   mapping_->Close();
   mapping_->Abandon();

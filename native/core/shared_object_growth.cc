@@ -1,5 +1,5 @@
-// How an object that grows gets more memory. Who may call this when, and how far the memory reaches
-// already, is what the object's class knows: here it is only a range of bytes.
+// How an object that grows gets more memory. The object's class knows who may call this and when,
+// and how far the memory reaches already. Here it is only a range of bytes.
 #include "shared_object.h"
 
 namespace shmkit {

@@ -1,18 +1,21 @@
-// How a shared object's lock is settled and how its name is removed under it: L2 to L4.
+// How acquisitions of a shared object's lock are evaluated, and how its name is removed under the
+// lock: L2 to L4.
 #include "shared_object.h"
 
 namespace shmkit {
 
 namespace {
 
-// How long Unlink waits for an owner that is about to release, before it leaves the rest to it.
+// How long Unlink waits for an owner that is about to release, before it leaves the rest to that
+// owner.
 constexpr double kUnlinkGraceMs = 10;
 
-// How long RemoveName waits for others who remove the name, and have to be taken for a user who
-// holds the lock when they take longer.
+// How long RemoveName waits for others that remove the name. If they take longer, it is assumed
+// that a user holds the lock.
 constexpr double kRemoversGraceMs = 1000;
 
-// How long somebody who finds a dead object under its name waits for the owner that killed it.
+// How long a thread that finds a dead object under its name waits for the owner that marked it
+// dead.
 constexpr double kFinisherGraceMs = 1000;
 
 bool IsFailureToRemove(const os::Status& unlinked) {
@@ -25,7 +28,7 @@ Acquired SharedObject::SettleUncommon(os::Grant grant) {
   const bool ended = header_->ended.load(std::memory_order_relaxed) != 0;
   if (grant == os::Grant::kTimeout) return ended ? Acquired::kEnded : Acquired::kTimeout;
   const uint32_t state = header_->state.load(std::memory_order_relaxed);
-  // A dead object may have lost what its mutex kept outside of it.
+  // A dead object may have lost what its mutex keeps outside of it.
   if (grant == os::Grant::kBroken) {
     if (ended) return Acquired::kEnded;
     return state == kDead ? Acquired::kGone : Acquired::kBroken;
@@ -36,7 +39,7 @@ Acquired SharedObject::SettleUncommon(os::Grant grant) {
     case kLive:
       break;
     case kDoomed:
-      // Where the name cannot be removed the lock stays in use, and is ours.
+      // If the name cannot be removed, the lock stays in use, and it is ours.
       if (IsFailureToRemove(Finish()) && !ended) break;
       [[fallthrough]];
     case kDead:
@@ -62,10 +65,11 @@ bool SharedObject::IsLocked() {
   return held;
 }
 
-// Holding the lock (L2, L3). A kill after the first step leaves a dead object under the name, which
-// the next to come there clears. What the mutex keeps outside goes last: without it, nobody could
-// acquire the lock to do so. An object whose name cannot be removed (it takes permission to write
-// to the directory, or to own the file) comes back to life: nobody could use that name any more.
+// The caller holds the lock (L2, L3). A kill after the first step leaves a dead object under the
+// name. The next process that opens the name removes it. What the mutex keeps outside of the object
+// is removed last, because without it nobody could acquire the lock for that. It can happen that
+// the name cannot be removed: that needs permission to write to the directory, or ownership of the
+// file. Then the object comes back to life, because otherwise nobody could use that name any more.
 os::Status SharedObject::Finish() {
   header_->state.store(kDead, std::memory_order_release);
   const os::Status unlinked = os::Unlink(name_, &identity_);
@@ -78,21 +82,22 @@ os::Status SharedObject::Finish() {
   return unlinked;
 }
 
-// A dead object that still has its name: its last owner died before it removed it, or is about to.
+// A dead object that still has its name: its last owner died before it removed the name, or is
+// about to remove it.
 os::Status SharedObject::Clear() {
   const os::Grant grant = mutex_.LockUntil(os::Deadline::After(kFinisherGraceMs));
   if (grant == os::Grant::kTimeout) return os::Failure{EBUSY, "unlink"};
   if (grant == os::Grant::kBroken) return os::Unlink(name_, &identity_);
-  // Dead no more when somebody who could not remove the name has given it back its life, as Finish
-  // does.
+  // The object is not dead any more if another thread could not remove the name and has brought the
+  // object back to life, as Finish does.
   if (header_->state.load(std::memory_order_relaxed) == kDead) (void)Finish();
   mutex_.Unlock();
   return os::Nothing{};
 }
 
-// A doomed object whose owner died without a word, or that its unlinker left to an owner who was
-// killed since, is finished by whoever comes across it and can have its lock: who opens the name,
-// and who lets go of the object. Says whether it is dead.
+// Finishes a doomed object. Its owner died without finishing it, or Unlink left it to an owner that
+// was killed since then. Any thread that comes across the object and can get its lock does this: a
+// thread that opens the name, or that lets go of the object. Returns whether the object is dead.
 bool SharedObject::FinishDoomed() {
   if (header_->state.load(std::memory_order_acquire) != kDoomed || !MayTry()) return false;
   const Acquired acquired = TryLock();
@@ -104,15 +109,16 @@ os::Status SharedObject::Unlink(bool held_by_this_thread) {
   uint32_t state = kLive;
   header_->state.compare_exchange_strong(state, kDoomed);
   if (state == kDead) return os::Failure{ENOENT, "unlink"};
-  // Not before the owner is done: the name must not lead to a free lock until then.
+  // Not before the owner is done: until then, the name must not lead to a free lock.
   if (held_by_this_thread) return os::Nothing{};
 
   const os::Grant grant = mutex_.LockUntil(os::Deadline::After(kUnlinkGraceMs));
   if (grant == os::Grant::kTimeout) return os::Nothing{};
   if (grant == os::Grant::kBroken) {
-    // Its owner may have finished on the way out, and with it what the mutex keeps outside.
+    // Its owner may have finished in the meantime, and removed what the mutex keeps outside of the
+    // object.
     if (header_->state.load(std::memory_order_relaxed) == kDead) return os::Nothing{};
-    // A lock that nobody can ever acquire guards nothing: only its name is left to go.
+    // A lock that can never be acquired guards nothing. Only its name is left to be removed.
     return os::Unlink(name_, &identity_);
   }
   const bool dead = header_->state.load(std::memory_order_relaxed) == kDead;
@@ -121,7 +127,7 @@ os::Status SharedObject::Unlink(bool held_by_this_thread) {
   return finished;
 }
 
-// Under the lock, so that of two removers the second sees what the first has done (L3).
+// Under the lock, so that the second of two removers sees what the first one has done (L3).
 os::Status SharedObject::RemoveName(bool held_by_this_thread) {
   if (held_by_this_thread) return os::Unlink(name_, &identity_);
   const Acquired acquired = LockUntil(os::Deadline::After(kRemoversGraceMs));
@@ -130,8 +136,8 @@ os::Status SharedObject::RemoveName(bool held_by_this_thread) {
   return unlinked;
 }
 
-// Not doomed before RemoveName has had the lock, which would remove the name on the way then. From
-// here on an acquisition finds the object doomed or dead, and looks why.
+// The object is not doomed before RemoveName has had the lock, because that acquisition would then
+// remove the name. From here on, an acquisition finds the object doomed or dead, and checks why.
 os::Status SharedObject::End(bool is_lock, bool held_by_this_thread) {
   header_->ended.store(1, std::memory_order_relaxed);
   if (is_lock) return Unlink(held_by_this_thread);

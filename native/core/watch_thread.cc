@@ -36,8 +36,8 @@ void WatchThread::Quit() {
   const std::lock_guard<std::mutex> guard(mutex_);
   quitting_ = true;
   changed_.NotifyAll();
-  // The thread, should it sleep, and whoever a wake was meant for of which the client has not heard
-  // yet (V3). Nobody can tell these sleepers from others, who look and sleep on.
+  // Wakes the thread if it sleeps, and a waiter for which a wake was meant that the client has not
+  // heard of yet (V3). These sleepers cannot be told from others, which look and continue to sleep.
   os::Wake(*word_, os::kWakeAll);
 }
 
@@ -54,8 +54,9 @@ void WatchThread::Run() {
   }
 }
 
-// One slice. A client that has seen another value meanwhile is served by the same sleep: the word
-// has to change before anything is new to it, and that wakes whoever sleeps here (os::Waiter W2).
+// Waits for one slice. If the client has seen another value in the meantime, the same sleep serves
+// it: the word must change before there is news for it, and that change wakes all who sleep here
+// (os::Waiter W2).
 void WatchThread::Look(std::unique_lock<std::mutex>& guard) {
   const uint32_t seen = seen_;
   const os::Deadline slice = until_.Within(kSliceMs);

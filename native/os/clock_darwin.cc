@@ -1,5 +1,5 @@
-// CLOCK_MONOTONIC_RAW, which is mach_continuous_time in nanoseconds: it counts sleep, where
-// CLOCK_UPTIME_RAW does not, and nothing adjusts it, as CLOCK_MONOTONIC is.
+// CLOCK_MONOTONIC_RAW, which is mach_continuous_time in nanoseconds. It counts sleep, which
+// CLOCK_UPTIME_RAW does not, and it is not adjusted, as CLOCK_MONOTONIC is.
 #include <time.h>
 
 #include "clock.h"

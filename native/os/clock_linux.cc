@@ -1,4 +1,4 @@
-// CLOCK_BOOTTIME, which is CLOCK_MONOTONIC and the time that the machine slept.
+// CLOCK_BOOTTIME: CLOCK_MONOTONIC plus the time that the machine slept.
 #include <time.h>
 
 #include "clock.h"

@@ -1,5 +1,6 @@
-// The interrupt time, in units of 100 ns since the system was started, sleep included. Its call is
-// looked up: the import library that has it is in no toolchain's default list.
+// The interrupt time, in units of 100 ns since the system was started, including sleep. Its
+// function is looked up at run time, because no toolchain links the import library for it by
+// default.
 #include <windows.h>
 
 #include "clock.h"
@@ -21,7 +22,7 @@ InterruptTime Find() {
 
 int64_t SinceBootNanoseconds() {
   static const InterruptTime interrupt_time = Find();
-  // Where there is none, it is missing in all processes of the machine.
+  // If the function is missing, it is missing in all processes of the machine.
   if (!interrupt_time) return static_cast<int64_t>(GetTickCount64()) * 1000000;
   ULONGLONG units = 0;
   interrupt_time(&units);

@@ -1,4 +1,5 @@
-// pthread_cond_t by CLOCK_MONOTONIC; by spans on macOS, which has no other clock for it.
+// pthread_cond_t with CLOCK_MONOTONIC. On macOS it uses spans, because no other clock is possible
+// there.
 #include <pthread.h>
 #include <time.h>
 

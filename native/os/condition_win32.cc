@@ -1,4 +1,4 @@
-// std::condition_variable, which waits for spans of the system's own clock here.
+// std::condition_variable, which on Windows waits for spans of the system's own clock.
 #include "condition.h"
 
 namespace shmkit::os {

@@ -28,8 +28,9 @@ Result<Segment> MapDescriptor(int fd, Access access) {
   if (fstat(fd, &status) != 0) return Failure{errno, "fstat"};
   if (status.st_size <= 0) return Failure{EINVAL, "mmap"};
 
-  // A private writable mapping of a descriptor opened for reading shows the live bytes and keeps a
-  // stray write to itself (S7); PROT_READ alone would end the process on the first one.
+  // A private writable mapping of a descriptor that was opened for reading shows the live bytes,
+  // and keeps a stray write private (S7). With PROT_READ alone, the first stray write would end the
+  // process.
   const int flags = access == Access::kReadOnly ? MAP_PRIVATE | MAP_NORESERVE : MAP_SHARED;
   const auto size = static_cast<size_t>(status.st_size);
   int kept = -1;
@@ -68,9 +69,9 @@ void Unmap(const Segment& segment) {
 
 bool Overlay(const Segment& segment) {
   CloseGrowth(segment);
-  // One call swaps the mapping: at no moment is the range free for another thread's mmap (S6).
+  // One call replaces the mapping, so the range is never free for another thread's mmap (S6).
   const int flags = MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-  // Should the system refuse, the segment itself stays mapped, which is as safe.
+  // If the system refuses, the segment itself stays mapped, which is just as safe.
   (void)mmap(segment.address, segment.size, PROT_READ | PROT_WRITE, flags, -1, 0);
   return true;
 }

@@ -1,6 +1,7 @@
-// What the control groups allow that this process is in: a container's limit. The pages of /dev/shm
-// count, and to take more than there may be ends a process. Only what can never be had is of
-// interest: what is in use now may be given back.
+// The limit of the control groups that this process is in, such as a container's limit. The pages
+// of /dev/shm count towards it. The system kills a process if more is taken than the limit allows.
+// Only the limit itself is of interest here, not what is left of it: memory that is in use now may
+// be given back.
 //
 // See cgroups(7), memory.max and memory.swap.max in the kernel's cgroup-v2.rst, and
 // memory.limit_in_bytes and memory.memsw.limit_in_bytes in its cgroup-v1/memory.rst.
@@ -19,20 +20,22 @@ namespace shmkit::os {
 
 namespace {
 
-// Where systems mount them; in a container without a namespace of its own, its own group is there.
+// Where systems mount the control groups. In a container without a cgroup namespace of its own, the
+// container's group is mounted there.
 constexpr char kFirstVersion[] = "/sys/fs/cgroup/memory";
 constexpr char kSecondVersion[] = "/sys/fs/cgroup";
 
 constexpr size_t kTextBytes = 4096;
 
-// As much of a file as fits, ended by a 0; nothing when it cannot be read.
+// Reads as much of a file as fits, and adds a 0 at the end. Empty if the file cannot be read.
 void ReadText(const char* path, char* text, size_t size) {
   const Descriptor fd(open(path, O_RDONLY | O_CLOEXEC));
   const ssize_t bytes = fd.valid() ? read(fd.get(), text, size - 1) : 0;
   text[bytes > 0 ? bytes : 0] = 0;
 }
 
-// The number in a group's file; UINT64_MAX where there is none, as in one that says "max".
+// The number in a group's file. UINT64_MAX if there is no number, for example in a file that says
+// "max".
 [[gnu::noinline]] uint64_t NumberIn(const char* mount, const char* group, const char* name) {
   char path[kTextBytes + 64];
   char text[32];
@@ -47,9 +50,9 @@ uint64_t Least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 uint64_t Sum(uint64_t a, uint64_t b) { return a > UINT64_MAX - b ? UINT64_MAX : a + b; }
 
-// Where the path of the group begins in a line "number:controllers:path", if its memory is limited
-// by that group: one of the controllers is memory, or it is of the second version, which has the
-// number 0 and names none.
+// Where the path of the group begins in a line "number:controllers:path", if that group limits the
+// memory. This is the case if one of the controllers is memory. It is also the case in the second
+// version, which has the number 0 and names no controllers.
 char* PathIn(char* line, bool* is_first_version) {
   char* const controllers = strchr(line, ':');
   char* const path = controllers ? strchr(controllers + 1, ':') : nullptr;
@@ -86,7 +89,7 @@ uint64_t MemoryLimit() {
   struct sysinfo info;
   const uint64_t swap = sysinfo(&info) == 0 ? uint64_t{info.totalswap} * info.mem_unit : UINT64_MAX;
   uint64_t limit = UINT64_MAX;
-  // Its parents limit it as well, up to the mount itself.
+  // The group's parents limit it, too, up to the mount itself.
   for (char* end = group + strlen(group); end; end = strrchr(group, '/')) {
     *end = 0;
     const auto number = [=](const char* name) { return NumberIn(mount, group, name); };

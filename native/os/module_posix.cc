@@ -10,7 +10,7 @@ namespace shmkit::os {
 void PinModule() {
   Dl_info info;
   if (dladdr(reinterpret_cast<const void*>(&PinModule), &info) == 0) return;
-  // Opened once more by its own name, only to take on the flag; the reference is kept.
+  // Opens the library once more by its own name, only to set the flag. The reference is kept.
   (void)dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
 }
 

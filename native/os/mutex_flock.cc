@@ -1,14 +1,15 @@
-// A lock file under flock(2), beside an owner word in the shared storage.
+// A lock file under flock(2), together with an owner word in the shared storage.
 //
-// For systems without robust mutexes (macOS); builds and runs on Linux too, so that it is tested.
-// flock gives what matters: the kernel releases it with its descriptor, by whatever end. Each
-// acquisition opens a description of its own, so that threads exclude each other, and the thread
-// that holds it owns the descriptor, so that the thread's end releases it. Its owner word tells the
-// next owner that the last one never said goodbye.
+// This is for systems without robust mutexes (macOS). It also builds and runs on Linux, so that it
+// is tested. The important property of flock is that the kernel releases it with its descriptor,
+// however the owner ends. Each acquisition opens a file description of its own, so that threads
+// exclude each other. The thread that holds it owns the descriptor, so that the end of the thread
+// releases it. The owner word tells the next owner that the last one ended without unlocking.
 //
 // States of the owner word, which only the holder of the flock changes:
-//   kFree   nobody owns the mutex, or its owner has just taken the flock and not yet said so
-//   kOwned  somebody does; seen by one who gets the flock, it means that this owner died
+//   kFree   the mutex has no owner, or its owner has just taken the flock and not yet set the word
+//   kOwned  the mutex has an owner; a thread that gets the flock and sees this state knows that
+//           this owner died
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/stat.h>
@@ -33,15 +34,16 @@ constexpr uint32_t kMark = 0x6b636c66;  // "flck"
 constexpr uint32_t kFree = 0;
 constexpr uint32_t kOwned = 1;
 
-// flock has no timed form. A timed wait sleeps on the release count and looks again this often,
-// because an owner that dies counts nothing.
+// flock has no timed form. A timed wait sleeps on the release count. It checks again this often,
+// because an owner that dies does not change the count.
 constexpr double kDeathWatchMs = 5;
 
 struct Storage {
   std::atomic<uint32_t> mark;
   std::atomic<uint32_t> owner;
   WaitWord releases;
-  // How many wait, but for those who were killed: M8 is kept too well then, not too badly.
+  // The number of waiters. Killed waiters are still counted; then M8 is kept more strictly than
+  // needed.
   std::atomic<uint32_t> waiting;
 };
 static_assert(sizeof(Storage) <= kMutexBytes, "the storage holds a mutex");
@@ -58,7 +60,7 @@ std::string PathOf(const ObjectId& id) {
   return path + ".lock";
 }
 
-// The descriptors by which this thread holds mutexes, by their storage.
+// The descriptors with which this thread holds mutexes, by their storage.
 class Holdings {
  public:
   ~Holdings() {
@@ -68,7 +70,7 @@ class Holdings {
   void Release(const void* storage) {
     const auto held = descriptors_.find(storage);
     if (held == descriptors_.end()) return;
-    // Not by closing alone: a process that is just being forked may have the descriptor too.
+    // Closing is not enough: a process that is just being forked may have the descriptor, too.
     flock(held->second, LOCK_UN);
     close(held->second);
     descriptors_.erase(held);
@@ -78,9 +80,9 @@ class Holdings {
   std::map<const void*, int> descriptors_;
 };
 
-// A thread's, from its first need on. Not thread_local, which goes when the process begins to end,
-// while its last thread may still have something to give back; the descriptors are the system's
-// to close then.
+// The holdings of this thread, created when first needed. Not thread_local: that is destroyed when
+// the process begins to end, while its last thread may still have something to give back. In that
+// case the system closes the descriptors.
 Holdings& TheHoldings() {
   static const pthread_key_t key = [] {
     pthread_key_t made;
@@ -108,14 +110,14 @@ class WaitingScope {
 
 int OpenFile(const ObjectId& id) { return open(PathOf(id).c_str(), O_RDWR | O_CLOEXEC); }
 
-// Having the flock through `fd`.
+// The caller has the flock through `fd`.
 Grant Settle(Storage* storage, int fd) {
   TheHoldings().Add(storage, fd);
   return storage->owner.exchange(kOwned) == kOwned ? Grant::kOwnerDied : Grant::kAcquired;
 }
 
-// Without its file the mutex is no more. Any other failure to open it, such as a want of
-// descriptors, will pass: the mutex counts as busy until then.
+// Without its file, the mutex does not exist any more. Every other failure to open the file, such
+// as a lack of descriptors, is temporary: the mutex counts as busy until then.
 Grant Take(Storage* storage, const ObjectId& id, int operation) {
   const int fd = OpenFile(id);
   if (fd < 0) return errno == ENOENT ? Grant::kBroken : Grant::kTimeout;
@@ -131,7 +133,7 @@ Status Mutex::Initialize(void* storage, const ObjectId& id, unsigned mode) {
   const int flags = O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC;
   const int fd = open(PathOf(id).c_str(), flags, static_cast<mode_t>(mode));
   if (fd < 0) return Failure{errno, "open"};
-  // Who may use the object may use its lock, whatever the umask.
+  // Users who may use the object may use its lock, whatever the umask.
   (void)fchmod(fd, static_cast<mode_t>(mode));
   close(fd);
   new (storage) Storage{{kMark}, {kFree}, {}, {0}};
@@ -141,7 +143,7 @@ Status Mutex::Initialize(void* storage, const ObjectId& id, unsigned mode) {
 void Mutex::Dispose(const ObjectId& id) { unlink(PathOf(id).c_str()); }
 
 uint32_t Mutex::AbiWord() {
-  // The storage is two plain words: any C library and word size may share it.
+  // The storage consists of plain words, so every C library and word size may share it.
   return ComposeAbiWord(Mechanism::kFlock, Library::kOther, sizeof(Storage));
 }
 
@@ -202,9 +204,9 @@ void Mutex::Unlock() {
 Occupancy Mutex::Peek(bool*) {
   Storage* storage = Of(storage_);
   if (storage->owner.load() == kFree) return Occupancy::kFree;
-  // A shared flock is refused while the owner lives. Should it be granted, the owner died, and the
-  // owner word stays to tell the next one so. A TryLock of somebody else's in this very moment
-  // finds the mutex busy.
+  // A shared flock is refused while the owner lives. If it is granted, the owner died, and the
+  // owner word stays, so that the next owner is told. A TryLock of another thread at this very
+  // moment finds the mutex busy.
   const int fd = OpenFile(id_);
   if (fd < 0) return errno == ENOENT ? Occupancy::kFree : Occupancy::kHeld;
   const bool held = Flock(fd, LOCK_SH | LOCK_NB) != 0;

@@ -1,7 +1,7 @@
 // A robust, process-shared pthread mutex (POSIX.1-2008, pthread_mutexattr_setrobust).
 //
-// Its type is NORMAL: ERRORCHECK compares thread ids, and two containers that share /dev/shm but
-// not a PID namespace have equal ones, which makes a false EDEADLK.
+// Its type is NORMAL. ERRORCHECK compares thread ids. Two containers that share /dev/shm but not a
+// PID namespace can have equal thread ids, which would give a false EDEADLK.
 #include <dlfcn.h>
 #include <features.h>
 #include <linux/futex.h>
@@ -23,11 +23,11 @@ namespace {
 
 static_assert(sizeof(pthread_mutex_t) <= kMutexBytes, "the storage holds a mutex");
 
-// The kernel's robust-futex ABI: the lock word is the owner's thread id, less two flag bits.
+// The kernel's robust-futex ABI: the lock word is the owner's thread id, plus two flag bits.
 constexpr uint32_t kOwnerMask = 0x3fffffff;
 constexpr uint32_t kWaiters = 0x80000000;
 
-// Longest sleep at the lock word, should somebody have died who was to wake others.
+// The longest sleep at the lock word, in case a thread that should wake others has died.
 constexpr double kSteadySliceMs = 100;
 constexpr double kPollMs = 1;
 
@@ -46,12 +46,12 @@ int InitializeRobust(pthread_mutex_t* mutex) {
   return error;
 }
 
-// What this process's C library makes of a mutex, learnt from one of its own, so that no private
-// layout is written down here.
+// How the C library of this process lays out a mutex. This is learnt from a mutex that is created
+// here, so that no private layout is written down in this file.
 struct Anatomy {
   static constexpr size_t kAbsent = SIZE_MAX;
 
-  size_t type_offset = 0;  // the word that initialisation sets and nothing changes
+  size_t type_offset = 0;  // the word that initialisation sets and that never changes
   uint32_t type = 0;
   size_t owner_offset = kAbsent;  // the lock word of the robust-futex ABI
   TimedLock monotonic_lock = nullptr;
@@ -71,7 +71,8 @@ struct Anatomy {
     pthread_mutex_destroy(mutex);
 
 #if !defined(SHMKIT_NO_CLOCKLOCK)
-    // Since glibc 2.30; looked up, so that the library loads beside an older one.
+    // Exists since glibc 2.30. It is looked up, so that the library can be loaded with an older
+    // one.
     monotonic_lock = reinterpret_cast<TimedLock>(dlsym(RTLD_DEFAULT, "pthread_mutex_clocklock"));
 #endif
   }
@@ -101,7 +102,7 @@ Grant Interpret(int error, pthread_mutex_t* mutex) {
     case 0:
       return Grant::kAcquired;
     case EOWNERDEAD:
-      // At once: an unlock without this would make the mutex ENOTRECOVERABLE for ever.
+      // At once, because an unlock without this call would make the mutex ENOTRECOVERABLE for ever.
       pthread_mutex_consistent(mutex);
       return Grant::kOwnerDied;
     case EBUSY:
@@ -112,7 +113,7 @@ Grant Interpret(int error, pthread_mutex_t* mutex) {
   }
 }
 
-// EBUSY unless the mutex was to be had without sleeping.
+// EBUSY unless the mutex could be acquired without sleeping.
 int LockSoon(pthread_mutex_t* mutex) {
   const int error = pthread_mutex_trylock(mutex);
   if (error != EBUSY) return error;
@@ -140,8 +141,8 @@ long SleepAt(uint32_t* word, uint32_t seen, const Deadline& deadline) {
 
 void WakeOneAt(uint32_t* word) { syscall(SYS_futex, word, FUTEX_WAKE, 1, nullptr, nullptr, 0); }
 
-// For C libraries whose timed lock goes by a clock that an administrator sets (glibc before 2.30,
-// musl): sleeps at the lock word by the steady clock, and takes the mutex by trying.
+// For C libraries whose timed lock uses a clock that an administrator can set (glibc before 2.30,
+// musl). It sleeps at the lock word by the steady clock, and takes the mutex with trylock.
 int LockBySteadyClock(pthread_mutex_t* mutex, size_t owner_offset, const Deadline& deadline) {
   auto* const word = const_cast<uint32_t*>(WordAt(mutex, owner_offset));
   for (;;) {
@@ -150,19 +151,19 @@ int LockBySteadyClock(pthread_mutex_t* mutex, size_t owner_offset, const Deadlin
     if (deadline.passed()) return ETIMEDOUT;
     uint32_t seen = __atomic_load_n(word, __ATOMIC_RELAXED);
     if (seen == 0) continue;
-    // Whoever unlocks wakes somebody only if the word says that there is somebody.
+    // An unlock wakes a waiter only if the word says that there are waiters.
     if ((seen & kWaiters) == 0 &&
         !__atomic_compare_exchange_n(word, &seen, seen | kWaiters, false, __ATOMIC_RELAXED,
                                      __ATOMIC_RELAXED)) {
       continue;
     }
-    // To have been woken is to know of others who sleep, and to try does not leave a word of them:
-    // one of them wakes too, and says that they are there.
+    // A thread that was woken knows that others may sleep, but trylock does not keep that
+    // information in the word. So it wakes one of them, which says again that there are waiters.
     if (SleepAt(word, seen | kWaiters, deadline.Within(kSteadySliceMs)) == 0) WakeOneAt(word);
   }
 }
 
-// The same of a C library of another anatomy.
+// The same for a C library whose layout is unknown.
 int PollUntil(pthread_mutex_t* mutex, const Deadline& deadline) {
   for (;;) {
     const int error = pthread_mutex_trylock(mutex);
@@ -173,7 +174,7 @@ int PollUntil(pthread_mutex_t* mutex, const Deadline& deadline) {
   }
 }
 
-// Apart, as is GiveWay, so that the common way has nothing to save for it.
+// A function of its own, like GiveWay, so that the common path has no registers to save for it.
 [[gnu::cold, gnu::noinline]] void UnlockAwaited(pthread_mutex_t* mutex, Turns& turns) {
   turns.NoteWaiters();
   pthread_mutex_unlock(mutex);
@@ -200,10 +201,10 @@ uint32_t Mutex::AbiWord() {
 }
 
 Result<Mutex> Mutex::Open(void* storage, const ObjectId& id) {
-  // A zeroed or overwritten mutex would lock as a private one, or make the C library abort (M7).
+  // A zeroed or overwritten mutex would act as a private one, or make the C library abort (M7).
   const auto* words = static_cast<const std::atomic<uint32_t>*>(storage);
   const Anatomy& anatomy = TheAnatomy();
-  // Of a C library of another anatomy, nobody knows who waits.
+  // For a C library whose layout is unknown, it is not known who waits.
   static std::atomic<uint32_t> unknown{0};
   const size_t owner_offset = anatomy.owner_offset;
   void* const owner = owner_offset == Anatomy::kAbsent
@@ -277,8 +278,8 @@ Occupancy Mutex::Peek(bool* owner_died) {
   return Occupancy::kFree;
 }
 
-// A process of another namespace may have a thread of the same number: it is asked for nothing but
-// whether it is there.
+// A process of another namespace may have a thread with the same id. That thread is not affected:
+// signal 0 only checks whether a thread exists.
 bool Mutex::IsHeldHere() const {
   const size_t offset = TheAnatomy().owner_offset;
   if (offset == Anatomy::kAbsent) return false;

@@ -66,7 +66,7 @@ const bool Mutex::kGrantedTwice = true;
 
 void Mutex::Close() { CloseHandle(static_cast<HANDLE>(handle_)); }
 
-// Nothing to do: a mutex that is released is a waiter's at once, if there is one (M8).
+// Nothing to do: Windows gives a released mutex to a waiter at once, if there is one (M8).
 void Mutex::GiveWay() {}
 
 Grant Mutex::Lock() { return LockUntil(Deadline::Never()); }

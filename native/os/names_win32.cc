@@ -9,7 +9,7 @@ namespace shmkit::os {
 
 namespace {
 
-// An entry is held for as long as it takes to make a section and fill it. Whoever holds it for
+// An entry is held as long as it takes to make a section and fill it. A process that holds it for
 // longer was stopped there.
 constexpr DWORD kPatienceMs = 10000;
 
@@ -78,7 +78,8 @@ Result<HANDLE> NameEntry::Open(DWORD access) {
     if (section) return section;
     const Failure failure = LastFailure("OpenFileMappingW");
     if (failure.error != ENOENT) return failure;
-    // All who had it are gone, and left the entry to those who have another.
+    // All processes that had the section are gone. They left the entry to processes that have
+    // another section.
     words_->live = 0;
   }
   if (words_->removed_plain != 0) return Failure{ENOENT, "OpenFileMappingW"};

@@ -13,7 +13,7 @@ namespace shmkit::os {
 
 namespace {
 
-// A flock needs no more than reading, and everybody may look (P3).
+// A flock needs only read permission, and every user may check (P3).
 constexpr mode_t kPresenceMode = 0444;
 
 bool LeadsTo(const char* path, int fd) {
@@ -36,8 +36,8 @@ Result<int> PresenceFiles::Take(uint64_t token) const {
   const int flags = O_CREAT | O_EXCL | O_RDONLY | O_CLOEXEC;
   const int fd = open(path, flags, kPresenceMode);
   if (fd < 0) return Failure{errno == EEXIST ? EBUSY : errno, "open"};
-  // The umask is for files with contents. Without this others cannot look, which is to them as if
-  // the holder lived for ever.
+  // The umask is meant for files with contents. Without this call, other users could not check, and
+  // for them the holder would live for ever.
   (void)fchmod(fd, kPresenceMode);
   int error = 0;
   if (Flock(fd, LOCK_EX | LOCK_NB) != 0) error = errno == EWOULDBLOCK ? EBUSY : errno;
@@ -51,7 +51,7 @@ void PresenceFiles::Leave(uint64_t token, int fd) const {
   char path[kPathBytes];
   PutPath(token, path);
   unlink(path);
-  // Not by closing alone: a process that is just being forked may have the descriptor too.
+  // Closing is not enough: a process that is just being forked may have the descriptor, too.
   (void)Flock(fd, LOCK_UN);
   close(fd);
 }
@@ -59,11 +59,11 @@ void PresenceFiles::Leave(uint64_t token, int fd) const {
 bool PresenceFiles::IsPresent(uint64_t token) const {
   char path[kPathBytes];
   PutPath(token, path);
-  // Not following links, and not blocking, should the name be somebody's FIFO.
+  // Does not follow links, and does not block if the name is a FIFO of another program.
   const Descriptor fd(open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!fd.valid()) return errno != ENOENT;
   if (Flock(fd.get(), LOCK_SH | LOCK_NB) != 0) return true;
-  // In a directory with the sticky bit another user's file stays, for a look of its owner's.
+  // In a sticky directory, another user's file stays until its owner checks it.
   if (LeadsTo(path, fd.get())) unlink(path);  // F1
   return false;
 }

@@ -1,5 +1,5 @@
-// A lock file per token, in /tmp: for systems without locks of open file descriptions (macOS);
-// builds and runs on Linux too, so that it is tested.
+// A lock file per token, in /tmp. This is for systems without open-file-description locks (macOS).
+// It also builds and runs on Linux, so that it is tested.
 #include "presence_files.h"
 #include "presence_token.h"
 

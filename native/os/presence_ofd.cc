@@ -1,16 +1,16 @@
-// A read lock of an open file description (fcntl(2), F_OFD_SETLK) on one byte of the directory
-// /dev/shm, at the offset that the token says. Nothing is stored there: a lock needs no bytes.
+// An open-file-description read lock (fcntl(2), F_OFD_SETLK) on one byte of the directory /dev/shm,
+// at the offset given by the token. Nothing is stored there: a lock needs no bytes.
 //
-// The kernel drops such a lock with the last descriptor of its description, and descriptors are
-// closed before a process becomes a zombie (P2). Each Presence has a description of its own, so
-// that threads of one process see each other. A directory cannot be opened for writing, so nobody
-// can take a write lock, which would keep others out: anyone can pretend to be present, nobody can
-// hinder others from being so.
+// The kernel drops such a lock with the last descriptor of its description, and it closes
+// descriptors before a process becomes a zombie (P2). Each Presence has a description of its own,
+// so that threads of one process see each other. A directory cannot be opened for writing, so no
+// process can take a write lock, which would keep others out. Anyone can pretend to be present, but
+// cannot prevent others from being present.
 //
-// A kernel that has no such locks (gVisor's) has them for no process: there, each presence is a
-// lock file in the same directory (presence_files.h).
+// A kernel without such locks (gVisor's) has them for no process. There, each presence is a lock
+// file in the same directory (presence_files.h).
 //
-// The kernel keeps the locks of one file in a list. A look walks it, so that its time grows with
+// The kernel keeps the locks of one file in a list. A check walks the list, so its time grows with
 // the number of tokens on the machine.
 #include <fcntl.h>
 #include <unistd.h>
@@ -22,10 +22,10 @@ namespace shmkit::os {
 
 namespace {
 
-// The one directory that all who share segments have in common.
+// The one directory that all processes which share segments have in common.
 constexpr char kCommonDirectory[] = "/dev/shm";
 
-// Named as no object is (unfinished_linux.h).
+// Named unlike any object (unfinished_linux.h).
 constexpr PresenceFiles kFiles{"/dev/shm/shmkit.presence@", ""};
 
 static_assert(sizeof(off_t) == 8, "a token is an offset");
@@ -44,8 +44,8 @@ bool SetLock(int fd, uint64_t token, short type) {
   return fcntl(fd, F_OFD_SETLK, &lock) == 0;
 }
 
-// Whether any other description has a lock there, as it would be in the way of a write lock. A
-// question that fails is a yes (P4).
+// Whether any other description has a lock there that would conflict with a write lock. A check
+// that fails says yes (P4).
 bool IsLockedByAnother(int fd, uint64_t token) {
   struct flock lock = LockAt(token, F_WRLCK);
   return fcntl(fd, F_OFD_GETLK, &lock) != 0 || lock.l_type != F_UNLCK;
@@ -56,7 +56,8 @@ Failure CloseAfter(int fd, Failure failure) {
   return failure;
 }
 
-// What a presence keeps: the descriptor of the directory, or, as a number below 0, that of a file.
+// What a presence keeps: the descriptor of the directory, or the descriptor of a file, as a
+// negative number.
 intptr_t HandleOf(int file) { return -2 - static_cast<intptr_t>(file); }
 int FileOf(intptr_t handle) { return static_cast<int>(-2 - handle); }
 bool IsByFile(intptr_t handle) { return handle < -1; }
@@ -69,8 +70,8 @@ Result<Presence> Presence::Enter() {
   for (int draw = 0; draw < kMostDraws; ++draw) {
     const uint64_t token = DrawToken();
     if (SetLock(fd, token, F_RDLCK)) {
-      // First locked, then looked: of two who draw the same token, one at least sees the other
-      // (P1).
+      // Lock first, then check: if two threads draw the same token, at least one of them sees the
+      // other (P1).
       if (!IsLockedByAnother(fd, token)) return Presence(token, fd);
       (void)SetLock(fd, token, F_UNLCK);
       continue;
@@ -92,7 +93,7 @@ void Presence::Leave() {
     kFiles.Leave(token_, FileOf(handle_));
   } else {
     const int fd = static_cast<int>(handle_);
-    // Not by closing alone: a process that is just being forked may have the descriptor too.
+    // Closing is not enough: a process that is just being forked may have the descriptor, too.
     (void)SetLock(fd, token_, F_UNLCK);
     close(fd);
   }
@@ -102,9 +103,10 @@ void Presence::Leave() {
 
 bool Presence::IsPresent(uint64_t token) const {
   if (!IsToken(token)) return false;
-  if (token == token_) return true;  // one's own lock is not in one's own way
+  if (token == token_) return true;  // a thread's own lock does not conflict with itself
   if (!IsByFile(handle_) && IsLockedByAnother(static_cast<int>(handle_), token)) return true;
-  // Should a kernel refuse one process what it grants another, the first is none of the dead.
+  // If a kernel refuses one process what it grants another, the first process must not count as
+  // dead.
   return kFiles.IsPresent(token);
 }
 

@@ -1,6 +1,6 @@
-// A named kernel event, which goes with its last handle: the holder's, which no process it starts
-// inherits. A look opens the event, and so keeps it for that moment: another look in this very
-// moment finds the holder present once more.
+// A named kernel event, which disappears with its last handle. The holder has the handle, and
+// processes that it starts do not inherit it. A check opens the event, and so keeps it alive for a
+// moment. Another check at that very moment still finds the holder present.
 // Semantics: CreateEventW and OpenEventW in Microsoft's documentation.
 #include <windows.h>
 
@@ -46,7 +46,7 @@ bool Presence::IsPresent(uint64_t token) const {
   if (!IsToken(token)) return false;
   if (token == token_) return true;
   HANDLE event = OpenEventW(SYNCHRONIZE, FALSE, NameOf(token).c_str());
-  // Any other failure, such as being refused another user's event, tells that there is one (P4).
+  // Any other failure, such as no access to another user's event, shows that the event exists (P4).
   if (!event) return GetLastError() != ERROR_FILE_NOT_FOUND;
   CloseHandle(event);
   return true;

@@ -6,7 +6,7 @@ namespace shmkit::os {
 
 namespace {
 
-// Of the access violation that an exception record tells of (EXCEPTION_RECORD in Microsoft's
+// The parameters of an access violation in an exception record (EXCEPTION_RECORD in Microsoft's
 // documentation): what was done, and where.
 constexpr DWORD kKind = 0;
 constexpr DWORD kAddress = 1;
@@ -15,7 +15,8 @@ constexpr ULONG_PTR kMostOfReadOrWrite = 1;
 SRWLOCK replacing = SRWLOCK_INIT;
 INIT_ONCE once = INIT_ONCE_STATIC_INIT;
 
-// Memory as ranges are replaced by: what failed there a moment ago does not fail again.
+// Whether the address is in memory of the kind that replaces ranges. Then an access that failed a
+// moment ago does not fail again.
 bool IsReplaced(ULONG_PTR address) {
   MEMORY_BASIC_INFORMATION pages;
   return VirtualQuery(reinterpret_cast<const void*>(address), &pages, sizeof pages) != 0 &&
@@ -34,7 +35,7 @@ LONG CALLBACK Await(EXCEPTION_POINTERS* exception) {
   return replaced ? EXCEPTION_CONTINUE_EXECUTION : EXCEPTION_CONTINUE_SEARCH;
 }
 
-// Before other handlers, which may take the fault for the end of the program.
+// Installed before other handlers, which may treat the fault as the end of the program.
 BOOL CALLBACK Install(INIT_ONCE*, void*, void**) {
   return AddVectoredExceptionHandler(TRUE, Await) != nullptr;
 }

@@ -11,7 +11,7 @@ namespace shmkit::os {
 
 namespace {
 
-// As many threads as could ever wait for one word; more permits would be left-overs.
+// The largest number of threads that could ever wait for one word. More permits would be left over.
 constexpr LONG kMostPermits = 4096;
 
 struct Section {
@@ -20,7 +20,7 @@ struct Section {
   std::map<size_t, HANDLE> semaphores;  // by the word's offset
 };
 
-// Never destroyed: threads may outlive the statics at the end of a process.
+// Never destroyed, because threads may outlive the statics at the end of a process.
 std::mutex& Guard() {
   static auto* guard = new std::mutex;
   return *guard;

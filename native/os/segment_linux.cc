@@ -1,7 +1,7 @@
-// Segments on Linux: files of the tmpfs at /dev/shm, which is what glibc's shm_open and CPython's
-// shared_memory use. Opened by path, because an unnamed file that is linked into place when it is
-// finished (open(2), O_TMPFILE) is the only creation that a kill cannot leave half-made (S2). Where
-// there is none, unfinished_linux.h comes next to it.
+// Segments on Linux: files in the tmpfs at /dev/shm, which glibc's shm_open and CPython's
+// shared_memory use, too. They are opened by path. The reason is that an unnamed file which is
+// linked to its name when it is finished (open(2), O_TMPFILE) is the only creation that a kill
+// cannot leave half-made (S2). If there are no unnamed files, unfinished_linux.h is the next best.
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -23,21 +23,21 @@ namespace {
 
 constexpr char kDirectory[] = "/dev/shm";
 
-// Reserving so little costs no more than a look at the name.
+// To reserve so little costs no more than to check the name.
 constexpr size_t kSmallBytes = 1 << 20;
 
-// Of which it is worth asking whether the process may ever have so much.
+// From this size on, it is worth checking whether the process may ever have so much.
 constexpr size_t kLargeBytes = 1 << 24;
 
-// Blocks of file systems are of no more.
+// File systems have no larger blocks.
 constexpr size_t kMostBlockBytes = 4096;
 
-// False when this process has found that unnamed files are not to be had.
+// False if this process has found that unnamed files are not available.
 std::atomic<bool> has_unnamed{true};
 
 std::string PathOf(const std::string& name) { return std::string(kDirectory) + '/' + name; }
 
-// Whether it is the directory that a call on a file in it has failed for.
+// Whether the directory is the reason why a call on a file in it has failed.
 bool IsDirectoryAtFault(int error, int wanted) {
   switch (error) {
     case ENOENT:
@@ -52,13 +52,13 @@ bool IsDirectoryAtFault(int error, int wanted) {
   }
 }
 
-// How opening a file in the directory, or removing one, has failed.
+// The failure of opening a file in the directory, or of removing one.
 Failure FailureAt(int error, const char* call, int wanted) {
   return {error, call, IsDirectoryAtFault(error, wanted) ? kDirectory : nullptr};
 }
 
-// As fallocate does, where the file system has no such call (ramfs): writes a byte of each block,
-// as it is. Nobody changes these bytes meanwhile.
+// Does what fallocate does, if the file system has no such call (ramfs): writes one byte of each
+// block, without changing it. No other thread changes these bytes in the meantime.
 int ReserveByWriting(int fd, size_t offset, size_t bytes) {
   struct stat status;
   if (fstat(fd, &status) != 0) return errno;
@@ -78,7 +78,7 @@ int ReserveByWriting(int fd, size_t offset, size_t bytes) {
   return 0;
 }
 
-// Sets the size as well, where that is less. On failure a tmpfs undoes what it has reserved.
+// Also increases the size if it is smaller. On failure, a tmpfs undoes the reservation.
 Status Reserve(int fd, size_t offset, size_t bytes) {
   if (bytes >= kLargeBytes && bytes > MemoryLimit()) {
     return Failure{ENOMEM, "fallocate", kDirectory, bytes};
@@ -104,7 +104,7 @@ Status Resize(int fd, const CreateOptions& options) {
   return Reserve(fd, 0, options.first_bytes > 0 ? options.first_bytes : options.size);
 }
 
-// Makes a new file what it is to be when it gets its name.
+// Gives a new file everything that it must have when it gets its name.
 Result<Segment> Furnish(int fd, const CreateOptions& options, const Initializer* initializer) {
   if (Status sized = Resize(fd, options); !sized.ok()) return sized.failure();
   const Access access = options.first_bytes > 0 ? Access::kGrowing : Access::kReadWrite;
@@ -112,14 +112,14 @@ Result<Segment> Furnish(int fd, const CreateOptions& options, const Initializer*
   if (!mapped.ok()) return mapped;
   Status ready = initializer ? initializer->fill(mapped.value().address, initializer->context)
                              : Status(Nothing{});
-  // At last: who may not read what is unfinished cannot clear it.
+  // Last, because a process that may not read an unfinished file cannot remove it.
   if (ready.ok() && fchmod(fd, options.mode) != 0) ready = Failure{errno, "fchmod"};
   if (ready.ok()) return mapped;
   Unmap(mapped.value());
   return ready.failure();
 }
 
-// Whether a file that could not be given a name by this call may get one by another.
+// Whether another call may be able to give the file a name.
 bool IsWorthAnother(int error) {
   switch (error) {
     case EEXIST:
@@ -136,13 +136,13 @@ bool IsWorthAnother(int error) {
 
 // Names an unnamed file.
 int Link(int fd, const std::string& path) {
-  // The descriptor's own /proc link is the one way to name it that needs no capability.
+  // The descriptor's own /proc link is the only way to name the file that needs no capability.
   char source[32];
   snprintf(source, sizeof source, "/proc/self/fd/%d", fd);
   if (linkat(AT_FDCWD, source, AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) == 0) return 0;
   if (!IsWorthAnother(errno)) return errno;
-  // Where /proc is not mounted: by the descriptor itself, which the kernel allows since 6.10, or to
-  // those who may read everything.
+  // If /proc is not mounted: by the descriptor itself. The kernel allows this since 6.10, or to
+  // processes that may read everything.
   return linkat(fd, "", AT_FDCWD, path.c_str(), AT_EMPTY_PATH) == 0 ? 0 : errno;
 }
 
@@ -150,14 +150,14 @@ Failure NotNamed(int error, const char* call) {
   return {error, call, error == EEXIST ? nullptr : kDirectory};
 }
 
-// The error of what is not to be had in one way, and may be in another.
+// The error if this way does not work, but another way may.
 constexpr int kAnotherWay = 0;
 
 Result<Segment> CreateUnnamed(const std::string& path, const CreateOptions& options,
                               const Initializer* initializer) {
   const Descriptor fd(open(kDirectory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
   if (!fd.valid()) {
-    // Who does not know the flag takes it for that of directories (EISDIR).
+    // A system that does not know the flag treats it as the flag for directories (EISDIR).
     const bool is_unknown = errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL;
     return Failure{is_unknown ? kAnotherWay : errno, "open", kDirectory};
   }
@@ -185,7 +185,7 @@ Result<Segment> CreateNamed(const std::string& path, const CreateOptions& option
   return made;
 }
 
-// Clears up after creators that died: the first time, and when there is too little room.
+// Cleans up after dead creators: the first time, and when there is too little room.
 Result<Segment> CreateNamedTidily(const std::string& path, const CreateOptions& options,
                                   const Initializer* initializer) {
   static std::atomic<bool> is_tidy{false};
@@ -205,7 +205,7 @@ const char* const kPlace = kDirectory;
 Result<Segment> Create(const std::string& name, const CreateOptions& options,
                        const Initializer* initializer) {
   const std::string path = PathOf(name);
-  // A name that is taken is found out before much memory is reserved for nothing; linkat decides.
+  // This detects a taken name before much memory is reserved for nothing. linkat decides.
   if (options.size > kSmallBytes && access(path.c_str(), F_OK) == 0) {
     return Failure{EEXIST, "access"};
   }
@@ -219,7 +219,7 @@ Result<Segment> Create(const std::string& name, const CreateOptions& options,
 
 Result<Segment> Attach(const std::string& name, Access access) {
   const int flags = access == Access::kReadOnly ? O_RDONLY : O_RDWR;
-  // Not following links, as shm_open; not blocking, should the name be somebody's FIFO.
+  // Does not follow links, like shm_open. Does not block if the name is a FIFO of another program.
   const Descriptor fd(open(PathOf(name).c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!fd.valid()) return FailureAt(errno, "open", X_OK);
   return MapDescriptor(fd.get(), access);
@@ -247,7 +247,7 @@ Result<std::vector<Listing>> List() {
   while (const dirent* entry = readdir(directory)) {
     if (IsNoSegment(entry->d_name)) continue;
     struct stat status;
-    // One that vanished meanwhile is simply not there.
+    // A file that vanished in the meantime is simply not listed.
     if (fstatat(dirfd(directory), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
     if (!S_ISREG(status.st_mode)) continue;
     all.push_back({entry->d_name, static_cast<uint64_t>(status.st_size),

@@ -1,7 +1,7 @@
-// Segments through shm_open(3): macOS and other POSIX systems. A name exists here before its
-// object has a size, so the creator and the attachers keep a protocol (S2): an attacher that finds
-// an empty object waits for it; one that stays empty had a creator that died, and is removed; and
-// a creator makes sure, last of all, that the name still leads to what it made.
+// Segments through shm_open(3): macOS and other POSIX systems. Here a name exists before its object
+// has a size, so the creator and the attaching processes follow a protocol (S2). A process that
+// finds an empty object waits for it. If the object stays empty, its creator has died, and the
+// object is removed. As its last step, a creator checks that the name still leads to what it made.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -28,7 +28,7 @@ Result<Identity> IdentityOf(const std::string& name) {
   return Identity{static_cast<uint64_t>(status.st_dev), static_cast<uint64_t>(status.st_ino)};
 }
 
-// Where the system can reserve pages.
+// Reserves pages, if the system can.
 Status Reserve([[maybe_unused]] int fd, [[maybe_unused]] size_t offset,
                [[maybe_unused]] size_t bytes) {
 #if !defined(__APPLE__)
@@ -61,7 +61,8 @@ Result<Segment> Furnish(int fd, const CreateOptions& options, const Initializer*
   return filled.failure();
 }
 
-// Whether the object got its size within the creator's grace.
+// Waits until the object has a size. Returns false if it does not get one within the grace of the
+// creator.
 bool WaitForSize(int fd) {
   const Deadline grace = Deadline::After(kCreatorGraceMs);
   struct stat status;
@@ -77,7 +78,7 @@ bool WaitForSize(int fd) {
 const bool kPublishesWhole = false;
 const char* const kPlace = nullptr;
 #if defined(__APPLE__) || defined(SHMKIT_AS_ON_MACOS)
-const size_t kNameLimitBytes = 30;  // PSHMNAMLEN less the slash
+const size_t kNameLimitBytes = 30;  // PSHMNAMLEN minus the slash
 #else
 const size_t kNameLimitBytes = 254;
 #endif
@@ -87,7 +88,7 @@ Result<Segment> Create(const std::string& name, const CreateOptions& options,
   const int flags = O_CREAT | O_EXCL | O_RDWR;
   const Descriptor fd(shm_open(PathOf(name).c_str(), flags, static_cast<mode_t>(options.mode)));
   if (!fd.valid()) return Failure{errno, "shm_open"};
-  // macOS takes this for files only (EINVAL): there the umask has its say.
+  // macOS accepts this only for files (EINVAL): there the umask applies.
   (void)fchmod(fd.get(), static_cast<mode_t>(options.mode));
 
   Result<Segment> made = Furnish(fd.get(), options, initializer);
@@ -106,7 +107,8 @@ Result<Segment> Attach(const std::string& name, Access access) {
   const Descriptor fd(shm_open(PathOf(name).c_str(), flags, 0));
   if (!fd.valid()) return Failure{errno, "shm_open"};
   if (!WaitForSize(fd.get())) {
-    // Others may have waited for the same creator, and one of them have made a successor already.
+    // Other processes may have waited for the same creator, and one of them may have made a new
+    // object already.
     struct stat status;
     if (fstat(fd.get(), &status) == 0) {
       const Identity waited_for{static_cast<uint64_t>(status.st_dev),

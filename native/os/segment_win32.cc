@@ -1,7 +1,8 @@
-// Segments on Windows: sections backed by the paging file, named in the session's own namespace
-// ("Local\\", since "Global\\" needs a privilege), by way of their names' entries (names_win32.h).
-// A section goes with its last handle, so the handle is kept as long as the mapping. Semantics:
-// CreateFileMappingW, OpenFileMappingW and MapViewOfFile in Microsoft's documentation.
+// Segments on Windows: sections backed by the paging file. They are named in the session's own
+// namespace ("Local\\", because "Global\\" needs a privilege), through the entries of their names
+// (names_win32.h). A section disappears with its last handle, so the handle is kept as long as the
+// mapping. Semantics: CreateFileMappingW, OpenFileMappingW and MapViewOfFile in Microsoft's
+// documentation.
 #include <windows.h>
 
 #include "names_win32.h"
@@ -14,26 +15,26 @@ namespace shmkit::os {
 
 namespace {
 
-// What keeps a mapped segment: its section, and the entry of its name (N2).
+// What keeps a mapped segment alive: its section, and the entry of its name (N2).
 struct Holding {
   HANDLE section;
   HANDLE entry;
 };
 
-// The bearer of a name is one object for as long as anybody holds it, and we do: within a process
-// the two together identify it.
+// A bearer of a name is the same object as long as a process holds it, and this process does. So
+// within a process, name and bearer together identify the object.
 Identity IdentityOf(const std::string& name, Bearer bearer) {
   uint64_t hash = 14695981039346656037u;  // FNV-1a
   for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
   return Identity{bearer, hash};
 }
 
-// The same in one number, for all processes alike.
+// The same as one number, which is equal in all processes.
 uint64_t NumberOf(const Identity& identity) {
   return identity.object ^ (identity.device * 0x9e3779b97f4a7c15u);
 }
 
-// Of a view's beginning, as far as it is in one of these states.
+// The size of the first part of a view that is in one of these states.
 size_t SizeOfView(const void* address, DWORD states) {
   const auto* at = static_cast<const char*>(address);
   MEMORY_BASIC_INFORMATION part;
@@ -45,7 +46,7 @@ size_t SizeOfView(const void* address, DWORD states) {
   return size;
 }
 
-// Whether a size that was written down can be that of a view, which is whole pages.
+// Whether a recorded size can be the size of a view, which consists of whole pages.
 bool IsSizeOf(uint64_t size, size_t view_bytes) {
   SYSTEM_INFO system;
   GetSystemInfo(&system);
@@ -59,7 +60,7 @@ void Release(const Segment& segment) {
   delete holding;
 }
 
-// Takes the section's handle.
+// Takes ownership of the section's handle.
 Result<Segment> MapSection(HANDLE section, const Identity& identity, uint64_t size, Access access) {
   // FILE_MAP_COPY: the reader sees live bytes, its own writes go to private page copies (S7).
   const DWORD wanted = access == Access::kReadOnly ? FILE_MAP_COPY : FILE_MAP_WRITE;
@@ -75,7 +76,7 @@ Result<Segment> MapSection(HANDLE section, const Identity& identity, uint64_t si
   return Segment{address, bytes, identity, new Holding{section, nullptr}};
 }
 
-// Without its entry a segment could not be told from another of its name: it is let go.
+// Without its entry, a segment could not be told from another of the same name, so it is released.
 Status KeepEntry(const Segment& segment, const NameEntry& entry) {
   const Result<HANDLE> kept = entry.Keep();
   if (kept.ok()) {
@@ -86,7 +87,7 @@ Status KeepEntry(const Segment& segment, const NameEntry& entry) {
   return kept.failure();
 }
 
-// Gives a new segment what is in it when others first see it.
+// Gives a new segment the content that it has when others first see it.
 Status Furnish(const Segment& segment, const CreateOptions& options,
                const Initializer* initializer) {
   if (options.first_bytes > 0) {
@@ -108,9 +109,10 @@ Result<Segment> Create(const std::string& name, const CreateOptions& options,
   Result<NameEntry> entered = NameEntry::Enter(name);
   if (!entered.ok()) return entered.failure();
   NameEntry& entry = entered.value();
-  // Committed whole, sparse or not: a reserved page faults until somebody commits it, and nothing
-  // here sees a first touch. Windows charges a commitment but fills no page before it is used.
-  // A segment that grows is reserved only (S8): whoever commits a page does so for all views.
+  // The whole section is committed, sparse or not: a reserved page faults until it is committed,
+  // and the code here does not see a first access. Windows charges a commitment, but fills no page
+  // before it is used. A segment that grows is only reserved (S8). A process that commits a page
+  // commits it for all views.
   const Result<HANDLE> section =
       entry.Make(options.size, options.first_bytes > 0 ? SEC_RESERVE : SEC_COMMIT);
   if (!section.ok()) return section.failure();
@@ -155,7 +157,7 @@ Status Unlink(const std::string& name, const Identity* only_if) {
   return entered.value().Remove(only_if ? only_if->device : 0);
 }
 
-// What there is of it is charged when it is asked for: too much is refused by the system.
+// Memory is charged when it is requested: the system refuses too much.
 uint64_t MemoryLimit() { return UINT64_MAX; }
 
 Result<std::vector<Listing>> List() { return Failure{ENOTSUP, "OpenFileMappingW"}; }
@@ -168,13 +170,13 @@ void Unmap(const Segment& segment) {
 
 bool Overlay(const Segment& segment) {
   ForgetSection(segment.address);
-  // Of a segment that grows nobody has a pointer to more than its committed beginning.
+  // For a segment that grows, pointers exist only to its committed beginning.
   const size_t committed = SizeOfView(segment.address, MEM_COMMIT);
   bool is_kept;
   {
     const Replacement replacement;
     UnmapViewOfFile(segment.address);
-    // Refused when another thread's allocation has taken of the range meanwhile.
+    // Refused if an allocation of another thread has taken a part of the range in the meantime.
     is_kept = VirtualAlloc(segment.address, segment.size, MEM_RESERVE, PAGE_READWRITE) != nullptr;
     if (is_kept) VirtualAlloc(segment.address, committed, MEM_COMMIT, PAGE_READWRITE);
   }
@@ -189,7 +191,7 @@ void Drain(const Segment& overlaid) {
 
 void GiveBack(const Segment& overlaid) { VirtualFree(overlaid.address, 0, MEM_RELEASE); }
 
-// Address space is limited only through the memory in it.
+// Address space is limited only by the memory in it.
 uint64_t MappableBytes() { return UINT64_MAX; }
 
 }  // namespace shmkit::os

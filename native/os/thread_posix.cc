@@ -21,7 +21,7 @@ bool StartThread(std::function<void()> body) {
   auto argument = std::make_unique<std::function<void()>>(std::move(body));
   pthread_t thread;
   if (pthread_create(&thread, nullptr, Run, argument.get()) != 0) return false;
-  // The thread's, from here on.
+  // From here on it belongs to the thread.
   (void)argument.release();
   pthread_detach(thread);
   return true;

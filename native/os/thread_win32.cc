@@ -19,10 +19,10 @@ unsigned __stdcall Run(void* argument) {
 
 bool StartThread(std::function<void()> body) {
   auto argument = std::make_unique<std::function<void()>>(std::move(body));
-  // Not CreateThread: the C library is used in it.
+  // Not CreateThread, because the thread uses the C library.
   const uintptr_t thread = _beginthreadex(nullptr, 0, Run, argument.get(), 0, nullptr);
   if (thread == 0) return false;
-  // The thread's, from here on.
+  // From here on it belongs to the thread.
   (void)argument.release();
   CloseHandle(reinterpret_cast<HANDLE>(thread));
   return true;

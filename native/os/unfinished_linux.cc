@@ -18,13 +18,13 @@ namespace {
 
 constexpr char kWhere[] = "/dev/shm";
 
-// No kind of object is called so (lib/shm/core/names.ts), and no plain segment begins as the kinds
-// do.
+// No kind of object has this name (lib/shm/core/names.ts), and the name of a plain segment never
+// begins like those of the kinds.
 constexpr char kUnfinishedPrefix[] = "shmkit.unfinished@";
 // presence_ofd.cc
 constexpr char kPresencePrefix[] = "shmkit.presence@";
 
-// More of these lost in a row mean that something else is wrong.
+// More failures in a row mean that something else is wrong.
 constexpr int kMostTries = 1000;
 
 bool BeginsWith(const char* name, const char* prefix) {
@@ -40,7 +40,8 @@ bool HasName(int fd) {
 
 int MakeUnfinished(char (&path)[kUnfinishedPathBytes]) {
   for (int tries = 0; tries < kMostTries; ++tries) {
-    // By the time (U5); others may have the same process id in a namespace of their own.
+    // The name includes the time (U5), because other processes may have the same process id in
+    // another namespace.
     snprintf(path, sizeof path, "%s/%s%x-%llx", kWhere, kUnfinishedPrefix,
              static_cast<unsigned>(getpid()), static_cast<unsigned long long>(SteadyNanoseconds()));
     const int fd = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
@@ -69,7 +70,7 @@ bool RemoveLeft() {
     if (!IsNoSegment(entry->d_name)) continue;
     const int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
     const Descriptor fd(openat(dirfd(entries), entry->d_name, flags));
-    // Another user's, who will remove it.
+    // Belongs to another user, who will remove it, or its creator lives.
     if (!fd.valid() || Flock(fd.get(), LOCK_EX | LOCK_NB) != 0) continue;
     any = unlinkat(dirfd(entries), entry->d_name, 0) == 0 || any;
   }

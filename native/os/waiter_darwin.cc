@@ -1,6 +1,6 @@
-// __ulock_wait and __ulock_wake, the calls under Apple's own locks and libc++'s std::atomic::wait,
-// in their process-shared form. os_sync_wait_on_address, their public face, is there from macOS
-// 14.4 only.
+// __ulock_wait and __ulock_wake, in their process-shared form. Apple's own locks and libc++'s
+// std::atomic::wait are built on these calls. Their public form, os_sync_wait_on_address, exists
+// only since macOS 14.4.
 #include <cerrno>
 
 #include "spin.h"
@@ -20,7 +20,8 @@ constexpr uint32_t kCompareAndWaitShared = 3;   // UL_COMPARE_AND_WAIT_SHARED
 constexpr uint32_t kWakeEveryone = 0x00000100;  // ULF_WAKE_ALL
 constexpr uint32_t kReturnError = 0x01000000;   // ULF_NO_ERRNO
 
-// The span is 32 bits of microseconds, where 0 means for ever: long waits go in slices.
+// The span has 32 bits of microseconds, and 0 means for ever. So long waits are divided into
+// slices.
 constexpr double kSliceMs = 60 * 1000;
 
 }  // namespace
@@ -41,7 +42,7 @@ Woken Wait(WaitWord& word, uint32_t expected, const Deadline& deadline) {
 void Wake(WaitWord& word, uint32_t how_many) {
   if (word.waiters.load() == 0) return;
   if (how_many > 1) {
-    // There is one or all; W1 lets those wake who need not.
+    // The call can wake one or all; W1 allows unnecessary wake-ups.
     __ulock_wake(kCompareAndWaitShared | kWakeEveryone | kReturnError, &word.value, 0);
     return;
   }

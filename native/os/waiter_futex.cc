@@ -15,7 +15,7 @@ namespace shmkit::os {
 
 namespace {
 
-// FUTEX_WAIT_BITSET takes a moment on the monotonic clock, where FUTEX_WAIT takes a span.
+// FUTEX_WAIT_BITSET takes a moment on the monotonic clock; FUTEX_WAIT takes a span.
 long WaitUntil(WaitWord& word, uint32_t expected, const timespec* moment) {
   return syscall(SYS_futex, &word.value, FUTEX_WAIT_BITSET, expected, moment, nullptr,
                  FUTEX_BITSET_MATCH_ANY);

@@ -1,7 +1,7 @@
-// A named semaphore for each word, opened when first waited on or woken. Permits do not know whom
-// they are for: a later waiter may take an earlier one's, and one whose waiter was killed is left
-// over. So a wait looks at the word again every kSliceMs, which bounds what a stolen permit costs,
-// and a permit left over lets a wait return for no reason, which W1 allows.
+// A named semaphore for each word, opened at the first wait or wake. A permit is not meant for a
+// particular waiter: a later waiter may take the permit of an earlier one, and the permit of a
+// killed waiter is left over. So a wait checks the word again every kSliceMs, which limits the cost
+// of a stolen permit. A permit that is left over lets a wait return for no reason, which W1 allows.
 #include <windows.h>
 
 #include "sections_win32.h"
@@ -38,9 +38,9 @@ void Wake(WaitWord& word, uint32_t how_many) {
   const uint32_t waiters = word.waiters.load();
   if (waiters == 0) return;
   HANDLE semaphore = SemaphoreOf(&word);
-  // No more permits than waiters: what is left over would only wake later ones for nothing.
+  // No more permits than waiters: extra permits would only wake later waiters for nothing.
   const uint32_t permits = how_many < waiters ? how_many : waiters;
-  // Refused when it would exceed the semaphore's maximum: then there are permits for everybody.
+  // Refused if it would exceed the semaphore's maximum. Then there are permits for all waiters.
   if (semaphore) ReleaseSemaphore(semaphore, static_cast<LONG>(permits), nullptr);
 }
 
