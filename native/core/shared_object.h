@@ -14,10 +14,10 @@
 //       two owners in. Any thread may write kDoomed over kLive.
 //   L3  Only the owner of its lock removes a dead object's name. To check where a name leads and to
 //       remove it are two steps. Between them, another remover could make room for a new object,
-//       and our removal would then remove that object. The same is true for other kinds, with one
-//       exception, when a user keeps the lock for long. If two other processes then remove the name
-//       at the same moment, and a third one makes a new object between them, the new object may
-//       lose its name.
+//       and our removal would then remove that object. The same is true for other kinds, except
+//       while a user keeps the lock for long. Then, if two other processes remove the name at the
+//       same moment, and a third one makes a new object between them, the new object may lose its
+//       name.
 //   L4  News of a dead owner reaches an owner that keeps the lock. A thread that acquires the lock
 //       only to give it back leaves the news in the header.
 //   L5  The thread that holds the lock has a reference: when a thread ends, the kernel walks its
