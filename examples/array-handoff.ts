@@ -1,6 +1,6 @@
 /**
- * An array is handed to another process, which changes it in place. What is sent is its name only:
- * the numbers stay where they are, in memory that both can see.
+ * A process hands an array to another process, which changes it in place. Only the name of the array is
+ * sent. The numbers stay where they are, in memory that both processes can access.
  *
  *     node -r ts-node/register examples/array-handoff.ts
  */
@@ -12,12 +12,12 @@ async function main(): Promise<void> {
   using numbers = SharedArray.create({ from: Int32Array.of(1, 2, 3, 4) });
   const child = fork(__filename, ['child']);
   try {
-    child.send(numbers); // as plain data: by its toJSON()
+    child.send(numbers); // sent as plain data: the result of its toJSON()
     const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
     if (code !== 0) throw new Error(`the child ended by ${signal ?? `code ${code}`}`);
     console.log(JSON.stringify([...numbers]));
   } finally {
-    child.kill(); // if it is not it that failed
+    child.kill(); // if the failure was not the child's own
     numbers.unlink();
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Four workers count the lines of a log by level. The log comes in chunks through a queue, the sums
+ * Four workers count the lines of a log by level. The lines reach them in chunks through a queue. The sums
  * grow in a dict.
  *
  *     node -r ts-node/register examples/log-count.ts
@@ -28,18 +28,18 @@ async function work(): Promise<void> {
 
 async function main(): Promise<void> {
   using manager = Manager.create();
-  using log = manager.queue<string>('log', { maxSize: 16 }); // a slow worker slows the reader down
+  using log = manager.queue<string>('log', { maxSize: 16 }); // slow workers slow the reader down
   using sums = manager.dict<number>('sums');
   const children: ChildProcess[] = [];
   try {
     const env = { ...process.env, ...manager.env() };
     for (let i = 0; i < workers; i++) children.push(fork(__filename, ['work'], { env }));
     const finish = Promise.all(children.map(success));
-    await Promise.race([feed(log), finish]); // workers that fail end the reading
+    await Promise.race([feed(log), finish]); // a worker that fails ends the reading
     await finish;
     for (const level of levels) console.log(`${level}: ${sums.get(level)}`);
   } finally {
-    for (const child of children) child.kill(); // those that are left when another one failed
+    for (const child of children) child.kill(); // the workers that are still running when another one has failed
   }
 }
 
@@ -48,7 +48,7 @@ async function feed(log: ReturnType<Manager['queue']>): Promise<void> {
     const lines = Array.from({ length: 100 }, (_, n) => `${levelOf(n)} ${i}:${n} happened`);
     await log.put(lines.join('\n'));
   }
-  log.shutdown(); // the workers' loops end when all is taken
+  log.shutdown(); // ends the workers' loops when the queue is empty
 }
 
 function levelOf(n: number): string {

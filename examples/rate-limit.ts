@@ -1,6 +1,7 @@
 /**
- * Four workers of a cluster serve one page. They share a cache, so that the page is rendered once, and
- * a limit: so many requests a minute of each client, exactly, whichever worker they come to.
+ * Four workers of a cluster serve one page. They share a cache, so that the page is rendered only once.
+ * They also share a rate limit: each client may make a fixed number of requests per minute. The limit is
+ * exact, whichever workers handle the requests.
  *
  *     node -r ts-node/register examples/rate-limit.ts
  */
@@ -27,10 +28,10 @@ function serve(): void {
     });
   });
   async function answer(client: string, url: string): Promise<[number, string]> {
-    // The minute begins with a client's first request, and the entry is gone when it is over.
+    // The minute begins with the client's first request. When it is over, the entry is removed.
     if (used.add(client, 1, { ttl: 60_000 }) >= limit) return [429, 'too many'];
     const page = await pages.getOrSet(url, async () => {
-      await delay(50); // a template, a database
+      await delay(50); // stands for a template, or a database query
       rendered.add(1);
       return `<h1>${url}</h1>`;
     });

@@ -1,6 +1,6 @@
 /**
- * `count++` on shared memory reads, adds and writes, and what others write in between is lost. Under
- * the value's lock nothing is: four processes add one a thousand times each, and get 4000.
+ * `count++` on shared memory reads, adds and writes. What other processes write in between is lost. Under
+ * the value's lock nothing is lost: four processes add one a thousand times each, and the result is 4000.
  *
  *     node -r ts-node/register examples/safe-increment.ts
  */
@@ -16,7 +16,7 @@ function work(name: string): void {
   for (let i = 0; i < times; i++) {
     using _held = count.lock.acquireSync();
     count.value++;
-  } // released here, each time around
+  } // the lock is released here, at the end of each iteration
 }
 
 async function main(): Promise<void> {
@@ -27,7 +27,7 @@ async function main(): Promise<void> {
     await Promise.all(children.map(success));
     console.log(`${workers} processes, ${times} increments each: ${count.value}`);
   } finally {
-    for (const child of children) child.kill(); // those that are left when another one failed
+    for (const child of children) child.kill(); // the processes that are still running when another one has failed
     count.unlink();
   }
 }

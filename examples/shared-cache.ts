@@ -1,6 +1,6 @@
 /**
- * Five workers want the same ten results, each of which takes long to compute. They share one dict:
- * whoever asks first computes, the others wait for that or find it there.
+ * Five workers want the same ten results, each of which takes long to compute. They share one dict: the
+ * first worker that asks for a result computes it. The others wait for it, or find it in the dict.
  *
  *     node -r ts-node/register examples/shared-cache.ts
  */
@@ -18,7 +18,7 @@ async function work(): Promise<void> {
   using computed = manager.value('computed', { type: 'int32' });
   for (const key of keys) {
     const result = await cache.getOrSet(key, async () => {
-      await delay(50); // a slow query, a remote call
+      await delay(50); // stands for a slow query, or a remote call
       computed.add(1);
       return { title: key.toUpperCase(), by: process.pid };
     });
@@ -27,7 +27,7 @@ async function work(): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  using manager = Manager.create(); // what is made in it goes with it
+  using manager = Manager.create(); // what it creates is removed together with it
   using computed = manager.value('computed', { type: 'int32' });
   using cache = manager.dict('cache');
   const children: ChildProcess[] = [];
@@ -38,7 +38,7 @@ async function main(): Promise<void> {
     console.log(`${workers} workers asked ${workers * keys.length} times`);
     console.log(`${cache.size} results were computed ${computed.value} times in all`);
   } finally {
-    for (const child of children) child.kill(); // those that are left when another one failed
+    for (const child of children) child.kill(); // the workers that are still running when another one has failed
   }
 }
 

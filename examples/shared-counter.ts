@@ -1,5 +1,5 @@
 /**
- * Four processes count in one shared value: first under its lock, then by atomic additions alone.
+ * Four processes count in one shared value: first under its lock, then with atomic additions only.
  *
  *     node -r ts-node/register examples/shared-counter.ts
  */
@@ -29,7 +29,7 @@ async function main(): Promise<void> {
       await Promise.all(children.map(success));
       console.log(`${way}: ${workers} processes counted to ${counter.value}`);
     } finally {
-      for (const child of children) child.kill(); // those that are left when another one failed
+      for (const child of children) child.kill(); // the processes that are still running when another one has failed
       counter.unlink();
     }
   }

@@ -13,7 +13,7 @@ async function run(gunName: string, startsName: string, lane: number): Promise<v
   using gun = NamedEvent.attach(gunName);
   using starts = SharedArray.attach(startsName, { type: 'float64' });
   process.send!('ready');
-  await gun.wait({ timeout: 60_000 }); // a starter that died never fires
+  await gun.wait({ timeout: 60_000 }); // the timeout is for a starter that died and never fires
   starts.set(lane, now());
 }
 
@@ -36,13 +36,13 @@ async function main(): Promise<void> {
       console.log(`runner ${lane + 1} started ${(started - fired).toFixed(2)} ms after the gun`);
     }
   } finally {
-    for (const child of children) child.kill(); // those that are left when another one failed
+    for (const child of children) child.kill(); // the runners that are still running when another one has failed
     gun.unlink();
     starts.unlink();
   }
 }
 
-/** Milliseconds on a clock that all processes of the machine share. */
+/** Milliseconds of a clock that all processes of the machine share. */
 function now(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }

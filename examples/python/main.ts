@@ -1,6 +1,6 @@
 /**
- * numpy computes on an array that was made here, in the memory where it lies: nothing is copied, not
- * even sent. Needs python3 with numpy.
+ * numpy computes on an array that was created here, directly in its shared memory. Nothing is copied or
+ * sent. Needs python3 with numpy.
  *
  *     node -r ts-node/register examples/python/main.ts
  */
@@ -14,7 +14,7 @@ async function main(): Promise<void> {
   try {
     for (let i = 0; i < numbers.length; i++) numbers.array[i] = i;
     print('before', numbers);
-    // Python takes no lock. This one keeps other processes of shmkit out meanwhile.
+    // Python takes no lock. Meanwhile, this lock keeps other shmkit processes out.
     await numbers.lock.runExclusive(() => python('normalize.py', numbers.name));
     print('after', numbers);
   } finally {
@@ -23,7 +23,7 @@ async function main(): Promise<void> {
 }
 
 async function python(program: string, ...args: string[]): Promise<void> {
-  // -B: no compiled files among the sources.
+  // -B: Python writes no compiled files next to the sources.
   const words = ['-B', path.join(__dirname, program), ...args];
   const child = spawn('python3', words, { stdio: 'inherit' });
   const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];

@@ -2,11 +2,11 @@ import { SharedMemory } from 'shmkit';
 import { boardBytes, Chunk, chunkAt, Header, magic, Seat, seatAt, State } from './layout';
 
 /**
- * The words of the board by their names. It takes no locks: who may write what, and when, is
- * member.ts's business.
+ * Access by name to the words of the board. It takes no locks. Who may write which word, and when, is
+ * decided in member.ts.
  *
- * Every word goes through `Atomics`, which neither the compiler nor the processor reorders: a
- * process killed between two writes has made the first and not the second.
+ * Every access goes through `Atomics`, which neither the compiler nor the processor reorders. So if a
+ * process is killed between two writes, it has made the first and not the second.
  */
 export class Board {
   readonly seats: readonly SeatRecord[];
@@ -29,7 +29,7 @@ export class Board {
     });
   }
 
-  /** A board with nobody seated yet and all chunks free. */
+  /** Creates a board on which no seat is taken and all chunks are free. */
   static create(name: string, seats: number, chunks: readonly Range[]): Board {
     const segment = SharedMemory.create({ name, size: boardBytes(seats, chunks.length) });
     const words = segment.array('uint32');
@@ -66,7 +66,7 @@ export class Board {
     Atomics.store(this.#words, Header.resultsUsed, bytes);
   }
 
-  /** The seat of who is inside the critical section. */
+  /** The seat of the worker that is inside the critical section. */
   get inside(): number | undefined {
     return orNobody(Atomics.load(this.#words, Header.inside));
   }
@@ -74,7 +74,7 @@ export class Board {
     Atomics.store(this.#words, Header.inside, orZero(seat));
   }
 
-  /** The seat of who sits in the trap. */
+  /** The seat of the worker that sits in the trap. */
   get trapped(): number | undefined {
     return orNobody(Atomics.load(this.#words, Header.trapped));
   }
@@ -82,12 +82,15 @@ export class Board {
     Atomics.store(this.#words, Header.trapped, orZero(seat));
   }
 
-  /** Whoever claims this chunk first is to be killed. */
+  /** Sets the trap: the first worker that claims this chunk is to be killed. */
   setTrap(chunk: number): void {
     Atomics.store(this.#words, Header.trap, chunk + 1);
   }
 
-  /** Whether this claim springs the trap. It does so once: the next to claim the chunk lives. */
+  /**
+   * Whether this claim springs the trap. The trap springs once: the next worker that claims the chunk is
+   * spared.
+   */
   springsTrap(chunk: ChunkRecord): boolean {
     const armed = chunk.index + 1;
     return Atomics.compareExchange(this.#words, Header.trap, armed, 0) === armed;
@@ -98,13 +101,13 @@ export class Board {
   }
 }
 
-/** Bytes from `start` on. */
+/** A range of bytes. */
 export interface Range {
   readonly start: number;
   readonly bytes: number;
 }
 
-/** A run of words of the board, numbered from 0. */
+/** A run of words of the board, with indexes from 0. */
 class BoardRecord {
   readonly index: number;
   readonly #words: Uint32Array;
@@ -141,7 +144,7 @@ export class SeatRecord extends BoardRecord {
     return this.get(Seat.dropped);
   }
 
-  /** Notes that the critical section was inherited from a dead worker. */
+  /** Records that this worker entered the critical section after a worker that died inside. */
   inherit(from: number, dropped: number): void {
     this.set(Seat.dropped, dropped);
     this.set(Seat.heirOf, from + 1);
@@ -191,7 +194,7 @@ export class ChunkRecord extends BoardRecord {
   }
 }
 
-// Some words keep 1 + a seat, so that fresh memory means nobody.
+// Some words store the seat + 1, so that 0, the content of new memory, means that there is none.
 
 function orNobody(word: number): number | undefined {
   return word === 0 ? undefined : word - 1;

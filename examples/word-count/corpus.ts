@@ -11,7 +11,7 @@ const extensions = new Set(
   ).split(' '),
 );
 
-/** Texts that packages have without an extension. */
+/** Text files that are named without an extension in packages. */
 const bareNames = /^(authors|changelog|copying|licen[cs]e|notice|readme)$/i;
 
 export interface TextFile {
@@ -19,16 +19,16 @@ export interface TextFile {
   readonly bytes: number;
 }
 
-/** A chunk is closed when it has as many bytes, or with the file that exceeds them: files stay whole. */
+/** A chunk ends when it has this many bytes, or with the file that exceeds them. Files are not split. */
 const chunkBytes = 1 << 20;
 
-/** Every file below a directory that looks like text by its name. Follows no links. */
+/** Every file below a directory that looks like text by its name. Does not follow links. */
 export function findFiles(directory: string): TextFile[] {
   const files: TextFile[] = [];
   for (const entry of fs.readdirSync(directory, { withFileTypes: true })) {
     const full = path.join(directory, entry.name);
     if (entry.isDirectory()) {
-      // Hidden directories are tools' caches, which change under our hands.
+      // Hidden directories are caches of tools, which can change while we read.
       if (!entry.name.startsWith('.')) files.push(...findFiles(full));
     } else if (entry.isFile() && looksLikeText(entry.name)) {
       files.push({ path: full, bytes: fs.statSync(full).size });
@@ -41,12 +41,12 @@ function looksLikeText(name: string): boolean {
   return extensions.has(path.extname(name).toLowerCase()) || bareNames.test(name);
 }
 
-/** Text has no NUL characters; what has is something else, whatever its name. */
+/** Text contains no NUL characters. A file that does is something else, whatever its name is. */
 export function isText(bytes: Uint8Array): boolean {
   return !bytes.includes(0);
 }
 
-/** The files' bytes in shared memory, and where each chunk of them lies. */
+/** The bytes of the files in shared memory, and where each chunk of them lies. */
 export interface LaidText {
   readonly segment: SharedMemory;
   readonly chunks: readonly Range[];
@@ -56,8 +56,8 @@ export interface LaidText {
 }
 
 /**
- * Reads files straight into a new segment, one after another. Each is followed by a 0 byte, so that
- * no word runs on from one to the next.
+ * Reads files straight into a new segment, one after another. Each is followed by a 0 byte, so that the
+ * last word of a file does not run into the first word of the next.
  */
 export async function layText(
   name: string,
@@ -74,7 +74,7 @@ export async function layText(
     const room = all.subarray(end, end + file.bytes);
     const bytes = readInto(room, file.path);
     if (!isText(room.subarray(0, bytes))) {
-      // The next file goes over it; only the 0 bytes between files have to be restored.
+      // The next file overwrites these bytes. Only the 0 bytes between files must be restored.
       room.fill(0);
       continue;
     }
@@ -83,7 +83,7 @@ export async function layText(
     if (end - start >= chunkBytes) {
       chunks.push({ start, bytes: end - start });
       start = end;
-      // Lets a signal through.
+      // Gives a signal the chance to be handled.
       await nextTurn();
       signal.throwIfAborted();
     }

@@ -18,7 +18,7 @@ export interface TogetherOptions {
   readonly onProgress: (chunksDone: number, chunks: number) => void;
 }
 
-/** What a count came to. */
+/** The result of a count. */
 export interface Count {
   readonly table: WordTable;
   readonly bytes: number;
@@ -26,7 +26,7 @@ export interface Count {
 }
 
 export interface CountTogether extends Count {
-  /** For the parent to add up the chunks' counts, which is not in `milliseconds`. */
+  /** The time in which the parent adds up the counts of the chunks. It is not part of `milliseconds`. */
   readonly mergeMilliseconds: number;
   readonly members: readonly MemberReport[];
   /** The seat of the worker that was killed. */
@@ -37,21 +37,21 @@ export interface MemberReport {
   readonly seat: number;
   readonly pid: number;
   readonly kind: string;
-  /** What it counted. */
+  /** How many chunks the worker counted. */
   readonly chunks: number;
   readonly bytes: number;
-  /** The seat of the dead worker that it was told of by `abandoned`, if it was. */
+  /** The seat of the dead worker, if `abandoned` told this worker of one. */
   readonly heirOf: number | undefined;
   /** How many of the dead worker's claims it dropped. */
   readonly dropped: number;
 }
 
-/** Has worker processes count the words of files in shared memory, and leaves none of it behind. */
+/** Lets worker processes count the words of files in shared memory, and removes all objects at the end. */
 export async function countTogether(
   files: readonly TextFile[],
   options: TogetherOptions,
 ): Promise<CountTogether> {
-  // Short, since some systems allow names of about 30 bytes.
+  // A short name, because some systems allow only about 30 bytes.
   const name = `wc-${randomBytes(4).toString('hex')}`;
   try {
     return await conduct(name, files, options);
@@ -60,7 +60,7 @@ export async function countTogether(
   }
 }
 
-/** The same by this process alone, from the files themselves. Only the counting is timed. */
+/** The same count by this process alone, from the files themselves. Only the counting is timed. */
 export async function countAlone(files: readonly TextFile[], signal: AbortSignal): Promise<Count> {
   const table = new WordTable();
   let [bytes, milliseconds] = [0, 0];
@@ -71,7 +71,7 @@ export async function countAlone(files: readonly TextFile[], signal: AbortSignal
     countWords(text, table);
     milliseconds += performance.now() - start;
     bytes += text.length + 1;
-    // Lets a signal through.
+    // Gives a signal the chance to be handled.
     await nextTurn();
     signal.throwIfAborted();
   }
@@ -85,7 +85,7 @@ async function conduct(
 ): Promise<CountTogether> {
   const { segments, locks, worker } = namesOf(name);
 
-  // The parent makes everything and the workers only attach, so that it knows what to remove.
+  // The parent creates everything and the workers only attach, so that the parent knows what to remove.
   const laying = performance.now();
   const { segment, chunks, bytes, files: texts } = await layText(segments.text, files, signal);
   using _text = segment;
@@ -94,8 +94,8 @@ async function conduct(
   using board = Board.create(segments.board, workers, chunks);
   if (killOne) board.setTrap(Math.floor(chunks.length / 2));
 
-  // A chunk's counts take at most 4/3 of its bytes (word-table.ts), and every worker can die once,
-  // leaving the room for one chunk unused. What is not touched takes no memory.
+  // The counts of a chunk take at most 4/3 of its bytes (word-table.ts). Every worker can die once, and
+  // then leaves the room for one chunk unused. Memory that is not touched is not allocated.
   const largest = Math.max(...chunks.map((chunk) => chunk.bytes));
   const size = Math.ceil((4 / 3) * (bytes + workers * largest));
   using results = SharedMemory.create({ name: segments.results, size, sparse: true });
@@ -150,7 +150,7 @@ async function conduct(
   };
 }
 
-/** Removes every name there may be, however far the making of them got. */
+/** Removes every name that may exist, however far their creation got. */
 function removeAll(name: string, workers: number): void {
   const { segments, locks, worker } = namesOf(name);
   const lives = Array.from({ length: workers }, (_, seat) => worker(seat));

@@ -2,7 +2,7 @@ import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 
-/** A signal ended the demo, or one of its workers on its way to all of us. */
+/** A signal ended the demo, or it was sent to all processes and ended a worker first. */
 export class Interrupted extends Error {
   constructor(readonly signal: NodeJS.Signals) {
     super(`interrupted by ${signal}`);
@@ -15,12 +15,12 @@ interface Worker {
   readonly ended: Promise<void>;
 }
 
-/** The worker processes, from the parent's side. */
+/** The worker processes, as the parent sees them. */
 export class Crew {
   readonly #workers: Worker[] = [];
   readonly #victims = new Set<number>();
 
-  /** Starts workers, half of them as forks. All they are told is the name of the work. */
+  /** Starts workers, half of them as forks. The only thing they are told is the name of the work. */
   start(count: number, name: string): void {
     const script = path.join(__dirname, 'worker.ts');
     const typescript = ['-r', 'ts-node/register/transpile-only'];
@@ -38,18 +38,18 @@ export class Crew {
     return this.#worker(pid).kind;
   }
 
-  /** Kills a worker by SIGKILL, as the kernel would that is short of memory. */
+  /** Kills a worker by SIGKILL, as the kernel does when it is short of memory. */
   kill(pid: number): void {
     this.#victims.add(pid);
     this.#worker(pid).process.kill('SIGKILL');
   }
 
-  /** Resolves when all have ended; rejects as soon as one ends that should not have. */
+  /** Resolves when all workers have ended. Rejects as soon as one ends that should not have ended. */
   async finished(): Promise<void> {
     await Promise.all(this.#workers.map(({ ended }) => ended));
   }
 
-  /** Ends whoever is left. */
+  /** Kills the workers that are still running. */
   async dismiss(): Promise<void> {
     for (const { process } of this.#workers) {
       if (isRunning(process)) process.kill('SIGKILL');
@@ -59,14 +59,16 @@ export class Crew {
 
   #add(kind: Worker['kind'], process: ChildProcess): void {
     const ended = once(process, 'exit').then(() => this.#judge(process));
-    // Whoever waits in finished() hears of it; a failure before that is no unhandled one.
+    // The caller of finished() gets this rejection. Before that call, it must not count as an unhandled
+    // rejection.
     ended.catch(() => undefined);
     this.#workers.push({ kind, process, ended });
   }
 
   #judge({ pid, exitCode, signalCode }: ChildProcess): void {
     if (exitCode === 0 || this.#victims.has(pid!)) return;
-    // Ctrl-C goes to all processes of a terminal, and a worker's end may be heard of first.
+    // Ctrl-C goes to all processes of a terminal. The parent may learn of a worker's end before its own
+    // signal.
     if (signalCode === 'SIGINT' || signalCode === 'SIGTERM') throw new Interrupted(signalCode);
     throw new Error(`worker process ${pid} ended by ${signalCode ?? `exit code ${exitCode}`}`);
   }
@@ -78,7 +80,7 @@ export class Crew {
   }
 }
 
-/** One that could not be started never ran. */
+/** A worker that could not be started is not running. */
 function isRunning({ pid, exitCode, signalCode }: ChildProcess): boolean {
   return pid !== undefined && exitCode === null && signalCode === null;
 }

@@ -9,15 +9,15 @@
  * | segment `text`     | `name.text`       | the bytes of all files, a 0 after each                 |
  * | segment `results`  | `name.results`    | encoded counts, chunk by chunk, in the order of making |
  * | lock `board`       | `name.board`      | guards the board                                       |
- * | lock `gate`        | `name.gate`       | the parent holds it until everyone is there            |
+ * * | lock `gate`        | `name.gate`       | the parent holds it until all workers are there        |
  * | lock `parent`      | `name.parent`     | the parent holds it for life                           |
  * | lock `worker(i)`   | `name.worker-i`   | worker i holds it for life                             |
  *
- * A lock held for life is how others learn of a death: the system gives the lock back, whatever
- * killed its owner.
+ * A lock held for life is how other processes learn of a death: the system releases the lock, however its
+ * owner died.
  *
- * The board is made of 32-bit words: a header, a record for each seat that a worker can take, a
- * record for each chunk of text.
+ * The board consists of 32-bit words: a header, a record for each seat that a worker can take, and a record
+ * for each chunk of text.
  */
 
 export function namesOf(name: string) {
@@ -28,43 +28,45 @@ export function namesOf(name: string) {
   };
 }
 
-/** A header's words. */
+/** The words of the header. */
 export const Header = {
-  /** {@link magic}: the board is complete. */
+  /** {@link magic} when the board is complete. */
   magic: 0,
   /** How many seat records follow the header. */
   seats: 1,
   /** How many chunk records follow the seats. */
   chunks: 2,
-  /** How many seats are taken; seats are taken in order and never given back. */
+  /** How many seats are taken. Seats are taken in order and never given back. */
   joined: 3,
-  /** Bytes of the results segment that are given away. */
+  /** How many bytes of the results segment are reserved. */
   resultsUsed: 4,
-  /** 1 + the seat of who is inside the critical section; 0: nobody who has changed anything. */
+  /**
+   * 1 + the seat of the worker that is inside the critical section. 0: no worker that has changed anything.
+   */
   inside: 5,
-  /** 1 + the chunk whose first taker is to be killed; 0: nobody is (any more). */
+  /** 1 + the chunk whose first claimant is to be killed. 0: there is none, or no longer. */
   trap: 6,
   /** 1 + the seat of the worker that sits in the trap, inside the critical section. */
   trapped: 7,
   words: 8,
 } as const;
 
-/** A seat's words. */
+/** The words of a seat. */
 export const Seat = {
   /** The worker's process id. */
   pid: 0,
   /** 1 + the seat of the worker that died inside the critical section just before this one. */
   heirOf: 1,
-  /** How many torn claims this worker dropped then. */
+  /** How many torn claims this worker dropped at that time. */
   dropped: 2,
   words: 4,
 } as const;
 
-/** A chunk's words. */
+/** The words of a chunk. */
 export const Chunk = {
   /** A {@link State}. */
   state: 0,
-  /** The seat of who claimed it, or counted it. */
+  /** The seat of the worker that claimed it, or counted it. */
   owner: 1,
   /** Where it lies in the text segment, in bytes. */
   textStart: 2,
@@ -76,12 +78,12 @@ export const Chunk = {
 } as const;
 
 /**
- * A chunk's states. Free → claimed → done; and back from claimed to free when its owner is dead.
- * Whatever else a step changes is written before the state: that one word commits it.
+ * The states of a chunk: free → claimed → done. When the owner of a claimed chunk is dead, it goes back to
+ * free. Everything else that a step changes is written before the state. That one word commits the step.
  */
 export const State = { free: 0, claimed: 1, done: 2 } as const;
 
-/** 'word' */
+/** The characters 'word'. */
 export const magic = 0x64726f77;
 
 export function seatAt(seat: number): number {

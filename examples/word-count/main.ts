@@ -1,6 +1,6 @@
 /**
- * Counts the words of everything below node_modules, with worker processes that share nothing but
- * memory and locks; then once more, and kills one of them at the worst moment.
+ * Counts the words of all texts below node_modules, with worker processes that share only memory and locks.
+ * Then counts once more, and kills one worker at the worst moment.
  *
  *     npm run demo             four workers
  *     npm run demo -- 8        eight
@@ -73,8 +73,8 @@ function check(together: Count, alone: Count): void {
 }
 
 /**
- * Whatever ends the demo before its time, be it a signal or an error nobody caught, goes the same
- * way: it aborts what is under way, and that removes what it made.
+ * Whatever ends the demo early, a signal or an uncaught error, is handled in the same way: it aborts the
+ * current work, and the abort removes what the work created.
  */
 function interruption(): AbortSignal {
   const controller = new AbortController();

@@ -5,18 +5,18 @@ import { namesOf, State } from './layout';
 /**
  * A worker's part in the common work: claim a chunk, reserve room for its counts, commit it.
  *
- * No death anywhere loses a count or doubles one:
+ * A worker can die at any point, and no count is lost or counted twice:
  *
- * - M1  Only `state = done` makes counts part of the result; it is written last, and once.
- * - M2  A claim is worth as much as its owner's life. When the owner is dead (its life lock is held
- *       no more), the chunk is free.
- * - M3  Room is reserved before it is used. Who dies in between leaves a hole that no chunk refers
- *       to; the segment is large enough for one from every worker.
- * - M4  Who dies inside the critical section is told to the next, by `abandoned`. The word `inside`
- *       says who it was, and the next drops that worker's claim before doing anything else.
+ * - M1  Only `state = done` makes counts part of the result. It is written last, and once. - M2  A claim is
+ *       valid as long as its owner lives. When the owner is dead (its life lock is no longer held), the
+ *       chunk is free. - M3  Room is reserved before it is used. A worker that dies in between leaves a
+ *       hole that no chunk refers to. The segment is large enough for one hole from every worker. - M4
+ *       When a worker dies inside the critical section, the next one learns of it from `abandoned`. The
+ *       word `inside` says which worker died. The next one drops the dead worker's claim before it does
+ *       anything else.
  *
- * M2 alone would be enough for the right sum here. M4 is what a structure needs whose changes cannot
- * be committed by one word.
+ * Here M2 alone would be enough for the right sum. M4 is what a structure needs when its changes cannot be
+ * committed by one word.
  */
 export class Member {
   readonly #board: Board;
@@ -35,15 +35,15 @@ export class Member {
     this.#lives = board.seats.map(({ index }) => NamedLock.attach(worker(index)));
   }
 
-  /** Takes a seat at the board of the work that has the name. */
+  /** Takes a seat at the board of the work with this name. */
   static async join(name: string, board: Board, resultBytes: number): Promise<Member> {
     const member = new Member(name, board, resultBytes);
     using guard = await member.#guard.acquire();
     if (guard.abandoned) member.#repair();
     const seat = board.seats[board.joined];
     if (seat === undefined) throw new Error(`'${name}' has no seat left`);
-    // If this process dies before the last line, the system gives back what is held for life, and
-    // the next to come gets the same seat.
+    // If this process dies before the last line, the system releases the locks it holds for life, and the
+    // next worker to join gets the same seat.
     if (member.#lives[seat.index]!.tryAcquire() === null) {
       throw new Error(`seat ${seat.index} of '${name}' is taken though nobody joined`);
     }
@@ -53,19 +53,22 @@ export class Member {
     return member;
   }
 
-  /** A chunk to count, once there is one; `undefined` when all are counted. */
+  /**
+   * Resolves with a chunk to count, as soon as there is one. Resolves with `undefined` when all are
+   * counted.
+   */
   async claim(): Promise<ChunkRecord | undefined> {
     for (;;) {
       const found = await this.#exclusively((seat) => this.#look(seat));
       if (found === undefined || typeof found === 'object') return found;
-      // All that is left is in the hands of the living. Wait for one of them to end, by whatever
-      // end: that gives its life lock to us. It goes back at once; should another worker take us for
-      // its owner in between, it comes to wait here too, and is next.
+      // All chunks that are left belong to living workers. Wait until one of these workers ends, in
+      // whatever way: then we get its life lock. We release it at once. If another worker takes us for the
+      // lock's owner in between, it comes to wait here too, and gets the lock next.
       (await this.#lives[found]!.acquire()).release();
     }
   }
 
-  /** Room in the results segment. */
+  /** Reserves room in the results segment. */
   async reserve(bytes: number): Promise<Range> {
     return this.#exclusively(() => {
       const start = this.#board.resultsUsed;
@@ -75,18 +78,21 @@ export class Member {
     });
   }
 
-  /** The counts are written: from now on they count. */
+  /** To be called when the counts are written. From now on they are part of the result. */
   async commit(chunk: ChunkRecord, result: Range): Promise<void> {
     await this.#exclusively(() => chunk.finish(result));
   }
 
-  /** Gives the life lock back, by which those who wait for this worker learn that it is gone. */
+  /** Releases the life lock. The workers that wait for it learn from this that this worker has left. */
   leave(): void {
     this.#lives[this.#own.index]!.release();
     for (const lock of [this.#guard, this.#parent, ...this.#lives]) lock.close();
   }
 
-  /** A chunk, now claimed; or the seat of somebody who has claimed one; or `undefined`: all done. */
+  /**
+   * A chunk that is now claimed, or the seat of a worker that has claimed one, or `undefined` when all are
+   * done.
+   */
   #look(seat: SeatRecord): ChunkRecord | number | undefined {
     let busy: number | undefined;
     for (const chunk of this.#board.chunks) {
@@ -102,7 +108,7 @@ export class Member {
     return busy;
   }
 
-  /** The critical section. It is synchronous, so that nothing else of this process runs inside. */
+  /** The critical section. It is synchronous, so that no other code of this process runs inside it. */
   async #exclusively<T>(section: (seat: SeatRecord) => T): Promise<T> {
     const seat = this.#own;
     using guard: LockGuard = await this.#guard.acquire();
@@ -111,13 +117,16 @@ export class Member {
     try {
       return section(seat);
     } finally {
-      // Otherwise, were the next owner to die before it writes its own seat here, we would be taken
-      // for the dead.
+      // If this stayed, and the next owner died before it wrote its own seat here, we would be taken for
+      // the dead worker.
       this.#board.inside = undefined;
     }
   }
 
-  /** Drops the claim of who died inside. Can die here itself: the next one then does all of it. */
+  /**
+   * Drops the claim of the worker that died inside. If this worker dies here too, the next one does all of
+   * it again.
+   */
   #repair(): void {
     const dead = this.#board.inside;
     if (dead === undefined) return;
@@ -130,9 +139,9 @@ export class Member {
   }
 
   /**
-   * The victim's last moments: it says where it is, and waits, inside the critical section, to be
-   * killed. What it waits in is the parent's life lock, which it would get only if the parent died
-   * first. An endless loop would do, but would survive the parent.
+   * The victim's last moments. It says where it is, and waits inside the critical section to be killed. It
+   * waits for the parent's life lock, which it would get only if the parent died first. An endless loop
+   * would also do, but it would survive the parent.
    */
   #sitInTrap(seat: SeatRecord): never {
     this.#board.trapped = seat.index;

@@ -2,7 +2,7 @@ import { SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import type { Count, CountTogether } from './count';
 
-/** A bar in a terminal; elsewhere, a line at every quarter. */
+/** A progress bar when stdout is a terminal. Otherwise, a line at every quarter. */
 export class Progress {
   readonly #bar = process.stdout.isTTY
     ? new SingleBar({
@@ -27,7 +27,7 @@ export class Progress {
     this.#started = true;
   };
 
-  /** Leaves the terminal as it was. */
+  /** Restores the terminal. */
   [Symbol.dispose](): void {
     this.#bar?.stop();
   }

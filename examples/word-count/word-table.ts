@@ -1,16 +1,16 @@
 import { hashOn, hashSeed, letters } from './tokenize';
 
 /**
- * How often each word occurs: a hash table whose keys are bytes, since a Map's would have to be
- * strings, made anew for every word of the text.
+ * How often each word occurs: a hash table whose keys are bytes. The keys of a Map would have to be
+ * strings, and a new string would have to be created for every word of the text.
  *
- * Words are numbered as they come. Word i is `pool[ends[i - 1] … ends[i]]`; its number + 1 is in the
- * first free slot from `hash % slots` on.
+ * Words are numbered in the order of their first occurrence. Word i is `pool[ends[i - 1] … ends[i]]`. Its
+ * number + 1 is in the first free slot from `hash % slots` on.
  */
 export class WordTable {
-  /** Different words. */
+  /** The number of different words. */
   size = 0;
-  /** Words. */
+  /** The number of words. */
   total = 0;
   #slots = new Int32Array(1 << 12);
   #hashes = new Int32Array(1 << 11);
@@ -23,7 +23,7 @@ export class WordTable {
     this.#slots.fill(0);
   }
 
-  /** Counts the word `bytes[start … end]`, whatever its case, so many times. */
+  /** Counts the word `bytes[start … end]` the given number of times. Case is ignored. */
   add(bytes: Uint8Array, start: number, end: number, hash: number, times: number): void {
     const slot = this.#find(bytes, start, end, hash);
     const entry = this.#slots[slot]!;
@@ -63,11 +63,11 @@ export class WordTable {
   }
 
   /**
-   * The table's size when encoded: for each word its length, its letters, its count.
+   * The size of the encoded table: for each word its length, its letters, its count.
    *
-   * Never more than 4/3 of the text it came from, if a byte parts every two words: a word of n
-   * letters that occurs once takes n + 1 there and n + 2 here, and n is at least 2; longer and more
-   * frequent words do better.
+   * This is never more than 4/3 of the text it came from, if a byte separates every two words. A word of n
+   * letters that occurs once takes n + 1 bytes in the text and n + 2 here, and n is at least 2. Longer and
+   * more frequent words take less.
    */
   get encodedBytes(): number {
     let bytes = this.size === 0 ? 0 : this.#ends[this.size - 1]!;
@@ -88,7 +88,10 @@ export class WordTable {
     }
   }
 
-  /** Adds all of an encoded table. It comes from another process, so it is checked on the way. */
+  /**
+   * Adds all counts of an encoded table. The table comes from another process, so it is checked while it is
+   * read.
+   */
   addEncoded(source: Uint8Array): void {
     let at = 0;
     const readVarint = (): number => {
@@ -124,7 +127,7 @@ export class WordTable {
     return true;
   }
 
-  /** The slot that a word is in, or would be. */
+  /** The slot that a word is in, or would be in. */
   #find(bytes: Uint8Array, start: number, end: number, hash: number): number {
     const mask = this.#slots.length - 1;
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
@@ -143,7 +146,7 @@ export class WordTable {
     this.#ends[word] = at;
   }
 
-  /** Makes room for as many words again. At most half of the slots are ever in use. */
+  /** Doubles the room for words. At most half of the slots are ever in use. */
   #grow(): void {
     this.#hashes = doubled(this.#hashes);
     this.#counts = doubled(this.#counts);

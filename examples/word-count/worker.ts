@@ -1,6 +1,6 @@
 /**
- * One worker process. It is told one name, and finds everything else by it; it makes no difference
- * whether it was forked, spawned, or started by hand in another shell.
+ * One worker process. It is told one name, and finds everything else by that name. So it makes no
+ * difference whether it was forked, spawned, or started by hand in another shell.
  */
 import { NamedLock, SharedMemory } from 'shmkit';
 import { Board } from './board';
@@ -21,7 +21,8 @@ async function work(name: string): Promise<void> {
 
   const table = new WordTable();
   for (let chunk = await member.claim(); chunk; chunk = await member.claim()) {
-    // Straight out of shared memory and straight into it: neither text nor counts are ever copied.
+    // It reads directly from shared memory and writes directly to it. Neither text nor counts are ever
+    // copied.
     table.clear();
     countWords(text.array('uint8', chunk.textStart, chunk.textBytes), table);
     const room = await member.reserve(table.encodedBytes);
@@ -33,13 +34,13 @@ async function work(name: string): Promise<void> {
   stopWatching();
 }
 
-/** The parent opens the gate when all are there, so that none has counted half before others start. */
+/** The parent opens the gate when all workers are there. So no worker has a head start. */
 async function passGate(name: string): Promise<void> {
   using gate = NamedLock.attach(name);
   (await gate.acquire()).release();
 }
 
-/** Without a parent there is nobody to count for: we get its life lock when it dies, and end too. */
+/** Without a parent, nobody needs the counts. When the parent dies, we get its life lock, and exit too. */
 function endWithParent(name: string): () => void {
   const parent = NamedLock.attach(name);
   const watch = new AbortController();
