@@ -1,6 +1,6 @@
 /**
- * Which folder of lib/ may import which: docs/architecture.md says why. Imports of types count. What is
- * not named here is not allowed.
+ * Which folder of lib/ may import which; docs/architecture.md says why. Imports of types count. An import
+ * that is not listed here is not allowed.
  */
 const floors = {
   'lib/common': [],
@@ -24,7 +24,7 @@ const floors = {
   'lib/shm/manager': ['lib/common', 'lib/contract', 'lib/shm/(?!manager)[^/]+'],
   'lib/shm': ['lib/common', 'lib/contract', 'lib/values', 'lib/shm/[^/]+'],
   'lib/redis': ['lib/common', 'lib/contract', 'lib/values'],
-  // Proof that what users have suffices.
+  // This proves that what users can import suffices.
   'lib/cli': ['lib(?=/index)'],
   'lib/adapters': ['lib(?=/index)'],
   lib: ['lib/contract', 'lib/shm'],
@@ -32,7 +32,9 @@ const floors = {
 
 const isRoot = (folder) => !Object.keys(floors).some((other) => other.startsWith(`${folder}/`));
 
-/** What lies in a folder; of one that has folders within, only the files beside them. */
+/**
+ * Matches the files in a folder. In a folder that has subfolders, it matches only the files beside them.
+ */
 const filesOf = (folder) => (isRoot(folder) ? `^${folder}/` : `^${folder}/[^/]+$`);
 
 export default {

@@ -47,7 +47,8 @@ export default tseslint.config(
   {
     files: ['lib/**'],
     rules: {
-      // Time is lib/shm/core/clock.ts's: these are replaced by fake timers, or set by an administrator.
+      // Time is read only in lib/shm/core/clock.ts: fake timers replace these, and an administrator can set
+      // the time.
       'no-restricted-globals': ['error', ...clocks],
       'no-restricted-properties': [
         'error',
@@ -85,7 +86,8 @@ export default tseslint.config(
             'Some runtimes take an offset of 2 ** 31 or more wrongly: buffer-text.ts, DataView or set() of a subarray do not.',
         },
         {
-          // Of classes of the library's own that never meet another copy of it.
+          // The allowed classes are the library's own, and their objects never meet another copy of the
+          // library.
           selector:
             "BinaryExpression[operator='instanceof'][right.name!=/^(CorruptError|MismatchError|UnreadableError|SharedMemoryError|SharedMemory|Copy|Later|NamedLock|Error|Request|Segment|Elements)$/]",
           message: "An object of another realm is not an instance of this one's classes.",

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs those of Debian's packages that are missing.
+# Installs the given Debian packages that are missing.
 set -euo pipefail
 missing=()
 for package in "$@"; do

@@ -1,8 +1,10 @@
-// What a linked file asks others for, and what it kept for debuggers: read in ELF, Mach-O and PE.
+// Says what a linked file imports from other files, and what it has kept for debuggers. Reads ELF, Mach-O
+// and PE.
 //
-// Each reader returns `libraries`, the files it asks for; `wanted`, the names it looks for there;
-// `late`, those of them whose file is only found when they are asked for (macOS: in the program;
-// Windows: when they are first called, by file); and `own`, how many symbols it has for debugging.
+// Each reader returns `libraries`, the files that are imported; `wanted`, the names that are imported from
+// them; `late`, those imports whose file is only found when it is needed (macOS: the names that are found
+// in the program; Windows: the files whose functions are looked up at their first call); and `own`, the
+// number of symbols for debugging.
 import { spawnSync } from 'node:child_process';
 
 const readers = [
@@ -17,7 +19,7 @@ export function readBinary(file, bytes) {
   return read(bytes, file);
 }
 
-/** By GNU's binutils. */
+/** Uses GNU binutils. */
 function readElf(_, file) {
   const lines = (command, ...args) => {
     const { status, error, stdout, stderr } = spawnSync(command, [...args, file], {
@@ -40,11 +42,11 @@ function stringAt(bytes, at) {
   return bytes.toString('latin1', at, bytes.indexOf(0, at));
 }
 
-/** By mach-o/loader.h and mach-o/nlist.h of Apple's. */
+/** According to Apple's mach-o/loader.h and mach-o/nlist.h. */
 function readMachO(bytes) {
   const [loadDylib, symtab, headerBytes, entryBytes] = [0x0c, 0x02, 32, 16];
   const [external, kinds, undefinedKind, debugging] = [0x01, 0x0e, 0x00, 0xe0];
-  // How a symbol says that any file may have it: by flat names, or where it is loaded.
+  // How a symbol says that any file may provide it: a flat namespace, or dynamic lookup.
   const anywhere = [0x00, 0xfe];
   const found = { libraries: [], wanted: [], late: [], own: 0 };
   const readSymbols = (command) => {
@@ -53,7 +55,7 @@ function readMachO(bytes) {
       const name = stringAt(bytes, strings + bytes.readUInt32LE(entry));
       const type = bytes[entry + 4];
       const isWanted = (type & kinds) === undefinedKind && (type & debugging) === 0;
-      // Zig's linker names its jumps to far functions, and keeps that.
+      // Zig's linker gives names to its jumps to far functions, and keeps these names.
       const isOwn = (type & external) === 0 && !name.endsWith('__thunk');
       if (isOwn || (type & debugging) !== 0) found.own++;
       else if (isWanted) found.wanted.push(name);
@@ -70,7 +72,7 @@ function readMachO(bytes) {
   return found;
 }
 
-/** By "PE Format" in Microsoft's documentation. */
+/** According to "PE Format" in Microsoft's documentation. */
 function readPe(bytes) {
   const header = bytes.readUInt32LE(0x3c) + 4;
   const [optional, directories] = [header + 20, header + 20 + 112];
@@ -84,7 +86,9 @@ function readPe(bytes) {
     }
     throw new Error(`its address ${address} is in no section`);
   };
-  /** The names that a table of files ends with 0 after; `nameAt` is where an entry has its own. */
+  /**
+   * The file names in a table that ends with a 0 entry. `nameAt` is where an entry refers to its file name.
+   */
   const filesIn = (directory, entryBytes, nameAt) => {
     const address = bytes.readUInt32LE(directories + 8 * directory);
     const files = [];

@@ -1,6 +1,7 @@
-// In a project whose shmkit has no addon: does what loading says then, and tries whether that helped.
+// For a project whose shmkit has no addon: follows the instructions of the error that loading throws, and
+// checks that they help.
 //
-//   node scripts/build-as-told.mjs PROJECT    one that scripts/packed-project.sh made
+//   node scripts/build-as-told.mjs PROJECT    a project that scripts/packed-project.sh made
 import { execFileSync } from 'node:child_process';
 import process from 'node:process';
 import { headersEnvironment } from './node-headers.mjs';

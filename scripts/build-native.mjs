@@ -1,4 +1,4 @@
-// Builds the addon with node-gyp, anew only what has changed. Says something when it fails.
+// Builds the addon with node-gyp. Rebuilds only what has changed. Prints output only when the build fails.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -1,5 +1,5 @@
-// Builds dist/: the types by tsc, the code by esbuild in few files, because each file of its own costs
-// a third of a millisecond at every start. Then the test fixtures.
+// Builds dist/: the types with tsc, the code with esbuild. The code goes into few files, because each
+// separate file costs a third of a millisecond at every start. Then builds the test fixtures.
 import { spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -14,9 +14,9 @@ function compile(...args) {
 }
 
 /**
- * A class is bundled as `var Name = class _Name`, when it speaks of itself, or as `var Name = class`.
- * People would meet the former in `constructor.name` and in stack traces, and their own bundlers make
- * names of their own of either. Declared, it keeps its name.
+ * A bundled class is `var Name = class _Name` when it refers to itself, or `var Name = class` otherwise.
+ * Users would see the name `_Name` in `constructor.name` and in stack traces, and their own bundlers would
+ * rename the class in both cases. With a class declaration it keeps its name.
  */
 function withDeclaredClasses(code) {
   const heads = /^var (\w+) = class(?: (?!extends\b)(\w+))?(?= extends\b| \{)/gm;
@@ -28,14 +28,14 @@ function withDeclaredClasses(code) {
 }
 
 /**
- * What `require` is called while the parts are ES modules: there it would become a helper, which
- * bundlers cannot follow.
+ * The name that `require` has while the parts are ES modules. Under its own name, esbuild would replace it
+ * by a helper, which bundlers cannot follow.
  */
 const plainRequire = 'plainRequire';
 
 /**
- * One part of the library. What it takes of another is looked up once, not at each use, and by
- * `part`, not by `require`; see lib/loading/parts.ts.
+ * Makes one part of the library. What it imports from another part is looked up once, not at each use, and
+ * with `part`, not with `require`; see lib/loading/parts.ts.
  */
 function toCommonJS(code) {
   const linked = code.replaceAll(
@@ -61,8 +61,8 @@ rmSync('dist', { recursive: true, force: true });
 compile('-p', 'tsconfig.json');
 
 /**
- * Typed arrays are generic since TypeScript 5.7. By what makes them, their type is told in a way that
- * older ones understand, too. Node's own types need not be there.
+ * Typed arrays are generic since TypeScript 5.7. Their types are written as the return type of their
+ * constructors' of(), which older versions understand, too. Node's own types need not be installed.
  */
 function withTypesForAll(declarations) {
   return declarations
@@ -82,7 +82,7 @@ const common = {
   bundle: true,
   packages: 'external',
 };
-/** What loads the addon is a file of its own, which all of the others ask. */
+/** The module that loads the addon is a separate file, which all of the others use. */
 const loader = {
   name: 'loader',
   setup({ onResolve }) {
@@ -97,7 +97,8 @@ const { outputFiles: loaders } = await build({
   entryPoints: { loader: 'lib/loading/loader.ts' },
   outdir: 'dist',
   format: 'cjs',
-  // Bundlers that look for addons read this file, and some read no newer language.
+  // Bundlers that look for addons read this file, and some of them do not understand a newer language
+  // version.
   target: 'es2019',
   define: { packageVersion: JSON.stringify(packageVersion) },
   write: false,
@@ -105,8 +106,8 @@ const { outputFiles: loaders } = await build({
 for (const { path: file, text } of loaders) writeFileSync(file, withDeclaredClasses(text));
 const { outputFiles, metafile } = await build({
   ...common,
-  // The basics are all in what both have in common, for there are structures that hold any of them;
-  // esbuild makes a chunk of it, of ES modules only.
+  // All of the basics are in the common chunk, because structures can hold any of them. esbuild makes such
+  // a chunk only of ES modules.
   entryPoints: { structures: 'lib/shm/structures.ts', 'basics-alone': 'lib/shm/basics.ts' },
   chunkNames: 'basics',
   outdir: 'dist',

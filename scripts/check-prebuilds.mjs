@@ -1,13 +1,13 @@
-// Looks at every addon in prebuilds/: that each is there, of its system and processor and not too
-// large, registers itself by Node-API, asks nobody for anything but its system and the program that
-// loads it, for no glibc above 2.17, has no symbols but those it is linked by, and says nothing of the
-// place where it was built.
+// Checks every addon in prebuilds/. It must exist, be for its system and processor, and not be too large.
+// It must register itself through Node-API. It may import only from its system and from the program that
+// loads it, and nothing from a glibc above 2.17. It must have no symbols except those it is linked by, and
+// must not contain the path where it was built.
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { readBinary } from './binaries.mjs';
 
-/** By what a file begins with: where its processor stands, and which. */
+/** Checks by the first bytes of a file: where the processor is named, and which one it is. */
 const elf = (machine) => (bytes) =>
   bytes.readUInt32BE(0) === 0x7f454c46 && bytes.readUInt16LE(18) === machine;
 const machO = (processor) => (bytes) =>
@@ -15,7 +15,10 @@ const machO = (processor) => (bytes) =>
 const pe = (machine) => (bytes) =>
   bytes.readUInt16BE(0) === 0x4d5a && bytes.readUInt16LE(bytes.readUInt32LE(0x3c) + 4) === machine;
 
-/** What systems have; and which names may be left to whatever program loads the addon. */
+/**
+ * The libraries that systems provide, and the names that may be resolved in the program that loads the
+ * addon.
+ */
 const linux = { libraries: /^(lib(c|dl|pthread|rt)\.so\.\d|libc\.so|ld-linux-.*)$/, late: /^$/ };
 const darwin = {
   libraries: /^\/usr\/lib\/libSystem\.B\.dylib$/,
@@ -32,7 +35,7 @@ const expected = {
   'linux-arm64/shmkit.glibc.node': { is: elf(183), mostKiB: 120, ...linux },
   'linux-arm64/shmkit.musl.node': { is: elf(183), mostKiB: 120, ...linux },
   'darwin-x64/shmkit.node': { is: machO(0x01000007), mostKiB: 120, ...darwin },
-  // Its pages are of 16 KiB.
+  // Its pages are 16 KiB.
   'darwin-arm64/shmkit.node': { is: machO(0x0100000c), mostKiB: 144, ...darwin },
   'win32-x64/shmkit.node': { is: pe(0x8664), mostKiB: 120, ...win32 },
 };
@@ -85,7 +88,8 @@ function lookAtSymbols(found, { libraries, late }) {
     found.late.filter((name) => !late.test(name)),
     'it looks for these in the program that loads it',
   );
-  // Of C++: what the system's own libraries do not have. By two of these names C's have atexit().
+  // C++ names that the system's own libraries do not have. C libraries have atexit() under two of these
+  // names.
   complain(
     found.wanted.filter((name) => /^_*(Z|cxa_(?!at(_quick_)?exit$)|gxx_|Unwind_)/.test(name)),
     'it wants of a C++ library',

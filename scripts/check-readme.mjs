@@ -1,5 +1,5 @@
-// Runs each snippet of README.md and docs/, as it stands, in a project where shmkit is installed, and
-// nothing else: scripts/check-readme.mjs PROJECT. Those in TypeScript are checked by the compiler first.
+// Runs each snippet of README.md and docs/ unchanged, in a project in which only shmkit is installed:
+// scripts/check-readme.mjs PROJECT. Snippets in TypeScript are checked by the compiler first.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,7 +11,7 @@ import { text } from 'node:stream/consumers';
 const project = path.resolve(process.argv[2]);
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
 
-/** What is a reader's own in a snippet, and stands in front of it here. */
+/** What a snippet leaves to the reader to define. It is inserted before the snippet here. */
 const readers = {
   render: 'function render(path: string): string { return `the page ${path}`; }',
   handle:
@@ -19,7 +19,7 @@ const readers = {
   repair: 'function repair(): void { console.log("repaired"); }',
 };
 
-/** What more there is to a snippet than to run it by itself; each is found by a line of it. */
+/** How to run snippets that need more than being run alone. Each is identified by one of its lines. */
 const stories = {
   'counter.mjs': async (run) => {
     const outputs = await Promise.all([run(), run()]);
@@ -27,7 +27,7 @@ const stories = {
     assert.equal(Math.max(...counts), 2_000_000);
   },
   'of jobs.items()': async (run, { beside }) => {
-    // Somebody puts a job, and stays until it is done.
+    // Another program puts a job, and stays until the job is done.
     const [output] = await Promise.all([
       run(),
       beside(`
@@ -65,7 +65,7 @@ const stories = {
 
 let programs = 0;
 
-/** Compiles a program, which may be of JavaScript, CommonJS too, and returns the file. */
+/** Compiles a program, or only writes it if it is JavaScript (ESM or CommonJS). Returns the file. */
 function compile(code, language) {
   const name = `snippet-${++programs}`;
   if (language === 'js') {
@@ -74,7 +74,7 @@ function compile(code, language) {
     return `${name}.${extension}`;
   }
   writeFileSync(path.join(project, `${name}.mts`), code);
-  // Without the types of Node, which need not be there.
+  // Without Node's types, which need not be installed.
   const compilerOptions = {
     strict: true,
     target: 'es2022',
@@ -89,7 +89,7 @@ function compile(code, language) {
   return `${name}.mjs`;
 }
 
-/** Runs a program to the end that it should have; what it printed. */
+/** Runs a program, checks that it ends as it should, and returns what it printed. */
 async function run(file, wanted = null) {
   const child = spawn(process.execPath, [file], {
     cwd: project,
@@ -100,7 +100,7 @@ async function run(file, wanted = null) {
   return output;
 }
 
-/** What of the reader's own a snippet takes, in its language. */
+/** The reader's definitions that a snippet uses, in the snippet's language. */
 function prelude(code, language) {
   const taken = Object.entries(readers).filter(
     ([name]) => code.includes(`${name}(`) && !code.includes(`function ${name}`),
@@ -110,7 +110,7 @@ function prelude(code, language) {
   return language === 'ts' ? declared : declared.replaceAll(/: (string|unknown|void)\b/g, '');
 }
 
-/** Of a file, each with its language and the line that it begins at. */
+/** The snippets of a file, each with its language and the line at which it begins. */
 function snippetsOf(file) {
   const whole = readFileSync(file, 'utf8');
   return [...whole.matchAll(/^```(js|ts)\n(.*?)^```/gms)].map(

@@ -1,5 +1,5 @@
-// Formats the C and C++ files, or with --check says which are not formatted. The formatter comes from the
-// npm registry, so that everyone has the same one.
+// Formats the C and C++ files. With --check, only lists the files that are not formatted. The formatter
+// comes from the npm registry, so that everyone uses the same version.
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { format } from '@wasm-fmt/clang-format';

@@ -1,8 +1,8 @@
-// Lints the C++ files of this platform with clang-tidy, which is to be installed: Debian has it under
-// that name, and the npm registry has none that is kept up.
+// Lints the C++ files of this platform with clang-tidy, which must be installed. In Debian the package has
+// that name. The npm registry has no maintained package of it.
 //
-// Those of a floor are looked at as one, which takes half the time, because what they include is read
-// once. Where that finds something, each is looked at by itself, for the places.
+// The files of a floor are checked as one file. This takes half the time, because the headers are read only
+// once. If this finds a problem, each file is checked separately, to report the places.
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -16,7 +16,7 @@ const others = process.platform === 'linux' ? /darwin|win32/ : /linux|futex|pthr
 const scratch = 'out/clang-tidy';
 mkdirSync(scratch, { recursive: true });
 
-/** Mechanisms of one contract cannot stand in one source. */
+/** Two mechanisms of one contract cannot be in one source. */
 const second = /_(flock|shm_open)\.cc$/;
 
 const floors = ['os', 'core', 'binding'].flatMap((floor) => {
@@ -29,14 +29,14 @@ const floors = ['os', 'core', 'binding'].flatMap((floor) => {
     .map((group) => ({ folder, files: group }));
 });
 
-/** Not by #include: clang's analyzer leaves out what is included. */
+/** The sources are not joined with #include, because clang's analyzer skips included code. */
 function joined({ folder, files }, number) {
   const file = path.join(scratch, `${path.basename(folder)}-${number}.cc`);
   writeFileSync(file, files.map((each) => readFileSync(each, 'utf8')).join('\n'));
   return file;
 }
 
-/** Whether there is nothing to be found in a file. */
+/** Resolves with whether a file has no problems. */
 const lint = (file, include, stdout) =>
   new Promise((resolve) => {
     const args = ['--quiet', file, '--', ...dialect, '-I', include];

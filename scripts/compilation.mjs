@@ -1,4 +1,4 @@
-// How the addon's sources are compiled, by whichever compiler, as many at a time as there are
+// How the addon's sources are compiled, with any compiler. As many are compiled at a time as there are
 // processors.
 import { spawn } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,7 +8,7 @@ import path from 'node:path';
 
 const require = createRequire(import.meta.url);
 
-/** Of each source: the language, the headers of Node-API, and what these are told. */
+/** For each source: the language, the headers of Node-API, and the macros that these use. */
 export const dialect = [
   '-std=gnu++17',
   ...[require('node-addon-api').include_dir, require('node-api-headers').include_dir].flatMap(
@@ -18,7 +18,7 @@ export const dialect = [
   '-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
 ];
 
-/** Does something with each, with as many at a time as there are processors. */
+/** Does something with each item, with as many at a time as there are processors. */
 export async function inParallel(items, work) {
   const left = items.values();
   const worker = async () => {
@@ -27,7 +27,7 @@ export async function inParallel(items, work) {
   await Promise.all(Array.from({ length: availableParallelism() }, worker));
 }
 
-/** Runs a command to its end; throws what it said when that is not a good one. */
+/** Runs a command to its end. Throws with the command's output if the command fails. */
 export function run(command, args, env = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
@@ -45,8 +45,8 @@ export function run(command, args, env = {}) {
 }
 
 /**
- * Writes a source that is all of these, so that what they include is read once, and the compiler
- * sees the whole; its path. They are looked for as the compiler is told by -I.
+ * Writes a source that includes all of the given ones. So their headers are read only once, and the
+ * compiler sees the whole program. Returns its path. The sources are found in the directories given by -I.
  */
 export function together(sources, file) {
   mkdirSync(path.dirname(file), { recursive: true });
@@ -54,7 +54,7 @@ export function together(sources, file) {
   return file;
 }
 
-/** Compiles each of the sources, as its arguments say, into a folder of its own; the objects. */
+/** Compiles each source with its arguments into its own object in the folder. Returns the objects. */
 export async function compileAll([command, ...first], sources, folder) {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });

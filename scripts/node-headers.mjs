@@ -1,9 +1,9 @@
-// Where node-gyp finds Node's headers without a download: in the installation that runs this, when
-// it has them.
+// Where node-gyp finds Node's headers without a download: in the installation that runs this script, if it
+// has them.
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 
-/** What node-gyp is told by its environment; empty where it must help itself. */
+/** Environment variables for node-gyp. Empty if node-gyp must find the headers by itself. */
 export function headersEnvironment() {
   const prefix = path.resolve(process.execPath, '..', '..');
   const local = existsSync(path.join(prefix, 'include', 'node', 'common.gypi'));

@@ -9,7 +9,7 @@
  * | segment `text`     | `name.text`       | the bytes of all files, a 0 after each                 |
  * | segment `results`  | `name.results`    | encoded counts, chunk by chunk, in the order of making |
  * | lock `board`       | `name.board`      | guards the board                                       |
- * * | lock `gate`        | `name.gate`       | the parent holds it until all workers are there        |
+ * | lock `gate`        | `name.gate`       | the parent holds it until all workers are there        |
  * | lock `parent`      | `name.parent`     | the parent holds it for life                           |
  * | lock `worker(i)`   | `name.worker-i`   | worker i holds it for life                             |
  *

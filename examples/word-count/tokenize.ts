@@ -2,7 +2,7 @@ import type { WordTable } from './word-table';
 
 /**
  * A word is a run of two or more letters. The case of ASCII letters does not matter. Every byte of a
- * multi-byte UTF-8 sequence counts as a letter. That is right for ü and 語, and wrong but harmless for –. In
+ * multi-byte UTF-8 sequence counts as a letter. That is right for ü and 語, and too generous for –. In
  * return, the text is counted as it lies in memory, without ever becoming a string.
  */
 export const leastLetters = 2;
