@@ -8,7 +8,8 @@ export default defineConfig({
     alias: [
       // Tests use the package as its users do: built, through its public entry.
       { find: 'shmkit', replacement: path.join(root, 'dist', 'index.js') },
-      // What they look at within it shares what the thread has once: two copies would refuse each other.
+      // Modules that tests import from inside the package must share the state of the thread. Two copies
+      // would reject each other.
       { find: /^.*\/loading\/home$/, replacement: path.join(root, 'dist', 'loader.js') },
     ],
   },
@@ -17,9 +18,9 @@ export default defineConfig({
     setupFiles: ['test/support/title.ts', 'test/support/leaks.ts'],
     pool: 'forks',
     reporters: ['default', './test/support/watchdog.ts'],
-    // Each test checks that it leaves nothing in /dev/shm, which others must not disturb.
+    // Each test checks that it leaves nothing in /dev/shm, and other tests would disturb that check.
     fileParallelism: false,
-    // A watchdog against hangs, not a measure: nothing is expected to come near it.
+    // A limit for hangs, not a measure of speed: no test is expected to come near it.
     testTimeout: 120_000,
     hookTimeout: 120_000,
     execArgv: ['--expose-gc'],

@@ -1,6 +1,6 @@
 import path from 'node:path';
 
-/** What a row may measure; each is a column or a line of the table. */
+/** What a row may measure. Each is a column or a line of the table. */
 export type Name =
   | 'shmkit'
   | 'C'
@@ -18,29 +18,31 @@ export type Name =
   | 'child.send'
   | 'empty module';
 
-/** What a contender is run by. */
+/** The tool that runs a contender. */
 export type Tool = 'node' | 'cc' | 'python3' | 'ems' | 'lmdb' | 'redis';
 
 /** A program that does a row's work and prints the nanoseconds that one operation took. */
 export interface Contender {
   readonly tool: Tool;
   readonly args: readonly string[];
-  /** How many processes make one sample, their median; default 1. */
+  /** How many processes make one sample, which is their median. Default: 1. */
   readonly processes?: number;
 }
 
 export type Contenders = Readonly<Partial<Record<Name, Contender>>>;
 
-/** What programs put before the names they make, so that what a killed one leaves can be found. */
+/**
+ * The prefix of the names that programs create. It is used to find what a killed program has left behind.
+ */
 export const prefix = `shmkit-bench-${process.pid}`;
 
-/** What is built and written goes here. */
+/** The directory for build results and written files. */
 export const outDirectory = path.join(__dirname, '..', 'out', 'bench');
 
-/** Where the packages are installed that stand beside. */
+/** The directory with the installed packages that the library is compared with. */
 export const packagesDirectory = path.join(__dirname, 'packages');
 
-/** A program of bench/children, which gets the prefix by its environment. */
+/** A program of bench/children, which gets the prefix through its environment. */
 export function node(child: string, ...args: (string | number)[]): Contender {
   const file = path.join(outDirectory, 'children', `${child}.js`);
   return { tool: 'node', args: [file, ...args.map(String)] };
@@ -59,12 +61,12 @@ export function python(row: string, count: number): Contender {
   };
 }
 
-/** An operation of the npm package ems, which gets a child of its own. */
+/** An operation of the npm package ems, which has its own child program. */
 export function ems(operation: string, count: number): Contender {
   return { ...node('peers/ems', packagesDirectory, operation, count), tool: 'ems' };
 }
 
-/** A store of a package beside, which does what dict.ts has other stores do. */
+/** A store of another package, which does what dict.ts does with other stores. */
 export function store(
   tool: 'lmdb' | 'ems' | 'redis',
   way: string,

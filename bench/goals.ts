@@ -1,16 +1,16 @@
 import type { Name } from './contenders';
 
-/** What a row is to reach, as a figure made of two medians. */
+/** What a row is meant to reach, as a figure computed from two medians. */
 export interface Goal {
   readonly text: string;
   readonly against?: Name;
   figure(ours: number, theirs: number): number;
-  /** Absent where there is no bar to reach. */
+  /** Absent where there is no limit to reach. */
   readonly met?: (figure: number) => boolean;
   show(figure: number): string;
 }
 
-/** Our time in theirs: the smaller the better. */
+/** Our time divided by theirs: smaller is better. */
 export function atMostTimes(factor: number, against: Name): Goal {
   return {
     text: `≤ ${factor} × ${against}`,
@@ -21,7 +21,7 @@ export function atMostTimes(factor: number, against: Name): Goal {
   };
 }
 
-/** Their time in ours: the larger the better. */
+/** Their time divided by ours: larger is better. */
 export function timesAsFastAs(factor: number, against: Name): Goal {
   return {
     text: `${factor} × as fast as ${against}`,
@@ -55,7 +55,7 @@ export function atMostMore(nanoseconds: number, against: Name): Goal {
   };
 }
 
-/** A ratio that is told but has no bar. */
+/** A ratio that is reported but has no limit. */
 export function told(against: Name): Goal {
   return {
     text: `– (× ${against})`,
@@ -69,7 +69,7 @@ function times(ratio: number): string {
   return `${ratio.toPrecision(ratio < 100 ? 3 : 4)} ×`;
 }
 
-/** Nanoseconds for people. */
+/** Formats nanoseconds for people. */
 export function duration(nanoseconds: number): string {
   const units = [
     ['s', 1e9],

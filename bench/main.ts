@@ -1,6 +1,6 @@
 /**
- * Measures the library beside C, Python and Node itself: see README.md. A goal that is missed is
- * reported, not an error; a program that fails is.
+ * Measures the library and compares it with C, Python and Node itself: see README.md. A missed goal is
+ * reported and is not an error. A program that fails is an error.
  */
 import { parseArgs } from 'node:util';
 import type { Name } from './contenders';
@@ -45,8 +45,8 @@ function readOptions(): { only: RegExp; repeat: number } {
 }
 
 /**
- * Round after round, every contender in turn, each round beginning with another one: what else the
- * machine does hits all alike.
+ * Runs round after round. In each round every contender has its turn, and each round begins with a
+ * different contender. So other activity of the machine affects all of them alike.
  */
 async function measure(row: Row, tools: Tools, rounds: number): Promise<Outcome['samples']> {
   const contenders = Object.entries(row.contenders).flatMap(([name, contender]) => {

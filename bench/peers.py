@@ -95,7 +95,7 @@ def increment(count, _prefix):
     return (max(ends) - min(starts)) / total
 
 
-# Processes that wait for each other: the two sides of a round trip, for each thing to wait by.
+# Processes that wait for each other: the two sides of a round trip, for each kind of object to wait for.
 
 
 def event_sides():

@@ -12,7 +12,7 @@ const root = path.join(__dirname, '..');
 const baseline = path.join(outDirectory, 'baseline');
 export const emptyModule = path.join(outDirectory, 'empty.js');
 
-/** No contender takes longer than this by far, unless it hangs. */
+/** A limit for hangs. No contender takes nearly as long. */
 const watchdogMs = 300_000;
 
 /** How to start a tool, or why it is missing. */
@@ -21,7 +21,10 @@ export type Found =
 
 export type Tools = Readonly<Record<Tool, Found>>;
 
-/** Builds the programs and looks for Python and for packages. What is missing is told and left out. */
+/**
+ * Builds the programs and looks for Python and for packages. A missing tool is reported, and its contenders
+ * are left out.
+ */
 export function findTools(): Tools {
   mkdirSync(outDirectory, { recursive: true });
   writeFileSync(emptyModule, '');
@@ -36,7 +39,10 @@ export function findTools(): Tools {
   };
 }
 
-/** In advance: with the compiler in its heap, a process would spend its time on collecting that. */
+/**
+ * The children are compiled in advance. With the compiler in its heap, a process would spend time on
+ * collecting it.
+ */
 function compileChildren(): void {
   const compilerOptions = { module: ModuleKind.CommonJS, target: ScriptTarget.ES2022 };
   const directory = path.join(__dirname, 'children');
@@ -75,8 +81,8 @@ function findPython(): Found {
 }
 
 /**
- * ems compiles itself when it is installed. So these are none of the package's own devDependencies,
- * which are to be installed where there is nothing to compile with, too.
+ * ems compiles itself when it is installed. So these packages are not among the devDependencies, which must
+ * also be installable where there is no compiler.
  */
 function findPackage(name: string): Found {
   if (process.platform === 'win32') return { missing: `${name} is measured on POSIX systems` };
@@ -94,7 +100,7 @@ function findPackage(name: string): Found {
   }
 }
 
-/** The server is Debian's redis-server or whatever else there is of that name. */
+/** The server is Debian's redis-server, or another program of that name. */
 function findRedis(): Found {
   const client = findPackage('redis');
   if ('missing' in client) return client;
@@ -127,7 +133,8 @@ export async function sample(
 
 async function run(command: string, args: readonly string[], signal: AbortSignal): Promise<number> {
   signal.throwIfAborted();
-  // A process group of its own: at the end of it all, whatever it started ends with it.
+  // A process group of its own, so that everything that the contender started can be ended together with
+  // it.
   const child = spawn(command, args, {
     cwd: root,
     detached: true,
@@ -157,6 +164,6 @@ function endGroup(pid: number | undefined): void {
   try {
     process.kill(-pid, 'SIGKILL');
   } catch {
-    // Nobody of it is left.
+    // No process of the group is left.
   }
 }

@@ -8,7 +8,7 @@ import { duration, type Goal } from './goals';
 import type { Tools } from './peers';
 import type { Row } from './rows/row';
 
-/** Nanoseconds, one a round; null in a round in which the contender failed. */
+/** Nanoseconds, one value for each round. null in a round in which the contender failed. */
 export type Samples = readonly (number | null)[];
 
 /** A row with what was measured. */
@@ -19,13 +19,13 @@ export interface Outcome {
 
 interface Verdict {
   readonly goal: Goal;
-  /** Of the medians; null where one of the two is missing. */
+  /** Computed from the medians. null where one of the two is missing. */
   readonly figure: number | null;
-  /** The figure of each round by itself. */
+  /** The figure of each single round. */
   readonly rounds: readonly number[];
 }
 
-/** The table for people, and out/bench/results.json for programs. */
+/** Prints the table for people, and writes out/bench/results.json for programs. */
 export function report(outcomes: readonly Outcome[], tools: Tools): void {
   const table = new Table({
     head: ['measure', 'shmkit', 'C', 'others', 'figure (rounds)', 'goal', 'met (rounds)'],
@@ -56,7 +56,7 @@ function lineOf({ row, samples }: Outcome): string[] {
 
 function judge(goal: Goal, samples: Outcome['samples']): Verdict {
   const ours = samples.get('shmkit') ?? [];
-  // A goal without an opponent is about our own time alone.
+  // A goal without an opponent is about our own time only.
   const theirs = goal.against === undefined ? ours.map(() => 0) : (samples.get(goal.against) ?? []);
   const rounds = ours.flatMap((our, round) => {
     const their = theirs[round] ?? null;

@@ -34,9 +34,9 @@ const classes: Partial<Record<Kind, { unlink(name: string): void }>> = {
   namespace: SharedNamespace,
 };
 
-/** Unlinks whatever contenders have left behind: those that were killed, or failed. */
+/** Unlinks what contenders that were killed, or failed, have left behind. */
 export function sweep(): void {
-  // Where objects can't be listed, programs that end by themselves clear up all the same.
+  // Where objects cannot be listed, only programs that end by themselves clean up.
   if (process.platform !== 'linux') return;
   for (const { kind, name } of SharedMemory.list()) {
     if (!name.startsWith(`${prefix}-`)) continue;

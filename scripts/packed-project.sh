@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a project that has the packed package installed, with install scripts blocked, and programs
+# Makes a project in which the packed package is installed, with install scripts blocked, and adds programs
 # that use it: scripts/packed-project.sh DIRECTORY [OPTION OF npm install ...]
 set -euo pipefail
 cd "$(dirname "$0")/.."

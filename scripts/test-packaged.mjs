@@ -1,9 +1,9 @@
-// Installs the packed package as people do, and uses it: by each package manager, within each bundler's
-// bundle, under each test runner, by each TypeScript.
+// Installs the packed package as users do, and uses it: with each package manager, in each bundler's
+// bundle, with each test runner, and with each TypeScript.
 //
 //   node scripts/test-packaged.mjs [GROUP | CASE ...]
 //
-// The system's addon must be in prebuilds/, and dist/ be built. The last line adds up.
+// The system's addon must be in prebuilds/, and dist/ must be built. The last line adds up the counts.
 import { rmSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import process from 'node:process';

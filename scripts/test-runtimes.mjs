@@ -1,7 +1,7 @@
-// Runs the smoke suite, test/runtimes, with the package as users install it, in every runtime, of the
-// npm registry's binaries; and on an old glibc and on musl. `npm run test:runtimes -- bun lock` runs
-// one of them, or several, as `bun,deno`, and the cases with such a name. The last line adds up. What this
-// machine has not the means for is skipped, and fails in CI.
+// Runs the smoke suite, test/runtimes, with the package as users install it. Runs it in every runtime, with
+// binaries from the npm registry, and also on an old glibc and on musl. `npm run test:runtimes -- bun lock`
+// runs one runtime (several are given as `bun,deno`) and the cases whose names match. The last line adds up
+// the counts. What this machine cannot run is skipped, and fails in CI.
 import { spawn, spawnSync } from 'node:child_process';
 import {
   cpSync,
@@ -26,7 +26,7 @@ const prebuilds = path.join(app, 'node_modules', 'shmkit', 'prebuilds', 'linux-x
 const [chosen = '', filter = ''] = process.argv.slice(2);
 const only = chosen ? chosen.split(',') : [];
 
-/** For hangs: nothing comes near it. */
+/** For hangs only: no run comes near it. */
 const limitMs = 10 * 60_000;
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
@@ -47,7 +47,7 @@ function skipped(what, why) {
   console.log(`SKIPPED ${what}: ${why}`);
 }
 
-/** Counts what throws as failed; whether it did not. */
+/** Counts a failure if the function throws. Resolves with whether it did not throw. */
 async function attempt(what, act) {
   try {
     await act();
@@ -58,7 +58,7 @@ async function attempt(what, act) {
   }
 }
 
-/** Runs something to its end; what it printed. */
+/** Runs a command to its end. Returns what it printed. */
 function output(command, args, options = {}) {
   const { status, error, stdout, stderr } = spawnSync(command, args, {
     encoding: 'utf8',
@@ -78,11 +78,11 @@ function install(prefix, ...packages) {
     '--no-package-lock',
     '--ignore-scripts',
   ];
-  // By force: a package for another C library than this machine's is what is asked for.
+  // --force, because the package may be for another C library than this machine's.
   output('npm', [...args, '--force', '--prefix', prefix, ...packages]);
 }
 
-/** A file of a package, which is installed where it is not there yet. */
+/** A file of a package. Installs the package if it is not there yet. */
 function fileOf(directory, specifier, ...file) {
   const prefix = path.join(home, directory);
   const name = specifier.replace(/(?<=.)@.*$/, '');
@@ -91,7 +91,7 @@ function fileOf(directory, specifier, ...file) {
   return found;
 }
 
-/** The package in a project of its own, packed and installed; and the suite beside it. */
+/** Packs the package and installs it in a project of its own, with the suite beside it. */
 function prepare() {
   rmSync(app, { recursive: true, force: true });
   mkdirSync(app, { recursive: true });
@@ -99,7 +99,7 @@ function prepare() {
   if (!from) {
     output(process.execPath, ['scripts/prebuild-all.mjs', 'linux-x64-glibc', 'linux-x64-musl']);
   }
-  // Deno takes a file for an ES module unless it is told.
+  // Deno takes a file for an ES module, unless the package says otherwise.
   writeFileSync(path.join(app, 'package.json'), '{ "private": true, "type": "commonjs" }\n');
   const packed = mkdtempSync(path.join(tmpdir(), 'shmkit-runtimes-'));
   try {
@@ -119,7 +119,7 @@ function prepare() {
   output(process.execPath, [tsc, '-p', 'test/runtimes']);
 }
 
-/** Runs a program of the suite in a runtime, and adds up what it says. */
+/** Runs a program of the suite in a runtime, and adds up the results that it prints. */
 async function runSuite(name, program, { command, env = {} }, more = {}) {
   const started = performance.now();
   console.log(`${name}: version ${versionOf({ command, env })}`);
@@ -129,7 +129,7 @@ async function runSuite(name, program, { command, env = {} }, more = {}) {
     [...args, path.join(app, 'suite', 'runtimes', `${program}.js`), filter],
     {
       cwd: app,
-      // A group of its own, so that its peers can be ended with it.
+      // A process group of its own, so that its peers can be ended together with it.
       detached: true,
       stdio: ['ignore', 'pipe', 'inherit'],
       env: environment({ ...env, SHMKIT_SMOKE_RUNTIME: JSON.stringify(command), ...more }),
@@ -158,7 +158,10 @@ async function runSuite(name, program, { command, env = {} }, more = {}) {
   console.log(`-- ${name}: ${good} passed, ${bad} failed, ${left} skipped, ${seconds} s`);
 }
 
-/** This one's, less what would have the suite use another addon than the installed one. */
+/**
+ * This process's environment, without the variables that would make the suite use another addon than the
+ * installed one.
+ */
 function environment(more) {
   const all = { ...process.env };
   for (const name of ['SHMKIT_PREBUILD', 'LIBC', 'NODE_OPTIONS']) delete all[name];
@@ -170,7 +173,7 @@ function node(major) {
   return { command: [file, '--expose-gc'] };
 }
 
-/** Without AVX2, Bun's plain binary dies of an illegal instruction. */
+/** Without AVX2, Bun's plain binary crashes with an illegal instruction. */
 const baseline = /\bavx2\b/.test(readFileSync('/proc/cpuinfo', 'latin1')) ? '' : '-baseline';
 
 function bun() {
@@ -182,7 +185,7 @@ function deno() {
   return { command: [file, 'run', '-A', '--v8-flags=--expose-gc'] };
 }
 
-/** Node on the C library of Debian 11, by that one's own loader. */
+/** Node on the C library of Debian 11, started by that library's loader. */
 function oldNode() {
   const directory = path.join(home, 'bullseye');
   if (!existsSync(path.join(directory, 'lib64', 'ld-linux-x86-64.so.2'))) {
@@ -190,7 +193,7 @@ function oldNode() {
     output('mmdebstrap', ['--variant=extract', packages, 'bullseye', directory]);
   }
   const libraries = ['lib', 'usr/lib'].map((at) => path.join(directory, at, 'x86_64-linux-gnu'));
-  // Not through the links of its lib64, which lead to this machine's.
+  // Not through the links in its lib64, which lead to this machine's files.
   const [loader] = readdirSync(libraries[0]).filter((file) => /^ld-2\.\d+\.so$/.test(file));
   const { command } = node(20);
   return {
@@ -204,8 +207,9 @@ function oldNode() {
 }
 
 /**
- * Bun on musl, by the loader of Debian's package of it. What Bun wants of a libstdc++ Debian has only
- * for glibc: so that much is linked out of the static one, and bound to musl by the loader.
+ * Bun on musl, started by the loader from Debian's musl package. Debian has the libstdc++ that Bun needs
+ * only for glibc. So the needed parts are linked out of the static libstdc++, and the loader binds them to
+ * musl.
  */
 function bunOnMusl() {
   const name = `@oven/bun-linux-x64-musl${baseline}`;
@@ -219,11 +223,11 @@ function bunOnMusl() {
     const musl = new Set(symbols(muslLoader, '--defined-only'));
     const wanted = [
       ...symbols(file, '--undefined-only').filter(
-        // The rest is optional, or of Node-API.
+        // The other symbols are optional, or belong to Node-API.
         (symbol) =>
           /^_?_(Z|cxa|once|dynamic|(de)?register_frame)/.test(symbol) && !musl.has(symbol),
       ),
-      // These are copied into the program, by which they count as its own.
+      // These are copied into the program, so they count as the program's own.
       ...symbols(file, '--defined-only').filter((symbol) => symbol.startsWith('_ZTVN10__cxxabiv1')),
     ];
     const own = (which) => output('g++', [`-print-file-name=${which}`]).trim();
@@ -241,7 +245,7 @@ function bunOnMusl() {
 
 const muslLoader = '/lib/ld-musl-x86_64.so.1';
 
-/** What a runtime says that it is. */
+/** The version that a runtime reports. */
 function versionOf({ command: [file, ...args], env }) {
   const ask = 'console.log(process.versions.bun ?? process.versions.deno ?? process.versions.node)';
   const program = path.join(home, 'version.js');
@@ -249,7 +253,7 @@ function versionOf({ command: [file, ...args], env }) {
   return output(file, [...args, program], { env: environment(env) }).trim();
 }
 
-/** What is to be there, or why something cannot be run. */
+/** Says why something cannot be run, if something that it needs is missing. */
 function lacks({ addon, file, program, packages }) {
   if (addon && !existsSync(path.join(prebuilds, addon))) {
     return `prebuilds/linux-x64/${addon} was not built`;
@@ -281,7 +285,7 @@ function checkSymbols() {
   else failed(what, newer.join(', ') || 'it names no version at all');
 }
 
-/** That it is the old one which the suite runs on, and not this machine's. */
+/** Checks that the suite runs on the old glibc, and not on this machine's. */
 function checkGlibc({ command: [file, ...args] }) {
   const what = 'Node runs on glibc 2.31';
   const ask = 'console.log(process.report.getReport().header.glibcVersionRuntime)';

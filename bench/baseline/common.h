@@ -1,4 +1,4 @@
-// What the floors have in common: time, processes, and memory that they share.
+// What the floors share: time, processes, and memory that the processes have in common.
 #pragma once
 
 #include <stdatomic.h>
@@ -9,16 +9,16 @@
 
 enum { kProcesses = 4 };
 
-// Of the one object that a row may give a name.
+// The path of the one object for which a row may need a name.
 extern char object_path[512];
 
-// Ends the program when something did not go well; errno says why.
+// Exits the program when a call failed. errno says why.
 void Check(int well, const char* what);
 
-// The same where what counts is a result and not errno.
+// The same for a call that is judged by its result and not by errno.
 void CheckCount(const char* what, int64_t expected, int64_t found);
 
-// CLOCK_MONOTONIC in nanoseconds: comparable between processes.
+// CLOCK_MONOTONIC in nanoseconds. Comparable between processes.
 int64_t Now(void);
 void SleepUntil(int64_t when);
 void SleepMs(double ms);
@@ -26,11 +26,11 @@ void SleepMs(double ms);
 // Prints the sample.
 void Report(double nanoseconds);
 
-// A child that does not outlive this process.
+// Forks a child that does not outlive this process.
 pid_t Fork(void);
 
-// Waits for all children, and ends the program when one of them failed.
+// Waits for all children, and exits the program when one of them failed.
 void AwaitChildren(void);
 
-// Zeroed memory that processes forked from now on share with this one.
+// Zeroed memory that this process shares with the processes that it forks from now on.
 void* MapShared(size_t size);

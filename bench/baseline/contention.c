@@ -1,4 +1,4 @@
-// What several processes want.
+// Objects that several processes want.
 #define _GNU_SOURCE
 #include <pthread.h>
 
@@ -6,7 +6,7 @@
 #include "mutex.h"
 #include "rows.h"
 
-// What the processes share, each thing on cache lines of its own.
+// What the processes share. Each field has its own cache lines.
 struct Shared {
   _Alignas(64) pthread_mutex_t mutex;
   _Alignas(64) volatile int64_t counter;
@@ -26,7 +26,7 @@ static struct Shared* NewShared(void) {
   return shared;
 }
 
-// --- handover: from unlock in one process to the lock in another that sleeps in wait for it
+// --- handover: from unlock in one process to lock in another process that sleeps while it waits for it
 
 enum { kIdle, kHeld, kAwaited, kTaken };
 
@@ -40,7 +40,7 @@ static void Hold(struct Shared* shared, int count) {
     pthread_mutex_lock(&shared->mutex);
     atomic_store(&shared->phase, kHeld);
     AwaitPhase(shared, kAwaited);
-    SleepMs(2);  // by then the other sleeps in the mutex
+    SleepMs(2);  // by then the other process sleeps in the mutex
     shared->released = Now();
     pthread_mutex_unlock(&shared->mutex);
     AwaitPhase(shared, kTaken);
@@ -74,7 +74,7 @@ void Handovers(int count) {
   Report(count % 2 ? spans[count / 2] : (spans[count / 2 - 1] + spans[count / 2]) / 2.0);
 }
 
-// --- increments: four processes, one counter
+// --- increments: four processes increment one counter
 
 typedef void Work(struct Shared* shared, int count);
 
@@ -99,7 +99,7 @@ static void WorkFromStart(struct Shared* shared, int process, Work* work, int co
   shared->spans[process].end = Now();
 }
 
-// From the first start to the last end, for one increment of them all.
+// The time from the first start to the last end, per increment of all processes.
 static void Increments(Work* work, int count) {
   struct Shared* shared = NewShared();
   for (int process = 0; process < kProcesses; ++process) {

@@ -1,4 +1,4 @@
-// 64 MiB written.
+// Writes 64 MiB.
 #define _GNU_SOURCE
 #include <string.h>
 #include <unistd.h>
@@ -22,7 +22,7 @@ void FillBytes(int count) {
   const int64_t start = Now();
   for (int i = 0; i < count; ++i) {
     memset(target, i, kLarge);
-    __asm__ volatile("" ::: "memory");  // nobody reads it: keep it all the same
+    __asm__ volatile("" ::: "memory");  // nothing reads the target: keep the write anyway
   }
   Report((double)(Now() - start) / count);
 }

@@ -1,4 +1,4 @@
-// What nobody else wants: what it costs one process to acquire and release it.
+// Locks that no other process wants: what it costs one process to acquire and release them.
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <semaphore.h>
@@ -27,7 +27,7 @@ void LockPairs(int count) {
   Report((double)(Now() - start) / count);
 }
 
-// Held once all the time: each turn enters it again.
+// The mutex is held the whole time: each iteration enters it again.
 void RecursivePairs(int count) {
   pthread_mutex_t* mutex = MapShared(sizeof *mutex);
   InitMutex(mutex, PTHREAD_MUTEX_RECURSIVE);
@@ -65,7 +65,7 @@ void SemaphorePairs(int count) {
   Report((double)(Now() - start) / count);
 }
 
-// One process that counts, each time under the lock.
+// One process that counts under a lock.
 void LockedAdditions(int count) {
   struct {
     pthread_mutex_t mutex;

@@ -1,8 +1,8 @@
-// The floor of each row: the same work straight on the system, without Node.
+// The floor of each row: the same work directly on the system, without Node.
 //
 //   baseline <row> <count> [prefix of names]
 //
-// prints nanoseconds: for one operation, or the median of them where each is timed by itself.
+// Prints nanoseconds for one operation, or the median of the operations where each is timed separately.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-// A mutex as the library's locks are: process-shared, and robust.
+// A mutex like the library's locks: process-shared and robust.
 #pragma once
 
 #include <pthread.h>

@@ -1,11 +1,11 @@
-// The rows, by theme: a function each that does its work `count` times and reports.
+// The rows, by topic. Each row is a function that does its work `count` times and reports the time.
 #pragma once
 
 typedef void Row(int count);
 
-// locks.c: what nobody else wants
+// locks.c: locks that no other process wants
 Row LockPairs, RecursivePairs, ReadLockPairs, SemaphorePairs, LockedAdditions;
-// contention.c: what several processes want
+// contention.c: objects that several processes want
 Row Handovers, LockedIncrements, AtomicIncrements;
 // waiting.c: processes that wait for each other
 Row PingPong, BarrierRounds;

@@ -1,7 +1,7 @@
-// Segments by the system calls of native/os/segment_linux.cc and mapping_posix.cc, in their order.
+// Segments, made by the system calls of native/os/segment_linux.cc and mapping_posix.cc, in the same order.
 #pragma once
 
 #include <stddef.h>
 
-// An unnamed file of the tmpfs with its memory reserved, mapped.
+// Maps an unnamed file of the tmpfs whose memory is reserved.
 void* MapNew(int* fd, size_t size);

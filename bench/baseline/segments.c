@@ -1,4 +1,4 @@
-// Segments of 4 KiB, made and let go.
+// Creates and closes segments of 4 KiB.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <sys/mman.h>

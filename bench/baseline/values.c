@@ -1,4 +1,4 @@
-// One number, or an array of them, in shared memory; nobody else touches it meanwhile.
+// One number, or an array of numbers, in shared memory. No other process touches them meanwhile.
 #define _GNU_SOURCE
 #include <string.h>
 
@@ -7,7 +7,7 @@
 
 enum { kElements = 1000 };
 
-// A double in an atomic, by way of its bits.
+// A double is stored in an atomic integer as its bits.
 
 static double DoubleOf(int64_t bits) {
   double value;
@@ -21,7 +21,7 @@ static int64_t BitsOf(double value) {
   return bits;
 }
 
-// --- additions, each atomic by itself
+// --- additions, each of them atomic
 
 void AddInt32(int count) {
   _Atomic int32_t* value = MapShared(sizeof *value);
@@ -41,7 +41,7 @@ void AddInt64(int count) {
   Report((double)(end - start) / count);
 }
 
-// No processor has an instruction for that: the sum replaces what was read if that is still there.
+// No processor has an instruction for this. The sum replaces the old value if that has not changed.
 static void AddDouble(_Atomic int64_t* bits, double delta) {
   int64_t before = atomic_load_explicit(bits, memory_order_relaxed);
   while (!atomic_compare_exchange_weak(bits, &before, BitsOf(DoubleOf(before) + delta))) {

@@ -8,15 +8,15 @@
 #include "common.h"
 #include "rows.h"
 
-// --- ping-pong: one process wakes another by a futex and sleeps until it is woken by it
+// --- ping-pong: one process wakes another by a futex, and sleeps until the other wakes it
 
 struct Table {
   _Alignas(64) _Atomic int32_t ping;
   _Alignas(64) _Atomic int32_t pong;
-  _Alignas(64) int64_t trips;  // that the second has begun
+  _Alignas(64) int64_t trips;  // the number of trips that the second process has begun
 };
 
-// Without FUTEX_PRIVATE_FLAG, because the other is another process.
+// Without FUTEX_PRIVATE_FLAG, because the waiter is in another process.
 static void Signal(_Atomic int32_t* word) {
   atomic_store(word, 1);
   syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
@@ -53,7 +53,7 @@ void PingPong(int count) {
   Report((double)(end - start) / count);
 }
 
-// --- barrier: four processes come, and all go on
+// --- barrier: four processes arrive, and then all continue
 
 struct Meeting {
   _Alignas(64) pthread_barrier_t barrier;
@@ -87,7 +87,7 @@ void BarrierRounds(int count) {
   const int64_t start = Now();
   Attend(meeting, 0, count);
   const int64_t end = Now();
-  // Nobody can be past a round that another has not come to.
+  // No process can be past a round in which another has not arrived.
   for (int process = 0; process < kProcesses; ++process) {
     CheckCount("rounds", uncounted + count, meeting->came[process].rounds);
   }

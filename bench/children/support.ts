@@ -2,7 +2,10 @@ import { fork, type ChildProcess, type Serializable } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 
-/** The same for the same suffix in a program and those it forks, and nobody else's. */
+/**
+ * A name that is the same for the same suffix in a program and in the programs that it forks, but in no
+ * other.
+ */
 export function nameOf(suffix: string): string {
   return `${process.env.SHMKIT_BENCH_PREFIX ?? 'shmkit-bench-0'}-${suffix}`;
 }
@@ -16,7 +19,7 @@ export function report(nanoseconds: number): void {
   console.log(nanoseconds);
 }
 
-/** The work was done, or the figure is worth nothing. */
+/** Throws if the work was not done, because then the result has no value. */
 export function expect(what: string, found: unknown, expected: unknown): void {
   if (found !== expected) {
     throw new Error(`${what}: ${String(found)} and not ${String(expected)}`);
@@ -30,12 +33,12 @@ export function sleep(ms: number): void {
   if (ms > 0) Atomics.wait(nobodyWakes, 0, 0, ms);
 }
 
-/** Polls asynchronously, for what is not timed. */
+/** Polls asynchronously, for waits that are not timed. */
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
-/** How much comes first and is not timed, for the compiler to see what the work is about. */
+/** How many operations run first and are not timed, so that the compiler can optimise the code. */
 export function warmUpOf(count: number): number {
   return Math.ceil(count / 10);
 }
@@ -47,7 +50,7 @@ export function perOperation(count: number, repeat: (count: number) => void): nu
   return Number(now() - start) / count;
 }
 
-/** The same, of elements that one call after another goes through, all of them each time. */
+/** The same for elements. Each pass goes through all elements, with one call for each. */
 export function perElement(count: number, length: number, pass: () => void): number {
   const perPass = perOperation(count / length, (passes) => {
     for (let i = 0; i < passes; i++) pass();
@@ -65,7 +68,10 @@ export async function perOperationAsync(
   return Number(now() - start) / count;
 }
 
-/** A program beside this one. What it prints on stdout goes nowhere: the sample is ours to print. */
+/**
+ * Starts a program as a child of this one. Its stdout is discarded, because only this program prints the
+ * sample.
+ */
 export function forkChild(child: string, ...args: (string | number)[]): ChildProcess {
   return fork(path.join(__dirname, `${child}.js`), args.map(String), {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],

@@ -2,7 +2,7 @@ import { c, node, python } from '../contenders';
 import { aheadOf, atMostTimes, timesAsFastAs, told } from '../goals';
 import type { Row } from './row';
 
-/** What several processes want. */
+/** Objects that several processes want. */
 export const contentionRows: Row[] = [
   {
     id: 'handover',

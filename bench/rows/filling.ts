@@ -4,7 +4,10 @@ import type { Row } from './row';
 
 const passes = 10;
 
-/** 64 MiB written through typed arrays; the same calls on memory of Node's own stand beside. */
+/**
+ * Writes 64 MiB through typed arrays. The same calls on ordinary memory of Node are measured for
+ * comparison.
+ */
 export const fillingRows: Row[] = [
   {
     id: 'fill-bytes',

@@ -2,7 +2,7 @@ import { node, python } from '../contenders';
 import { timesAsFastAs, told } from '../goals';
 import type { Row } from './row';
 
-/** A ShareableList of ints that nobody else touches. CPython's has no lock. */
+/** A ShareableList of ints that no other process touches. CPython's has no lock. */
 export const listRows: Row[] = [
   {
     id: 'list-get',

@@ -2,7 +2,7 @@ import { c, node, python } from '../contenders';
 import { atMostTimes, timesAsFastAs, told, within } from '../goals';
 import type { Row } from './row';
 
-/** Locks and permits that nobody else wants. */
+/** Locks and permits that no other process wants. */
 export const lockRows: Row[] = [
   {
     id: 'lock',

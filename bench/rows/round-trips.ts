@@ -2,7 +2,7 @@ import { node } from '../contenders';
 import { timesAsFastAs } from '../goals';
 import type { Row } from './row';
 
-/** A trip by message takes long; those by shared memory are short, and more are needed. */
+/** A trip by message takes long. Trips by shared memory are short, so more of them are needed. */
 const trips = { shared: 15, sent: 3 };
 
 /** 64 MiB of doubles to a child and back. */

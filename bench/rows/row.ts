@@ -2,7 +2,7 @@ import type { Contenders } from '../contenders';
 import type { Goal } from '../goals';
 
 export interface Row {
-  /** What `--only` looks at. */
+  /** What `--only` is matched against. */
   readonly id: string;
   readonly title: string;
   readonly contenders: Contenders;

@@ -2,7 +2,7 @@ import { c, node, python } from '../contenders';
 import { atMostTimes, told } from '../goals';
 import type { Row } from './row';
 
-/** Segments of 4 KiB, made and let go. */
+/** Creates and closes segments of 4 KiB. */
 export const segmentRows: Row[] = [
   {
     id: 'create',

@@ -32,7 +32,7 @@ function dict(
   return { id, title, contenders, goals };
 }
 
-/** Of ever more entries, against the same with a thousand. */
+/** A row with more and more entries, compared with the same row with a thousand. */
 function growth(way: 'get' | 'set', keys: number, counts: Partial<Record<Rival, number>>): Row {
   const name = keys.toLocaleString('en');
   return dict(
@@ -45,7 +45,7 @@ function growth(way: 'get' | 'set', keys: number, counts: Partial<Record<Rival, 
   );
 }
 
-/** Structures that nobody else touches, and messages between two processes. */
+/** Structures that no other process touches, and messages between two processes. */
 export const structureRows: Row[] = [
   dict(
     'dict-get',

@@ -2,7 +2,7 @@ import { c, ems, node, python } from '../contenders';
 import { aheadOf, atMostTimes, told } from '../goals';
 import type { Row } from './row';
 
-/** Values and arrays that nobody else touches. */
+/** Values and arrays that no other process touches. */
 export const valueRows: Row[] = [
   {
     id: 'add-int32',

@@ -5,7 +5,7 @@ import type { Row } from './row';
 const trips = 10_000;
 const rounds = 5000;
 
-/** Two rows: both processes block in wait, or both await. */
+/** Two rows: in one, both processes block while they wait; in the other, both await. */
 function pingPong(what: string, peer: Contender): Row[] {
   const row = (way: string, how: string, goal: Goal): Row => ({
     id: `ping-${way}`,

@@ -1,5 +1,6 @@
-// Each recipe of docs/platforms.md, section Bundlers, as it stands there: a block of commands that ends with
-// starting what was bundled. A block of JavaScript before it, which begins with a file's name, is that file.
+// Runs each recipe of docs/platforms.md, section Bundlers, exactly as it is printed there. A recipe is a
+// block of commands; the last command starts the bundle. A block of JavaScript before it begins with a file
+// name in a comment, and is the content of that file.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import {
@@ -31,12 +32,12 @@ const packages = {
 function bun() {
   if (process.platform !== 'linux' || process.arch !== 'x64')
     throw new Skipped('its binary is fetched for Linux x64 only');
-  // Without AVX2, Bun's plain binary dies of an illegal instruction.
+  // Without AVX2, Bun's plain binary crashes with an illegal instruction.
   const hasAvx2 = /\bavx2\b/.test(readFileSync('/proc/cpuinfo', 'latin1'));
   return fileOf(`@oven/bun-linux-x64${hasAvx2 ? '' : '-baseline'}`, '1.4.5', 'bin/bun');
 }
 
-/** By the heading above each, and the comment that it begins with. */
+/** The recipes, each named by the heading above it and the comment that it begins with. */
 function recipes() {
   const text = readFileSync(path.join(root, 'docs/platforms.md'), 'utf8');
   const [, section] = /^## Bundlers\n(.*?)^## /ms.exec(text);
@@ -64,7 +65,7 @@ function runRecipe({ commands, files }) {
   if (/^bun /m.test(all)) there.push(path.dirname(bun()));
   const env = { PATH: [...there, process.env.PATH].join(path.delimiter) };
   assert.match(run('sh', ['-ec', all], { cwd: folder, env }), /ok$/m);
-  // What has the addons with it needs nothing else.
+  // A bundle that contains the addons needs nothing else.
   if (!/prebuilds|nft|ncc/.test(all)) return;
   const installed = path.join(folder, 'node_modules/shmkit');
   const aside = path.join(folder, 'node_modules/.shmkit');
@@ -77,7 +78,10 @@ function runRecipe({ commands, files }) {
   }
 }
 
-/** Starts what was bundled where nothing else is; and without the addons that were copied beside it, if any. */
+/**
+ * Starts the bundle in a place where nothing else is installed. If the addons were copied beside it, starts
+ * it without them as well.
+ */
 function runElsewhere(folder, command, isCopied) {
   const cwd = mkdtempSync(path.join(work, 'elsewhere-'));
   for (const name of ['dist', 'prebuilds']) {
@@ -89,7 +93,8 @@ function runElsewhere(folder, command, isCopied) {
   const isPrebuilds = (name) => existsSync(path.join(cwd, name));
   const addons = path.join(cwd, ['prebuilds', 'dist/prebuilds'].find(isPrebuilds));
   rmSync(addons, { recursive: true });
-  // To a file: a pipe takes no more than its buffer of the line that Node shows, which is all of a bundle.
+  // Stderr goes to a file: a pipe's buffer would cut off the source line that Node prints, which is the
+  // whole bundle.
   const { status } = spawnSync('sh', ['-ec', `exec 2> told; ${command}`], { cwd });
   const stderr = readFileSync(path.join(cwd, 'told'), 'utf8');
   assert.notEqual(status, 0);

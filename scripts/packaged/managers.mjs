@@ -1,4 +1,4 @@
-// By each package manager: nothing is run, nothing is said of scripts, and the package works.
+// For each package manager: no script is run, nothing is said about scripts, and the package works.
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
@@ -37,7 +37,7 @@ const managers = {
   'pnpm 12': pnpm('12.21.0', 'pnpm.mjs', node22),
 };
 
-/** What managers say of packages that have something to run. */
+/** What package managers print about packages that have scripts to run. */
 const notice =
   /node-gyp|\bgyp\b|(build|install|lifecycle) scripts?|approve-(builds|scripts)|YN000[457]/i;
 
@@ -65,7 +65,7 @@ function installAndUse(name) {
   if (!isPnp && existsSync(path.join(installed, 'build'))) throw new Error('something was built');
   const options = isPnp ? { NODE_OPTIONS: '--require ./.pnp.cjs' } : {};
   run(node, ['app.cjs'], { cwd: folder, env: { ...env, ...options } });
-  // Plug'n'Play does not resolve what is imported, but by a loader of its own.
+  // Plug'n'Play resolves imports only with a loader of its own.
   if (!isPnp) run(node, ['import.mjs'], { cwd: folder, env });
 }
 

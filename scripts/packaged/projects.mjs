@@ -1,6 +1,6 @@
-// Projects that have the packed package installed, and what is needed to run things in them: package
-// managers, bundlers, test runners, compilers and newer Nodes, each of one version, from the npm registry.
-// They stay in out/packaged, for the next time.
+// Projects that have the packed package installed, and the tools that tests run there: package managers,
+// bundlers, test runners, compilers and newer Nodes. Each has a fixed version and comes from the npm
+// registry. The tools stay in out/packaged for the next run.
 import { spawnSync } from 'node:child_process';
 import {
   cpSync,
@@ -20,18 +20,18 @@ import process from 'node:process';
 export const root = path.resolve(import.meta.dirname, '../..');
 const kept = path.join(root, 'out/packaged');
 
-/** A folder that goes when all is done. */
+/** A folder that is removed when everything is done. */
 export const work = mkdtempSync(path.join(tmpdir(), 'shmkit-packaged-'));
 
-/** A case that throws this is skipped, for its reason. */
+/** A case that throws this is skipped. The message is the reason. */
 export class Skipped extends Error {}
 
-/** Runs something to its end; what it printed. */
+/** Runs a command to its end. Returns what it printed. */
 export function run(command, args, options = {}) {
   const { env = {}, ...others } = options;
   const { status, signal, stdout, stderr, error } = spawnSync(command, args, {
     encoding: 'utf8',
-    // For hangs: nothing comes near it.
+    // For hangs only: no run comes near it.
     timeout: 600_000,
     maxBuffer: 1 << 28,
     env: { ...process.env, ...env },
@@ -49,7 +49,7 @@ function npmInstall(folder, ...args) {
 const described = (dependencies) =>
   `${JSON.stringify({ name: 'app', version: '1.0.0', private: true, dependencies }, null, 2)}\n`;
 
-/** A folder of this name that has these packages, of exactly these versions. */
+/** A folder of this name in which exactly these versions of the packages are installed. */
 export function withPackages(name, packages) {
   const folder = path.join(kept, name);
   const file = path.join(folder, 'package.json');
@@ -66,7 +66,7 @@ export function withPackages(name, packages) {
   return folder;
 }
 
-/** A package's file, of the npm registry. */
+/** A file of a package of the npm registry. */
 export function fileOf(name, version, file) {
   const folder = withPackages(`${name.replace('@', '').replace('/', '-')}-${version}`, {
     [name]: version,
@@ -74,7 +74,7 @@ export function fileOf(name, version, file) {
   return path.join(folder, 'node_modules', name, file);
 }
 
-/** The program of another Node. */
+/** The executable of another version of Node. */
 export function nodeOf(version) {
   const system = `${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`;
   if (!/^(linux-(x64|arm64)|darwin-(x64|arm64)|win-x64)$/.test(system))
@@ -83,7 +83,7 @@ export function nodeOf(version) {
   return fileOf(`node-${system}`, version, file);
 }
 
-/** A folder for a PATH: this Node, what package managers ask for, and no compiler, Python or make. */
+/** A folder for PATH. It has this Node and what package managers call, but no compiler, Python or make. */
 export function pathWithoutCompilers(node = process.execPath) {
   const bin = mkdtempSync(path.join(work, 'bin-'));
   const tools = 'sh env uname sed dirname basename cat ls mkdir rm cp ln';
@@ -97,7 +97,7 @@ export function pathWithoutCompilers(node = process.execPath) {
 
 let packed;
 
-/** The packed package, which has what is in prebuilds/. */
+/** The packed package. It contains what is in prebuilds/. */
 export function tarball() {
   if (packed !== undefined) return packed;
   run('npm', ['pack', '--ignore-scripts', '--loglevel=error', '--pack-destination', work], {
@@ -112,7 +112,7 @@ export function addPrograms(folder) {
   cpSync(path.join(root, 'test/packed'), folder, { recursive: true });
 }
 
-/** An empty project that is to install the packed package itself. */
+/** An empty project, for a test that installs the packed package itself. */
 export function newProject(name) {
   const folder = path.join(work, name.replaceAll(/\W+/g, '-'));
   mkdirSync(folder);
@@ -121,11 +121,11 @@ export function newProject(name) {
   return folder;
 }
 
-/** Those into which the packed package has been installed. */
+/** The folders into which the packed package has been installed. */
 const ready = new Set();
 
 /**
- * A project that has these packages, and the packed one, installed by npm; and nothing else but the
+ * A project in which npm has installed these packages and the packed package. Otherwise it has only the
  * programs of test/packed.
  */
 export function projectWith(name, packages) {

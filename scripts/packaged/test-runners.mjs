@@ -1,4 +1,4 @@
-// Under each test runner: two equal test files in one worker, and each finds what the other does.
+// With each test runner: two identical test files run in one worker, and each finds what the other creates.
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -7,15 +7,15 @@ import { nodeOf, projectWith, run } from './projects.mjs';
 
 const node22 = '22.23.5';
 
-/** What each file does: test/packed/in-a-test-file.mjs. */
+/** What each of the test files does is in test/packed/in-a-test-file.mjs. */
 const tests = 'in-a-test-file';
 
 let runs = 0;
 
 /**
- * Runs them, and has each of the files pass the same tests.
+ * Runs the test files, and checks that the same tests pass in both.
  *
- * @param command - the runner, with its arguments; `report` is where it is to write what it found
+ * @param command - the runner, with its arguments; `report` is the file for its results
  */
 function runFiles(folder, [node, ...args], report) {
   const name = `shmkit-runner-${process.pid}-${runs++}`;
@@ -49,7 +49,7 @@ function jest(version, environment) {
     'jest-environment-jsdom': version,
   });
   const body = readFileSync(path.join(folder, `${tests}.mjs`), 'utf8');
-  // Jest reads no ES modules without more.
+  // Jest does not read ES modules by default.
   writeFileSync(
     path.join(folder, `${tests}.cjs`),
     body.replace('export default function', 'module.exports = function'),
@@ -71,7 +71,7 @@ import testKit from './${tests}.mjs';
 testKit(kit, { test, expect, afterAll });
 `;
   for (const each of ['one', 'two']) writeFileSync(path.join(folder, `${each}.test.mjs`), file);
-  // Without one, it would take this repository's.
+  // Without its own configuration, vitest would use this repository's.
   writeFileSync(path.join(folder, 'vitest.config.mjs'), 'export default {};\n');
   const report = path.join(folder, 'report.json');
   const program = path.join(folder, 'node_modules/vitest/vitest.mjs');

@@ -1,7 +1,7 @@
-// The one function of Windows' bcryptprimitives.dll that Rust's programs use, for versions of Wine
-// that have no such library.
+// The only function of Windows' bcryptprimitives.dll that Rust programs use, for versions of Wine without
+// that library.
 #include <windows.h>
-// After windows.h.
+// It must come after windows.h.
 #include <ntsecapi.h>
 
 __declspec(dllexport) BOOL WINAPI ProcessPrng(PBYTE data, SIZE_T bytes) {

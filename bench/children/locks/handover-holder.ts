@@ -1,4 +1,4 @@
-// The other process of handover.ts: takes the lock, waits to be waited for, releases.
+// The other process of handover.ts: takes the lock, waits until it has a waiter, releases the lock.
 import { NamedLock, SharedMemory } from 'shmkit';
 import { lockName, memoryName, phases, stateOf } from './handover-state';
 import { now, sleep } from '../support';
@@ -12,7 +12,7 @@ function awaitPhase(wanted: number): void {
   while (Atomics.load(phase, 0) !== wanted) sleep(0.2);
 }
 
-/** In advance, for the compiler to see what it is about. */
+/** Runs first, so that the compiler can optimise the code. */
 function warmUp(): void {
   for (let i = 0; i < 20_000; i++) {
     const guard = lock.acquireSync();
@@ -27,7 +27,7 @@ for (let i = 0; i < Number(count); i++) {
   const guard = lock.acquireSync();
   Atomics.store(phase, 0, phases.held);
   awaitPhase(phases.awaited);
-  sleep(2); // by then the other sleeps
+  sleep(2); // by then the other process sleeps
   released[0] = now();
   guard.release();
   awaitPhase(phases.taken);

@@ -1,11 +1,11 @@
-// handover <acquire | acquireSync> <count>: from the release in another process to the instant at
-// which this one, asleep in wait for the lock, goes on with it. Prints the median.
+// handover <acquire | acquireSync> <count>: the time from the release in another process to the moment when
+// this process, which slept while it waited for the lock, continues with the lock. Prints the median.
 import { NamedLock, SharedMemory } from 'shmkit';
 import { median } from 'simple-statistics';
 import { lockName, memoryBytes, memoryName, phases, stateOf, uncounted } from './handover-state';
 import { ended, forkChild, now, report, until } from '../support';
 
-/** Waits for the lock and says when it was there. */
+/** Waits for the lock and resolves with the time at which it got it. */
 type Wait = () => Promise<bigint>;
 
 function waitFor(lock: NamedLock, way: string, announce: () => void): Wait {

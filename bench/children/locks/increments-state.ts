@@ -5,27 +5,27 @@ export const memoryName = nameOf('increments-memory');
 export const memoryBytes = 4096;
 export const processes = 4;
 
-/** How the processes know of each other, each thing on cache lines of its own. */
+/** The state by which the processes coordinate. Each field has its own cache lines. */
 export function stateOf(memory: SharedMemory) {
   return {
-    /** How many stand ready. */
+    /** How many processes are ready. */
     ready: memory.array('int32', 64, 1),
-    /** When they begin; 0 while that is not decided. */
+    /** The time at which they begin. 0 while it is not decided. */
     begin: memory.array('int64', 128, 1),
     starts: memory.array('int64', 192, processes),
     ends: memory.array('int64', 256, processes),
   };
 }
 
-/** What they count. */
+/** A counter that the processes increment. */
 export interface Counter extends Disposable {
   readonly total: number;
-  /** Adds 1 so often. */
+  /** Adds 1 the given number of times. */
   count(times: number): void;
   unlink(): void;
 }
 
-/** A number under a lock of its own. */
+/** A number with its own lock. */
 function openLocked(name: string): Counter {
   const memory = SharedMemory.open(name, { size: 4 });
   const lock = NamedLock.open(name);
@@ -63,7 +63,7 @@ function openValue(name: string, increment: (value: SharedValue<'int32'>) => voi
 
 const increased = (before: number) => before + 1;
 
-/** By what means they count. */
+/** The ways to count. */
 export const counters: Readonly<Record<string, (name: string) => Counter>> = {
   lock: openLocked,
   add: (name) => openValue(name, (value) => value.add(1)),

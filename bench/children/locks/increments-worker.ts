@@ -7,7 +7,7 @@ const [way = '', ...numbers] = process.argv.slice(2);
 const [index, count] = numbers.map(Number) as [number, number];
 const open = counters[way]!;
 
-/** With a counter of its own, for the compiler to see what it is about. */
+/** Runs first with a separate counter, so that the compiler can optimise the code. */
 function warmUp(): void {
   using own = open(nameOf(`warm-${index}`));
   own.count(warmUpOf(count));

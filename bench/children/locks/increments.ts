@@ -1,5 +1,5 @@
-// increments <lock | add | update> <count>: four processes that each add 1 to one counter `count`
-// times. Prints the time from the first start to the last end for one increment of them all.
+// increments <lock | add | update> <count>: four processes that each add 1 to one counter `count` times.
+// Prints the time from the first start to the last end, per increment of all processes.
 import { SharedMemory } from 'shmkit';
 import { counters, memoryBytes, memoryName, processes, stateOf } from './increments-state';
 import { ended, expect, forkChild, nameOf, now, report, until } from '../support';

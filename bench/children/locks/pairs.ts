@@ -1,4 +1,4 @@
-// lock-pairs <acquireSync | runExclusiveSync | acquire> <count>: a lock that nobody else wants.
+// lock-pairs <acquireSync | runExclusiveSync | acquire> <count>: a lock that no other thread wants.
 import { NamedLock } from 'shmkit';
 import { nameOf, perOperation, perOperationAsync, report } from '../support';
 

@@ -1,12 +1,12 @@
-// filling <fill-bytes | fill-doubles | copy-typed | copy-array> <shared | ordinary> <count>: 64 MiB
-// written by one call on a typed array.
+// filling <fill-bytes | fill-doubles | copy-typed | copy-array> <shared | ordinary> <count>: writes 64 MiB
+// by one call on a typed array.
 import { SharedMemory } from 'shmkit';
 import { nameOf, perOperation, report } from '../support';
 
 const size = 64 << 20;
 const doubles = size / Float64Array.BYTES_PER_ELEMENT;
 
-/** How to write the whole of a buffer, by name; `pass` makes each time's bytes differ. */
+/** The ways to write a whole buffer, by name. `pass` makes the bytes differ each time. */
 const ways: Record<string, (target: ArrayBuffer) => (pass: number) => unknown> = {
   'fill-bytes': (target) => {
     const bytes = new Uint8Array(target);

@@ -1,5 +1,6 @@
-// load <module> [name]: how long it takes to require it, and to have what it exports by that name.
-// Loads nothing else: what both need, one must not have got for nothing. (`node -e` would not do: it comes with many of Node's modules loaded.)
+// load <module> [name]: the time to require a module, and to read the export of that name. Loads nothing
+// else: otherwise modules that both need would already be loaded for one of them. (`node -e` would not do,
+// because it loads many of Node's modules.)
 import { createRequire } from 'node:module';
 
 const [name = '', exported = ''] = process.argv.slice(2);

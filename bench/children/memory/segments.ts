@@ -1,4 +1,4 @@
-// segments <create | attach | attach-buffer> <count>: segments of 4 KiB, made and let go.
+// segments <create | attach | attach-buffer> <count>: creates and closes segments of 4 KiB.
 import { SharedMemory } from 'shmkit';
 import { nameOf, perOperation, report } from '../support';
 

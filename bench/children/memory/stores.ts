@@ -1,4 +1,4 @@
-// The stores that dict.ts and dict-beside.ts measure, behind one face.
+// The stores that dict.ts and dict-beside.ts measure, behind one interface.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -12,11 +12,11 @@ import { nameOf } from '../support';
 export interface Store {
   get(key: string): unknown;
   set(key: string, value: unknown): void;
-  /** `forAll`: also for other processes. */
+  /** `forAll`: ends the store for the other processes, too. */
   end(forAll?: boolean): void;
 }
 
-/** As much of lmdb as is used here. */
+/** The part of lmdb that is used here. */
 interface Lmdb {
   open: (options: object) => {
     get(key: string): unknown;
@@ -25,7 +25,7 @@ interface Lmdb {
   };
 }
 
-/** What only packs and unpacks. */
+/** Only packs and unpacks values. */
 export function codec(): Store {
   const packr = new Packr({ structuredClone: true, moreTypes: true });
   const packed = new Map<string, Uint8Array>();
@@ -45,7 +45,7 @@ export function native(): Store {
   };
 }
 
-/** Where a store is that other processes open too. */
+/** The directory of a store that other processes open too. */
 export function lmdbDirectory(): string {
   return mkdtempSync(path.join(tmpdir(), nameOf('lmdb')));
 }
@@ -76,7 +76,7 @@ export function shared(keys: number): Store {
   };
 }
 
-/** A map of ems, whose elements are found by the hash of a key. */
+/** A map of ems, which finds elements by the hash of a key. */
 export function ems(packages: string, keys: number): Store {
   const map = initializeEms(packages, {
     dimensions: [keys * 2],
@@ -92,7 +92,7 @@ export function ems(packages: string, keys: number): Store {
   };
 }
 
-/** As much of the npm package redis as is used here. */
+/** The part of the npm package redis that is used here. */
 export interface RedisClient {
   connect(): Promise<unknown>;
   get(key: string): Promise<string | null>;
@@ -100,7 +100,7 @@ export interface RedisClient {
   destroy(): void;
 }
 
-/** A server of its own, on loopback, that writes nothing to disk; and a client. */
+/** Starts a separate server on loopback, which writes nothing to disk, and a client. */
 export async function redis(packages: string): Promise<{ client: RedisClient; end: () => void }> {
   const { createClient } = createRequire(path.join(packages, 'package.json'))('redis') as {
     createClient: (options: object) => RedisClient;

@@ -1,12 +1,12 @@
-// values <add | update | read | write> <int32 | int64 | float64> <count>: a SharedValue that nobody
-// else touches.
+// values <add | update | read | write> <int32 | int64 | float64> <count>: a SharedValue that no other
+// process touches.
 import { SharedValue } from 'shmkit';
 import { expect, nameOf, perOperation, report } from '../support';
 
 type Value = SharedValue<'int32' | 'int64' | 'float64'>;
 type Repeat = (times: number) => void;
 
-/** What is added at a time; one double that is no integer. */
+/** What is added each time. For float64 it is not an integer. */
 const deltas = { int32: 1, int64: 1n, float64: 0.5 };
 
 function additions(value: Value, delta: number | bigint): Repeat {
@@ -16,7 +16,7 @@ function additions(value: Value, delta: number | bigint): Repeat {
 }
 
 function updates(value: Value, delta: number | bigint): Repeat {
-  // One of the two is what the type says: they are not mixed.
+  // Only one of the two types occurs, as the value's type says. They are never mixed.
   const increased = (before: number | bigint) => (before as number) + (delta as number);
   return (times) => {
     for (let i = 0; i < times; i++) value.update(increased);

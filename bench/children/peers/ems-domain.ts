@@ -1,10 +1,10 @@
-// The npm package ems, which comes without types.
+// The npm package ems, which has no type declarations.
 import { rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { nameOf } from '../support';
 
-/** As much of it as is used here. */
+/** The part of ems that is used here. */
 type Initialize = (processes: number, pin: boolean, model: string, name: string) => Ems;
 interface Ems {
   new: (options: object) => EmsArray;
@@ -15,7 +15,7 @@ export interface EmsArray {
   write(index: number | string, value: unknown): void;
 }
 
-/** An array of it, as the options say, that nobody else touches. */
+/** An ems array with the given options, which no other process touches. */
 export function initializeEms(packages: string, options: object): EmsArray {
   const initialize = createRequire(path.join(packages, 'package.json'))('ems') as Initialize;
   const names = { domain: nameOf('ems-domain'), array: nameOf('ems-array') };
@@ -26,7 +26,7 @@ export function initializeEms(packages: string, options: object): EmsArray {
     doSetFEtags: true,
     ...options,
   });
-  // It leaves its objects behind. They are mapped by now.
+  // ems does not remove its objects. They are mapped by now, so their names can be removed.
   for (const name of Object.values(names)) rmSync(path.join('/dev/shm', name), { force: true });
   return array;
 }

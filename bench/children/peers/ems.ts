@@ -1,5 +1,5 @@
-// ems <directory of packages> <add-int | add-float | at | set> <count>: the npm package ems, one
-// element after another of an array that nobody else touches.
+// ems <directory of packages> <add-int | add-float | at | set> <count>: the npm package ems, one element
+// after another of an array that no other process touches.
 import { initializeEms, type EmsArray } from './ems-domain';
 import { expect, perElement, perOperation, report } from '../support';
 
@@ -15,7 +15,7 @@ function makeArray(packages: string, dataFill: number): EmsArray {
   });
 }
 
-/** The element keeps the type that it has: an integer, or a double when that was no integer. */
+/** An element keeps its initial type: an integer, or a double if the initial value was not an integer. */
 function measureAdding(packages: string, count: number, delta: number): number {
   const array = makeArray(packages, delta);
   let done = 0;

@@ -1,5 +1,5 @@
-// dict-beside <shmkit | lmdb> <keys> <count> <written | idle> [packages]: the time of one get, of
-// entries that another process, dict-writer.ts, goes on setting meanwhile, or leaves alone.
+// dict-beside <shmkit | lmdb> <keys> <count> <written | idle> [packages]: the time of one get. Meanwhile
+// another process, dict-writer.ts, either keeps setting the entries or leaves them alone.
 import { lmdb, lmdbDirectory, shared } from '../memory/stores';
 import { ask, ended, expect, forkChild, perOperation, report } from '../support';
 

@@ -1,5 +1,5 @@
-// The other process of dict-beside.ts: sets one entry after another until it is left alone, and looks
-// at its messages now and then.
+// The other process of dict-beside.ts: sets one entry after another until it is told to stop. Checks for
+// messages from time to time.
 import { lmdb, shared } from '../memory/stores';
 
 const [store = '', many, state = '', directory = '', packages = ''] = process.argv.slice(2);

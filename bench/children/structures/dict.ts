@@ -1,6 +1,6 @@
 // dict <get | set> <number | text | object> <shmkit | Map | lmdb | ems | redis | codec> <keys> <count>
-// [packages]: entries of a SharedDict, of JavaScript's own Map, of the npm packages lmdb and ems, or of
-// a Redis server, that nobody else touches; or only what a value costs to pack and unpack.
+// [packages]: entries of a SharedDict, of JavaScript's own Map, of the npm packages lmdb and ems, or of a
+// Redis server, which no other process touches; or only the cost of packing and unpacking a value.
 import {
   codec,
   ems,
@@ -33,7 +33,7 @@ function measure([what, type = '', store = '', many, count, packages = '']: stri
   const entries = stores[store]!(length, packages);
   keys.forEach((key, i) => entries.set(key, valueOf(type, i)));
   const values = Array.from({ length: Math.min(length, 1000) }, (_, i) => valueOf(type, i));
-  // Neither in the order in which they were made nor in any other that a cache likes.
+  // Not in the order in which the entries were created, and not in another order that suits a cache.
   const step = 7919;
   let at = 0;
   let found = 0;
@@ -56,7 +56,7 @@ function measure([what, type = '', store = '', many, count, packages = '']: stri
   return nanoseconds;
 }
 
-/** The same, where each answer is waited for: numbers go as text. */
+/** The same for a store whose answers are awaited. Numbers are sent as text. */
 async function measureRedis([what, , , many, count, packages = '']: string[]): Promise<number> {
   const { client, end } = await redis(packages);
   const length = Number(many);

@@ -1,9 +1,9 @@
-// elements <array | list | locked-list> <at | set> <count>: one element after another of a
-// SharedArray of doubles or a ShareableList of ints that nobody else touches.
+// elements <array | list | locked-list> <at | set> <count>: one element after another of a SharedArray of
+// doubles, or of a ShareableList of ints, that no other process touches.
 import { ShareableList, SharedArray } from 'shmkit';
 import { expect, nameOf, perElement, report } from '../support';
 
-/** What the elements are to be read and written by, and what they are. */
+/** How the elements are read and written. */
 interface Elements {
   readonly length: number;
   at(index: number): unknown;

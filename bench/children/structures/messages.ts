@@ -1,4 +1,4 @@
-// messages <one-way | trip> <bytes> <count>: messages to a child by Node's own channel, and back. At
+// messages <one-way | trip> <bytes> <count>: messages to a child through Node's own channel, and back. At
 // most 1000 are on their way, as in queue.ts.
 import type { ChildProcess } from 'node:child_process';
 import { ask, ended, forkChild, now, report, warmUpOf } from '../support';

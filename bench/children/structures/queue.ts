@@ -1,6 +1,6 @@
-// queue <one-way | one-way-async | trip | trip-async> <bytes> <count>: messages through a SharedQueue to another
-// process, which is queue-other.ts, and back. Prints the time of one. The bytes are a text if they are
-// few, else a Uint8Array.
+// queue <one-way | one-way-async | trip | trip-async> <bytes> <count>: messages through a SharedQueue to
+// another process, which is queue-other.ts, and back. Prints the time of one message. The message is a
+// string if the bytes are few, otherwise a Uint8Array.
 import { SharedQueue } from 'shmkit';
 import { ended, expect, forkChild, nameOf, now, report, warmUpOf } from '../support';
 

@@ -1,4 +1,4 @@
-// The child of round-trips.ts: takes arrays by handle or by value, and answers in kind.
+// The child of round-trips.ts: takes arrays by handle or by value, and answers in the same way.
 import { attach, type SharedMemoryHandle } from 'shmkit';
 
 const changes = process.argv[2] === 'changed';

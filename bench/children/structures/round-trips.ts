@@ -1,6 +1,6 @@
-// round-trips <shared | sent> <changed | unchanged> <count>: a 64 MiB array of doubles goes to a
-// child, which may add 1 to every element, and back. Prints the median of the trips; one more, at
-// first, is not counted.
+// round-trips <shared | sent> <changed | unchanged> <count>: a 64 MiB array of doubles goes to a child and
+// back. The child may add 1 to every element. Prints the median of the trips. One more trip at first is not
+// counted.
 import { SharedMemory, type SharedMemoryHandle } from 'shmkit';
 import { median } from 'simple-statistics';
 import type { ChildProcess } from 'node:child_process';
@@ -8,7 +8,7 @@ import { ask, ended, forkChild, nameOf, now, report } from '../support';
 
 const size = 64 << 20;
 
-/** Sends the array there and gives what is to be seen here afterwards. */
+/** Sends the array to the child, and resolves with the array that is then visible here. */
 type Trip = (child: ChildProcess) => Promise<Float64Array>;
 
 function sharedTrip(memory: SharedMemory): Trip {

@@ -1,4 +1,4 @@
-// shared-list <at | push> <count>: elements of a SharedList that nobody else touches.
+// shared-list <at | push> <count>: elements of a SharedList that no other process touches.
 import { SharedList } from 'shmkit';
 import { expect, nameOf, perElement, perOperation, report } from '../support';
 

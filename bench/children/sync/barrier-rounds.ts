@@ -4,14 +4,14 @@ import { nameOf } from '../support';
 
 export const processes = 4;
 
-/** The barrier, and where each process says how many rounds it has come to. */
+/** The barrier, and the memory in which each process says in how many rounds it has arrived. */
 export function openMeeting() {
   const barrier = NamedBarrier.open(nameOf('barrier'), { parties: processes });
   const memory = SharedMemory.open(nameOf('came'), { size: 64 * processes });
   return { barrier, memory };
 }
 
-/** The element of the shared memory that is a process's own, on a cache line of its own. */
+/** The element of the shared memory that belongs to a process, on a cache line of its own. */
 export function cameOf(memory: SharedMemory, process: number): Int32Array {
   return memory.array('int32', 64 * process, 1);
 }

@@ -1,5 +1,5 @@
-// barrier <waitSync | wait> <count>: four processes come to a barrier, and all go on. Prints the time
-// of a round.
+// barrier <waitSync | wait> <count>: four processes arrive at a barrier, and then all continue. Prints the
+// time of a round.
 import { attend, cameOf, openMeeting, processes } from './barrier-rounds';
 import { ended, expect, forkChild, perOperationAsync, report, warmUpOf } from '../support';
 
@@ -15,7 +15,7 @@ async function main([way = '', count]: string[]): Promise<void> {
     const nanoseconds = await perOperationAsync(Number(count), (rounds) =>
       attend(way, barrier, came, rounds),
     );
-    // Nobody can be past a round that another has not come to.
+    // No process can be past a round in which another has not arrived.
     for (const process of all) expect('rounds', cameOf(memory, process)[0], total);
     await Promise.all(others.map(ended));
     report(nanoseconds);

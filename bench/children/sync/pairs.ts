@@ -1,5 +1,5 @@
-// sync-pairs <semaphore | rlock | rwlock-read> <count>: acquired and released, by one
-// thread and without anybody else who wants it.
+// sync-pairs <semaphore | rlock | rwlock-read> <count>: acquired and released by one thread. No other
+// thread wants the object.
 import { NamedRLock, NamedRWLock, NamedSemaphore } from 'shmkit';
 import { expect, nameOf, perOperation, report } from '../support';
 
@@ -19,7 +19,7 @@ const ways: Record<string, (name: string, count: number) => number> = {
     semaphore.unlink();
     return nanoseconds;
   },
-  /** Held once all the time: each turn enters it again. */
+  /** The lock is held the whole time: each iteration enters it again. */
   rlock: (name, count) => {
     using lock = NamedRLock.create({ name });
     const outer = lock.acquireSync();

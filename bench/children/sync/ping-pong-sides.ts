@@ -1,15 +1,15 @@
-// What the two processes of ping-pong.ts do, for each thing to wait by.
+// What the two processes of ping-pong.ts do, for each kind of object to wait for.
 import { NamedCondition, NamedEvent, NamedSemaphore, SharedMemory } from 'shmkit';
 import { nameOf } from '../support';
 
-/** A half of a round trip. */
+/** One half of a round trip. */
 type Half = () => Promise<void> | void;
 
-/** The two sides, and the objects by which they do it. */
+/** The two sides, and the objects that they use. */
 export interface Sides {
-  /** Wakes the other, and waits to be woken. */
+  /** Wakes the other side, and waits to be woken. */
   readonly there: Half;
-  /** Waits to be woken, and wakes the other. */
+  /** Waits to be woken, and wakes the other side. */
   readonly back: Half;
   readonly shared: readonly { unlink(): void }[];
 }
@@ -21,7 +21,7 @@ export async function repeat(half: Half, times: number): Promise<void> {
   }
 }
 
-/** Where the second says how often it has begun to wait. */
+/** The memory in which the second process says how often it has begun to wait. */
 export function openTrips(): SharedMemory {
   return SharedMemory.open(nameOf('trips'), { size: 4 });
 }

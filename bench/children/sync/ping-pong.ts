@@ -1,5 +1,5 @@
-// ping-pong <way of ping-pong-sides.ts> <count>: a process wakes another and sleeps until it is woken
-// by it. Prints the time of a round trip.
+// ping-pong <way of ping-pong-sides.ts> <count>: a process wakes another, and sleeps until the other wakes
+// it. Prints the time of a round trip.
 import { openTrips, repeat, ways } from './ping-pong-sides';
 import { ended, expect, forkChild, perOperationAsync, report, warmUpOf } from '../support';
 
