@@ -39,7 +39,7 @@ async function main(): Promise<void> {
     await finish;
     for (const level of levels) console.log(`${level}: ${sums.get(level)}`);
   } finally {
-    for (const child of children) child.kill(); // the workers that are still running when another one has failed
+    for (const child of children) child.kill(); // workers that still run when another one has failed
   }
 }
 

@@ -38,7 +38,7 @@ async function main(): Promise<void> {
     console.log(`${workers} workers asked ${workers * keys.length} times`);
     console.log(`${cache.size} results were computed ${computed.value} times in all`);
   } finally {
-    for (const child of children) child.kill(); // the workers that are still running when another one has failed
+    for (const child of children) child.kill(); // workers that still run when another one has failed
   }
 }
 

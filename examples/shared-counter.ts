@@ -29,7 +29,7 @@ async function main(): Promise<void> {
       await Promise.all(children.map(success));
       console.log(`${way}: ${workers} processes counted to ${counter.value}`);
     } finally {
-      for (const child of children) child.kill(); // the processes that are still running when another one has failed
+      for (const child of children) child.kill(); // processes that still run when another one has failed
       counter.unlink();
     }
   }

@@ -36,7 +36,7 @@ async function main(): Promise<void> {
       console.log(`runner ${lane + 1} started ${(started - fired).toFixed(2)} ms after the gun`);
     }
   } finally {
-    for (const child of children) child.kill(); // the runners that are still running when another one has failed
+    for (const child of children) child.kill(); // runners that still run when another one has failed
     gun.unlink();
     starts.unlink();
   }

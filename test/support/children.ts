@@ -1,5 +1,5 @@
-// Child programs in the roles of test/fixtures. They speak by lines of JSON: what they print is
-// heard here, what they are told comes to their standard input.
+// Child programs, which take the roles in test/fixtures. The communication is in lines of JSON: the test
+// reads what a child prints, and writes to the child's standard input.
 import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
@@ -15,7 +15,7 @@ export interface Exit {
   signal: NodeJS.Signals | null;
 }
 
-/** How a process ends that kills itself, which on Windows is to exit with 1. */
+/** How a process ends that kills itself. On Windows such a process exits with 1. */
 export const killedItself: Exit = onWindows
   ? { code: 1, signal: null }
   : { code: null, signal: 'SIGKILL' };
@@ -31,7 +31,7 @@ interface StartOptions {
 
 const running = new Set<Child>();
 
-/** Kills whoever a test has left. */
+/** Kills the children that a test has left. */
 export async function endChildren(): Promise<void> {
   await Promise.all([...running].map((child) => child.kill()));
 }
@@ -64,7 +64,7 @@ export class Child {
     return this.#ended;
   }
 
-  /** The next thing that the child says. */
+  /** Resolves with the next message of the child. */
   async hear<T = unknown>(): Promise<T> {
     while (this.#heard.length === 0) {
       if (this.#ended) throw new Error(`the child ended without a word\n${this.#errors}`);
@@ -73,7 +73,7 @@ export class Child {
     return this.#heard.shift() as T;
   }
 
-  /** Everything that it has yet to say until it ends. */
+  /** Resolves with all remaining messages of the child, when it has ended. */
   async hearAll(): Promise<unknown[]> {
     await this.exit;
     return this.#heard.splice(0);
@@ -88,7 +88,7 @@ export class Child {
     return this.exit;
   }
 
-  /** Waits for the end; throws with what the child complained of unless it ended well. */
+  /** Waits for the end. Throws with the child's error output unless the child ended well. */
   async succeed(): Promise<void> {
     const { code, signal } = await this.exit;
     if (code !== 0) throw new Error(`the child ended with ${signal ?? code}\n${this.#errors}`);
@@ -99,7 +99,7 @@ export class Child {
   }
 }
 
-/** Starts a fixture as a process of its own. */
+/** Starts a fixture as a separate process. */
 export function start(fixture: string, args: unknown[] = [], options: StartOptions = {}): Child {
   const { way = 'spawn', execArgv = [], env, uid, under = [] } = options;
   const program = path.join(fixtures, `${fixture}.js`);

@@ -1,5 +1,5 @@
-// What is left by who is killed before any one of the stores of a change: images of an object, and an
-// object that becomes as an image says.
+// What a process leaves that is killed before any of the stores of a change: images of an object, and an
+// object that is put into the state of an image.
 import { Image } from './images';
 import { atEachStore } from './stores';
 
@@ -16,9 +16,9 @@ export function imageOf(object: Structure): Image {
 }
 
 /**
- * The images that a kill before each store of something leaves, or before some of them.
+ * The images that a kill leaves before each store of an action, or before some of the stores.
  *
- * @param isTaken - whether there is to be one, by how many stores were made before.
+ * @param isTaken - whether to take an image, given the number of stores made before.
  */
 export function imagesBefore(
   object: Structure,
@@ -34,7 +34,7 @@ export function imagesBefore(
   return images;
 }
 
-/** The same of each store, and what there is after the last. */
+/** The same for every store, and the image after the last store. */
 export function imagesOf(object: Structure, act: () => unknown): Buffer[] {
   const images = imagesBefore(object, act);
   using image = imageOf(object);
@@ -42,19 +42,19 @@ export function imagesOf(object: Structure, act: () => unknown): Buffer[] {
   return images;
 }
 
-/** An object to put images into, that nobody here is attached to in between. */
+/** An object into which images are put. Nothing here is attached to it in between. */
 export class Corpse<T extends Structure> implements Disposable {
   readonly #object: T;
   readonly #attach: (name: string) => T;
 
-  /** @param attach - how the object is attached to, once there is an image in it. */
+  /** @param attach - attaches to the object, after an image was put into it. */
   constructor(object: T, attach: (name: string) => T) {
     object.close();
     this.#object = object;
     this.#attach = attach;
   }
 
-  /** Does something to an object that is as an image says, and that was just attached. */
+  /** Puts an image into the object, attaches to it, and calls a function with it. */
   after<R>(bytes: Buffer, look: (left: T) => R): R {
     {
       using image = imageOf(this.#object);

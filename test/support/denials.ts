@@ -7,7 +7,7 @@ import { onLinux } from './system';
 const compiler = process.env.CC ?? 'cc';
 const program = path.resolve('out', 'denying');
 
-/** Why nothing can be refused here, if that is so. */
+/** The reason why no system calls can be refused here, or undefined when they can. */
 export const whyNoDenials = ((): string | undefined => {
   if (!onLinux) return 'needs Linux: a filter of system calls';
   if (spawnSync(compiler, ['--version']).status !== 0) return `needs a C compiler: ${compiler}`;
@@ -24,7 +24,10 @@ export const whyNoDenials = ((): string | undefined => {
   return undefined;
 })();
 
-/** What a program is to be started under. */
+/**
+ * The program and arguments under which a program must be started, so that the kernel refuses it these
+ * calls.
+ */
 export function denying(...rules: string[]): string[] {
   return [program, ...rules, '--'];
 }

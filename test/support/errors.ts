@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { SharedMemoryError } from 'shmkit';
 
-/** Node's own codes, of errors that are no SharedMemoryError. */
+/** Node's own codes, for errors that are not a SharedMemoryError. */
 const misuses = [
   'ERR_ILLEGAL_CONSTRUCTOR',
   'ERR_INVALID_ARG_TYPE',
@@ -9,7 +9,7 @@ const misuses = [
   'ERR_OUT_OF_RANGE',
 ];
 
-/** Expects an error with that code, whose message names what it is about. */
+/** Expects an error with that code, whose message contains the given strings and patterns. */
 export function expectCode(act: () => unknown, code: string, ...said: (string | RegExp)[]): void {
   let error: unknown;
   try {
@@ -20,7 +20,7 @@ export function expectCode(act: () => unknown, code: string, ...said: (string | 
   check(error, code, said);
 }
 
-/** The same of a promise. */
+/** The same for a promise. */
 export async function expectRejection(
   promise: Promise<unknown>,
   code: string,

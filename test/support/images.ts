@@ -1,10 +1,10 @@
-// The bytes of an object's data, as somebody who is killed leaves them: taken at one moment, and put
+// The bytes of an object's data, as a killed process leaves them. They are taken at one moment, and put
 // into another object of the same size.
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 
 const pageBytes = 4096;
 
-/** An object's file, past its header. */
+/** An object's file, without its header. */
 export class Image {
   readonly #fd: number;
   readonly #dataAt: number;
@@ -20,7 +20,7 @@ export class Image {
     return fstatSync(this.#fd).size - this.#dataAt;
   }
 
-  /** What there is memory for, by the structure's own first word. */
+  /** Reads the part for which there is memory. The structure's own first word says how much that is. */
   take(): Buffer {
     const pages = Buffer.alloc(4);
     readSync(this.#fd, pages, 0, 4, this.#dataAt);

@@ -1,6 +1,6 @@
-// Ends what the library is doing as V8 does it, without a `catch` or a `finally`, at a step of one's
-// choice: before and after each call of the addon and each atomic operation, and before each store to a
-// structure. This has to come before the library.
+// Interrupts the library in the way V8 does it, without a `catch` or a `finally`, at a chosen step. There
+// is a step before and after each call of the addon and each atomic operation, and before each store to a
+// structure. This module must be imported before the library.
 import vm from 'node:vm';
 import { atEachStore } from './stores';
 
@@ -42,12 +42,12 @@ process.dlopen = (module: object, ...rest: unknown[]) => {
   );
 };
 
-/** Something that the library calls, as one more step. */
+/** Adds a step, in a function that the library calls. */
 export function stepWithin(): void {
   onStep?.();
 }
 
-/** Has a function called at each step of what something does. */
+/** Calls a function at each step of an action. */
 function atEachStep(step: () => void, act: () => unknown): void {
   onStep = step;
   try {
@@ -64,10 +64,10 @@ export function countSteps(act: () => unknown): number {
 }
 
 /**
- * Interrupts what something does at one of its steps, or before: the time that V8 gives it may be over
- * sooner on a slow machine. It gets more until it comes so far.
+ * Interrupts an action at one of its steps. On a slow machine the time limit of V8 may end it before that
+ * step. Then the action is repeated with more time, until it gets that far.
  *
- * @param begin - makes what is to be done.
+ * @param begin - creates the object and the action.
  */
 export function interrupt<T>(
   step: number,
@@ -83,11 +83,11 @@ export function interrupt<T>(
     const context = vm.createContext({ act: () => atEachStep(strike, act) });
     try {
       vm.runInContext('act()', context, { timeout });
-      return object; // it was done in fewer steps
+      return object; // the action had fewer steps
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error;
     } finally {
-      // What was interrupted has not ended its watching.
+      // The interrupted call has not reset the watching.
       atEachStep(
         () => undefined,
         () => undefined,

@@ -1,4 +1,5 @@
-// Around every test: nothing is left in /dev/shm, and no file descriptor more is open than before.
+// Checks around every test that it leaves nothing in /dev/shm, and that no more file descriptors are open
+// than before.
 import { readdirSync, readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect } from 'vitest';
@@ -12,7 +13,7 @@ function sharedObjects(): string[] {
   return readdirSync('/dev/shm').sort();
 }
 
-/** How many descriptors lead to what. Pipes and sockets differ in number only. */
+/** How many descriptors refer to each target. Pipes and sockets differ in their number only. */
 function openDescriptors(): Map<string, number> {
   const counts = new Map<string, number>();
   for (const fd of readdirSync('/proc/self/fd')) {
@@ -22,7 +23,7 @@ function openDescriptors(): Map<string, number> {
     } catch {
       continue; // the descriptor of this very listing
     }
-    // The presence of a thread (native/os/presence.h), which it has from its first need on.
+    // The presence of a thread (native/os/presence.h). A thread keeps it from the time it first needs it.
     if (target === '/dev/shm' || target.includes('/shmkit-presence-')) continue;
     counts.set(target, (counts.get(target) ?? 0) + 1);
   }

@@ -1,15 +1,15 @@
-// Processes that see other file systems than the rest of the machine does.
+// Processes that see other file systems than the other processes of the machine.
 import { spawnSync } from 'node:child_process';
 import { onLinux } from './system';
 
-/** Why there can be none here, if that is so. */
+/** The reason why there can be no such processes here, or undefined when they are possible. */
 export const whyNoMounts = ((): string | undefined => {
   if (!onLinux) return 'needs Linux: mount namespaces';
   const { status } = spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'tmpfs', '/dev/shm']);
   return status === 0 ? undefined : 'needs unshare -m and mount, so root';
 })();
 
-/** What a program is to be started under that comes after some commands of a shell. */
+/** The program and arguments under which a program must be started to run after some shell commands. */
 export function after(commands: string, user?: number): string[] {
   const as =
     user === undefined

@@ -1,4 +1,4 @@
-// Another process, or another thread of this one, that uses the objects of a test as it is told. Its
+// Another process, or another thread of this process, that uses a test's objects as the test tells it. Its
 // program is test/fixtures/sync/peer.ts.
 import { Worker } from 'node:worker_threads';
 import type { Handle } from 'shmkit';
@@ -15,16 +15,16 @@ export const beings: Being[] = ['process', 'worker'];
 export const ends = ['a process killed', 'a process that exits', 'a worker terminated'] as const;
 export type End = (typeof ends)[number];
 
-/** Blocking a thread, or not. */
+/** A form blocks a thread, or does not. */
 export type Form = 'sync' | 'async';
 export const forms: Form[] = ['sync', 'async'];
 
-/** The method's name in one form: `acquire` is `acquireSync` or itself. */
+/** The method's name in a form: `acquire` becomes `acquireSync` or stays itself. */
 export function inForm(form: Form, method: string): string {
   return form === 'sync' ? `${method}Sync` : method;
 }
 
-/** Something that was begun, and what it will have come to: a value, or the code of an error. */
+/** An operation that was begun, and its future outcome: a value, or the code of an error. */
 export interface Begun {
   readonly outcome: Promise<unknown>;
 }
@@ -46,7 +46,7 @@ export abstract class Peer {
   #ready!: () => void;
   readonly #isReady = new Promise<void>((resolve) => (this.#ready = resolve));
 
-  /** One that has attached to the object. */
+  /** Starts a peer, and resolves when it has attached to the object. */
   static async start(object: { toJSON(): Handle }, being: Being = 'process'): Promise<Peer> {
     const handle = object.toJSON();
     const peer = being === 'process' ? new ProcessPeer(handle) : new WorkerPeer(handle);
@@ -55,12 +55,12 @@ export abstract class Peer {
     return peer;
   }
 
-  /** One that will end in that way. */
+  /** Starts a peer that can end in that way. */
   static async startFor(end: End, object: { toJSON(): Handle }): Promise<Peer> {
     return Peer.start(object, end === 'a worker terminated' ? 'worker' : 'process');
   }
 
-  /** Resolves when it is under way. */
+  /** Resolves when the operation is under way. */
   async begin(what: string, ...args: unknown[]): Promise<Begun> {
     const id = ++this.#lastId;
     let begin!: () => void;
@@ -73,19 +73,19 @@ export abstract class Peer {
     return { outcome };
   }
 
-  /** Resolves with what came of it. */
+  /** Resolves with the outcome of the operation. */
   async call(what: string, ...args: unknown[]): Promise<unknown> {
     const { outcome } = await this.begin(what, ...args);
     return outcome;
   }
 
-  /** Ends it in that way, which has to be one for what it is; resolves when it is gone. */
+  /** Ends the peer in that way, which must be possible for its kind. Resolves when the peer is gone. */
   async endBy(end: End): Promise<void> {
     if (end === 'a process that exits') void this.begin('exit');
     await (end === 'a process that exits' ? this.gone() : this.end());
   }
 
-  /** Ends it at once, whatever it is doing. */
+  /** Ends the peer at once, whatever it is doing. */
   abstract end(): Promise<void>;
   protected abstract gone(): Promise<void>;
   protected abstract tell(what: unknown): void;
@@ -104,7 +104,7 @@ export abstract class Peer {
     }
   }
 
-  /** What is under way will come to nothing. */
+  /** Settles everything that is under way with the reason why it will have no outcome. */
   protected lost(why: string): void {
     peers.delete(this);
     this.#ready();
@@ -184,12 +184,12 @@ class WorkerPeer extends Peer {
   }
 }
 
-/** Stops a peer that is a process; resolves when all of it stands. */
+/** Stops a peer that is a process. Resolves when all of its threads stand still. */
 export function stop(peer: Peer): Promise<void> {
   return stopAtRest(pidOf(peer));
 }
 
-/** Lets a stopped peer go on. */
+/** Continues a stopped peer. */
 export function goOn(peer: Peer): void {
   process.kill(pidOf(peer), 'SIGCONT');
 }

@@ -1,4 +1,4 @@
-// The places that share structures, and where tests have things done to them.
+// The places that share structures, and in which tests have operations performed.
 import { fork, type ChildProcess } from 'node:child_process';
 import cluster from 'node:cluster';
 import { once } from 'node:events';
@@ -21,22 +21,22 @@ export const places = [
 ] as const;
 export type Kind = (typeof places)[number];
 
-/** Where a host is, and how it is reached. */
+/** A running host, and how to reach it. */
 interface Site {
   tell(order: Order): void;
-  /** Ends it at once, whatever it is doing; resolves when it is gone. */
+  /** Ends the host at once, whatever it is doing. Resolves when it is gone. */
   end(): Promise<void>;
 }
 
 interface Listener {
   hear: (report: Report) => void;
-  /** It has ended, and says no more. */
+  /** Called when the host has ended and will send no more reports. */
   lose: () => void;
 }
 
 const program = 'places/place';
 
-/** Whatever is said is copied, as it is on every other way. */
+/** Every message is copied, as it is on every other channel. */
 function openHere({ hear }: Listener): Site {
   const host = new Host((report) => {
     const copy = structuredClone(report);
@@ -57,7 +57,7 @@ function openProcess(child: ChildProcess, { hear, lose }: Listener): Site {
   child.on('message', hear);
   return {
     tell: (order) => {
-      // What is said to one that has just ended is lost with it.
+      // A message to a child that has just ended is lost with it.
       if (child.connected) child.send(order, () => undefined);
     },
     end: async () => {
@@ -106,15 +106,15 @@ function connect(kind: Kind) {
   return { caller, site, ready };
 }
 
-/** Where the tests are: what is here is used in the same way as what is elsewhere. */
+/** The place where the tests run. Objects here are used in the same way as objects elsewhere. */
 const { caller: home } = connect('another handle in this process');
 
-/** Waits for what somebody elsewhere has to be asked for. */
+/** Waits until a condition holds that another place must be asked for. */
 export async function untilTrue(ask: () => Promise<boolean>): Promise<void> {
   while (!(await ask()));
 }
 
-/** All that is iterated. */
+/** Collects all iterated items. */
 export async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   const found: T[] = [];
   for await (const item of items) found.push(item);
@@ -122,7 +122,7 @@ export async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
 }
 
 export class Place {
-  /** Whether it can be ended, and its thread be blocked, while this one goes on. */
+  /** Whether the place can be ended, and its thread blocked, while this thread continues. */
   readonly canEnd: boolean;
   readonly isProcess: boolean;
   readonly #kind: Kind;
@@ -137,7 +137,7 @@ export class Place {
     this.isProcess = kind === 'a forked child' || kind === 'a cluster worker';
   }
 
-  /** Resolves when there is somebody to ask. */
+  /** Resolves when the place can be asked. */
   async start(): Promise<this> {
     const { caller, site, ready } = connect(this.#kind);
     this.#caller = caller;
@@ -146,17 +146,17 @@ export class Place {
     return this;
   }
 
-  /** A class of the library there. */
+  /** A class of the library in that place. */
   classOf<K extends keyof Structures>(kind: K) {
     return this.#caller.classOf(kind);
   }
 
-  /** A class of the library here. */
+  /** A class of the library in this place. */
   classHere<K extends keyof Structures>(kind: K) {
     return home.classOf(kind);
   }
 
-  /** A new structure, made here and attached to by its name there; gone after {@link clear}. */
+  /** Creates a structure here, to which the place attaches by its name. {@link clear} removes it. */
   async share<T>(
     kind: keyof Structures,
     options: object = {},
@@ -167,37 +167,40 @@ export class Place {
     return { here, there } as unknown as { here: Remote<T>; there: Remote<T> };
   }
 
-  /** Another place of this kind, to be ended in the middle of something; gone after {@link clear}. */
+  /**
+   * Starts another place of this kind, which a test can end in the middle of an operation. {@link clear}
+   * removes it.
+   */
   async another(): Promise<Place> {
     const other = await new Place(this.#kind).start();
     this.#others.push(other);
     return other;
   }
 
-  /** Attaches there. */
+  /** Attaches in that place. */
   async attach<T>(kind: keyof Structures, here: { name(): Promise<string> }): Promise<Remote<T>> {
     return (await this.classOf(kind).attach(await here.name())) as unknown as Remote<T>;
   }
 
-  /** Resolves when all that was asked is under way, here and there. */
+  /** Resolves when all requests are under way, here and there. */
   async begun(): Promise<void> {
     await Promise.all([this.#caller.begun(), home.begun()]);
   }
 
-  /** Resolves when something there has called `stuck`. */
+  /** Resolves when `stuck` has been called in that place. */
   get isStuck(): Promise<void> {
     return this.#caller.stuck;
   }
 
-  /** By SIGKILL, or terminated. What was asked and not answered is rejected. */
+  /** Ends the place by SIGKILL, or terminates it. Requests that are not answered are rejected. */
   end(): Promise<void> {
     return this.#site.end();
   }
 
   /**
-   * Asks for one thing after another, several at a time, and ends the place amid them.
+   * Makes one request after another, several at a time, and ends the place while requests are active.
    *
-   * @returns how many were asked for, from 0 on, and which of them were answered.
+   * @returns how many requests were made, numbered from 0, and which of them were answered.
    */
   async endAmid(ask: (n: number) => Promise<unknown>): Promise<{ asked: number; done: number[] }> {
     let asked = 0;
@@ -220,7 +223,7 @@ export class Place {
     return { asked, done };
   }
 
-  /** Lets go of all that a test has shared, and ends what it has started. */
+  /** Closes everything that a test has shared, and ends what it has started. */
   async clear(): Promise<void> {
     await Promise.all(this.#others.splice(0).map((other) => other.end()));
     for (const { here, there } of this.#shared.splice(0)) {

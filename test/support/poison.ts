@@ -1,23 +1,23 @@
-// Values that cannot be read, by the reasons there are.
+// Values that cannot be read, grouped by the reason.
 import { closeSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
 import { SharedValue } from 'shmkit';
 import { layout, type ObjectKind } from '../../lib/shm/core/layout';
 import { onLinux } from './system';
 import { dataAt } from './words';
 
-/** What is put, and how it comes to be unreadable. */
+/** A value that is put into a structure, and the way in which it becomes unreadable. */
 export interface Poison extends Disposable {
   readonly value: unknown;
-  /** The name of the shared object that cannot be attached to, if that is why. */
+  /** The name of the shared object that cannot be attached to, if that is the reason. */
   readonly missing: string | undefined;
-  /** Once it is there, in a structure that nobody has read it from. */
+  /** Makes the value unreadable, after it was put into a structure and before anything has read it. */
   spoil(kind: ObjectKind, name: string): void;
 }
 
 export interface Reason {
   readonly why: string;
   readonly code: string;
-  /** What the message says of it. */
+  /** What the message says about it. */
   readonly said: RegExp;
   make(): Poison;
 }
@@ -71,7 +71,7 @@ export const reasons: Reason[] = [
     : []),
 ];
 
-/** Overwrites what is found in an object. */
+/** Overwrites a sequence of bytes that is found in an object. */
 export function overwrite(
   kind: ObjectKind,
   name: string,
@@ -88,7 +88,7 @@ export function overwrite(
   closeSync(descriptor);
 }
 
-/** Overwrites the words of an element of a list: what it is, and where its value is, which is a text. */
+/** Overwrites the words of a list element: its kind, and the position of its value. The value is a text. */
 export function overwriteElement(
   kind: ObjectKind,
   name: string,
@@ -100,7 +100,7 @@ export function overwriteElement(
   const bytes = readFileSync(file);
   const pointer = (bytes.indexOf(text) - dataAt(descriptor)) / 8;
   const size = Buffer.byteLength(text);
-  // The one slot that says so.
+  // Only one slot has these words.
   const slots = new Int32Array(bytes.buffer, bytes.byteOffset, Math.floor(bytes.length / 4));
   const at = slots.findIndex((word, i) => word >>> 4 === size && slots[i + 1] === pointer);
   if (at < 0) throw new Error(`no element of ${file} is ${text}`);
@@ -110,7 +110,7 @@ export function overwriteElement(
   closeSync(descriptor);
 }
 
-/** Has an entry of a dict lead to itself as the next. */
+/** Makes an entry of a dict link to itself as the next entry. */
 export function leadToItself(name: string, found: string): void {
   const file = `/dev/shm/shmkit.dict.${name}`;
   const descriptor = openSync(file, 'r+');
@@ -147,7 +147,7 @@ function withHeader(at: number, bytes: Buffer): Poison {
       writeSync(descriptor, bytes, 0, bytes.length, at);
       closeSync(descriptor);
     },
-    // Of another version it is not this one's to remove.
+    // This library must not remove it by its name, because it has another version.
     [Symbol.dispose]: () => {
       unlinkSync(file);
     },

@@ -1,5 +1,5 @@
-// How far processes have come that are killed in the middle of it. They count themselves what they do,
-// in shared memory, so that a kill comes after so much of it on any machine, however fast.
+// The progress of processes that are killed in the middle of their work. They count their own steps in
+// shared memory. So a kill comes after the same amount of work on any machine, however fast it is.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SharedArray } from 'shmkit';
 import type { Child } from './children';
@@ -7,7 +7,7 @@ import type { Child } from './children';
 export class Progress implements Disposable {
   readonly #counts: SharedArray<'int32'>;
 
-  /** @param slots - one for each process at a time. */
+  /** @param slots - one for each process that runs at the same time. */
   constructor(slots: number) {
     this.#counts = SharedArray.create({ type: 'int32', length: slots });
   }
@@ -17,7 +17,7 @@ export class Progress implements Disposable {
     return this.#counts.name;
   }
 
-  /** Resolves when a child has done so much more; looks at something meanwhile, once at least. */
+  /** Resolves when a child has done `count` more steps. Meanwhile calls `look`, at least once. */
   async goesOn(
     child: Child,
     slot: number,

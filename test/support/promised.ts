@@ -1,14 +1,15 @@
-// What an engine that answers by promises would serve in place of a class of this library: the same
-// verbs, which mean the same under `await`. docs/architecture.md says how what is not a verb maps.
+// What an engine that answers by promises would provide in place of a class of this library: the same
+// verbs, with the same meaning under `await`. docs/architecture.md says how members that are not verbs are
+// mapped.
 import type { SharedNamespace } from 'shmkit';
 
-/** Known of a handle, whatever its object is: nobody has to be asked. */
+/** Properties that a handle knows about any object, so that no request is needed. */
 export type OfHandle = 'shmkit' | 'name' | 'closed' | 'toJSON';
 
-/** A verb that blocks its thread. The one without `Sync` does the same under `await`. */
+/** A verb that blocks its thread. The verb without `Sync` does the same under `await`. */
 export type Blocking = `${string}Sync`;
 
-/** The same verbs and properties, each of which is asked for. */
+/** The same verbs and properties. Each of them is a request. */
 type Verbs<T, K extends keyof T> = { readonly [P in K]: Verb<T[P], T> };
 
 type Verb<M, T> = M extends (...args: infer A) => infer R
@@ -21,20 +22,23 @@ type Answered<R, T> = [R] extends [Generator<infer X, unknown, never>]
     ? AsyncIterableIterator<X>
     : Promise<Answer<Awaited<R>, T>>;
 
-/** Data are what they are; the object itself, and what it gave away, are asked in their turn. */
+/**
+ * Data are answered as they are. The object itself, and objects that it gave away, are again used by
+ * requests.
+ */
 type Answer<R, T> = R extends T ? Promised<T> : R extends Given ? Token<R> : R;
 
-/** An item to acknowledge, a guard to release. */
+/** An item to acknowledge, or a guard to release. */
 type Given = Disposable & ({ ack(): void } | { release(): void; close?: never });
 
-/** It has its data with it, and is asked for the rest. */
+/** It contains its data, and its methods are requests. */
 export type Token<T> = {
   readonly [K in Exclude<keyof T, symbol>]: T[K] extends (...args: never[]) => unknown
     ? Verb<T[K], T>
     : T[K];
 } & AsyncDisposable;
 
-/** No property can be read or assigned under `await`: properties of namespaces have verbs. */
+/** Under `await` no property can be read or assigned, so the properties of a namespace have verbs. */
 export interface Properties<P extends object> {
   get<K extends keyof P>(name: K): Promise<P[K]>;
   set<K extends keyof P>(name: K, value: P[K]): Promise<void>;
@@ -59,5 +63,5 @@ export type Promised<T> = Pick<T, keyof T & OfHandle> &
   Verbs<T, Exclude<Asked<T>, OfHandle | Blocking>> &
   Common<T>;
 
-/** An object elsewhere: what is promised, what blocks there, and what its handle there knows. */
+/** An object in another place: its promised verbs, its blocking verbs, and what its handle there knows. */
 export type Remote<T> = Verbs<T, Asked<T>> & Common<T>;

@@ -1,5 +1,5 @@
-// The near end of what test/fixtures/places/host.ts serves: objects elsewhere, used by promises. Each verb
-// has its own name, and under `await` its own result.
+// The client of what test/fixtures/places/host.ts serves: objects in other places, which are used by
+// promises. Each verb has its own name, and under `await` its own result.
 import {
   SharedMemoryError,
   attach,
@@ -28,7 +28,7 @@ export interface Structures {
 
 export type Structure = Structures[keyof Structures];
 
-/** A class elsewhere: what it gives is used from here. */
+/** A class in another place. The objects that it returns are used from here. */
 export interface RemoteClass<T> {
   create(options?: object): Promise<Remote<T>>;
   attach(name: string): Promise<Remote<T>>;
@@ -36,18 +36,21 @@ export interface RemoteClass<T> {
   unlink(name: string): Promise<void>;
 }
 
-/** A function that says that it was called, and never returns; for verbs that call it there. */
+/**
+ * A function that reports its call, and never returns. For verbs that call their function in the other
+ * place.
+ */
 export const stuck = (): never => {
   throw new Error('it is to be called elsewhere');
 };
 
 /**
- * Verbs that call a function and cannot await it: it runs there, so it is sent as its source, and can
- * use nothing but its arguments. All other functions stay here, and are called from there.
+ * Verbs that call a function and cannot await it. The function runs in the other place, so its source is
+ * sent, and it can use only its arguments. All other functions stay here, and are called from there.
  */
 const callingThere = new Set(['update', 'getOrSetSync']);
 
-/** Verbs whose results are iterated, with `for await`. */
+/** Verbs whose results are iterated with `for await`. */
 const iterators: Record<keyof Structures, readonly string[]> = {
   SharedDict: ['keys', 'values', 'entries', '@@iterator'],
   SharedList: ['keys', 'values', 'entries', '@@iterator'],
@@ -69,7 +72,7 @@ interface Pending {
 
 const gone: Failure = { name: 'PlaceGone', message: 'the place is gone' };
 
-/** Whether something was rejected because its place has ended. */
+/** Whether the rejection is due to the end of the place. */
 export function isGone(error: unknown): boolean {
   return error instanceof Error && error.name === gone.name;
 }
@@ -88,14 +91,14 @@ export class Caller {
   #lastId = 0;
   #isGone = false;
   #stick!: () => void;
-  /** Resolves when {@link stuck} was called there. */
+  /** Resolves when {@link stuck} was called in that place. */
   readonly stuck = new Promise<void>((resolve) => (this.#stick = resolve));
 
   constructor(tell: (order: Order) => void) {
     this.#tell = tell;
   }
 
-  /** A class of the library there. */
+  /** A class of the library in that place. */
   classOf<K extends keyof Structures>(kind: K): RemoteClass<Structures[K]> {
     const make = async (verb: string, ...args: unknown[]) => {
       const kept = (await this.#ask(kind, verb, args)) as Kept;
@@ -111,7 +114,7 @@ export class Caller {
     };
   }
 
-  /** Resolves when all that was asked is under way there. */
+  /** Resolves when all requests are under way in that place. */
   async begun(): Promise<void> {
     await Promise.all([...this.#pending.values()].map(({ begun }) => begun));
   }
@@ -123,7 +126,7 @@ export class Caller {
     else void this.#return(report);
   }
 
-  /** What is there has ended, and answers no more. */
+  /** Called when the other place has ended and answers no more. */
   lose(): void {
     this.#isGone = true;
     for (const { settle } of [...this.#pending.values()]) settle({ failure: gone });
@@ -151,7 +154,7 @@ export class Caller {
 
   #structure(kind: keyof Structures, ref: number): object {
     const own = new Map<PropertyKey, unknown>([
-      // Whatever has a `then` would be taken for a promise.
+      // An object with a `then` would be taken for a promise.
       ['then', undefined],
       [Symbol.asyncDispose, this.#verb(ref, '@@dispose')],
       [Symbol.asyncIterator, () => this.#iterate(ref, '@@iterator', [])],
@@ -206,7 +209,7 @@ export class Caller {
     let isOver = false;
     try {
       for (;;) {
-        // Who throws is over.
+        // An iteration that throws is over.
         isOver = true;
         const { done, value } = await next();
         if (done) return;
@@ -244,7 +247,7 @@ export class Caller {
     return id;
   }
 
-  /** Calls a function that is here from there. */
+  /** Calls a function of this place for the other place. */
   async #return({ call, id, args }: Extract<Report, { call: number }>): Promise<void> {
     const given = args.map((arg) => (arg.is === 'data' ? arg.value : arg.is));
     const outcome = await new Promise((resolve) => resolve(this.#functions[id]!(...given))).then(

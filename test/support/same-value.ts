@@ -1,8 +1,8 @@
-// Whether two values are the same in all that a clone keeps: classes, holes, -0, own keys and their order, what is
-// referred to twice, buffers and what lies around a view of them.
+// Whether two values are equal in everything that a clone keeps: classes, holes, -0, own keys and their
+// order, objects that are referred to twice, and buffers, including the bytes around a view of them.
 import { types } from 'node:util';
 
-/** @returns where they differ and how, or undefined. */
+/** @returns where and how they differ, or undefined when they do not. */
 export function difference(a: unknown, b: unknown): string | undefined {
   return compare(a, b, 'value', new Map(), new Map());
 }
@@ -42,7 +42,7 @@ function compare(a: unknown, b: unknown, at: string, there: Seen, back: Seen): s
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
 function classOf(value: object): string {
-  // Of a prototype, not of the value: an own property may be called constructor.
+  // Read from the prototype, not from the value: the value may have an own property called constructor.
   const prototype = Object.getPrototypeOf(value) as { constructor?: { name: string } } | null;
   return `${prototype?.constructor?.name ?? 'null'} ${Array.isArray(value) ? 'array' : ''}`;
 }

@@ -1,16 +1,16 @@
-// Every store that the library makes to large views of shared memory, as a step that can be watched:
-// the constructors of typed arrays are replaced, so this has to come before the library.
+// Makes every store of the library to large views of shared memory a step that can be watched. The
+// constructors of typed arrays are replaced, so this module must be imported before the library.
 
 type Constructor = new (...args: unknown[]) => object;
 
-/** Views of at least so many bytes are of a structure's data. */
+/** Views of at least this many bytes belong to the data of a structure. */
 const leastBytes = 32_768;
 
 const targets = new WeakMap<object, object>();
 let watching = false;
 let onStore: (() => void) | undefined;
 
-/** Has objects that are opened meanwhile be watched. */
+/** Watches the objects that the function opens. */
 export function watched<T>(open: () => T): T {
   watching = true;
   try {
@@ -20,7 +20,7 @@ export function watched<T>(open: () => T): T {
   }
 }
 
-/** Calls a function right before each store that something makes. */
+/** Calls a function right before each store that an action makes. */
 export function atEachStore(before: () => void, act: () => unknown): void {
   onStore = before;
   try {

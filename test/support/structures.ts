@@ -1,4 +1,4 @@
-// Structures' parts over ordinary memory.
+// Parts of structures, over ordinary memory.
 import { GrowingMemory, type AddressSpace } from '../../lib/shm/structure/growing-memory';
 import { Arena, arenaWords } from '../../lib/shm/structure/arena';
 import { UndoLog } from '../../lib/shm/structure/undo-log';
@@ -8,7 +8,7 @@ const arenaAt = 8;
 const logAt = arenaAt + arenaWords;
 export const blocksAt = logAt + UndoLog.words(logRecords);
 
-/** An arena with all it takes, of which a part is there at first. */
+/** An arena with everything it needs. At first only a part of its memory is there. */
 export function ordinaryArena(bytes: number, mostPages = Infinity) {
   const data = new ArrayBuffer(bytes);
   const words = new Int32Array(data);

@@ -5,7 +5,7 @@ export interface Named extends Disposable {
   unlink(): void;
 }
 
-/** The object is unlinked and closed when the block is left. */
+/** Unlinks and closes the object when the block is left. */
 export function temporary<T extends Named>(object: T): T {
   return Object.assign(object, {
     [Symbol.dispose]() {
@@ -15,7 +15,7 @@ export function temporary<T extends Named>(object: T): T {
   });
 }
 
-/** All that is added is unlinked and closed when the block is left. */
+/** Unlinks and closes all added objects when the block is left. */
 export class Temporaries implements Disposable {
   readonly #all: Named[] = [];
 
@@ -32,18 +32,18 @@ export class Temporaries implements Disposable {
   }
 }
 
-/** Waits for a state that nobody tells of. */
+/** Polls for a state that nothing signals. */
 export async function until(reached: () => boolean): Promise<void> {
   while (!reached()) await delay(1);
 }
 
 /**
- * For waits that block the test's own thread, where no other watchdog could come to run. Nothing is
- * expected to come near it.
+ * For waits that block the test's own thread, so that no other watchdog can run. No wait is expected to
+ * come near it.
  */
 export const watchdog = { timeout: 60_000 };
 
-/** The milliseconds that something took. */
+/** How many milliseconds an action took. */
 export async function timed(act: () => unknown): Promise<number> {
   const before = performance.now();
   await act();

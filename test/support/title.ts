@@ -1,4 +1,4 @@
-// A test process bears the name of its test, for `ps` and the watchdog.
+// Sets the title of a test process to the name of its test, for `ps` and the watchdog.
 import { beforeEach } from 'vitest';
 
 beforeEach(({ task }) => {

@@ -1,5 +1,5 @@
 /* eslint-disable @typescript-eslint/no-unsafe-return, @typescript-eslint/no-extraneous-class, prefer-rest-params, @typescript-eslint/unbound-method, @typescript-eslint/class-literal-property-style */
-// Values of every kind that the structured clone algorithm knows, and of the kinds that it refuses.
+// Values of every kind that the structured clone algorithm supports, and of the kinds that it refuses.
 import { randomBytes, createSecretKey } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { AsyncLocalStorage } from 'node:async_hooks';
@@ -30,7 +30,7 @@ function numbered(bytes: number): ArrayBuffer {
   return Uint8Array.from({ length: bytes }, (_, i) => i).buffer;
 }
 
-/** What structuredClone keeps, and so as it does. */
+/** Values that structuredClone keeps. They must be kept in the same way. */
 export const cloned: readonly Case[] = [
   ['an object', () => ({ a: 1, b: 'two', c: [true, null, undefined] })],
   ['an empty object', () => ({})],
@@ -336,7 +336,10 @@ export const cloned: readonly Case[] = [
   ['an emitter of events', () => new EventEmitter()],
 ];
 
-/** What structuredClone, at least in newer runtimes, refuses, or what nobody could be given back. */
+/**
+ * Values that structuredClone refuses, at least in newer runtimes, or that could not be given back to a
+ * reader.
+ */
 export const refused: readonly Case[] = [
   ['a function', () => () => 1],
   ['a class', () => class {}],

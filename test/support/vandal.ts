@@ -1,4 +1,5 @@
-// Overwrites bytes and words of a live structure while others use it, and hears what came of that.
+// Overwrites bytes and words of a live structure while others use it, and reports what happened to the
+// users.
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect } from 'vitest';
@@ -9,11 +10,11 @@ import { dataAt } from './words';
 export interface Attack {
   readonly kind: 'dict' | 'list' | 'queue';
   readonly name: string;
-  /** Which bytes of the data are overwritten. */
+  /** The range of the data that is overwritten. */
   readonly from: number;
   readonly to: number;
   readonly milliseconds: number;
-  /** Codes of errors that users may get, whatever they were at. */
+  /** Codes of errors that users may get at any operation. */
   readonly known: readonly string[];
 }
 
@@ -23,13 +24,13 @@ interface Account {
   readonly slowest: number;
 }
 
-/** Two users in the role of a fixture go on all the time, and to the end. */
+/** Two users in the role of a fixture keep working, from the beginning to the end of the attack. */
 export async function vandalize({ kind, name, from, to, milliseconds, known }: Attack) {
   const users = [1, 2].map((seed) => start(`${kind}/fuzzed`, [name, seed, milliseconds]));
   for (const user of users) expect(await user.hear()).toBe('ready');
   const fd = openSync(`/dev/shm/shmkit.${kind}.${name}`, 'r+');
   const word = Buffer.alloc(4);
-  // Not the header: the C library's mutex is in it.
+  // The header is left out, because the C library's mutex is in it.
   const begin = dataAt(fd);
   const random = randomNumbers(42);
   const end = performance.now() + milliseconds;

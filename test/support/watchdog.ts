@@ -1,10 +1,10 @@
-// Ends a test file that hangs where its own time limits cannot: a thread that is blocked in a call
-// runs no timers. From vitest's own process, which hears of each test, so that nothing of it is in
+// Ends a test file that hangs where its own time limits cannot end it: a thread that is blocked in a call
+// runs no timers. It runs in vitest's own process, which is informed of each test. So no part of it is in
 // the processes under test.
 import { readFileSync, readdirSync, writeSync } from 'node:fs';
 import type { Reporter, TestCase, TestModule } from 'vitest/node';
 
-/** Longer than a test and its hooks may take by vitest's own limits, one after the other. */
+/** Longer than a test and its hooks, one after the other, may take by vitest's own limits. */
 const silenceMs = 420_000;
 
 export default class Watchdog implements Reporter {
@@ -48,7 +48,7 @@ export default class Watchdog implements Reporter {
   }
 }
 
-/** All processes below one, the deepest first, where the system tells. */
+/** All processes below a process, the deepest first, where the system provides this. */
 function descendants(pid: number): number[] {
   const found: number[] = [];
   try {
@@ -59,12 +59,12 @@ function descendants(pid: number): number[] {
       }
     }
   } catch {
-    // It ended meanwhile.
+    // The process has ended meanwhile.
   }
   return found;
 }
 
-/** What a process is, and where its threads sleep. */
+/** Describes a process, and where its threads sleep. */
 function account(pid: number): string[] {
   try {
     const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
@@ -84,6 +84,6 @@ function end(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // It ended meanwhile.
+    // The process has ended meanwhile.
   }
 }

@@ -1,4 +1,5 @@
-// Starts zygotes (test/fixtures/zygotes/zygote.ts), and has them spend lives on objects that are made here.
+// Starts zygotes (test/fixtures/zygotes/zygote.ts), and lets them spend lives on objects that are created
+// here.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
@@ -9,10 +10,10 @@ import { start, type Child } from './children';
 const headers = path.resolve('node_modules', 'node-api-headers', 'include');
 const compiler = process.env.CC ?? 'cc';
 
-/** The addon by which a zygote forks, where that was compiled elsewhere. */
+/** The addon that a zygote forks with, if it was compiled elsewhere. */
 const compiled = process.env.SHMKIT_FORKING;
 
-/** Why there can be no zygotes here, if that is so. */
+/** The reason why there can be no zygotes here, or undefined when they are possible. */
 export const whyNoZygotes = ((): string | undefined => {
   if (process.platform !== 'linux') return 'needs Linux: a process that forks';
   if (compiled !== undefined) return undefined;
@@ -20,7 +21,7 @@ export const whyNoZygotes = ((): string | undefined => {
   return undefined;
 })();
 
-/** The addon by which a zygote forks: compiled here, unless it was elsewhere. */
+/** The addon that a zygote forks with. It is compiled here, unless it was compiled elsewhere. */
 export function compileForking(): string {
   if (compiled !== undefined) return compiled;
   const addon = path.resolve('out', 'forking.node');
@@ -37,7 +38,7 @@ export function compileForking(): string {
   return addon;
 }
 
-/** What no kind but dicts has a use for. */
+/** Only dicts use these rules. */
 const noRules: DictRules = { evicts: false, expires: false, isNamespace: false };
 
 export class Zygotes {
@@ -47,14 +48,14 @@ export class Zygotes {
     this.#all = all;
   }
 
-  /** Resolves when they are loaded and warm. */
+  /** Resolves when the zygotes are loaded and warm. */
   static async start(
     addon: string,
     count: number,
     kind: KindName,
     rules: Partial<DictRules>,
   ): Promise<Zygotes> {
-    // The engine may have no threads besides its main one: a fork's child has no others.
+    // The engine must have no threads besides its main thread, because a forked child has only that one.
     const execArgv = ['--single-threaded', '--v8-pool-size=0', '--expose-gc'];
     const all = Array.from({ length: count }, (_, who) =>
       start('zygotes/zygote', [addon, kind, who, { ...noRules, ...rules }], { execArgv }),
@@ -63,7 +64,7 @@ export class Zygotes {
     return new Zygotes(all);
   }
 
-  /** All spend a batch of lives at the same time. */
+  /** Lets all zygotes spend a batch of lives at the same time. */
   async spend(batchOf: (who: number) => Batch): Promise<Account[]> {
     for (const [who, child] of this.#all.entries()) child.tell(batchOf(who));
     return Promise.all(this.#all.map((child) => child.hear<Account>()));
