@@ -5,7 +5,7 @@ import { uniqueName } from '../support/names';
 import { storm } from './storm';
 
 const parties = 5;
-/** So few that those who come find room only where the dead made it. */
+/** So few that new participants find room only where dead ones have left it. */
 const participants = 6;
 
 it(

@@ -4,7 +4,7 @@ import { expectCode } from '../support/errors';
 import { uniqueName } from '../support/names';
 import { storm } from './storm';
 
-/** So few that those who come find room only where the dead made it. */
+/** So few that new participants find room only where dead ones have left it. */
 const participants = 6;
 
 it('a condition loses no wake-up of the living', { timeout: 300_000 }, async () => {

@@ -1,15 +1,15 @@
-// What V8 ends without a `catch` or a `finally`, and what runs out of stack, leaves nothing held: not
-// for this process, nor for others.
+// Code that V8 ends without a `catch` or a `finally`, and code that runs out of stack, leaves nothing held,
+// neither for this process nor for others.
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-// The library comes after what it is watched by.
+// The library must be imported after the modules that watch it.
 import { countSteps, interrupt, stepWithin } from '../support/interrupts';
 import { watched } from '../support/stores';
 import { cases, letGo, onStepsWithin, tasksEnd } from '../fixtures/interrupts/cases';
 import { start } from '../support/children';
 import { onLinux } from '../support/system';
 
-/** How many of the steps of a verb are tried. */
+/** How many steps of a verb are tried. */
 const mostSteps = 16;
 
 const verbs = Object.entries(cases).flatMap(([name, { verbs }]) =>
@@ -44,7 +44,7 @@ describe.runIf(onLinux)('what is interrupted at any step of', () => {
           const object = fresh();
           return [object, () => act(object)];
         };
-        // Its tasks may go on, so they are removed later.
+        // Its tasks may still be running, so these are removed later.
         const others: (typeof counted)[] = [];
         const object = interrupt(step, begin, (unfinished) => {
           letGo();
@@ -52,7 +52,7 @@ describe.runIf(onLinux)('what is interrupted at any step of', () => {
         });
         const where = `${verb}, interrupted at step ${step} of ${steps.length}`;
         letGo();
-        // By this thread at once, and by others before it waits for something.
+        // This thread can use it at once. Other threads can use it before this thread waits for something.
         if (step % 2 === 0 && !isOfTasks) expect(() => one.use(object), where).not.toThrow();
         await turn();
         await turn();

@@ -9,7 +9,7 @@ it(
   async () => {
     const name = uniqueName('list');
     const room = 'r'.repeat(1000);
-    // The segment that the fighters meet in cannot have the name of the list.
+    // The name of the list must differ from that of the segment that the fighters share.
     using list = ShareableList.create({ name: `${name}.list`, from: [0, room, room], lock: true });
     list.set(1, '');
     await storm(
@@ -22,7 +22,7 @@ it(
       },
       (toll) => {
         const [count, text] = list.toArray() as [number, string];
-        // A kill between a change and its being tallied leaves one more than is known.
+        // A kill between a change and its tally leaves one more than the tally says.
         expect(count).toBeGreaterThanOrEqual(toll.arena.tallied);
         expect(count).toBeLessThanOrEqual(toll.arena.tallied + toll.kills);
         expect(text).toBe((text[0] ?? '').repeat(text.length));

@@ -1,4 +1,5 @@
-// Processes fight for a lock and are killed at random moments, holding, waiting or on the way.
+// Processes fight for a lock and are killed at random moments: while they hold it, wait for it, or are in
+// between.
 import { randomInt } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { NamedLock, SharedMemory } from 'shmkit';
@@ -26,14 +27,14 @@ describe(`${kills} kills among ${fighters} fighters`, () => {
     };
     const all = await Promise.all(Array.from({ length: fighters }, enlist));
 
-    // A few kills may miss every owner; many do not.
+    // A few kills may miss every owner. Many kills do not.
     for (let kill = 0; kill < kills || (words[3] === 0 && kill < atMost); kill++) {
       const completed = Atomics.load(words, 2);
-      // A random moment, after they have gone on since the kill before.
+      // A random moment, after the processes have progressed since the previous kill.
       while (Atomics.load(words, 2) < completed + 10) await delay(1);
       const until = performance.now() + randomInt(5);
       while (performance.now() < until);
-      // Every other time somebody who is inside right now.
+      // Every other time, the victim is the process that is inside at this moment.
       const inside = kill % 2 === 0 ? Atomics.load(words, 0) : 0;
       const at = all.findIndex(({ id }) => id === inside);
       const victim = at >= 0 ? at : randomInt(fighters);
@@ -43,7 +44,7 @@ describe(`${kills} kills among ${fighters} fighters`, () => {
 
     const [, violations, rounds, abandoned, timeouts] = words;
     await Promise.all(all.map(({ child }) => child.kill()));
-    // Whoever is last inside dies holding it, or not: either way the lock is to be had.
+    // The last process inside may die holding the lock, or not. Either way the lock can be acquired.
     lock.acquireSync().release();
     expect(lock.acquireSync().abandoned).toBe(false);
     lock.release();

@@ -35,10 +35,10 @@ describe(`${racers} processes racing to create, open, lock and unlink, with kill
     expect(words[8]).toBe(0);
     expect(words[10]).toBeGreaterThan(0);
     console.log(`${words[9]} rounds, ${words[10]} exclusive creations, ${kills} kills`);
-    // On Windows nothing is left of what all have closed, and nothing is listed.
+    // On Windows an object that all have closed is gone, and objects cannot be listed.
     const left = onWindows ? [] : SharedMemory.list();
     for (const object of left.filter(({ name }) => name.startsWith(prefix))) {
-      // A creator killed at any moment leaves nothing half-made behind.
+      // A creator that is killed at any moment leaves nothing half-made.
       if (object.kind === 'lock') {
         NamedLock.attach(object.name).acquireSync().release();
         NamedLock.unlink(object.name);
@@ -56,7 +56,7 @@ describe(`${racers} processes racing to create, open, lock and unlink, with kill
       using gate = NamedLock.create({ name: `${name}.gate` });
       gate.acquireSync();
       const children = Array.from({ length: racers }, () =>
-        // On Windows a segment is gone with its last handle.
+        // On Windows a segment is removed with its last handle.
         start('lock/creates-once', [name, onWindows]),
       );
       await Promise.all(children.map((child) => child.hear()));

@@ -1,5 +1,5 @@
-// A function within a function that the library calls: the inner one is ended as V8 does it, and the
-// outer one goes on, in the same turn.
+// A function that the library calls within another function that the library calls. V8 ends the inner one,
+// and the outer one continues, in the same turn.
 import vm from 'node:vm';
 import type * as shmkit from 'shmkit';
 import { describe, expect, it } from 'vitest';
@@ -7,15 +7,15 @@ import { cases, onStepsWithin } from '../fixtures/interrupts/cases';
 import { expectCode } from '../support/errors';
 
 interface Caller<T = never> {
-  /** One of {@link cases}. */
+  /** The name of one of {@link cases}. */
   readonly of: string;
-  /** Has the object call a function. */
+  /** Makes the object call a function. */
   readonly call: (object: T, fn: () => void) => unknown;
   /** The thread may use the object within the function. */
   readonly isFree?: true;
 }
 
-/** A value of which a part is known only when it is asked. */
+/** A value with a part that is computed only when it is read. */
 function asks(fn: () => void): unknown {
   return {
     get part() {
@@ -106,7 +106,7 @@ const callers: Readonly<Record<string, Caller>> = {
 
 const names = Object.keys(callers);
 
-/** Something that calls a function, and tells whether it is of use. */
+/** Calls a function through an object, and shows whether the object can still be used. */
 class Calling implements Disposable {
   readonly isFree: boolean;
   readonly #object: Disposable & { unlink(): void };
@@ -133,7 +133,7 @@ class Calling implements Disposable {
   }
 }
 
-/** Ends a function that does not end by itself. It has more time where it did not come so far. */
+/** Ends a function that does not end by itself. It gets more time if it did not get that far. */
 function interruptWithin(act: (endless: () => void) => void): void {
   let times = 0;
   const endless = () => {
@@ -155,7 +155,7 @@ describe.each(names)('within a function of %s', (outerName) => {
     using third = new Calling('dict.update');
     let times = 0;
     outer.call(() => {
-      if (times++ > 0) return; // a value may be asked once more
+      if (times++ > 0) return; // a value may be read once more
       interruptWithin((endless) => inner.call(endless));
       inner.use();
       interruptWithin((endless) => inner.call(endless));

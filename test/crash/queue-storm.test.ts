@@ -1,5 +1,5 @@
-// Producers and consumers of a queue are killed at random moments. What was put is taken, whole, and
-// what a consumer had that was killed is taken again; the others go on.
+// Producers and consumers of a queue are killed at random moments. Every item that was put is taken, and is
+// whole. Items that a killed consumer had are taken again. The other processes continue.
 import { randomInt } from 'node:crypto';
 import { SharedArray, SharedQueue } from 'shmkit';
 import { expect, it } from 'vitest';
@@ -12,7 +12,7 @@ import { mostKills } from '../support/system';
 const producers = 2;
 const consumers = 2;
 const kills = Math.min(60, mostKills);
-/** How many items go through somebody's hands before it is killed, at most. */
+/** How many items a process puts or takes before it is killed, at most. */
 const mostItems = 20;
 
 it(
@@ -41,7 +41,7 @@ it(
       return child;
     };
     const crew = await Promise.all(roles.map((_, slot) => enlist(slot)));
-    /** By producer: the numbers that came to this process. */
+    /** The numbers that came to this process, by producer. */
     const seen = Array.from({ length: producers }, () => new Map<number, number>());
     const see = ({ who, n, text }: Item) => {
       expect(text).toBe(textOf(who, n));
@@ -56,20 +56,21 @@ it(
       });
       await crew[victim]!.kill();
       crew[victim] = await enlist(victim);
-      // Whoever was killed, there is something to take again, and room to put.
+      // Whichever process was killed, there is an item to take again, and room to put one.
       see(await queue.get());
       goneOn++;
     }
-    // All have done something, also those who were never killed, or just now.
+    // Every process makes progress, also those that were never killed, or have just been replaced.
     for (const [slot, child] of crew.entries()) await progress.goesOn(child, slot, 1);
-    // First the producers: what was put is then either here or with those who take.
+    // Kill the producers first. Then every item that was put is either here or with the consumers.
     for (const child of crew.slice(0, producers)) await child.kill();
     for (const child of crew.slice(producers)) await child.kill();
     for (let item = queue.tryGet(); item; item = queue.tryGet()) see(item);
     expect([queue.size, queue.bytesUsed, goneOn]).toEqual([0, 0, kills]);
     for (let who = 0; who < producers; who++) {
       expect(marks.at(who)).toBeGreaterThan(0);
-      // One that was put but not marked when its producer died was put again by the next.
+      // If a producer died after it put an item but before it recorded that, the next producer has put the
+      // item again.
       const more = [...seen[who]!.values()].filter((times) => times > 1).length;
       expect(more).toBeLessThanOrEqual(kills);
     }
@@ -101,7 +102,7 @@ it('every item that a killed consumer had is taken by another', async () => {
   }
   await producer.kill();
   for (let item = queue.tryGet(); item; item = queue.tryGet()) numbers.push(item.n);
-  // Nothing is missing, nothing doubled.
+  // Nothing is missing, and nothing is there twice.
   numbers.sort((a, b) => a - b);
   expect(numbers).toEqual(numbers.map((_, i) => i + 1));
   expect(numbers.length).toBeGreaterThanOrEqual(marks.at(0)!);

@@ -22,7 +22,7 @@ it(
         },
       },
       () => {
-        // Whoever was last died holding it, or not: either way the lock is to be had.
+        // The last process may have died holding the lock, or not. Either way the lock can be acquired.
         lock.acquireSync().release();
         const guard = lock.acquireSync();
         expect([guard.abandoned, lock.depth]).toEqual([false, 1]);

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { uniqueName } from '../support/names';
 import { storm } from './storm';
 
-/** So few that those who come find room only where the dead made it. */
+/** So few that new participants find room only where dead ones have left it. */
 const participants = 6;
 
 it('a lock of readers and writers outlives both', { timeout: 300_000 }, async () => {

@@ -4,7 +4,7 @@ import { uniqueName } from '../support/names';
 import { storm } from './storm';
 
 const permits = 2;
-/** So few that those who come find room only where the dead made it. */
+/** So few that new participants find room only where dead ones have left it. */
 const participants = 6;
 
 it('a semaphore gets all permits of the killed back', { timeout: 300_000 }, async () => {

@@ -24,7 +24,7 @@ it('memory that sixteen processes churn is all there when everything is deleted'
     await child.succeed();
   }
   console.log({ done, full, used: all.map(({ bytesUsed }) => bytesUsed) });
-  // One by one: to clear them would forget a lost block as well.
+  // One by one, because clear() would also free a block that was lost.
   for (const key of [...dict.keys()]) expect(dict.delete(key)).toBe(true);
   while (list.length > 0) list.pop();
   while (queue.size > 0) queue.tryGet();

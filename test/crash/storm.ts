@@ -1,5 +1,5 @@
-// Has fighters go at it and kills them at random moments, some at a time; those that are left must
-// all go on, each of them, and so must those who take the places of the dead.
+// Starts fighters and kills them at random moments, several at a time. The others must all make progress,
+// each of them, and so must the fighters that replace the dead ones.
 import { randomInt } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SharedMemory } from 'shmkit';
@@ -8,30 +8,31 @@ import { Arena, arenaBytes, Place } from '../fixtures/storm/arena';
 import { start, type Child } from '../support/children';
 import { mostKills } from '../support/system';
 
-/** Rounds that each fighter, also a new one, has to complete between kills. */
+/** How many rounds each fighter, also a new one, must complete between kills. */
 const leastRounds = 3;
 
-/** How many are killed at a time, at most. */
+/** How many fighters are killed at a time, at most. */
 const mostVictims = 3;
 
-/** Not a measure: nothing is expected to come near it. */
+/** A limit for hangs: no wait is expected to come near it. */
 const watchdogMilliseconds = 30_000;
 
 export interface StormOptions {
-  /** The fixture that is a fighter. */
+  /** The fixture that the fighters run. */
   readonly fixture: string;
-  /** Of what they fight for, which exists, and of the segment that they meet in. */
+  /** The name of the existing object that they fight for, and of the segment that they share. */
   readonly name: string;
   readonly fighters: number;
   readonly kills: number;
   /**
-   * What some kills must hit, by what is said where none did. A few kills may miss it, many do not:
-   * so the storm goes on until all is hit, or it has killed ten times as many as {@link kills}.
+   * What some kills must hit. The keys are the messages for the case that none did. A few kills may miss
+   * it, but many do not. So the storm continues until everything is hit, or until it has killed ten times
+   * as many as {@link kills}.
    */
   readonly hits: Readonly<Record<string, (toll: Toll) => number>>;
 }
 
-/** What the killed were at. */
+/** What the killed fighters were doing. */
 export interface Toll {
   readonly arena: Arena;
   readonly kills: number;
@@ -39,7 +40,7 @@ export interface Toll {
   readonly waiting: number;
 }
 
-/** Runs a storm, and hands over what is left when the last fighter is dead. */
+/** Runs a storm. When the last fighter is dead, hands what is left to `afterwards`. */
 export async function storm(
   options: StormOptions,
   afterwards: (toll: Toll) => void | Promise<void>,
@@ -80,10 +81,10 @@ export async function storm(
   }
 }
 
-/** The fighters, from the test's side. */
+/** The fighters, as the test sees them. */
 class Crew {
   kills = 0;
-  /** How many of the killed were at which place. */
+  /** How many of the killed fighters were at each place. */
   readonly #places = [0, 0, 0];
   readonly #options: StormOptions;
   readonly #arena: Arena;
@@ -127,7 +128,7 @@ class Crew {
     );
   }
 
-  /** Some at random; every other time, one of them is somebody who is inside right now. */
+  /** Draws some at random. Every other time, one of them is a fighter that is inside at this moment. */
   draw(count: number): number[] {
     const slots = pick(count, this.#options.fighters);
     const until = performance.now() + 50 * randomInt(2);
@@ -153,7 +154,7 @@ class Crew {
     this.kills += slots.length;
   }
 
-  /** Resolves when each has completed rounds since now, those who are new as well. */
+  /** Resolves when each fighter, also a new one, has completed rounds since now. */
   async goOn(fresh: readonly number[]): Promise<void> {
     const before = this.#progress();
     const start = performance.now();

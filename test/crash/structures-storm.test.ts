@@ -1,8 +1,8 @@
-// Thousands of processes are killed at random moments of what they do to structures: attaching,
-// changing, growing. How far it is, each says itself, so the moments are the same on any machine. A
-// killed process costs a fork instead of a start, and each death is followed by a look at the whole
-// structure: what its process had changed is there, and the change that it died at as a whole or not at
-// all. Of what all use and remove, a ledger tells at the end of each batch of deaths.
+// Thousands of processes are killed at random moments of their work on structures: attaching, changing,
+// growing. Each process counts its own progress, so the moments are the same on any machine. A killed
+// process costs a fork instead of a start. After each death the whole structure is checked: the changes of
+// the dead process are there, and the change that it died in is there as a whole or not at all. For data
+// that all processes use and remove, a ledger is checked at the end of each batch of deaths.
 import { randomInt } from 'node:crypto';
 import { SharedDict, SharedList, SharedMemory, SharedNamespace, SharedQueue } from 'shmkit';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -16,9 +16,9 @@ import { Temporaries, watchdog, type Named } from '../support/temporaries';
 import { whyNoZygotes, compileForking, Zygotes } from '../support/zygotes';
 
 const zygotes = 3;
-/** Each on new objects, so that there are kills while they grow. */
+/** Each batch uses new objects, so that there are kills while they grow. */
 const batches = Math.min(5, Math.max(2, Math.ceil(mostKills / 20)));
-/** How many changes a life makes at most. The first of a process takes the longest. */
+/** How many changes a life makes at most. The first change of a process takes the longest. */
 const mostChanges = 40;
 const timeout = 300_000;
 
@@ -32,14 +32,14 @@ interface Structure extends Named {
 interface Storm<T extends Structure> {
   readonly kind: KindName;
   readonly rules?: Partial<DictRules>;
-  /** Lives of each zygote, in each batch. */
+  /** How many lives each zygote spends in each batch. */
   readonly lives: number;
-  /** Whether a zygote cannot tell if the change that a life died at is there. */
+  /** Whether a zygote cannot know if the change that a life died in is there. */
   readonly isVague?: boolean;
   /** Whether each zygote has an object of its own. */
   readonly isOwn?: boolean;
   readonly create: () => T;
-  /** A look at an object when all are dead; afterwards nothing is in it. */
+  /** Checks an object when all processes are dead. Afterwards nothing is in it. */
   readonly check: (object: T, accounts: readonly Account[], ledger: SharedMemory) => void;
 }
 
@@ -47,7 +47,7 @@ function sum<K extends string>(name: K, accounts: readonly Readonly<Partial<Reco
   return accounts.reduce((total, account) => total + (account[name] ?? 0), 0);
 }
 
-/** What the zygotes say of their lives, of the kind that they have in common. */
+/** The sum of a count that zygotes of one kind report of their lives. */
 function told(name: string, accounts: readonly Account[]): number {
   return sum(
     name,
@@ -55,11 +55,11 @@ function told(name: string, accounts: readonly Account[]): number {
   );
 }
 
-/** Removes all elements in one change, and then what is kept of an empty list. */
+/** Removes all elements in one change, and then what an empty list keeps. */
 function empty(list: SharedList): void {
   const elements = list.toArray();
   expect(list.splice(0)).toEqual(elements);
-  // A directory, and a chunk.
+  // An empty list keeps a directory and a chunk.
   expect(list.bytesUsed).toBeLessThan(2000);
   list.clear();
 }
@@ -131,7 +131,7 @@ describe.skipIf(whyNoZygotes !== undefined)(
           expect(new Set(keys).size).toBe(keys.length);
           if (!('expires' in rules)) expect(dict.size).toBe(keys.length);
           for (const key of keys) dict.delete(key);
-          // Who died computing has left a name: others compute it, or delete it.
+          // A process that died while computing has left a key. Others compute it, or delete it.
           for (let who = 0; who < zygotes; who++) {
             for (let i = 0; i < ownKeys; i++) {
               for (const key of [`${who}:${i}`, `${who}~${i}`]) {
@@ -201,7 +201,7 @@ describe.skipIf(whyNoZygotes !== undefined)(
           const { size } = queue;
           let count = 0;
           while (queue.tryGet() !== undefined) count++;
-          // What the dead had is offered again, and was not counted before.
+          // Items that a dead process had are offered again, and were not counted before.
           expect([count >= size, queue.size]).toEqual([true, 0]);
         },
       });

@@ -17,7 +17,7 @@ it('a value is updated by each of the killed once more at most', { timeout: 300_
     (toll) => {
       const [high, low] = [value.value >> 32n, value.value & 0xffff_ffffn].map(Number);
       expect(high).toBe(low);
-      // A kill between an update and its being tallied leaves one more than is known.
+      // A kill between an update and its tally leaves one more than the tally says.
       expect(low).toBeGreaterThanOrEqual(toll.arena.tallied);
       expect(low).toBeLessThanOrEqual(toll.arena.tallied + toll.kills);
       expect(value.update(() => 1n)).toBe(1n);

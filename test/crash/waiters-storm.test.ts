@@ -1,4 +1,4 @@
-// Waiters are killed, and nobody notices: what they waited for comes to those who are left.
+// Waiters are killed without notice: what they waited for goes to the waiters that are left.
 import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -44,11 +44,12 @@ async function goesOn(survivor: Child, outcome = 'through'): Promise<void> {
   await survivor.succeed();
 }
 
-/** Its main thread sleeps; in what it waits for, as far as that can be told from outside. */
+/** Resolves when the main thread sleeps in its wait, as far as that can be seen from outside. */
 async function isAsleep({ process: { pid } }: Child): Promise<void> {
   if (!onLinux) return;
   const file = `/proc/${pid}/task/${pid}/stat`;
-  // Should it sleep elsewhere, it is killed on its way, which is a moment like any other.
+  // If it sleeps somewhere else, it is killed on the way to its wait, which is as good a moment as any
+  // other.
   for (let seen = 0; seen < 3;) {
     const state = readFileSync(file, 'utf8').replace(/.*\) /, '')[0];
     seen = state === 'S' ? seen + 1 : 0;
@@ -112,7 +113,7 @@ describe.each(ways)('waiters (%s) that are killed', (way) => {
           await waiter('condition', condition.name, way),
           await waiter('condition', condition.name, way),
         ];
-        // Whichever of the two is notified cannot go on.
+        // Whichever of the two is notified, it cannot continue.
         for (const child of all) await stopAtRest(child.process.pid!);
         condition.lock.runExclusiveSync(() => expect(condition.notify()).toBe(1));
         await all[round % 2]!.kill();
@@ -156,7 +157,7 @@ describe.each(ways)('waiters (%s) that are killed', (way) => {
       const victim = await waiter('barrier', barrier.name, way);
       while (barrier.waiting < 1) await delay(1);
       await victim.kill();
-      // As soon as it is dead, before anybody had the time to notice.
+      // As soon as the process is dead, before any other could notice.
       if (way === 'sync') expectCode(() => barrier.waitSync(), 'ERR_BROKEN_BARRIER');
       else await expectRejection(barrier.wait(), 'ERR_BROKEN_BARRIER');
       barrier.reset();

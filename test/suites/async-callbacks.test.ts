@@ -1,5 +1,6 @@
-// Functions that are called at once, with a lock or a change that ends when they return, and whose work goes on
-// all the same, or does not even begin: async functions, generators, and what is like them.
+// Functions that the library calls at once, under a lock or within a change that ends when they return, but
+// whose work continues after that or does not even begin: async functions, generators, and similar
+// functions.
 import { setImmediate as turn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { runInNewContext } from 'node:vm';
@@ -17,14 +18,14 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { expectRejection } from '../support/errors';
 import { Temporaries, watchdog } from '../support/temporaries';
 
-/** By types, most of what follows is no such function. */
+/** By its type, most functions below would not be such a callback. */
 type Callback = () => never;
 
 interface Case {
   readonly call: (fn: Callback) => unknown;
-  /** What the message says of it. */
+  /** What the message says about it. */
   readonly says: RegExp;
-  /** What is as it was: nothing was changed, and no lock is held that was not before. */
+  /** The state that must not change: nothing was changed, and no lock is held that was not held before. */
   readonly state: () => unknown;
 }
 
@@ -141,7 +142,7 @@ const unreadable = {
 };
 const elsewhere = (text: string) => runInNewContext(`(${text})`) as () => unknown;
 
-/** By what they are, so none of them is called. */
+/** Functions that are recognised by their kind, so none of them is called. */
 const seen: Record<string, () => unknown> = {
   'is async': asyncFunction,
   'is async and bound': asyncFunction.bind(null),
@@ -166,7 +167,7 @@ const seen: Record<string, () => unknown> = {
   ),
 };
 
-/** By what they return. */
+/** Functions that are recognised by what they return. */
 const returning: Record<string, () => unknown> = {
   'is async, and throws later': () =>
     turn().then(() => {
@@ -214,7 +215,7 @@ describe.each(Object.entries(functions))('a function that %s', (_, fn) => {
       expect([name, state()]).toEqual([name, before]);
     }
     expect(ran, 'calls of what is refused by what it is').toBe(0);
-    // Whoever was refused has the error, and there is none beside it that would end the process.
+    // The caller has the error. There must be no second one, which would end the process.
     await turn();
     await turn();
     expect(rejections).toEqual([]);

@@ -1,4 +1,4 @@
-// Changes of an object whose `update` somebody else is in the middle of.
+// Changes of an object while another thread is in the middle of its `update`.
 import { NamedEvent, SharedArray, SharedDict, SharedList, SharedValue, type Handle } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 import { start } from '../support/children';
@@ -16,7 +16,7 @@ interface Target extends Named {
 
 interface Kind {
   readonly make: () => Target;
-  /** What there is of it, by whatever takes no lock. */
+  /** Reads the state by methods that take no lock. */
   readonly state: (object: never) => unknown;
   readonly changes: Record<string, (object: never, limit: Limit) => unknown>;
 }

@@ -1,4 +1,4 @@
-// What every channel between threads and processes delivers of a shared object is its handle.
+// Every channel between threads and processes delivers a shared object as its handle.
 import { fork, type SerializationType } from 'node:child_process';
 import { once } from 'node:events';
 import { inspect } from 'node:util';
@@ -50,7 +50,7 @@ async function byWorker(
 
 const heard = async (from: Worker) => ((await once(from, 'message')) as [Reply])[0];
 
-/** How a parcel gets to others who attach to what is in it, and back. */
+/** How a parcel gets to others, who attach to the objects in it, and back. */
 const channels: Record<string, (parcel: Parcel) => Promise<Reply>> = {
   'child.send as JSON': (parcel) => byChild(parcel, 'json'),
   'child.send by the advanced serialization': (parcel) => byChild(parcel, 'advanced'),

@@ -11,7 +11,7 @@ const uncalled = (): never => {
   throw new Error('there is no need to call it');
 };
 
-/** A function that is asked for a number, and gives it when it is told to. */
+/** A function that is asked for a number, and returns it only when it is told to. */
 function slowly() {
   let settle!: { resolve: (value: number) => void; reject: (error: Error) => void };
   const answer = new Promise<number>((resolve, reject) => (settle = { resolve, reject }));
@@ -264,7 +264,7 @@ export function describeDict(place: Place): void {
         await there.set('stays', 2, { ttl: Infinity });
         await untilTrue(async () => !(await here.has('goes')));
       });
-      // Their clock counts whole milliseconds.
+      // The clock there counts whole milliseconds.
       expect(took).toBeGreaterThanOrEqual(ttl - 1);
       expect([await there.get('goes'), await all(here)]).toEqual([undefined, [['stays', 2]]]);
       expect(await there.setIfAbsent('goes', 3)).toBe(true);

@@ -1,6 +1,6 @@
-// The contract of each structure, between this process and each kind of place. Every verb, here as
-// well as there, is used under `await`: whoever serves the same verbs by promises can be held to the
-// same suites.
+// The contract of each structure, between this process and each kind of place. Every verb is used under
+// `await`, here and there. So an implementation that provides the same verbs by promises can be tested by
+// the same suites.
 import { afterAll, afterEach, beforeAll, describe } from 'vitest';
 import { Place, places } from '../support/places';
 import { describeDict } from './dict';

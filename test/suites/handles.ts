@@ -1,4 +1,4 @@
-// What is so of the handles of every structure, wherever its two sides are.
+// What is true of the handles of every structure, wherever its two sides are.
 import { attach } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 import { expectRejection } from '../support/errors';
@@ -7,10 +7,10 @@ import type { Place, Remote } from '../support/places';
 import type { Structure, Structures } from '../support/remote';
 import { onWindows } from '../support/system';
 
-/** The least that tells whether two handles lead to one structure. */
+/** The smallest set of operations that shows whether two handles lead to one structure. */
 interface Use<T> {
   put(into: Remote<T>, value: string): Promise<unknown>;
-  /** All that was put, in any order. */
+  /** Everything that was put, in any order. */
   found(there: Remote<T>): Promise<unknown[]>;
 }
 
@@ -19,7 +19,7 @@ export function describeHandles<K extends keyof Structures>(
   kind: K,
   use: Use<Structures[K]>,
 ): void {
-  // What all kinds have in common can be said of each of them.
+  // What all kinds have in common can be used with each of them.
   const own = (any: Remote<Structure>) => any as unknown as Remote<Structures[K]>;
   const put = (into: Remote<Structure>, value: string) => use.put(own(into), value);
   const found = async (there: Remote<Structure>) => (await use.found(own(there))).sort();

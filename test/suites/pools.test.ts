@@ -1,5 +1,5 @@
-// The pools of processes and threads that people use: what they deliver of a shared object, as an argument
-// and as a result, is its handle.
+// The pools of processes and threads that users use. They deliver a shared object as its handle, both as an
+// argument and as a result.
 import { Worker as JestWorker } from 'jest-worker';
 import { Piscina } from 'piscina';
 import { attach, type Handle } from 'shmkit';
@@ -11,7 +11,7 @@ import type { Reply } from '../fixtures/clones/open';
 import { fixturePath } from '../support/children';
 
 interface Pool {
-  /** Has a worker call one of the functions in test/fixtures/clones/open.ts. */
+  /** Calls one of the functions in test/fixtures/clones/open.ts in a worker. */
   call(name: 'open' | 'pass', argument: object): Promise<unknown>;
   end(): Promise<unknown>;
 }

@@ -8,7 +8,7 @@ import { temporary, timed } from '../support/temporaries';
 import { describeHandles } from './handles';
 import { values } from './values';
 
-/** The verbs of a queue that wait, in one form. */
+/** The waiting verbs of a queue, in one form. */
 function waitingVerbs<V>(form: Form, queue: Remote<SharedQueue<V>>) {
   const isSync = form === 'sync';
   return {
@@ -95,7 +95,7 @@ export function describeQueue(place: Place): void {
   });
 
   describe.each(forms)('waiting there, %s,', (form) => {
-    // A thread that blocks itself cannot be woken by itself.
+    // A blocked thread cannot wake itself.
     const wakes = it.runIf(form === 'async' || place.canEnd);
 
     wakes('for an item lasts until one is put here', async () => {
@@ -332,7 +332,7 @@ export function describeQueue(place: Place): void {
       await here.shutdown();
       const found = await all(here);
       for (const item of found) expect(item).toEqual(itemOf(item.n));
-      // They were asked for in their order, and none is left out.
+      // They were requested in this order, and none is missing.
       expect(found.map(({ n }) => n)).toEqual(found.map((_, i) => i));
       expect(found.length).toBeGreaterThan(Math.max(...done));
       expect(found.length).toBeLessThanOrEqual(asked);
@@ -353,7 +353,7 @@ export function describeQueue(place: Place): void {
       await here.shutdown();
       const left = await all(here.items());
       expect(left.filter((n) => acknowledged.has(n))).toEqual([]);
-      // Those that it has acknowledged without having said so are at most the tasks that asked.
+      // Tasks that were acknowledged without an answer are at most as many as the concurrent requests.
       expect(count - left.length - acknowledged.size).toBeLessThanOrEqual(10);
     });
   });

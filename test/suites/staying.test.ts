@@ -1,4 +1,4 @@
-// A process whose only business is to wait stays for as long as it waits, whatever it waits for.
+// A process that only waits stays alive for as long as it waits, whatever it waits for.
 import { describe, expect, it } from 'vitest';
 import { ownWaits } from '../fixtures/loop/own-waits';
 import { start } from '../support/children';
@@ -8,7 +8,8 @@ describe('a process that does nothing but to wait for another task of its own th
     const child = start('loop/awaits-own', [what], { way: 'fork' });
     const other = start('loop/awaits-own', ['an event'], { way: 'fork' });
     expect(await child.hear()).toBe('waiting');
-    // It had nothing left to do by now, if it did not wait: another that ended has begun with it.
+    // The other process begins at the same time, and ends. If the child did not wait, it would end by then,
+    // too.
     expect(await other.hear()).toBe('waiting');
     other.process.send('go on');
     expect(await other.hear()).toBe('over');

@@ -1,4 +1,4 @@
-// Address space is a resource, too: what a closed object had comes back.
+// Address space is a resource, too: the space of a closed object is released.
 import { describe, expect, it } from 'vitest';
 import { start } from '../../support/children';
 import { onLinux } from '../../support/system';
@@ -18,7 +18,7 @@ async function cycles(kind: string, count: number, turns: boolean, under?: strin
   return said;
 }
 
-/** A process that may have so much address space. */
+/** Starts a process that may have only this much address space. */
 const limited = (bytes: number) => ['sh', '-c', `ulimit -v ${bytes / 1024} && exec "$@"`, 'sh'];
 
 describe.runIf(onLinux)('a structure of 256 MiB of address space', () => {
@@ -36,7 +36,7 @@ describe.runIf(onLinux)('a structure of 256 MiB of address space', () => {
 
   it.each(structures)('%s: is to the engine as much memory as there is', async (kind) => {
     const { external } = await cycles(kind, 20, true);
-    // Of all that may wait for the garbage collector, less than one takes of address space.
+    // Everything that may wait for the garbage collector takes less address space than one structure.
     expect(external).toBeLessThan(256 * MiB);
   });
 });

@@ -1,4 +1,4 @@
-// Bytes in shared memory are input: what is found under a lock's name may be anything.
+// Bytes in shared memory are input: the object under a lock's name may contain anything.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { NamedBarrier, NamedLock, NamedRWLock, NamedSemaphore, SharedQueue } from 'shmkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -21,7 +21,7 @@ describe.runIf(onLinux)('a lock whose file was written by others', () => {
   });
 
   afterEach(() => {
-    // What has no bytes at all is no lock of any version, so that its name can go.
+    // An object without any bytes is not a lock of any version, so its name can be removed.
     writeFileSync(path, '');
     expectCode(() => NamedLock.attach(name), 'ERR_CORRUPT', name, '0 bytes');
     NamedLock.unlink(name);
@@ -66,7 +66,7 @@ describe.runIf(onLinux)('a lock whose file was written by others', () => {
   });
 
   it('is refused when its mutex is of another C library', () => {
-    // musl's: the library's byte is the second.
+    // The value for musl. The second byte says which C library it is.
     poke(layout.abiAt, (word(layout.abiAt) & ~0xff00) | (2 << 8));
     expectRefused('ERR_ABI_MISMATCH', /musl/, /glibc/);
     expectCode(() => NamedLock.unlink(name), 'ERR_ABI_MISMATCH', name);
@@ -122,7 +122,7 @@ describe.runIf(onLinux)('a lock whose file was written by others', () => {
   });
 });
 
-/** Objects that this thread takes part in, and holds nothing of. */
+/** Objects in which this thread participates without holding anything of them. */
 const partakes: Record<string, (name: string) => { close(): void; unlink(): void }> = {
   semaphore: (name) => {
     const semaphore = NamedSemaphore.create({ name });

@@ -10,7 +10,7 @@ import { onLinux } from '../../support/system';
 
 const nobody = 65534;
 
-/** It takes a second user who may run node and read the fixtures. */
+/** This needs a second user who may run node and read the fixtures. */
 const secondUser =
   process.getuid?.() === 0 &&
   spawnSync(process.execPath, ['--check', fixturePath('surroundings/denied')], {
@@ -51,7 +51,7 @@ describe('sizes', () => {
     expect(['ENOSPC', 'ENOMEM', 'EFBIG', 'EINVAL']).toContain(code);
   });
 
-  // arm64's addresses have a bit more, with which a range of that size can be had.
+  // Addresses on arm64 have one more bit, so a range of this size can be had there.
   it.skipIf(process.arch === 'arm64')('beyond all addresses are refused, sparse or not', () => {
     const name = uniqueName();
     const create = () => SharedMemory.create({ name, size: 2 ** 47, sparse: true });

@@ -3,7 +3,7 @@ import { start } from '../../support/children';
 
 const canTransfer = 'transfer' in ArrayBuffer.prototype;
 
-/** In a process of its own: what is to be shown is that it does not crash. */
+/** Runs in a separate process, because the test is that the process does not crash. */
 async function survives(how: string): Promise<void> {
   const child = start('memory/late-writers', [how], { execArgv: ['--expose-gc'] });
   expect(await child.hear()).toBe('alive');

@@ -1,5 +1,5 @@
-// Time is the library's own: whatever a program has for clocks and timers, waits end in time, and a
-// time to live is a duration.
+// The library has its own clock: whatever clocks and timers a program uses, waits end in time, and a time
+// to live is a duration.
 import {
   NamedBarrier,
   NamedCondition,
@@ -20,7 +20,7 @@ import type { Fake } from '../../fixtures/time/fakes';
 import { start, type Child } from '../../support/children';
 import { Temporaries, until, type Named } from '../../support/temporaries';
 
-/** Everything that is waited for, in a state in which nobody gets it. */
+/** Everything that can be waited for, in a state in which no wait succeeds. */
 class Scene implements AsyncDisposable {
   readonly waits: Record<string, VainWait> = {};
   readonly #all = new Temporaries();
@@ -105,7 +105,7 @@ describe('A wait with a timeout', () => {
         const expected = Object.fromEntries(
           Object.keys(waits).map((title) => {
             const once = { sync: timedOut(timeout), async: timedOut(timeout) };
-            // Who comes to a broken barrier does not wait.
+            // A waiter that comes to a broken barrier does not wait.
             if (title !== 'barrier.wait') return [title, once];
             return [title, { ...once, async: { code: 'ERR_BROKEN_BARRIER', took: anyTime() } }];
           }),

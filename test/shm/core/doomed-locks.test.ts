@@ -1,5 +1,6 @@
-// Locks whose name was unlinked, or whose manager ended, while somebody held them: the name goes when the
-// holder lets go, which it does by whatever end but a kill. After a kill it goes with the next who comes.
+// Locks whose name was unlinked, or whose manager ended, while they were held. The name is removed when the
+// owner releases the lock, which it does at any end except a kill. After a kill, the next user of the lock
+// removes the name.
 import { readdirSync } from 'node:fs';
 import { Manager, NamedLock, NamedRLock } from 'shmkit';
 import { describe, expect, it } from 'vitest';
@@ -11,7 +12,9 @@ import type { Holding } from '../../fixtures/lock/doomed-holder';
 
 const kinds = { lock: NamedLock, rlock: NamedRLock };
 
-/** By what the holder is told, or signalled; how a process ends, in whichever thread the lock is held. */
+/**
+ * What the owner is told, or signalled: the ways in which a process ends, whichever thread holds the lock.
+ */
 const endsOfProcess = ['its end', 'process.exit()', 'an exception', 'a rejection', 'SIGTERM'];
 const endsOfWorker = ['its end', 'process.exit()', 'an exception', 'a rejection', 'terminate()'];
 
@@ -36,7 +39,7 @@ function left(name: string): string[] {
   return onLinux ? readdirSync('/dev/shm').filter((each) => each.includes(name)) : [];
 }
 
-/** A child that holds a lock, which it may have had to wait for. */
+/** Starts a child that holds a lock, and may have to wait for it first. */
 async function holder(holding: Holding, lock?: NamedLock | NamedRLock): Promise<Child> {
   if (holding.by === 'agent') lock!.acquireSync();
   const child = start('lock/doomed-holder', [holding]);
@@ -66,7 +69,7 @@ describe.each(ends)('held in a %s, at %s', (place, how) => {
       await end(child, how);
       expect(left(name)).toEqual([]);
       expectCode(() => kinds[each.kind].attach(name), 'ENOENT');
-      // What is made anew has no past.
+      // A newly created lock has no past.
       expect(lock.acquireSync().abandoned).toBe(false);
       lock.release();
       lock.unlink();
@@ -117,7 +120,7 @@ describe.each(ends)('held in a %s, at %s', (place, how) => {
 });
 
 describe.each(kills)('after %s a doomed lock', (signal) => {
-  /** Of a holder that was killed; `lock` is a handle from before. */
+  /** A lock whose owner was killed. `lock` is a handle from before the kill. */
   async function leftLock(each: (typeof cases)[number]): Promise<[string, NamedLock | NamedRLock]> {
     const name = uniqueName();
     const lock = kinds[each.kind].open(name);

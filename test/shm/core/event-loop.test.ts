@@ -27,7 +27,7 @@ describe('100 waiting acquires', () => {
       const until = performance.now() + 1000;
       while (performance.now() < until) {
         await delay(1);
-        // The pool has four threads: were waits to occupy them, no file could be read.
+        // The pool has four threads. If waits occupied them, no file could be read.
         expect((await readFile('package.json')).length).toBeGreaterThan(0);
         turns++;
       }

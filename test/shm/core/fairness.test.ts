@@ -1,5 +1,5 @@
-// Who takes something again and again does not keep it from those who wait: all get their turn, after
-// not many of the other's.
+// A thread that takes an object again and again does not keep it from the waiters: each waiter gets its
+// turn after a small number of the other thread's rounds.
 import {
   NamedLock,
   NamedRLock,
@@ -22,8 +22,8 @@ import { temporary, Temporaries, until, watchdog, type Named } from '../../suppo
 const turns = 5;
 
 /**
- * What the other has of it meanwhile is one, or a few where the machine has other things to do; where
- * only the scheduler interrupts it, it is hundreds.
+ * How many rounds the other thread has in a turn, at most. Usually it is one, or a few on a busy machine.
+ * If only the scheduler interrupted the other thread, it would be hundreds.
  */
 const mostRoundsATurn = 60;
 
@@ -49,7 +49,7 @@ function runs(lock: NamedLock): [Turn, Turn] {
   ];
 }
 
-/** Something that one hogs and another wants: in a blocking way, and in one that does not. */
+/** An object that one thread hogs and another one wants, in a blocking way and in a non-blocking way. */
 const scenes: [
   string,
   (all: Temporaries) => [Named & { toJSON(): Handle }, Hogging, Turn, Turn],
@@ -129,7 +129,7 @@ describe('Who waits for what another takes again at once gets its turn', () => {
         const before = rounds.value;
         await turn();
         expect(rounds.value - before).toBeLessThanOrEqual(mostRoundsATurn);
-        // It is the other's again.
+        // The other thread has it again.
         const after = rounds.value;
         await until(() => rounds.value > after);
       }
@@ -168,7 +168,9 @@ describe('Room in a queue that others keep full', () => {
       while (queue.tryPut(one));
     };
     const less = 'x'.repeat(900);
-    /** Until somebody's turn stands: there is room for two, and it is not to be had. */
+    /**
+     * Repeats until a turn is reserved for a waiter: then there is room for two items, but none can be put.
+     */
     const untilKept = async (isPut: () => boolean | Promise<boolean>) => {
       do {
         for (let i = 0; i < 2; i++) queue.getSync();

@@ -1,5 +1,6 @@
-// What nobody closed is let go when it is collected. Seen in the process's mappings, where the name
-// stands with what was attached; a creator's own mapping has only a number.
+// Objects that were not closed are released when they are garbage-collected. This is visible in the
+// process's mappings: an attached object appears there with its name, and a creator's own mapping only with
+// a number.
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { NamedLock, SharedMemory } from 'shmkit';
@@ -14,7 +15,7 @@ function mappings(name: string): number {
     .filter((line) => line.includes(name)).length;
 }
 
-/** Collects garbage until that is so; the test's watchdog ends a wait in vain. */
+/** Collects garbage until the condition holds. The test's watchdog ends a wait that never succeeds. */
 async function collectedUntil(condition: () => boolean): Promise<void> {
   while (!condition()) {
     globalThis.gc!();
@@ -74,7 +75,7 @@ describe.runIf(onLinux)('garbage collection', () => {
   });
 
   it('lets memory be created and closed without end', () => {
-    // More than a process may have mappings, where the system has its usual limit.
+    // More mappings than a process may have, if the system has its usual limit.
     const limit = Number(readFileSync('/proc/sys/vm/max_map_count', 'utf8'));
     for (let i = 0; i < Math.min(1.1 * limit, 72_000); i++) {
       const memory = SharedMemory.create({ size: 4096, sparse: true });

@@ -1,4 +1,4 @@
-// In gVisor, which has no unnamed files and no locks of descriptions.
+// Runs in gVisor, which has no unnamed files and no locks of open file descriptions.
 import { spawnSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -9,7 +9,10 @@ import { onLinux } from '../../support/system';
 const options = ['--ignore-cgroups', '--network=none', 'do'];
 const log = path.resolve('out', 'gvisor.log');
 
-/** What a program prints in a sandbox. To a file: runsc may lose what goes to a pipe. */
+/**
+ * Returns what a program prints in a sandbox. The output goes to a file, because runsc may lose output to a
+ * pipe.
+ */
 function inSandbox(...command: string[]): { status: number | null; printed: string } {
   mkdirSync(path.dirname(log), { recursive: true });
   const output = openSync(log, 'w');

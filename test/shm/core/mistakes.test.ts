@@ -1,4 +1,4 @@
-// What people are told who take a class, an option or a property for another than it is.
+// Messages for users who mistake a class, an option or a property for another one.
 import { spawnSync } from 'node:child_process';
 import { inspect } from 'node:util';
 import { runInNewContext, runInThisContext } from 'node:vm';
@@ -26,7 +26,7 @@ import { publicNames } from '../../fixtures/public-names';
 import { expectCode, expectRejection } from '../../support/errors';
 import { uniqueName } from '../../support/names';
 
-/** A class as JavaScript sees it, which checks no types. */
+/** A class as JavaScript code uses it, without a check of types. */
 interface Class {
   readonly name: string;
   new (...args: unknown[]): object;
@@ -44,7 +44,7 @@ interface Any {
   close(): void;
 }
 
-/** What cannot be left out when one is made. */
+/** The options that are required to create an object. */
 const needs = new Map<unknown, object>([
   [SharedMemory, { size: 64 }],
   [SharedValue, { type: 'int32' }],
@@ -61,7 +61,7 @@ const all = [
 
 const needing = all.filter((type) => needs.has(type));
 
-/** The properties of an object that are accessors, and that values can only be read by. */
+/** The accessor properties of an object that have no setter. */
 function readOnlyOf(object: object): string[] {
   const keys: string[] = [];
   let at = object;
@@ -116,7 +116,7 @@ describe.each(all.map((type) => [type.name, type] as const))('%s', (_, Type) => 
       }
       expect(() => new Type(...args)).toThrow(TypeError);
     }
-    // An object is no better than what describes one.
+    // An object is refused in the same way as its description.
     const object = make(Type);
     expectCode(() => new Type(object), 'ERR_ILLEGAL_CONSTRUCTOR', Type.name);
     expectCode(() => new Type(object, {}, object), 'ERR_ILLEGAL_CONSTRUCTOR', Type.name);
@@ -179,18 +179,18 @@ describe.each(all.map((type) => [type.name, type] as const))('%s', (_, Type) => 
   it('says of what other kind the object of a name is, and how to attach to it', () => {
     const name = uniqueName();
     expectCode(() => Type.attach(name), 'ENOENT', name, 'create() or open() makes one');
-    // Of a segment's name each other kind may have one, too.
+    // Objects of other kinds may have the same name as a segment.
     const other = Type === (SharedDict as unknown) ? SharedValue : SharedDict;
     make(other, { name });
     const told = [name, `${other.name}.attach('${name}')`];
-    // To unlink a manager is to attach to it, and to shut it down.
+    // Unlinking a manager means attaching to it, and shutting it down.
     const verb = Type === (Manager as unknown) ? 'attach' : 'unlink';
     expectCode(() => Type.attach(name), 'ENOENT', 'there is no', ...told);
     expectCode(() => Type.unlink(name), 'ENOENT', `${other.name}.${verb}('${name}')`);
     make(NamedEvent, { name: Type === (NamedEvent as unknown) ? uniqueName() : name });
     if (Type === (NamedEvent as unknown)) return;
     expectCode(() => Type.attach(name), 'ENOENT', ...told, ' or ', `NamedEvent.attach('${name}')`);
-    // What is told was only looked at.
+    // The search for the other kinds only looked, and has changed nothing.
     const object = make(Type, { name });
     expect(object.name).toBe(name);
   });
@@ -226,7 +226,7 @@ describe.each(all.map((type) => [type.name, type] as const))('%s', (_, Type) => 
   });
 
   it('takes undefined for an option that is left out', () => {
-    // Which there are, the message says.
+    // The message says which options exist.
     const undefinedOf = (make: (options: object) => unknown) => {
       const message = refusalOf(() => make({ ...needs.get(Type), zzzzzzzz: 1 }));
       const known = [...message.matchAll(/'(\w+)'/g)].map((match) => match[1]!).slice(1);
@@ -255,7 +255,7 @@ describe.each(all.map((type) => [type.name, type] as const))('%s', (_, Type) => 
     } finally {
       delete prototype.extension;
     }
-    // As test runners do it.
+    // Test runners replace methods in this way.
     const close = object.close.bind(object);
     object.close = () => close();
     expect(Object.hasOwn(object, 'close')).toBe(true);

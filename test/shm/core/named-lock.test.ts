@@ -22,7 +22,7 @@ afterEach(() => {
   lock.close();
 });
 
-/** Another process that holds the lock until it is told to release it, or killed. */
+/** Starts another process, which holds the lock until it is told to release it, or is killed. */
 async function holder() {
   const child = start('lock/lock-holder', [name]);
   expect(await child.hear()).toBe('ready');
@@ -212,7 +212,7 @@ describe('acquire', () => {
     await expect(first).rejects.toThrow();
     child.tell('release');
     (await second).release();
-    // Called off and asked again, before the agent could notice.
+    // The request is aborted and repeated before the agent can notice.
     const again = await holder();
     for (let i = 0; i < 20; i++) {
       const off = new AbortController();

@@ -1,5 +1,5 @@
-// What all named objects have in common: names, handles, closing, unlinking, and what is found under
-// a name, which may be anything.
+// What all named objects have in common: names, handles, closing, unlinking, and the treatment of an object
+// with any content under a name.
 import {
   copyFileSync,
   readFileSync,
@@ -49,19 +49,19 @@ interface Kind<T extends Shared = Shared> {
     open(name: string, options: object): T;
     unlink(name: string): void;
   };
-  /** What `create` and `open` need. */
+  /** The options that `create` and `open` need. */
   readonly needs: object;
-  /** What options there are beside name and mode. */
+  /** The options besides name and mode. */
   readonly options: readonly string[];
-  /** Changes what others see; the opposite of what it returns. */
+  /** Changes what other handles see. The returned function changes it back. */
   readonly change: (object: T) => () => void;
   readonly state: (object: T) => unknown;
-  /** Acquires something by which it cannot be closed: how to let go of it. */
+  /** Acquires something that prevents closing. The returned function releases it. */
   readonly hold?: (object: T) => () => void;
-  /** The path of a method by which something is acquired, and whether anybody holds it. */
+  /** The path of a method that acquires something, and whether it is held by any thread. */
   readonly holds?: string[];
   readonly isHeld?: (object: T) => boolean;
-  /** Uses that are refused after closing. */
+  /** Operations that are refused after closing. */
   readonly uses: Record<string, (object: T) => unknown>;
 }
 
@@ -279,10 +279,10 @@ const kinds: Kind[] = [
 
 const byClass = kinds.map((each) => [aKind(each.kind), each] as const);
 
-/** Handles to a lock that was unlinked move on to its successor (rlock.test.ts). */
+/** Handles to a lock that was unlinked switch to its successor (rlock.test.ts). */
 const keeping = byClass.filter(([, each]) => each.kind !== 'rlock');
 
-/** A creator's own mapping has no name. */
+/** The mapping of a creator has no name. */
 function isMapped(name: string): boolean {
   return readFileSync('/proc/self/maps', 'latin1').includes(name);
 }
@@ -541,7 +541,7 @@ describe.runIf(onLinux)('an object under the name of another kind', () => {
   });
 });
 
-/** Where a field of the header is, how long it is, and what it must not be. */
+/** A header field: its position, its length, and a value that it must not have. */
 type Flaw = [field: string, at: number, bytes: 4 | 8, value: bigint];
 
 const flaws: Flaw[] = [
@@ -551,7 +551,7 @@ const flaws: Flaw[] = [
     4,
     value,
   ]),
-  // There is no room for a single word left.
+  // This leaves no room for a single word.
   ['data offset', layout.dataAtAt, 4, BigInt(layout.headerBytes)],
   ...[0n, 1n, 255n, 256n, 2n ** 32n, 2n ** 53n, 2n ** 63n, 2n ** 64n - 1n].map((value): Flaw => [
     'size',
@@ -609,7 +609,7 @@ describe.runIf(onLinux)('a header that makes no sense', () => {
       expect(what + got).toBe(`${what}ERR_CORRUPT`);
       expectCode(() => Class.open(name, needs), 'ERR_CORRUPT', name, /unlink\(\)/);
     }
-    // Nothing of it stays mapped.
+    // No part of it stays mapped.
     expect(isMapped(name)).toBe(false);
     Class.unlink(name);
     expectCode(() => Class.attach(name), 'ENOENT', name);

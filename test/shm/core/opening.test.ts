@@ -1,4 +1,4 @@
-// What open() does with options where there is an object of that name: the table of docs/opening.md.
+// What open() does with its options when an object of that name exists: the table of docs/opening.md.
 import { readFileSync } from 'node:fs';
 import {
   Manager,
@@ -37,16 +37,16 @@ interface Class {
 
 type Read = (object: never) => unknown;
 
-/** One option: two values of it, and the property that tells which one it is, if there is one. */
+/** One option: two values of it, and, if there is one, a way to read which value the object has. */
 type Case = readonly [option: string, first: unknown, other: unknown, read?: Read];
 
 interface Table {
   readonly type: unknown;
-  /** What the others are told apart from. */
+  /** The options that the cases are added to. */
   readonly needs?: object;
-  /** Options of the object's nature: others than its own are refused. */
+  /** Options that define the object: other values than the object's own are refused. */
   readonly is?: readonly Case[];
-  /** Options of a new object alone. */
+  /** Options that matter for a new object only. */
   readonly begins: readonly Case[];
 }
 
@@ -140,7 +140,7 @@ afterEach(() => {
     try {
       object.unlink?.();
     } catch (error) {
-      // The first of several handles has done so.
+      // The first of several handles has already unlinked it.
       expect((error as NodeJS.ErrnoException).code).toBe('ENOENT');
     }
     object.close();
@@ -171,7 +171,7 @@ describe.each(tables.map((table) => [(table.type as Class).name, table] as const
       const before = read!(object as never);
       const asked = withOption(needs, option, other);
       expectCode(() => open(type, name, asked), 'ERR_WRONG_KIND', name, String(other));
-      // The same one is taken, and where it can be left out, any.
+      // The same value is accepted. If the option can be left out, so is an object with any value.
       expect(read!(open(type, name, withOption(needs, option, first)) as never)).toBe(before);
       expect(read!(object as never)).toBe(before);
     });
@@ -183,7 +183,7 @@ describe.each(tables.map((table) => [(table.type as Class).name, table] as const
       const again = open(type, name, withOption(needs, option, other));
       if (read === undefined) return;
       expect(read(again as never)).toEqual(read(object as never));
-      // It is an option that makes a difference.
+      // This shows that the option makes a difference.
       const fresh = open(type, uniqueName(), withOption(needs, option, other));
       expect(read(fresh as never)).not.toEqual(read(again as never));
     });

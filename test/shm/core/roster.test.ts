@@ -1,4 +1,4 @@
-// Who takes part in an object, and what is left of those who did; and words that somebody spoiled.
+// The participants of an object, what is left of former participants, and the effects of spoiled words.
 import { openSync, closeSync, readFileSync, readdirSync, writeSync } from 'node:fs';
 import {
   NamedBarrier,
@@ -48,7 +48,7 @@ describe('an object with room for one thread', () => {
       await peer.end();
     }
     const { name } = semaphore;
-    // Who only has it attached needs no room.
+    // A process that only has it attached needs no room.
     const keeper = await Peer.start(semaphore);
     semaphore.close();
     for (const being of beings) {
@@ -142,7 +142,7 @@ describe('room', () => {
 });
 
 describe('a process with 5,000 semaphores and as many events', () => {
-  // On Windows they go with the process that alone has them.
+  // On Windows these disappear with the only process that has them.
   it.skipIf(onWindows)(
     'that is killed leaves the permits of all, and the events as they were',
     async () => {
@@ -181,7 +181,7 @@ describe.runIf(onLinux)('words that somebody spoils', () => {
   };
   const kinds = Object.entries(makers);
 
-  /** Where the words of an object are, as its header says. */
+  /** Where the words of an object are, according to its header. */
   function wordsOf(path: string): { whole: Buffer; begin: number; end: number } {
     const whole = readFileSync(path);
     const end = Math.min(whole.readUint32LE(layout.dataAtAt), whole.length);
@@ -231,7 +231,7 @@ describe.runIf(onLinux)('words that somebody spoils', () => {
       await fuzzer.kill();
       const uses = outcomes.flatMap((said) => Object.values(said)).reduce((a, b) => a + b);
       expect(uses).toBeGreaterThan(0);
-      // As it was, it works as it did.
+      // When the words are restored, it works as before.
       const file = openSync(path, 'r+');
       writeSync(file, whole, begin, end - begin, begin);
       closeSync(file);

@@ -13,7 +13,7 @@ function create(options: Partial<Parameters<typeof SharedMemory.create>[0]> = {}
   return SharedMemory.create({ name: uniqueName(), size: 4096, ...options });
 }
 
-/** The segment is unlinked and closed when the block is left. */
+/** Unlinks and closes the segment when the block is left. */
 function temporary(options?: Partial<Parameters<typeof SharedMemory.create>[0]>) {
   const memory = create(options);
   return Object.assign(memory, {
@@ -119,7 +119,7 @@ describe('attaching', () => {
       () => new Worker(fixturePath('loop/thread-or-cluster-peer'), { workerData }),
     );
     const exits = workers.map((worker) => once(worker, 'exit'));
-    // The main thread is a third party: it and the workers exclude each other as processes do.
+    // The main thread takes part, too: it and the workers exclude each other as processes do.
     const value = memory.array('float64');
     for (let i = 0; i < rounds; i++) {
       await lock.runExclusive(() => value[0]!++);
@@ -130,7 +130,7 @@ describe('attaching', () => {
   });
 });
 
-/** Of a shared memory object macOS makes no private copies of pages, as it is told (EPERM). */
+/** macOS refuses to make private copies of pages of a shared memory object (EPERM). */
 const isMacos = process.platform === 'darwin';
 
 describe.skipIf(isMacos)(`attaching read-only${isMacos ? ' (not on macOS)' : ''}`, () => {

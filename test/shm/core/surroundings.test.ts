@@ -1,5 +1,5 @@
-// Where /dev/shm is not there, not as usual or too small: what can be done works, and what cannot says
-// what is missing.
+// Systems where /dev/shm is missing, unusual or too small. What is possible works. The error for what is
+// not possible says what is missing.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -35,7 +35,7 @@ const attaching = [
 ];
 const removing = ['memory.unlink', 'lock.unlink'];
 
-/** All that is made stays, but for what ended with its manager. */
+/** Everything that is created stays, except what ended with its manager. */
 const made = [
   'large',
   'made',
@@ -55,7 +55,7 @@ interface Listed {
 const isPresence = (file: string) => file.startsWith('shmkit.presence@');
 const isUnfinished = (file: string) => file.startsWith('shmkit.unfinished@');
 
-/** A /dev/shm that some processes have in common. */
+/** A /dev/shm that a group of processes shares. */
 class Stage {
   readonly #keeper: Child;
 
@@ -69,7 +69,7 @@ class Stage {
     return new Stage(keeper);
   }
 
-  /** @param rules - what the kernel refuses it. */
+  /** @param rules - the system calls that the kernel refuses the process. */
   start(fixture: string, args: unknown[] = [], ...rules: string[]): Child {
     const inside = ['nsenter', '--mount', '--wd=.', '--target', String(this.#keeper.process.pid)];
     return start(fixture, args, {
@@ -91,7 +91,7 @@ async function tryThere(verbs: string[], under: string[]): Promise<Found> {
 
 const tmpfs = (options: string) => `mount -t tmpfs -o ${options} tmpfs /dev/shm`;
 const noProc = 'mount -t tmpfs tmpfs /proc';
-/** A user who may do nothing that its owner does not let it. */
+/** A user without any permission that the owner has not given. */
 const nobody = 65534;
 const whyNoOther =
   whyNoMounts === undefined &&
@@ -195,7 +195,7 @@ const refusals: Case[] = [
   },
   {
     what: 'a socket has the name',
-    // A signal, as it would remove the name at its end.
+    // It ends by a signal, because at a normal end it would remove the name.
     commands:
       `${tmpfs('mode=1777')} && { "$1" -e 'require("net").createServer().listen("/dev/shm/there", ` +
       `() => process.kill(process.pid, "SIGKILL"))' || true; }`,
@@ -289,7 +289,7 @@ describe.skipIf(whyNoMounts)(`where something is missing (${whyNoMounts ?? 'root
   });
 });
 
-/** The memory of a control group of its own, of the first version or the second. */
+/** The memory limit of a separate control group, of version 1 or 2. */
 class Group implements Disposable {
   readonly #folder: string;
   readonly path: string;
@@ -300,7 +300,7 @@ class Group implements Disposable {
     mkdirSync(this.path, { recursive: true });
   }
 
-  /** With a limit to its parent, or a message why there is none. */
+  /** A group with a limit for its parent, or a message that says why there is none. */
   static limited(bytes: number): Group | string {
     if (whyNoMounts !== undefined) return whyNoMounts;
     for (const [mount, limit] of [
@@ -325,7 +325,7 @@ class Group implements Disposable {
     return 'needs control groups of memory, mounted at /sys/fs/cgroup';
   }
 
-  /** What a program is to be started under to be in it. */
+  /** The program and arguments under which a program must be started to be in the group. */
   get entering(): string[] {
     return ['sh', '-c', `echo $$ > ${this.path}/cgroup.procs && exec "$@"`, 'sh'];
   }
@@ -401,7 +401,7 @@ describe.skipIf(whyNeither)(`where a system call is refused (${whyNeither ?? 'ro
     const living = stage.start('surroundings/holds-permit', [], ...rules);
     const dying = stage.start('surroundings/holds-permit', [], ...rules);
     expect([await living.hear(), await dying.hear()]).toEqual(['holds', 'holds']);
-    // One that may do all sees the others' presence as well.
+    // A process with all privileges sees the presence of the others as well.
     for (const rulesOfTaker of [rules, []]) {
       const refused = stage.start('surroundings/takes-permit', [0], ...rulesOfTaker);
       expect(await refused.hear()).toBe('ERR_TIMEOUT');
@@ -439,7 +439,7 @@ describe.skipIf(whyNeither)(`where a system call is refused (${whyNeither ?? 'ro
     expect(left).toEqual([]);
   });
 
-  // In the order in which they are made.
+  // The steps in the order in which they are made.
   const steps = ['flock', 'fallocate', 'fchmod', 'link', 'unlink'] as const;
 
   describe.each(['memory.create', 'lock.open', 'dict.open'])('%s', (verb) => {
@@ -490,7 +490,7 @@ describe.skipIf(whyNeither)(`where a system call is refused (${whyNeither ?? 'ro
 
   it('leaves alone what living creators have not finished', async () => {
     await using stage = await Stage.of(tmpfs('mode=1777'));
-    // Each clears up before its first creation.
+    // Each process cleans up before its first creation.
     const makers = Array.from({ length: 8 }, () =>
       stage.start('surroundings/creates-many', [100], 'unnamed:95'),
     );

@@ -45,7 +45,7 @@ describe('a worker terminated', () => {
     for (let round = 0; round < 40; round++) {
       const worker = new Worker(fixturePath('loop/busy-worker'), { workerData: lock.name });
       await once(worker, 'message');
-      // At another moment each time.
+      // Each time at a different moment.
       await delay((round % 10) / 3);
       await worker.terminate();
     }
@@ -92,7 +92,8 @@ describe('a worker terminated', () => {
     await once(worker, 'message');
     await worker.terminate();
     lock.release();
-    // Its agent may get the lock for a moment before it sees that nobody wants it.
+    // The agent of the terminated thread may get the lock for a moment before it sees that nothing wants
+    // it.
     expect((await lock.acquire()).abandoned).toBe(false);
   });
 

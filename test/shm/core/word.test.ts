@@ -1,4 +1,4 @@
-// What all have in common that wait for a word of a shared object: timeouts, signals, closing, order.
+// What is common to all waits for a word of a shared object: timeouts, signals, closing, order.
 import { readFile } from 'node:fs/promises';
 import {
   NamedBarrier,
@@ -26,20 +26,20 @@ interface Shared extends Disposable {
   toJSON(): Handle;
 }
 
-/** One way to wait, in a state in which whoever comes has to. */
+/** One way to wait, in a state in which every caller must wait. */
 interface Scene<T extends Shared = Shared> {
   readonly object: T;
   readonly attach: () => T;
-  /** Waits, and when its turn has come does something, and gives back what it got. */
+  /** Waits. When its turn has come, it calls `then`, and gives back what it got. */
   readonly wait: (object: T, options?: WaitOptions, then?: () => void) => Promise<void>;
   readonly waitSync: (object: T, options?: TimeoutOptions) => void;
   /** Lets those go on who wait: all, or one after another. */
   readonly letGo: (object: T) => unknown;
-  /** As it was, after somebody gave up. */
+  /** Restores the state, after a waiter has given up. */
   readonly mend?: (object: T) => void;
-  /** Closing a handle is felt by those who wait through others. */
+  /** Closing a handle affects waiters that use other handles. */
   readonly closingIsFelt?: true;
-  /** The name of a lock that is held cannot be removed. */
+  /** The name of a lock cannot be removed while the lock is held. */
   readonly end?: () => unknown;
 }
 
@@ -52,7 +52,7 @@ async function atEnd(guard: Promise<Disposable>, then?: () => void): Promise<voi
   then?.();
 }
 
-/** Another thread that has acquired something of the object. */
+/** Starts another thread that has acquired something of the object. */
 async function holder(object: { toJSON(): Handle }, method: string): Promise<Peer> {
   const peer = await Peer.start(object, 'worker');
   expect(await peer.call(method)).toMatchObject({ held: true });
@@ -174,7 +174,7 @@ const scenes: Record<string, (tasks: number) => Promise<Scene>> = {
   },
 };
 
-/** Until all that was begun waits. */
+/** Resolves when everything that was begun waits. */
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 describe.each(Object.entries(scenes))('%s', (_, make) => {
@@ -203,11 +203,11 @@ describe.each(Object.entries(scenes))('%s', (_, make) => {
     await turn();
     await letGo(object);
     await waiting;
-    if (object instanceof NamedCondition) return; // a notification is not there for who comes later
+    if (object instanceof NamedCondition) return; // a notification is not kept for later waiters
     if (object instanceof NamedBarrier) return;
     waitSync(object, { timeout: Infinity });
     await wait(object, { timeout: Infinity });
-    // No timeout at all is left for a wait that need not wait.
+    // A wait that can succeed at once also succeeds with a timeout of 0.
     waitSync(object, { timeout: 0 });
     await wait(object, { timeout: 0 });
   });
@@ -247,7 +247,7 @@ describe.each(Object.entries(scenes))('%s', (_, make) => {
     using _object = temporary(object);
     const controller = new AbortController();
     const { signal } = controller;
-    // Settled from here on: a slow machine lets the short one end before the turn does.
+    // These settle from here on: on a slow machine, the short wait may end before the turn does.
     const off = Promise.allSettled([
       wait(object, { signal }),
       wait(object, { timeout: 5 }),
@@ -259,7 +259,7 @@ describe.each(Object.entries(scenes))('%s', (_, make) => {
     mend?.(object);
     const again = new AbortController();
     const kept = [wait(object)];
-    // Where one's giving up is felt by the others, that has been seen above.
+    // If giving up affects the other waiters, that has been checked above.
     const among = mend ? Promise.resolve() : wait(object, { signal: again.signal });
     kept.push(wait(object));
     await turn();
@@ -367,7 +367,7 @@ describe('waiting', () => {
   });
 
   it('goes on though who was to tell of it was killed before', async () => {
-    // A change that nobody tells of is what such a killed process leaves.
+    // A change without a notification is what such a killed process leaves.
     using value = temporary(SharedValue.create({ type: 'int32' }));
     const peer = await Peer.start(value);
     const waits = [await peer.begin('wait', 0), await peer.begin('waitSync', 0)];

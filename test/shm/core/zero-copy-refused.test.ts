@@ -1,5 +1,5 @@
-// Electron refuses ArrayBuffers over memory that V8 did not allocate. An addon compiled as if for
-// it (npm run build:cmake:no-external-buffers) shows what is left then.
+// Electron refuses ArrayBuffers over memory that V8 did not allocate. An addon that is compiled as for
+// Electron (npm run build:cmake:no-external-buffers) shows what still works in that case.
 import { NamedLock, SharedMemory } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 import { expectCode } from '../../support/errors';
