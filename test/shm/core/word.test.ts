@@ -33,7 +33,7 @@ interface Scene<T extends Shared = Shared> {
   /** Waits. When its turn has come, it calls `then`, and gives back what it got. */
   readonly wait: (object: T, options?: WaitOptions, then?: () => void) => Promise<void>;
   readonly waitSync: (object: T, options?: TimeoutOptions) => void;
-  /** Lets those go on who wait: all, or one after another. */
+  /** Lets waiters continue: all of them, or one after another. */
   readonly letGo: (object: T) => unknown;
   /** Restores the state, after a waiter has given up. */
   readonly mend?: (object: T) => void;

@@ -1,5 +1,5 @@
-// Values that are computed of each other in several threads and processes, and lead back to where they
-// began.
+// Values that are computed from each other in several threads and processes, so that the computations form
+// a circle.
 import { setImmediate as turn } from 'node:timers/promises';
 import { NamedEvent, SharedDict } from 'shmkit';
 import { describe, expect, it } from 'vitest';
@@ -11,7 +11,7 @@ import { Temporaries, temporary } from '../../support/temporaries';
 type Dict = SharedDict<number>;
 type Form = Part['form'];
 
-/** Parts in their processes; those of one process each have a thread of it. */
+/** Runs parts in their processes. The parts of one process run in a thread each. */
 class Play implements AsyncDisposable {
   readonly children: Child[];
   readonly #go = NamedEvent.create();
@@ -26,7 +26,7 @@ class Play implements AsyncDisposable {
 
   readonly #sizes: number[];
 
-  /** Has all of them ask, when all compute. */
+  /** Makes all parts ask, as soon as all of them compute. */
   async begin(): Promise<void> {
     const said = await this.#hearAll();
     expect(said.map(({ outcome }) => outcome)).toEqual(said.map(() => 'computing'));
@@ -57,7 +57,7 @@ class Play implements AsyncDisposable {
 
 const handleOf = (dict: Dict) => dict.toJSON();
 
-/** Each asks for the next one's value, and the last for the first's. */
+/** Each part asks for the next part's value, and the last one for the first one's. */
 function circle(dicts: readonly Dict[], forms: readonly Form[], prefix = ''): Omit<Part, 'go'>[] {
   const places = forms.map((_, i): Asked => {
     const dict = dicts[i % dicts.length]!;
@@ -70,7 +70,10 @@ function circle(dicts: readonly Dict[], forms: readonly Form[], prefix = ''): Om
   }));
 }
 
-/** What comes of a circle: one is told, and all others are computed, as one value begins anew. */
+/**
+ * The outcomes of a circle: one part gets the error, and all others are computed, because one value begins
+ * anew.
+ */
 function brokenUp(count: number): (number | string)[] {
   return [...Array.from({ length: count - 1 }, (_, i) => i + 2), 'ERR_DEADLOCK'];
 }
@@ -84,7 +87,7 @@ const byKind = (one: number | string, other: number | string) =>
 
 const sorted = (outcomes: Record<string, number | string>) => Object.values(outcomes).sort(byKind);
 
-/** A value that asks for two, of which one asks for it, and the other takes its time. */
+/** A value that asks for two others. One of these asks for it, and the other one takes its time. */
 function asksForTwo(dict: Dict, until: NamedEvent, pauses: readonly NamedEvent[] = []): Play {
   const of = (key: string) => ({ dict: handleOf(dict), key, form: 'async' as const });
   return new Play([
@@ -94,7 +97,9 @@ function asksForTwo(dict: Dict, until: NamedEvent, pauses: readonly NamedEvent[]
   ]);
 }
 
-/** Resolves when a circle was found out that was closed now: as long as it takes to look. */
+/**
+ * Resolves when a circle that is closed now has been detected. So it takes as long as the detection takes.
+ */
 async function anotherCircle(dict: Dict): Promise<void> {
   for (const key of ['other 0', 'other 1']) dict.delete(key);
   await using other = new Play(circle([dict], ['async', 'async'], 'other ').map((part) => [part]));
@@ -173,7 +178,8 @@ describe('values that wait for each other', () => {
     using second = temporary(NamedEvent.create());
     await using play = asksForTwo(dict, until, [first, second]);
     await play.begin();
-    // The other waits already when it asks for that, and sees that it does before it asks for more.
+    // The other one is already waiting when this value asks for it. This value notices that before it asks
+    // for more.
     await anotherCircle(dict);
     first.set();
     await anotherCircle(dict);
@@ -203,7 +209,7 @@ describe('values that wait for each other', () => {
   });
 
   it.each([0, 1, 2])('go on without one that is killed, whenever (%i)', async (which) => {
-    // At once, and when whoever closed the circle may have been told of it.
+    // At once, and when the process that closed the circle may already know about it.
     for (const isLate of [false, false, true]) {
       using dict = temporary(SharedDict.create<number>());
       const parts = circle([dict], [async, sync, async]);

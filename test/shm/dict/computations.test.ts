@@ -1,4 +1,4 @@
-// Values that are computed of other values, which may lead back to where they began.
+// Values that are computed from other values, so that the computations may form a circle.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate as turn } from 'node:timers/promises';
 import { SharedDict } from 'shmkit';
@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { expectRejection } from '../../support/errors';
 import { temporary } from '../../support/temporaries';
 
-/** A promise, and what resolves it. */
+/** A promise, and the function that resolves it. */
 function gate() {
   let open!: () => void;
   const opened = new Promise<void>((resolve) => (open = resolve));
@@ -14,7 +14,7 @@ function gate() {
 }
 
 describe('a value that waits for itself', () => {
-  /** Each asks for a value that asks for itself again; on the way something else may happen. */
+  /** Each way asks for a value that asks for itself again. Other things may happen on the way. */
   const ways: Record<string, (dict: SharedDict<number>, other: SharedDict<number>) => unknown> = {
     directly: (dict) => dict.getOrSet('a', () => dict.getOrSet('a', () => 1)),
     later: (dict) =>
@@ -51,7 +51,7 @@ describe('a value that waits for itself', () => {
       expect(kept.getStore()).toBe('of another');
     });
     await turn();
-    // Nobody computes it any more.
+    // It is no longer being computed.
     expect(await dict.getOrSet('a', () => 7)).toBe(7);
   });
 
@@ -69,7 +69,7 @@ describe('a value that waits for itself', () => {
     const codes = outcomes.map((each) =>
       each.status === 'rejected' ? (each.reason as NodeJS.ErrnoException).code : each.value,
     );
-    // The other computes what it waited for in its place.
+    // The other process computes the value that it waited for itself.
     expect(codes.sort()).toEqual([0, 'ERR_DEADLOCK']);
   });
 });

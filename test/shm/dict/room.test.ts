@@ -1,12 +1,12 @@
-// What goes from a full dict so that a value gets in: about as much as that takes, and nothing when it
-// cannot be stored.
+// What a full dict evicts to store a value: about as much as the value takes, and nothing when it cannot be
+// stored.
 import { describe, expect, it } from 'vitest';
 import { SharedDict } from 'shmkit';
 import { randomNumbers } from '../../support/structures';
 
 const KiB = 1024;
 
-/** Stores until there is no room, or until what was stored first is gone. */
+/** Stores entries until there is no room, or until the first stored entry is gone. */
 function fill(dict: SharedDict, size: (i: number) => number, ttl?: number): number {
   for (let i = 0; ; i++) {
     try {
@@ -27,7 +27,7 @@ function bytesOf(dict: SharedDict): Map<string, number> {
 
 function gone(before: Map<string, number>, after: Map<string, number>): number {
   let bytes = 0;
-  // With what is kept of each entry.
+  // Includes the overhead of each entry.
   for (const [key, size] of before) if (!after.has(key)) bytes += size + 48;
   return bytes;
 }
@@ -59,7 +59,7 @@ describe('a full dict that evicts', () => {
           const after = bytesOf(dict);
           expect(dict.get('big')).toBe('B'.repeat(wanted * KiB));
           before.delete('big');
-          // The last one that has to go may be larger than what is missing.
+          // The last evicted entry may be larger than the missing room.
           expect(gone(before, after), `${wanted} KiB`).toBeLessThan(3.5 * wanted * KiB + 8 * KiB);
           expect(after.size).toBe(dict.size);
           fill(dict, size);
@@ -127,7 +127,8 @@ describe('a full dict that evicts', () => {
         count++;
       }
       expect(count).toBe(dict.size);
-      // By chance many more or fewer, but more than were set since the last large value.
+      // By chance there may be many more or fewer, but there are more than were set since the last large
+      // value.
       expect(count).toBeGreaterThan(100);
       for (const key of dict.keys()) dict.delete(key);
       expect(dict.size).toBe(0);
@@ -157,7 +158,7 @@ describe('a dict that does not evict', () => {
 
   it('has room for a large value when the time of small ones is over', async () => {
     using dict = SharedDict.create({ capacity: 2048 * KiB });
-    // Of which the first go when there is no more room.
+    // The first of these are evicted when there is no more room.
     for (let i = 0; i < 25_000; i++) dict.set(`key${i}`, 'v'.repeat(40), { ttl: 1 });
     await new Promise((resolve) => setTimeout(resolve, 5));
     dict.set('big', 'B'.repeat(1024 * KiB));

@@ -1,5 +1,5 @@
-// Bytes and words of a live dict are overwritten while others read and write: no crash, no endless
-// loop, ERR_CORRUPT or a wrong value at worst.
+// Bytes and words of a live dict are overwritten while other processes read and write. There is no crash
+// and no endless loop. The worst results are ERR_CORRUPT and a wrong value.
 import { SharedDict } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 import { uniqueName } from '../../support/names';

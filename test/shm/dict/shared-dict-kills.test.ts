@@ -8,7 +8,7 @@ import { uniqueName } from '../../support/names';
 import { Progress } from '../../support/progress';
 import { mostKills } from '../../support/system';
 
-/** How much a writer changes before it is killed, at most. */
+/** How many changes a writer makes before it is killed, at most. */
 const mostChanges = 100;
 
 async function writer(
@@ -61,7 +61,7 @@ describe.each([
       expect([...dict].length).toBe(size);
       for (const key of dict.keys()) expect(dict.delete(key)).toBe(true);
       expect(dict.size).toBe(0);
-      // Those who died computing have left their names, which anyone may delete.
+      // Processes that died while computing have left their keys, which every process may delete.
       for (let i = 0; i < 300; i++) dict.delete(`key ${i}`);
       expect(dict.bytesUsed).toBe(0);
       dict.unlink();

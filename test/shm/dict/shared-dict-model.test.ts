@@ -1,4 +1,4 @@
-// Random operations on a dict and on a Map come to the same, whichever of several processes does each.
+// Random operations on a dict and on a Map have the same results, whichever of several processes does them.
 import fc from 'fast-check';
 import { SharedDict } from 'shmkit';
 import { describe, expect, it } from 'vitest';
@@ -25,7 +25,7 @@ const value = fc.oneof(
 type Model = Map<string, unknown>;
 type Command = (dict: SharedDict, model: Model) => void;
 
-/** An operation, done to both; what both say has to be the same. */
+/** An operation on both the dict and the Map. Both must give the same result. */
 const command: fc.Arbitrary<Command> = fc.oneof(
   {
     weight: 6,

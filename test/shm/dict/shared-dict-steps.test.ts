@@ -1,7 +1,7 @@
-// A dict as it is left by who is killed before any one of the stores of a change, or of the recovery
-// from that: the change is there as a whole or not at all, and everything else is as it was.
+// A dict as a process leaves it that is killed before any of the stores of a change, or of the recovery
+// from that. The change is there as a whole or not at all, and everything else is as it was.
 import { describe, expect, it } from 'vitest';
-// The library comes after the typed arrays were replaced that it is going to use.
+// The library must be imported after the typed arrays that it uses were replaced.
 import { watched } from '../../support/stores';
 import { SharedDict, type SharedDictCreateOptions } from 'shmkit';
 import { Corpse, imagesOf } from '../../support/corpses';
@@ -48,7 +48,7 @@ function created(options: SharedDictCreateOptions = { capacity }): Dict {
 
 const stateOf = (dict: Dict): State => new Map([...dict].sort(([a], [b]) => (a < b ? -1 : 1)));
 
-/** Looks at what is left as readers do, then goes on using it, to the end. */
+/** Looks at the remaining dict as readers do, then uses it until it is empty. */
 function outcome(dict: Dict, keys: readonly string[]): State {
   const seen = keys.map((key) => [key, dict.has(key), dict.get(key)] as const);
   const state = stateOf(dict);
@@ -57,10 +57,10 @@ function outcome(dict: Dict, keys: readonly string[]): State {
   dict.set('goes on', { n: 1 });
   expect(dict.get('goes on')).toEqual({ n: 1 });
   expect([...state.keys(), 'goes on'].filter((key) => !dict.delete(key))).toEqual([]);
-  // One that is being computed by nobody any more is not there for anyone, but to be deleted.
+  // A value whose computation has stopped does not exist for any reader, but its key can be deleted.
   expect(keys.filter((key) => dict.delete(key))).toEqual([]);
   expect([dict.size, [...dict]]).toEqual([0, []]);
-  // Nothing is lost of the memory.
+  // No memory is lost.
   expect(dict.bytesUsed).toBe(0);
   return state;
 }
@@ -82,7 +82,7 @@ describe.runIf(onLinux)('who is killed before any store of', () => {
     it.each(changes)(`%s, in ${where}, leaves all of it or nothing`, (_, change) => {
       using dict = temporary(created());
       for (const [key, value] of initial) dict.set(key, value);
-      // One entry more, and a bucket is split.
+      // With one more entry, a bucket is split.
       if (many) for (const key of manyKeys.slice(0, 64 - initial.length)) dict.set(key, key);
       const before = stateOf(dict);
       const images = imagesOf(dict, () => change(dict));
@@ -95,7 +95,7 @@ describe.runIf(onLinux)('who is killed before any store of', () => {
         return JSON.stringify([...state]) === JSON.stringify([...now]);
       });
       steps += images.length;
-      // Once it is there it stays there.
+      // Once the change is there, it stays there.
       expect(changed.at(-1)).toBe(true);
       if (before.size !== now.size) expect(changed[0]).toBe(false);
       expect(changed.lastIndexOf(false)).toBeLessThan(
@@ -157,7 +157,7 @@ describe.runIf(onLinux)('who is killed before any store of', () => {
     using left = corpse(options);
     let last = Infinity;
     const keys = [...dict.keys(), 'large'];
-    // Every third, which is another one of the stores of each eviction.
+    // Every third image, which is a different one of the stores of each eviction.
     for (let i = 0; i < images.length; i += 3) {
       const state = left.after(images[i]!, (dict) => outcome(dict, keys));
       for (const [key, value] of state) if (key !== 'large') expect(value).toBe(text);

@@ -1,4 +1,4 @@
-// SharedDict's contract: alone, and with other processes.
+// SharedDict's contract, with one process and with several.
 import { readdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
@@ -300,7 +300,7 @@ describe('time and room', () => {
     const ttl = 600;
     using dict = temporary<number>({ ttl });
     dict.set('ever', 2, { ttl: Infinity }).set('long', 3, { ttl: 100_000 });
-    // A machine that is too slow to come while they live sees less, and tries again.
+    // If the machine is so slow that it looks only after they have expired, the test tries again.
     let lived = false;
     while (!lived) {
       const before = performance.now();
@@ -379,7 +379,7 @@ describe('time and room', () => {
     }
     expect(lost).toBeLessThan(100);
     expect(dict.get('cold 19999')).toBeDefined();
-    // Some are kept by a hot key that shares their word.
+    // A hot key that shares their word keeps some of them.
     const oldest = Array.from({ length: 100 }, (_, i) => `cold ${i}`);
     expect(oldest.filter((key) => dict.has(key)).length).toBeLessThan(50);
     expectCode(() => dict.set('too large', 'x'.repeat(1 << 18)), 'ERR_CAPACITY');
@@ -409,7 +409,7 @@ describe('as a shared object', () => {
       },
     };
     expectCode(() => act(dict, value), 'ERR_CLOSED', dict.name);
-    if (!onWindows) SharedDict.unlink(dict.name); // where it went with its last handle
+    if (!onWindows) SharedDict.unlink(dict.name); // on Windows it was removed with its last handle
     expect([...other!]).toEqual([]);
     other!.set('c', 2);
     expect([...other!]).toEqual([['c', 2]]);

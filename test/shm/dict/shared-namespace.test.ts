@@ -30,7 +30,7 @@ describe('properties', () => {
     ]);
     Object.assign(values, { rate: 6 });
     expect(JSON.parse(JSON.stringify(values))).toEqual({ rate: 6, nested: { list: [1, 2] } });
-    // A copy: what is done to it stays here.
+    // This is a copy, so changes of it stay here.
     values.nested.list.push(3);
     expect(values.nested.list).toEqual([1, 2]);
   });

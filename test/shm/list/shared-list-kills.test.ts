@@ -8,7 +8,7 @@ import { uniqueName } from '../../support/names';
 import { Progress } from '../../support/progress';
 import { mostKills } from '../../support/system';
 
-/** How much a writer changes before it is killed, at most. */
+/** How many changes a writer makes before it is killed, at most. */
 const mostChanges = 100;
 
 async function writer(
@@ -49,7 +49,7 @@ describe('a list', () => {
       const elements = list.toArray();
       expect(areGroups(elements)).toBe(true);
       expect(list.splice(0)).toEqual(elements);
-      // A directory, and a chunk.
+      // An empty list keeps a directory and a chunk.
       expect(list.bytesUsed).toBeLessThan(2000);
       list.clear();
       expect(list.bytesUsed).toBe(0);

@@ -1,4 +1,4 @@
-// Random changes of a list, each compared with an array's.
+// Random changes of a list. Each is compared with the same change of an array.
 import fc from 'fast-check';
 import { SharedList } from 'shmkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -12,7 +12,7 @@ interface Model {
 type Real = readonly SharedList[];
 type Verb = (list: unknown[] | SharedList) => unknown;
 
-/** Something done to one of the handles, and to an array. */
+/** An operation on one of the handles, and on an array. */
 class Command implements fc.Command<Model, Real> {
   readonly #what: string;
   readonly #handle: number;

@@ -1,6 +1,6 @@
-// A list as it is left by who is killed before any one of the stores of a change, or of the recovery
-// from that: the change is there as a whole or not at all, and nothing is lost of the memory.
-// The library comes after its typed arrays were replaced.
+// A list as a process leaves it that is killed before any of the stores of a change, or of the recovery
+// from that. The change is there as a whole or not at all, and no memory is lost. The library must be
+// imported after the typed arrays that it uses were replaced.
 import { atEachStore, watched } from '../../support/stores';
 import { SharedList } from 'shmkit';
 import { describe, expect, it } from 'vitest';
@@ -11,7 +11,7 @@ import { temporary } from '../../support/temporaries';
 type List = SharedList;
 
 const capacity = 1 << 17;
-/** A directory of at most 16 chunks, and one chunk, with what the arena keeps of each. */
+/** A directory of at most 16 chunks, and one chunk, with the arena's overhead for each. */
 const leastBytes = 72 + 1032 + 16;
 
 const few = [1, 'a text of some length', { list: [1, 2, 3] }, 'ż', null, 2.5, 'another text'];
@@ -49,7 +49,7 @@ function created(): List {
   return watched(() => SharedList.create({ capacity }));
 }
 
-/** Looks at what is left as readers do, then goes on using it, to the end. */
+/** Looks at the remaining list as readers do, then uses it until it is empty. */
 function outcome(list: List): string {
   const seen = Array.from({ length: list.length }, (_, i) => list.at(i));
   const state = list.toArray();
@@ -69,7 +69,9 @@ function outcome(list: List): string {
   return JSON.stringify(state);
 }
 
-/** The images that a kill before each store of something leaves; of very many, some. */
+/**
+ * The images that a kill leaves before each store of an action. If there are very many, only some of them.
+ */
 function imagesOf(list: List, act: () => unknown, most = 700): Buffer[] {
   using image = imageOf(list);
   let stores = 0;
@@ -77,7 +79,7 @@ function imagesOf(list: List, act: () => unknown, most = 700): Buffer[] {
   atEachStore(() => stores++, act);
   const once = list.toArray();
   const end = image.take();
-  // Memory stays there once it is.
+  // Memory that was added is never removed.
   begin.set(end.subarray(0, 4));
   image.put(begin);
   const every = Math.ceil(stores / most);
@@ -113,7 +115,7 @@ describe.runIf(onLinux)('who is killed before any store of', () => {
         if (state !== before && state !== now) expect(state).toBe('as before or as now');
         return state === now;
       });
-      // Once it is there it stays there.
+      // Once the change is there, it stays there.
       expect([changed[0], changed.at(-1)]).toEqual([before === now, true]);
       expect(changed).toEqual([...changed].sort());
     });

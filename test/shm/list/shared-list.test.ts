@@ -338,7 +338,7 @@ describe('changes of four processes at once', () => {
     using counts = createNumbers(0, 0);
     const each = 3000;
     const children = [0, 1, 2, 3].map((i) => start('list/mover', [work, done, counts, i, each]));
-    // A reader beside them: whatever it finds makes sense.
+    // A reader runs beside them. Everything that it finds is consistent.
     let ended = 0;
     for (const child of children) void child.exit.then(() => ended++);
     while (ended < children.length) {

@@ -1,5 +1,6 @@
-// A process that owns a manager ends as the same program ends without one, whatever it does at its end: it says the
-// same, exits by the same code or signal, and may use the manager until then. Nothing is left.
+// A process that owns a manager ends in the same way as the same program without a manager, whatever it
+// does at its end. It prints the same, exits by the same code or signal, and may use the manager until
+// then. Nothing is left.
 import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
@@ -16,7 +17,7 @@ const programs = JSON.parse(
   execFileSync(process.execPath, [fixturePath('manager/beside'), '"list"'], { encoding: 'utf8' }),
 ) as Record<Sort, string[]>;
 
-/** What it said, and how it ended. */
+/** What the child printed, and how it ended. */
 async function endOf(child: Child): Promise<unknown> {
   const said = await child.hearAll();
   return { said, ...(await child.exit) };
@@ -26,7 +27,7 @@ const run = (beside: Beside) => endOf(start('manager/beside', [beside]));
 
 const known = new Map<string, Promise<unknown>>();
 
-/** How it ends without the library. */
+/** How the program ends without the library. */
 function usual({ program, when, inWorker }: Beside): Promise<unknown> {
   const beside = { program, when, inWorker } as Beside;
   const key = JSON.stringify(beside);
@@ -46,9 +47,11 @@ function casesOf(sorts: Sort[], more: Partial<Beside>, wanted = /./): Beside[] {
   return wantedOnes.flatMap((program) => whens.map((when) => ({ program, when, ...more })));
 }
 
-/** Of the other signals, what is most usual. */
+/** For the other signals, only the most common cases. */
 const chosen = /^SIG(TERM|INT),|, once$|removes itself$/;
-/** What JavaScript that listens cannot do, and what it need not be asked of all signals. */
+/**
+ * Leaves out what a listener in JavaScript cannot do, and cases that need not be tested for every signal.
+ */
 const unlessBun = /^SIGTERM,(?!.*blocks|.*uses it)|, once$/;
 const cases = [
   ...casesOf(['ofSignals'], { how: 'create' }, chosen),
@@ -57,7 +60,8 @@ const cases = [
   ...casesOf(['exits', 'exitsOfMain'], { how: 'open' }, /throws|really|an exit code|uses it$/),
 ];
 
-// Elsewhere names are not listed: neither could it be seen what is left, nor does native find it.
+// Names cannot be listed on other systems, so the test could not see what is left, and native code does not
+// find it.
 describe.runIf(onLinux)('who owns a manager ends as without one (names can be listed)', () => {
   it.each(cases)('$program, which begins $when ($how, like Bun: $isLikeBun)', async (beside) => {
     const name = uniqueName('app');

@@ -1,4 +1,4 @@
-// What those have who took part in a manager when it has ended, by whomever.
+// What participants of a manager see after it has ended, whichever process has ended it.
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { Manager, SharedDict, SharedMemoryError } from 'shmkit';
@@ -10,7 +10,7 @@ import { onWindows } from '../../support/system';
 
 const closing: { close(): void }[] = [];
 
-/** Closed after the test, whatever it holds: what has ended is not in the way of that. */
+/** Closes the object after the test, whatever it holds. An ended manager does not prevent that. */
 function closed<T extends { close(): void }>(object: T): T {
   closing.push(object);
   return object;
@@ -20,7 +20,7 @@ afterEach(() => {
   for (const each of closing.splice(0).reverse()) each.close();
 });
 
-/** All verbs of everything that a manager gives. */
+/** All verbs of all objects that a manager provides. */
 function verbs(manager: Manager): Record<string, () => unknown> {
   const memory = closed(manager.memory('memory', { size: 64 }));
   const lock = closed(manager.lock('lock'));
@@ -163,7 +163,7 @@ function verbs(manager: Manager): Record<string, () => unknown> {
   };
 }
 
-/** What each verb comes to, by the code of its error. */
+/** The outcome of each verb: the code of its error. */
 async function outcomesOf(all: Record<string, () => unknown>): Promise<Record<string, string>> {
   const outcomes: Record<string, string> = {};
   for (const [verb, act] of Object.entries(all)) {
@@ -203,7 +203,7 @@ describe('when a manager has ended', () => {
       const { signal } = member;
       expect([signal.aborted, signal]).toEqual([false, member.signal]);
       await owner.kill('SIGTERM');
-      // Whether this thread has heard of it or not.
+      // This is true whether this thread has been notified or not.
       expect(await outcomesOf(all)).toEqual(shutdown(all));
       if (!signal.aborted) await once(signal, 'abort');
       expect(signal.reason).toBeInstanceOf(SharedMemoryError);
@@ -265,7 +265,7 @@ describe('when a manager has ended', () => {
   });
 });
 
-/** What has this thread take part in an object, and hold something of it. */
+/** Makes this thread participate in an object, and hold something of it. */
 const partakes: Record<string, (manager: Manager) => { close(): void }> = {
   'a semaphore': (manager) => {
     const semaphore = manager.semaphore('partakes', { value: 1 });
@@ -310,7 +310,7 @@ describe('who takes part when a manager ends', () => {
   });
 });
 
-/** Sets up what waiters of {@link waits} wait for in vain, for as long as this thread holds it. */
+/** Sets up the objects of {@link waits} so that all waits fail for as long as this thread holds them. */
 function holdAll(manager: Manager): void {
   closed(manager.lock('held')).acquireSync();
   closed(manager.rlock('held')).acquireSync();

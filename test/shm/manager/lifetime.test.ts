@@ -1,4 +1,4 @@
-// How long a manager lives that its members open, whoever of them leaves, in whatever way and order.
+// How long a manager lives that its members open, whichever members leave, in whatever way and order.
 import cluster, { type Worker as Peer } from 'node:cluster';
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
@@ -9,7 +9,7 @@ import { expectCode } from '../../support/errors';
 import { uniqueName } from '../../support/names';
 import { onWindows } from '../../support/system';
 
-/** Whether there is anything of the manager: also when it is dead. */
+/** Whether anything of the manager exists, even if the manager is dead. */
 function isThere(name: string): boolean {
   try {
     Manager.unlink(name);
@@ -35,7 +35,7 @@ async function startPeer(name: string): Promise<Peer> {
   return peer;
 }
 
-/** What a peer says next; throws with what it complained of when it ends instead. */
+/** The next message of a peer. Throws with its error output if the peer ends instead. */
 async function hear(peer: Peer): Promise<unknown> {
   let complaint = '';
   peer.process.stderr!.on('data', (text) => (complaint += String(text)));
@@ -58,11 +58,11 @@ async function end(peer: Peer, how: string): Promise<void> {
   await ended;
 }
 
-/** Counts once, and gives what the count has come to. */
+/** Increments the count, and resolves with the count that this peer reached. */
 async function count(peer: Peer): Promise<number> {
   peer.send('count');
   const [counted, seen] = (await hear(peer)) as [number, number];
-  // Others may have counted in between.
+  // Other peers may have counted in between.
   expect(seen).toBeGreaterThanOrEqual(counted);
   return counted;
 }
@@ -70,7 +70,7 @@ async function count(peer: Peer): Promise<number> {
 const signals = onWindows ? ['SIGKILL'] : ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGKILL'];
 const ways = [...signals, 'disconnect', 'error', 'reject', 'exit'];
 
-/** Which of three is replaced next, round by round: the oldest, the youngest, the middle one. */
+/** Which of three peers is replaced in each round: the oldest, the youngest, or the middle one. */
 const orders: [string, number][] = [
   ['oldest', 0],
   ['youngest', 2],
@@ -85,7 +85,7 @@ describe('a manager that peers open', () => {
     for (const way of ways) {
       for (const peer of crew) expect(await count(peer)).toBe(++counted);
       const [leaving] = crew.splice(which, 1);
-      // Those who stay go on meanwhile.
+      // The peers that stay continue meanwhile.
       const [, ...others] = await Promise.all([end(leaving!, way), ...crew.map(count)]);
       counted += others.length;
       expect(Math.max(...others)).toBe(counted);
@@ -103,7 +103,7 @@ describe('a manager that peers open', () => {
     await end(first, 'exit');
     expect(await count(second)).toBe(2);
     await end(second, way);
-    // A killed one removes nothing, and who comes next begins anew all the same.
+    // A killed peer removes nothing, but the next one starts a new manager anyway.
     if (way !== 'SIGKILL') expect(isThere(name)).toBe(false);
     const next = await startPeer(name);
     expect(await count(next)).toBe(1);

@@ -21,7 +21,7 @@ import { uniqueName } from '../../support/names';
 import { overwrite, overwriteElement } from '../../support/poison';
 import { onLinux, onWindows } from '../../support/system';
 
-/** What there is of a manager, by its system names. */
+/** The system names of everything that exists of a manager. */
 function leftOf(name: string): string[] {
   if (!onLinux) return owned(name).filter(isThere);
   return readdirSync('/dev/shm')
@@ -29,7 +29,7 @@ function leftOf(name: string): string[] {
     .sort();
 }
 
-/** By asking for it, where the system does not tell. */
+/** Asks for the object, if the system does not list names. */
 function isThere(full: string): boolean {
   const [, kind = '', manager, own] = /^shmkit\.(\w+)[.@]([^@]+)@?(.*)$/.exec(full) ?? [];
   const name = own ? `/${manager}/${own}` : manager!;
@@ -46,17 +46,17 @@ function isThere(full: string): boolean {
     return true;
   } catch (error) {
     expect(error).toMatchObject({ code: 'ENOENT' });
-    // There is a manager whose members have all died, though nobody attaches to it.
+    // The manager exists, but all of its members have died, so nothing can attach to it.
     return (error as Error).message.includes('is dead');
   }
 }
 
-/** How much there is of a manager, where the system tells. */
+/** Checks how much of a manager exists, if the system lists names. */
 function expectLeft(name: string, count: number): void {
   if (onLinux) expect(leftOf(name)).toHaveLength(count);
 }
 
-/** The same, as it is when there is nothing to wait for but the end of a process. */
+/** The names that exist of a manager when no object is about to be removed by the end of a process. */
 const owned = (name: string) =>
   [
     `shmkit.dict@${name}@dict`,
@@ -67,7 +67,7 @@ const owned = (name: string) =>
     `shmkit.value@${name}@value`,
   ].sort();
 
-/** Makes one of each kind. */
+/** Creates one object of each kind. */
 function makeEach(manager: Manager, own: string): void {
   const made = [
     manager.memory(own, { size: 64 }),
@@ -88,7 +88,7 @@ function makeEach(manager: Manager, own: string): void {
   for (const each of made) each.close();
 }
 
-// What a manager gives is closed when it was forgotten.
+// The objects that a manager provides are closed when they are garbage-collected.
 afterEach(async () => {
   for (let i = 0; i < 5; i++) {
     globalThis.gc!();
@@ -129,7 +129,7 @@ describe('a manager', () => {
     made.namespace.values.rate = 7;
     expect(manager.queue('q').getSync()).toBe(5);
     expect(manager.namespace<{ rate: number }>('n').values.rate).toBe(7);
-    // Without options, for what is there.
+    // Without options, because the objects exist.
     expect(manager.dict('d').get('one')).toBe(1);
     expect([manager.value('v').value, manager.array('a').length]).toEqual([5n, 3]);
     expect([manager.barrier('b').parties, manager.memory('m').size]).toEqual([2, 64]);
@@ -194,7 +194,7 @@ describe('a manager', () => {
     using again = Manager.open(name);
     expect(again.list('list').length).toBe(0);
     manager.shutdown();
-    // What is another manager of that name has.
+    // These belong to another manager of that name.
     expectLeft(name, 2);
     Manager.unlink(name);
     expect(leftOf(name)).toEqual([]);
@@ -221,7 +221,7 @@ describe('a manager', () => {
         expect(SharedMemory.list().find((each) => each.name === same.name)?.mode).toBe(0o660);
         using own = member.dict('another', { mode: 0o604 });
         expect(SharedMemory.list().find((each) => each.name === own.name)?.mode).toBe(0o604);
-        // Of an object that is there, the mode is as it is.
+        // For an existing object, the mode is not changed.
         manager.dict('another').close();
         expectCode(() => manager.dict('bad', { mode: 0o1000 }), 'ERR_OUT_OF_RANGE', 'mode');
         expectCode(() => manager.dict('bad', 5 as never), 'ERR_INVALID_ARG_TYPE', 'options');
@@ -249,7 +249,7 @@ describe('a manager', () => {
       using byHandle = attach(value.toJSON());
       expect([again.value, byHandle.value]).toEqual([i, i]);
     }
-    // What looks most like one of them as a plain name.
+    // Plain names that look most like the name of such an object.
     for (const plain of [`${name}.a.b`, `${name}@b`, `${name}/b`.replace('/', '@')]) {
       using value = SharedValue.open(plain, { type: 'int32', value: -1 });
       expect(value.value).toBe(-1);
@@ -300,7 +300,7 @@ describe('a manager', () => {
         const at = i % 2 === 0 ? manager : member;
         using gone = i % 3 === 0 ? at.memory(undefined, { size: 1 }) : at.event(`gone ${i}`);
         gone.unlink();
-        // One that comes again was perhaps noted, and perhaps not.
+        // An object that comes again may or may not have been recorded.
         using again = at.event(`again ${i % 5}`);
         if (i % 7 === 0) again.unlink();
       }
@@ -324,7 +324,7 @@ describe('a manager', () => {
     expectCode(fill, 'ERR_CAPACITY', manager.name, 'capacity');
     using one = manager.event(`0${'x'.repeat(150)}`);
     expect(one.isSet).toBe(false);
-    // There is room again when something of it is gone.
+    // There is room again when one of the objects is gone.
     one.unlink();
     manager.event(`new${'x'.repeat(140)}`).close();
     expectCode(() => Manager.create({ capacity: 5 }), 'ERR_OUT_OF_RANGE', 'capacity');
@@ -475,7 +475,7 @@ describe('who takes part', () => {
     const report = await begin(manager, dict);
     expect(report).toEqual({ name, isList: true, length: 1 });
     expect([list.at(0), sum.value]).toEqual(['from a member', 1]);
-    // Where an object goes with its last handle, it went with the member.
+    // Where an object is removed with its last handle, it was removed with the member.
     if (onWindows) expectCode(() => dict.get('mine'), 'ENOENT', 'made by a member');
     else expect((dict.get('mine') as { name: string }).name).toBe(`/${name}/made by a member`);
     expectLeft(name, 5);
@@ -498,7 +498,7 @@ describe('the owner', () => {
     ['has nothing left to do', 'stay', 'return', 0],
     ['throws what nobody catches', 'stay', 'throw', 1],
     ['rejects what nobody catches', 'stay', 'reject', 1],
-    // Windows ends a process by them, and nothing of it runs.
+    // On Windows these signals end a process at once, and none of its code runs.
     ...(onWindows ? [] : bySignals),
   ])('that %s leaves nothing', async (_, how, word, expected) => {
     const name = uniqueName('app');
@@ -586,7 +586,8 @@ describe('who is killed', () => {
     expectCode(() => Manager.create({ name }), 'EEXIST', name);
     {
       using other = Manager.attach(name);
-      // Where an object goes with its last handle, these went with the owner: no other asked for them.
+      // Where an object is removed with its last handle, these were removed with the owner: no other
+      // process had them.
       using dict = other.dict('dict');
       expect(dict.get('a')).toBe(onWindows ? undefined : 1);
       using lock = other.lock('lock');

@@ -1,4 +1,4 @@
-// How who owns a manager ends by signals: as it would without one, and with nothing left.
+// How an owner of a manager ends by signals: in the same way as without a manager, and with nothing left.
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
@@ -12,7 +12,7 @@ import { onWindows } from '../../support/system';
 
 const signals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const;
 
-/** Windows ends a process by them, and nothing of it runs. */
+/** Windows ends a process at once by a signal, and none of its code runs. */
 const describeOnPosix = describe.skipIf(onWindows);
 
 let directory: string;
@@ -20,7 +20,7 @@ let directory: string;
 beforeAll(() => {
   directory = mkdtempSync(path.join(os.tmpdir(), 'shmkit-signals-'));
   writeFileSync(path.join(directory, 'locked'), '');
-  // Another copy of the package, with an addon of its own.
+  // Another copy of the package, with its own addon.
   const copy = path.join(directory, 'node_modules', 'shmkit');
   mkdirSync(path.join(copy, 'build', 'Release'), { recursive: true });
   cpSync('package.json', path.join(copy, 'package.json'));
@@ -77,7 +77,7 @@ describeOnPosix('an owner that gets a signal', () => {
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
       const { name, owner } = await startOwner(others, when);
       owner.process.kill(signal);
-      // What they were given to do is done.
+      // The work that they were given is done.
       const said = others.filter((other) => other.startsWith('signal-exit'));
       const heard = await Promise.all(said.map(() => owner.hear()));
       expect(heard.sort()).toEqual(said.map((other) => `${other} cleans up`));
@@ -93,7 +93,7 @@ describeOnPosix('an owner that gets a signal', () => {
       expect(await owner.hear()).toBe(`the application heard ${signal}`);
       Manager.attach(name).close();
     }
-    // It does not listen for this one.
+    // The owner does not listen for this signal.
     expect(await owner.kill('SIGQUIT')).toEqual({ code: null, signal: 'SIGQUIT' });
     expectNothingLeft(name);
   });

@@ -1,5 +1,5 @@
-// Who owns a manager ends, be it a worker thread or the main one, by whatever end but a kill: the process ends
-// as it would without the library, nothing of the manager is left, and its members are told.
+// An owner of a manager ends, in a worker thread or the main thread, in any way except a kill. The process
+// ends as it would without the library, nothing of the manager is left, and its members are notified.
 import { spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, readdirSync } from 'node:fs';
@@ -22,19 +22,19 @@ afterEach(() => {
   for (const each of closing.splice(0).reverse()) each.close();
 });
 
-/** What the system has of a manager: its own name, and those of what it made. */
+/** The system names of a manager: its own name, and the names of its objects. */
 function namesOf(manager: string): string[] {
   return readdirSync('/dev/shm').filter((name) => name.includes(manager));
 }
 
-/** Which signals a process catches, and which it ignores. */
+/** Which signals a process catches, and which ones it ignores. */
 function handlersOf({ pid }: ChildProcess): string[] {
   return readFileSync(`/proc/${pid}/status`, 'utf8')
     .split('\n')
     .filter((line) => /^Sig(Cgt|Ign)/.test(line));
 }
 
-/** A thread that takes part in a manager that another owns, in this process. */
+/** A thread of this process that takes part in a manager of another owner. */
 class Member {
   readonly manager: Manager;
   readonly dict: SharedDict;
@@ -67,11 +67,11 @@ async function startCast(cast: Cast, under: string[] = []): Promise<Child> {
 }
 
 interface End {
-  /** A signal, or what the process is told. */
+  /** A signal, or a message to the process. */
   by: NodeJS.Signals | unknown[];
-  /** What it says, where it lives on. */
+  /** What the process prints, if it continues to live. */
   says?: string[];
-  /** How it ends, at last. */
+  /** How the process ends finally. */
   exit: Exit;
 }
 
@@ -110,13 +110,13 @@ const ofWorkers: Record<string, End> = {
   },
 };
 
-/** Has the process end, and look at what is left after each step of that. */
+/** Ends the process, and calls `look` after each step of the end. */
 async function bringAbout({ by, says, exit }: End, child: Child, look: () => unknown) {
   if (typeof by === 'string') child.process.kill(by);
   else child.tell(by);
   if (says !== undefined) {
     for (const each of says) expect(await child.hear()).toBe(each);
-    // The process lives on.
+    // The process continues to live.
     await look();
     child.tell(['exit']);
   }
@@ -141,10 +141,13 @@ const casesOf = (wanted: (end: string) => boolean) =>
     ),
   );
 const cases = casesOf(() => true);
-// By the other signals and errors as by these.
+// Other signals and errors lead to the same as these.
 const chosen = casesOf((end) => /SIGTERM|exit|terminate/.test(end));
 
-/** macOS does not list names, so native finds none there; on Windows they go with their processes. */
+/**
+ * macOS does not list names, so native code finds none there. On Windows the objects are removed with their
+ * processes.
+ */
 const describeOnLinux = describe.skipIf(!onLinux);
 
 describeOnLinux('what an owner made, when it ends (on Linux only: names can be listed)', () => {
@@ -192,7 +195,7 @@ describeOnLinux('what an owner made, when it ends (on Linux only: names can be l
 
   it.each(busy)('is gone though the worker $state: $what', async ({ state, what }) => {
     const name = uniqueName('app');
-    // Not one of the manager that ends: who holds that lock keeps its name.
+    // This lock belongs to another manager, which does not end. Its name is kept while it is held.
     const other = closed(Manager.create());
     const taken = closed(other.lock('taken elsewhere'));
     const guard = taken.acquireSync();
@@ -218,7 +221,7 @@ describeOnLinux('what an owner made, when it ends (on Linux only: names can be l
       const lock = closed(member.manager.lock('used by a member'));
       const guard = lock.acquireSync();
       await bringAbout(ofWorkers[what]!, child, () => {
-        // Nobody may take for free what is held.
+        // No other thread may take the lock for free while it is held.
         expect(namesOf(name)).toEqual([`shmkit.lock@${name}@used by a member`]);
       });
       guard.release();
@@ -274,7 +277,7 @@ describeOnLinux('what an owner made, when it ends (on Linux only: names can be l
     expect(await child.hear()).toBe('the worker ended with 1');
     expect(namesOf(site!)).toEqual([]);
     for (const member of members) member.expectNotTold();
-    // Signals are heard as before.
+    // Signals are received as before.
     expect(await child.kill('SIGTERM')).toEqual({ code: null, signal: 'SIGTERM' });
     for (const member of members) await member.expectToldOfEnd();
     expect([...namesOf(two!), ...namesOf(three!)]).toEqual([]);
@@ -307,7 +310,7 @@ describeOnLinux('a process whose worker owns a manager, when a signal comes', ()
       expect(await child.hear()).toBe(`heard ${signal}`);
       member.expectNotTold();
     }
-    // It does not listen for this one.
+    // The process does not listen for this signal.
     expect(await child.kill('SIGQUIT')).toEqual({ code: null, signal: 'SIGQUIT' });
     expect(namesOf(name)).toEqual([]);
     await member.expectToldOfEnd();
@@ -337,7 +340,7 @@ describeOnLinux('a process whose worker owns a manager, when a signal comes', ()
       const name = uniqueName('app');
       const child = await startBeside(name, others, rest);
       child.process.kill(signal);
-      // What they were given to do is done.
+      // The work that they were given is done.
       const heard = [];
       while (heard.length < others.length) heard.push(await child.hear());
       expect(heard.sort()).toEqual(others.map((other) => `${other} cleans up`));
@@ -371,7 +374,7 @@ describeOnLinux('a process whose worker owns a manager, when a signal comes', ()
     const child = await startCast({ workers });
     child.tell(['worker shutdown']);
     expect(await child.hear()).toBe('shut down');
-    // As of one that never owned any.
+    // The same as in a process that never owned a manager.
     const other = await startCast({ loads: true });
     expect(handlersOf(child.process)).toEqual(handlersOf(other.process));
     await other.kill();
@@ -385,7 +388,7 @@ describeOnLinux('a process whose worker owns a manager, when a signal comes', ()
     expectCode(() => Manager.attach(part.name), 'ENOENT', 'is dead');
     Manager.create({ name: part.name }).shutdown();
     expect(namesOf(part.name)).toEqual([]);
-    // By an exit it goes all the same.
+    // With an exit it is removed anyway.
     const next = await startCast(who === 'main' ? { main: part } : { workers: [part] });
     next.tell(['exit']);
     expect(await next.exit).toEqual(exits(5));

@@ -15,7 +15,7 @@ import {
 function cellsOf<T extends ElementType>(type: T, length = 1) {
   const array = new (constructorOf(type))(length);
   const floats = array as Float64Array;
-  // Where nobody else adds at the same time, this is what the native addition does.
+  // If no other thread adds at the same time, the native addition does the same.
   const addFloat64 = (index: number, delta: number) => {
     const before = floats[index]!;
     floats[index] = before + delta;
@@ -69,7 +69,7 @@ describe.each(integers)('%s', (type) => {
         expect(cells.add(0, of(delta))).toBe(fits ? of(before) : undefined);
         expect(cells.load(0)).toBe(of(fits ? sum : before));
       }),
-      // Random numbers seldom meet just there.
+      // Random numbers rarely produce exactly these cases.
       {
         examples: [
           [most, 1n],
@@ -191,7 +191,7 @@ describe.each([...numberTypes, ...bigTypes])('elements of %s', (type) => {
     expect(cells.length).toBe(0);
     expect(() => cells.load(0)).toThrow(TypeError);
     expect(() => cells.store(0, valueOf(type, 1))).toThrow(TypeError);
-    // Natively, one adds to the memory that was there.
+    // The native addition would change the memory that was there before.
     if (type !== 'float64') expect(() => cells.add(0, valueOf(type, 1))).toThrow(TypeError);
     expect(() => cells.exchange(0, valueOf(type, 1))).toThrow(TypeError);
     expect(() => cells.compareExchange(0, valueOf(type, 0), valueOf(type, 1))).toThrow(TypeError);
@@ -204,7 +204,7 @@ describe.each([...numberTypes, ...bigTypes])('elements of %s', (type) => {
     expect(encoded).toBeInstanceOf(constructorOf(type));
     const wrong = [...values, '3'];
     expectCode(() => encodeElements(type, wrong, (i) => `x[${i}]`), 'ERR_INVALID_ARG_TYPE', 'x[4]');
-    // A hole is no element.
+    // A hole is not an element.
     const sparse: unknown[] = [values[0]];
     sparse[2] = values[1];
     const encode = () => encodeElements(type, Array.from(sparse), (i) => `x[${i}]`);

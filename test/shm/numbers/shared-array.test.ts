@@ -14,12 +14,12 @@ import { onLinux } from '../../support/system';
 
 type Elements = TypedArrays[ElementType];
 
-/** An array of a type that the compiler does not know. */
+/** Creates an array of a type that the compiler does not know. */
 function create(type: ElementType, length: number): SharedArray {
   return temporary(SharedArray.create({ type, length }));
 }
 
-/** Any value of the type, and none that it would round. */
+/** Any value of the type that the type does not round. */
 function elementOf(type: ElementType): fc.Arbitrary<number | bigint> {
   if (type === 'float64') return fc.double();
   if (type === 'float32') return fc.float();
@@ -139,7 +139,7 @@ describe.each(allTypes)('an array of %s', (type) => {
               case 'slice': {
                 const part = array.slice(step.start, step.end);
                 expect(part).toEqual(model.slice(step.start, step.end));
-                part.fill(of(1) as never); // a copy: nothing happens to the array
+                part.fill(of(1) as never); // part is a copy: the array does not change
                 break;
               }
               case 'at':
@@ -315,7 +315,7 @@ describe('an array', () => {
     expect([...array]).toEqual([8, 7]);
     using bytes = temporary(SharedArray.create({ type: 'uint8', from: Buffer.from('hello') }));
     expect([bytes.type, Buffer.from(bytes.array).toString()]).toEqual(['uint8', 'hello']);
-    // As memory it is one: whatever overlaps is copied as if by way of another place.
+    // In memory it is the same block, so an overlapping range is copied as if through a temporary copy.
     bytes.set(bytes.array.subarray(0, 4), 1);
     expect(Buffer.from(bytes.slice()).toString()).toBe('hhell');
   });
@@ -374,7 +374,7 @@ describe('an array', () => {
     expect([...other]).toEqual([1, 2, 3]);
     array.close();
     other.close();
-    // Nobody of this process has the memory any more, so neither has the buffer that was moved.
+    // No handle of this process has the memory any more, so the moved buffer does not have it either.
     new Int32Array(moved).fill(9);
     using again = SharedArray.attach(array.name);
     expect([...again]).toEqual([1, 2, 3]);

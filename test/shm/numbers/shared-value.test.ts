@@ -9,7 +9,7 @@ import { Peer, beings, ends, forms } from '../../support/peers';
 
 type Any = SharedValue<'int32'>;
 
-/** A value of a type that the compiler does not know. */
+/** Creates a value of a type that the compiler does not know. */
 function create(type: ElementType, value?: number | bigint): SharedValue {
   return temporary(SharedValue.create({ type, ...(value !== undefined && { value }) }));
 }
@@ -101,7 +101,7 @@ describe.each(integers)('an integer of %s', (type) => {
         expect(value.value).toBe(of(limit));
       }
     }
-    // As far as one can go in one step, and back.
+    // As far as is possible in one step, and back.
     expect(value.add(of(least - most))).toBe(of(most));
     expect(value.value).toBe(of(least));
     expect(value.add(of(most - least))).toBe(of(least));
@@ -295,7 +295,7 @@ describe('changes of four processes at once', () => {
     let added = 0;
     let refused = 0;
     const end = performance.now() + 1000;
-    // Until the other has come to write as well.
+    // Until the other process has been able to write as well.
     while (performance.now() < end || Math.min(added, refused) === 0) {
       for (let i = 0; i < 1000; i++) {
         try {
@@ -377,7 +377,7 @@ describe('waiting', () => {
     value.notify(1);
     await Promise.race(waits);
     value.notify(0);
-    // Whoever waits looks now and then, for the one that was told may have died.
+    // Waiters look from time to time, because a notified waiter may have died.
     expect(new Set(await Promise.all(waits))).toEqual(new Set([1]));
     for (const count of [2 ** 32, Number.MAX_SAFE_INTEGER]) value.notify(count);
     for (const count of [-1, 1.5, NaN, Infinity]) {

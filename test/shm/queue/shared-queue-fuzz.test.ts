@@ -1,5 +1,5 @@
-// Bytes and words of a live queue are overwritten while others use it: no crash, no endless loop,
-// ERR_CORRUPT or a wrong value at worst.
+// Bytes and words of a live queue are overwritten while other processes use it. There is no crash and no
+// endless loop. The worst results are ERR_CORRUPT and a wrong value.
 import { SharedQueue } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 import { structureLayout } from '../../../lib/shm/structure/structure-layout';
@@ -14,14 +14,14 @@ const known = [
   'ERR_TIMEOUT',
   'ERR_NOT_HELD',
   'ERR_SHUTDOWN',
-  // Handles and errors of which the bytes were overwritten.
+  // Codes for handles and errors whose bytes were overwritten.
   'ENOENT',
   'ERR_ABI_MISMATCH',
   'ERR_INVALID_ARG_TYPE',
   'ERR_INVALID_ARG_VALUE',
 ];
 
-/** As lib/shm/queue/ring.ts has them. */
+/** The order of the words in lib/shm/queue/ring.ts. */
 const ringWords = ['head', 'tail', 'next', 'there', 'taken', 'wrap', 'last', 'moves'];
 
 describe.runIf(onLinux)('a queue whose bytes are overwritten', () => {

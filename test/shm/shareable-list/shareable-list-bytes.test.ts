@@ -1,4 +1,4 @@
-// Bytes in shared memory are input: what a list attaches to may be anything, and may become it later.
+// Bytes in shared memory are input: the content of a list may be anything when it is attached, or later.
 import { NamedLock, ShareableList, SharedMemory, type ShareableValue } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 import { expectCode } from '../../support/errors';
@@ -7,7 +7,7 @@ import { uniqueName } from '../../support/names';
 const values: ShareableValue[] = [1, 2.5, 'héllo', Uint8Array.of(1, 2), null, true, 'x'.repeat(20)];
 const allowed = /^(ERR_CORRUPT|ERR_CAPACITY)$/;
 
-/** The bytes of a list with those values, with or without a journal. */
+/** The bytes of a list with these values, with or without a journal. */
 function bytesOf(lock: NamedLock | false): Uint8Array {
   using list = ShareableList.create({ from: values, lock });
   list.unlink();
@@ -23,7 +23,7 @@ function tolerate(act: () => unknown): void {
   }
 }
 
-/** All that can be done to a list: the outcome may be wrong, but is an outcome. */
+/** Calls all operations of a list. The result may be wrong, but there must be a result. */
 function use(list: ShareableList): void {
   for (let i = 0; i < Math.min(list.length, 100); i++) tolerate(() => list.at(i));
   tolerate(() => list.toArray());

@@ -8,7 +8,7 @@ import { uniqueName } from '../../support/names';
 import { Progress } from '../../support/progress';
 import { mostKills } from '../../support/system';
 
-/** The stores of a change, as the fixture counts them. A kill comes right before one. */
+/** The stores of a change, as the fixture counts them. A kill comes immediately before one of them. */
 const steps = [
   'record the value',
   'record its padding',
@@ -23,7 +23,7 @@ const steps = [
 const commit = 3;
 
 const room = 24;
-/** How much a writer changes before it is killed at a random moment, at most. */
+/** How many changes a writer makes before it is killed at a random moment, at most. */
 const mostChanges = 200;
 const changes: [ShareableValue, ShareableValue][] = [
   [1, 'a string'],
@@ -68,7 +68,7 @@ describe('a writer that is killed', () => {
   it('may be followed by those who are killed completing its change', async () => {
     using list = temporary(['a string', 'neighbour']);
     await die(list, 6, { value: 2.5 });
-    // To complete it takes the last five of these steps.
+    // Completing the change takes the last five of these steps.
     for (const step of [1, 2, 3, 4, 5]) await die(list, step, null);
     expect(list.toArray()).toEqual([2.5, 'neighbour']);
   });
@@ -87,7 +87,7 @@ describe('a writer that is killed', () => {
     let abandoned = 0;
     const writers = 2;
     using progress = new Progress(writers);
-    // A few kills may miss every change; many do not.
+    // A few kills may miss every change. Many kills do not.
     for (let kill = 0; kill < kills || (abandoned === 0 && kill < atMost); kill += writers) {
       const all = Array.from({ length: writers }, (_, i) =>
         start('shareable-list/storm', [list.name, kill + i, progress.name, i]),

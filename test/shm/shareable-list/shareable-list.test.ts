@@ -12,7 +12,7 @@ import { expectCode } from '../../support/errors';
 import { uniqueName } from '../../support/names';
 import { onLinux } from '../../support/system';
 
-/** The list is unlinked and closed when the block is left. */
+/** Unlinks and closes the list when the block is left. */
 function temporary(
   from: Iterable<ShareableValue>,
   options: Partial<ShareableListCreateOptions> = {},
@@ -30,7 +30,7 @@ const bytesOf = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
 
 const example: ShareableValue[] = [1, 2.5, 'héllo', bytesOf('ab'), null, true];
 
-/** What CPython 3.11 makes of the example. */
+/** The bytes that CPython 3.11 writes for the example. */
 const exampleBytes = Buffer.from(
   '06000000000000000000000000000000' +
     '08000000000000001000000000000000' +
@@ -191,7 +191,7 @@ describe('values', () => {
     expect(list.toArray()).toEqual(['abc\0\0', Uint8Array.of(97, 98, 99, 0)]);
     using again = ShareableList.attach(list.name);
     expect(again.at(0)).toBe('abc\0\0');
-    // The whole slot is its new owner's, whatever the format was.
+    // The new value may use the whole slot, whatever the old format was.
     list.set(0, 'abcdefgh');
     expect([list.at(0), list.format]).toEqual(['abcdefgh', '8s4s']);
   });

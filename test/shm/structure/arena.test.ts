@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { CorruptError } from '../../../lib/values/corrupt-error';
 import { blocksAt, ordinaryArena, randomNumbers } from '../../support/structures';
 
-/** Allocates and frees at random, some of it undone; each block keeps its mark throughout. */
+/** Allocates and frees at random, and undoes some of it. Each block keeps its content throughout. */
 function exercise(seed: number, rounds: number) {
   const parts = ordinaryArena(1 << 16);
   const { memory, log, arena, least } = parts;

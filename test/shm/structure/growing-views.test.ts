@@ -1,5 +1,5 @@
-// A thread sees of a structure's memory what it has had a reason to look at. What is beyond its views,
-// because others have made the memory grow, or it itself has, is there all the same.
+// A thread maps only the part of a structure's memory that it has needed so far. Memory beyond its views,
+// which other threads or the thread itself have added, must be usable all the same.
 import { Worker } from 'node:worker_threads';
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
@@ -8,7 +8,7 @@ import { uniqueName } from '../../support/names';
 
 const library = require.resolve('shmkit');
 
-/** Has another thread, with views of its own, do something with an object. */
+/** Runs an operation on an object in another thread, which has its own views. */
 async function elsewhere(name: string, kind: string, source: string): Promise<void> {
   const worker = new Worker(
     `const s = require(${JSON.stringify(library)});
@@ -21,7 +21,7 @@ async function elsewhere(name: string, kind: string, source: string): Promise<vo
   expect(code).toBe(0);
 }
 
-/** Of every length there is, so that views end within all kinds of things. */
+/** Values of all lengths, so that views end within all kinds of data. */
 const value = (i: number): unknown =>
   i % 3 === 0
     ? i
@@ -109,12 +109,12 @@ describe('memory that grew elsewhere', () => {
   });
 });
 
-/** Far more than what a thread sees of a new object. */
+/** Far more than the part of a new object that a thread maps. */
 const far = 1 << 20;
 const text = (letter: string) => letter.repeat(far);
 const textSource = `const text = (letter) => letter.repeat(${far});`;
 
-/** What another thread does beyond the views of this one, and what this one does there next. */
+/** What another thread does beyond this thread's views, and what this thread does there next. */
 const dictCases: [string, string, (dict: SharedDict) => void][] = [
   ['a block is read', `o.set('a', text('a'));`, (dict) => expect(dict.get('a')).toBe(text('a'))],
   ['a block is freed', `o.set('a', text('a'));`, (dict) => expect(dict.delete('a')).toBe(true)],
@@ -160,7 +160,7 @@ describe('a thread that has seen little of the memory', () => {
   it.each(dictCases)('finds what is there of a dict: %s', async (_, there, here) => {
     const name = uniqueName('dict');
     using dict = SharedDict.create({ name });
-    // It has come to know what is in front.
+    // Now it has mapped the part in front.
     dict.set('x', 'x'.repeat(3000));
     await elsewhere(name, 'SharedDict', `${textSource} ${there}`);
     here(dict);

@@ -1,5 +1,5 @@
-// A large value is read by about one copy, whatever others change meanwhile; and is never half of one and
-// half of another.
+// A large value is read with about one copy, whatever other threads change meanwhile. It is never a mix of
+// the old value and the new one.
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -8,11 +8,11 @@ import { uniqueName } from '../../support/names';
 
 const library = require.resolve('shmkit');
 const size = 1 << 20;
-/** What a reader makes at most: three in vain, and one under the lock. */
+/** How many copies a reader makes at most: three that fail, and one under the lock. */
 const mostCopies = 4;
 const reads = 10;
 
-/** Another thread, which repeats something until it is stopped. */
+/** Runs another thread, which repeats an action until it is stopped. */
 async function busy<T>(name: string, kind: string, source: string, act: () => T): Promise<T> {
   const stop = new Int32Array(new SharedArrayBuffer(8));
   const worker = new Worker(
@@ -58,7 +58,7 @@ describe('a large value', () => {
     if (!bytes.every((byte) => byte === bytes[0])) throw new Error('half of one');
   };
 
-  // Of as many keys as there are stripes, some are of the same.
+  // With as many keys as there are stripes, some keys share a stripe.
   const small = `for (let k = 0; k < 400; k++) o.set('k' + k, 'x'.repeat(1 + (i + k) % 40))`;
   const large = `o.set('big', new Uint8Array(${size}).fill(i % 251))`;
 

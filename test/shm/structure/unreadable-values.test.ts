@@ -1,4 +1,5 @@
-// A value that cannot be read is an error of its own: all others can be, and nothing is lost or stuck.
+// A value that cannot be read has its own error. All other values can be read, and nothing is lost or
+// stuck.
 import { chmodSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import {
@@ -17,7 +18,7 @@ import { leadToItself, overwrite, reasons, type Poison, type Reason } from '../.
 import { onLinux } from '../../support/system';
 import { temporary } from '../../support/temporaries';
 
-/** Expects that the error says of which value, why, and nothing that is no help. */
+/** Expects that the error says which value it is about and why, and nothing that does not help. */
 function expectUnreadable(
   error: unknown,
   { code, said }: Reason,
@@ -48,7 +49,7 @@ async function errorOf(act: () => unknown): Promise<unknown> {
 }
 
 describe.each(reasons)('an item that $why', (reason) => {
-  /** A queue of three items, of which the second cannot be read. */
+  /** A queue of three items, the second of which cannot be read. */
   function filled() {
     const queue = temporary(SharedQueue.create({ capacity: 1 << 20 }));
     const poison = reason.make();
@@ -452,7 +453,7 @@ describe.runIf(onLinux)('bytes that tell of a value, overwritten,', () => {
     using dict = temporary(SharedDict.create<string>({ capacity: 1 << 20 }));
     for (let i = 0; i < 300; i++) dict.set(`k${i}`, `value ${i}`);
     dict.set('ghost', 'MARKER');
-    // Before the value: its size, what it is, the hash, and where the next entry is.
+    // The words before the value: its size, its kind, the hash, and the position of the next entry.
     overwrite('dict', dict.name, 'MARKERghost', far, -4);
     const keys: string[] = [];
     expectCode(
@@ -530,7 +531,7 @@ const secondUser =
     gid: nobody,
   }).status === 0;
 
-/** What a process finds that cannot read what others can; see the fixture. */
+/** What a process finds that cannot read values that others can read; see the fixture. */
 interface Found {
   readonly get: string;
   readonly take: string;
@@ -572,7 +573,7 @@ describe.runIf(onLinux && secondUser)(
         later: null,
       });
       await child.succeed();
-      // One was got, and counts as done; the loop has passed over the others.
+      // One item was received and counts as done. The loop has skipped the others.
       expect(queue.unfinished).toBe(0);
       expect((dict.get('bad') as { reply: SharedValue<'int32'> }).reply.value).toBe(7);
     });
@@ -590,7 +591,7 @@ describe.runIf(onLinux)('a process that has too few descriptors', () => {
       take: 'EMFILE',
       entries: ['EMFILE', 1],
       items: ['EMFILE', 0],
-      // What it could not get, and those that it gave back.
+      // The items that the process could not receive, and those that it gave back.
       later: [7, 7, 7],
     });
     await child.succeed();
@@ -598,7 +599,7 @@ describe.runIf(onLinux)('a process that has too few descriptors', () => {
   });
 });
 
-/** The process's next warning of ours. */
+/** The next warning of the process that comes from this library. */
 async function nextWarning(): Promise<NodeJS.ErrnoException> {
   return new Promise((resolve) => {
     const hear = (warning: Error): void => {

@@ -1,14 +1,14 @@
-// Values that are larger than a structure can say of one, which would be stored and not found again.
+// Values that are larger than a structure can record. They would be stored, and could not be read again.
 import { SharedDict, SharedList, SharedNamespace, SharedQueue } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 import { Encoder } from '../../../lib/values/codec';
 import { expectCode, expectRejection } from '../../support/errors';
 import { temporary } from '../../support/temporaries';
 
-/** The greatest sizes, as docs/errors.md has them. */
+/** The greatest sizes, as listed in docs/errors.md. */
 const most = { word: 2 ** 31 - 64, list: 2 ** 28 - 1 };
 
-/** Nobody touches them, so they are address space, and no memory. */
+/** Nothing touches these bytes, so they are only address space, and no memory. */
 const bytes = (length: number) => new Uint8Array(length);
 
 type Verb<T> = [string, (of: T, value: Uint8Array) => unknown];

@@ -11,14 +11,15 @@ import { setWord } from '../../support/words';
 import { Peer, beings, ends, forms, goOn, inForm, stop } from '../../support/peers';
 import { canStop, onLinux } from '../../support/system';
 
-/** Waits as a task of this thread; what it came to is asked for later. */
+/** Waits as a task of this thread. The outcome is checked later. */
 function party(barrier: NamedBarrier): Promise<number | string> {
   return barrier.wait().catch((error: unknown) => String((error as NodeJS.ErrnoException).code));
 }
 
 /**
- * Does something right before the n-th time that a party that waits looks at the barrier's words,
- * while it does not hold the lock: all that others can do meanwhile happens at one of those moments.
+ * Calls a function immediately before a waiting party looks at the barrier's words for the n-th time. The
+ * party does not hold the lock then. Everything that other threads can do meanwhile happens at one of these
+ * moments.
  */
 function beforeLook(n: number, act: () => void): Disposable {
   const load = Atomics.load.bind(Atomics);
@@ -32,7 +33,7 @@ function beforeLook(n: number, act: () => void): Disposable {
   return {
     [Symbol.dispose]: () => {
       spy.mockRestore();
-      // What was to be shown was shown.
+      // The n-th look has taken place.
       expect(looks).toBeGreaterThanOrEqual(n);
     },
   };
@@ -40,7 +41,7 @@ function beforeLook(n: number, act: () => void): Disposable {
 
 type Verb = 'waitSync' | 'abort' | 'reset';
 
-/** Has another thread do something to a barrier, whenever it is told to, while this one stands. */
+/** Lets another thread use a barrier whenever it is told to, while this thread is blocked. */
 async function elsewhere(barrier: NamedBarrier, verbs: Verb[]): Promise<() => void> {
   const turn = new Int32Array(new SharedArrayBuffer(4));
   const { name } = barrier;
@@ -220,7 +221,7 @@ describe('one who goes away', () => {
     expect(took).toBeGreaterThanOrEqual(30);
     expect([await own, await outcome]).toEqual(['ERR_BROKEN_BARRIER', 'ERR_BROKEN_BARRIER']);
     expect([barrier.broken, barrier.waiting]).toEqual([true, 0]);
-    // Whoever comes now is told at once, until it is reset.
+    // Parties that come now get the error at once, until the barrier is reset.
     expect(await peer.call('wait')).toBe('ERR_BROKEN_BARRIER');
     expectCode(() => barrier.waitSync(), 'ERR_BROKEN_BARRIER', barrier.name, /reset/);
     await expectRejection(barrier.wait(), 'ERR_BROKEN_BARRIER', barrier.name);
@@ -268,7 +269,7 @@ describe('one who goes away', () => {
     await through;
     expect(await own).toBe('ERR_BROKEN_BARRIER');
     expect(barrier.broken).toBe(true);
-    // One through which nobody waits goes unnoticed.
+    // Closing a handle through which nothing waits has no effect.
     barrier.reset();
     const waiting = barrier.wait();
     NamedBarrier.attach(barrier.name).close();
@@ -371,7 +372,7 @@ describe('a process', () => {
       await victim.begin(inForm(form, 'wait'));
       await until(() => barrier.waiting === 1);
       await victim.end();
-      // Nobody but the dead is there to have noticed.
+      // Only the dead party could have noticed.
       const late = form === 'sync' ? promised(() => barrier.waitSync()) : barrier.wait();
       await expectRejection(late, 'ERR_BROKEN_BARRIER', barrier.name);
       expect(barrier.broken).toBe(true);
@@ -410,11 +411,11 @@ describe('a process', () => {
       const { outcome } = await peer.begin(inForm(form, 'wait'));
       await until(() => barrier.waiting === 1);
       await stop(peer);
-      // Longer than it takes those who wait to ask after the others.
+      // Longer than the interval at which waiters check that the others are alive.
       await delay(300);
       expect([barrier.broken, barrier.waiting]).toEqual([false, 1]);
       expect(barrier.waitSync()).toBe(1);
-      // And it misses nothing of what happens meanwhile.
+      // The stopped peer misses nothing that happens meanwhile.
       barrier.abort();
       goOn(peer);
       expect(await outcome).toBe(0);

@@ -16,7 +16,7 @@ import {
 } from '../../support/peers';
 import { canStop } from '../../support/system';
 
-/** A peer that waits. It has released the lock: it is waiting, whatever comes. */
+/** Starts a peer that waits. The peer has released the lock, so it is certainly waiting. */
 async function waiter(
   condition: NamedCondition,
   form: Form = 'async',
@@ -25,13 +25,13 @@ async function waiter(
   const peer = await Peer.start(condition, being);
   await peer.call('lock.acquire');
   const { outcome } = await peer.begin(inForm(form, 'wait'));
-  // A sync wait is told of before it begins; whoever has the lock after it finds it begun.
+  // A sync wait is reported before it begins. A thread that gets the lock after it finds the wait begun.
   const guard = await condition.lock.acquire();
   guard.release();
   return { peer, outcome };
 }
 
-/** Waits as a task of this thread, and gives the lock back. */
+/** Waits as a task of this thread, and releases the lock. */
 async function task(condition: NamedCondition, then?: () => void): Promise<void> {
   await condition.lock.acquire();
   try {
@@ -95,7 +95,7 @@ describe('the lock', () => {
       expectCode(() => condition.waitSync({ timeout: 1 }), 'ERR_TIMEOUT');
       condition.lock.release();
     }
-    // Another holds it for longer than the wait would have lasted.
+    // Another thread holds the lock for longer than the wait would have lasted.
     const peer = await Peer.start(condition);
     await condition.lock.acquire();
     const controller = new AbortController();
@@ -239,7 +239,7 @@ describe('waitFor', () => {
     expect(await child.hear()).toEqual({ notified: 0 });
     for (const form of forms) {
       let looks = 0;
-      // Longer each time, until it was notified meanwhile.
+      // Waits longer each time, until it was notified meanwhile.
       for (let timeout = 50; looks <= 2; timeout *= 2) {
         looks = 0;
         const look = () => looks++ < 0;
@@ -273,7 +273,7 @@ describe('waitFor', () => {
 
 describe('a process that was notified and killed before it went on', () => {
   it.runIf(canStop).each(forms)('has its notification passed on to another: %s', async (form) => {
-    // Whichever of the two the notification is for, in one of the rounds it is for the one killed.
+    // Whichever of the two gets the notification, in one of the rounds it is the one that is killed.
     for (const victim of [0, 1]) {
       using condition = temporary(NamedCondition.create());
       const both = [await waiter(condition, form), await waiter(condition, form)];
@@ -293,7 +293,8 @@ describe('a process that was notified and killed before it went on', () => {
     const { peer } = await waiter(condition, 'sync');
     const tasks = [task(condition), task(condition)];
     await stop(peer);
-    // Whichever two of the three: one task at least, and the other by way of the one killed.
+    // Whichever two of the three are notified: one task directly, and the other one through the killed
+    // peer.
     expect(await condition.lock.runExclusive(() => condition.notify(2))).toBe(2);
     await peer.end();
     await Promise.all(tasks);
@@ -305,7 +306,7 @@ describe('a process that was notified and killed before it went on', () => {
       const both = [await waiter(condition), await waiter(condition)];
       const guard = await condition.lock.acquire();
       expect(condition.notify()).toBe(1);
-      // While the lock is held, who was notified can only wait for it.
+      // While the lock is held, the notified peer can only wait for it.
       await both[victim]!.peer.end();
       guard.release();
       const survivor = both[1 - victim]!;

@@ -132,7 +132,7 @@ describe('a process', () => {
       using event = temporary(NamedEvent.create());
       const peer = await Peer.start(event);
       const { outcome } = await peer.begin(inForm(form, 'wait'));
-      // A sync wait may not have begun: what it says it says before.
+      // A sync wait may not have begun yet, because the peer reports it before it begins.
       if (form === 'sync') await expectRejection(event.wait({ timeout: 50 }), 'ERR_TIMEOUT');
       await stop(peer);
       event.set();

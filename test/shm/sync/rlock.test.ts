@@ -18,7 +18,7 @@ describe('the thread that holds it', () => {
       await lock.acquire({ timeout: 0 }),
     ];
     expect([lock.held, lock.depth, lock.locked]).toEqual([true, 5, true]);
-    // In any order: a guard is one level, whichever.
+    // The order does not matter: each guard is one level.
     for (const i of [0, 4, 2, 1]) {
       guards[i]!.release();
       expectCode(() => guards[i]!.release(), 'ERR_NOT_HELD', lock.name);
@@ -74,7 +74,7 @@ describe('the thread that holds it', () => {
       expectCode(() => lock.runExclusiveSync(fn), 'ERR_INVALID_ARG_TYPE', 'fn');
       await expectRejection(lock.runExclusive(fn), 'ERR_INVALID_ARG_TYPE', 'fn');
     }
-    // A function that releases early has its block's end leave it alone.
+    // If the function releases early, the end of the block does not release again.
     lock.runExclusiveSync((guard) => guard.release());
     lock.runExclusiveSync(() => lock.release());
     expect(lock.locked).toBe(false);

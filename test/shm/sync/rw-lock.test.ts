@@ -8,7 +8,7 @@ import { setWord } from '../../support/words';
 import { Peer, beings, ends, forms, goOn, inForm, stop } from '../../support/peers';
 import { canStop, onLinux } from '../../support/system';
 
-/** Whether a promise has settled by now. */
+/** Whether a promise is still pending after 20 ms. */
 async function isPending(promise: Promise<unknown>): Promise<boolean> {
   const pending = Symbol('pending');
   const first = await Promise.race([promise, new Promise((r) => setTimeout(r, 20, pending))]);
@@ -92,7 +92,7 @@ describe('the lock', () => {
       expectCode(() => each.acquireWriteSync(), 'ERR_DEADLOCK', lock.name, 'writing');
       expectCode(() => each.acquireReadSync(), 'ERR_DEADLOCK', lock.name, 'writing');
     }
-    // A task waits for another, which is no deadlock.
+    // A task waits for another task, which is not a deadlock.
     const waiting = other.acquireRead();
     write.release();
     (await waiting).release();
@@ -143,7 +143,7 @@ describe('whoever asks first', () => {
     expect([lock.readers, lock.writing]).toEqual([0, true]);
     for (const { outcome } of reads) expect(await isPending(outcome)).toBe(true);
     await writer.call('guard.release');
-    // The readers go together, and the next writer after them.
+    // The readers proceed together, and the next writer after them.
     for (const { outcome } of reads) expect(await outcome).toEqual({ held: true, mode: 'read' });
     expect(lock.readers).toBe(2);
     expect(await isPending(second)).toBe(true);
@@ -210,7 +210,7 @@ describe('whoever asks first', () => {
     ] as const) {
       using lock = temporary(NamedRWLock.create());
       const over = new AbortController();
-      // Two that hold it in turns, so that it is never free of their like.
+      // Two threads hold it in turns, so that there is always a holder of their mode.
       const peers = [await Peer.start(lock, 'worker'), await Peer.start(lock, 'worker')];
       await peers[0]!.call(many);
       const busy = (async () => {
@@ -281,7 +281,7 @@ describe.each(ends)('what was held by %s', (end) => {
     const { outcome } = await other.begin(inForm(form, 'acquireWrite'));
     expect(lock.readers).toBe(2);
     await holder.endBy(end);
-    // Nothing can have been half-written.
+    // No data can be half-written.
     expect(await outcome).toEqual({ held: true, mode: 'write' });
   });
 

@@ -48,7 +48,7 @@ describe('permits', () => {
       semaphore.release();
       semaphore.unlink();
       semaphore.close();
-    } // the block's end leaves what is closed alone
+    } // the end of the block does not touch what is closed
   });
 
   it('may be released by anybody, and belong to nobody then', async () => {
@@ -62,7 +62,7 @@ describe('permits', () => {
       await peer.end();
       expect(semaphore.value, 'what it held still came back, and no more').toBe(2);
     }
-    // Acquired here, released there.
+    // Acquired in this process, released in the other.
     semaphore.acquireSync();
     const peer = await Peer.start(semaphore);
     expect(await peer.call('release')).toBe('fine');
@@ -298,7 +298,7 @@ describe('a process', () => {
     await stop(peer);
     expect(semaphore.value).toBe(0);
     expect(semaphore.tryAcquire()).toBeNull();
-    // Longer than it takes those who wait to ask after the holder.
+    // Longer than the interval at which waiters check that the holder is alive.
     const took = await timed(() =>
       expectRejection(semaphore.acquire({ timeout: 400 }), 'ERR_TIMEOUT'),
     );
