@@ -1,7 +1,7 @@
-// A queue as it is left by who is killed before any one of the stores of a change, or of the recovery
-// from that: the change is there as a whole or not at all, and everything else is as it was.
+// A queue as a process leaves it that is killed before any of the stores of a change, or of the recovery
+// from that. The change is there as a whole or not at all, and everything else is as it was.
 import { describe, expect, it } from 'vitest';
-// The library comes after the typed arrays were replaced that it is going to use.
+// The library must be imported after the typed arrays that it uses were replaced.
 import { watched } from '../../support/stores';
 import { SharedQueue } from 'shmkit';
 import { Corpse, imagesOf } from '../../support/corpses';
@@ -12,7 +12,7 @@ type Queue = SharedQueue;
 
 const capacity = 1 << 16;
 
-/** What there is to take, and how many are unfinished. */
+/** The items that can be taken, and how many items are unfinished. */
 type State = readonly [items: unknown[], unfinished: number];
 
 const text = (state: State) => JSON.stringify(state);
@@ -32,7 +32,10 @@ function take(queue: Queue) {
   return item;
 }
 
-/** As many large items as there is room for, of which some are gone again: the next wraps around. */
+/**
+ * Puts as many large items as there is room for, and removes some of them again. The next item wraps
+ * around.
+ */
 function nearlyFull(queue: Queue): void {
   for (let i = 0; queue.tryPut(`${i}`.padEnd(1500, '.')); i++);
 }
@@ -62,7 +65,7 @@ const cases: Case[] = [
     before: (queue) => {
       for (let i = 0; i < 30; i++) queue.putSync(`${i}`.padEnd(900, '.'));
       for (let i = 0; i < 4; i++) queue.getSync();
-      // In the memory that there is first, so that what comes next finds no room.
+      // These go into the initial memory, so that the next item finds no room there.
       let put = 0;
       while (queue.bytesUsed < 40_000 && put++ < 30) queue.putSync('y'.repeat(600));
     },
@@ -122,7 +125,7 @@ const cases: Case[] = [
   },
 ];
 
-/** What one who comes later finds: those that were taken come back, their owner being gone. */
+/** What a later process finds: the items that were taken come back, because their owner is gone. */
 function drained(queue: Queue): State {
   const items: unknown[] = [];
   const { unfinished } = queue;
@@ -139,7 +142,7 @@ function corpse(): Corpse<Queue> {
   );
 }
 
-/** A queue in the state of a case, and what its change does to it, image by image. */
+/** Creates a queue in the state of a case, and returns what its change does to it, image by image. */
 function run({ before, change }: Case): Buffer[] {
   const queue = watched(() => SharedQueue.create({ name: uniqueName('queue'), capacity }));
   const prepared = before(queue) as never;
@@ -160,7 +163,7 @@ describe.runIf(onLinux)('who is killed before any store of', () => {
     const [first, last] = [states[0], states.at(-1)];
     const changed = states.map((state) => state !== first);
     for (const state of states) expect(state).toBeOneOf([first, last]);
-    // Once it is there it stays there; who has taken something is as good as dead, and has not.
+    // Once the change is there, it stays there. The taker counts as dead, so it has taken nothing.
     if (one.what !== 'a take' && one.what !== 'giving back') expect(changed.at(-1)).toBe(true);
     expect(changed).toEqual([...changed].sort());
     expect(images.length).toBeGreaterThan(5);
@@ -176,7 +179,7 @@ describe.runIf(onLinux)('who is killed before any store of', () => {
     for (const image of images) {
       const halfway = left.after(image, (queue) => imagesOf(queue, () => queue.clear()));
       for (const each of halfway.slice(0, 12)) {
-        // Clearing has begun then, so what is left is a rest.
+        // Clearing has begun at that point, so only the last items are left.
         const [items] = left.after(each, drained);
         const whole = [first!, last!].map((state) => (JSON.parse(state) as State)[0]);
         expect(whole.some((all) => endsWith(all, items))).toBe(true);

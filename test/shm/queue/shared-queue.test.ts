@@ -59,7 +59,7 @@ describe('items', () => {
       const copy = queue.getSync();
       expect(Reflect.getPrototypeOf(copy)).toBe(Uint8Array.prototype);
       expect(Buffer.compare(copy, bytes)).toBe(0);
-      // Its own: whatever is put next leaves it alone.
+      // The value is a copy of its own: later puts do not change it.
       queue.putSync(new Uint8Array(length).fill(255));
       expect(Buffer.compare(copy, bytes)).toBe(0);
       queue.clear();
