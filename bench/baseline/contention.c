@@ -26,7 +26,7 @@ static struct Shared* NewShared(void) {
   return shared;
 }
 
-// --- handover: from unlock in one process to lock in another process that sleeps while it waits for it
+// --- handover: from unlock in one process to lock in another one that sleeps in wait for it
 
 enum { kIdle, kHeld, kAwaited, kTaken };
 

@@ -2,7 +2,8 @@
 //
 //   baseline <row> <count> [prefix of names]
 //
-// Prints nanoseconds for one operation, or the median of the operations where each is timed separately.
+// Prints nanoseconds for one operation, or the median of the operations where each is timed
+// separately.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

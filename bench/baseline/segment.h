@@ -1,4 +1,5 @@
-// Segments, made by the system calls of native/os/segment_linux.cc and mapping_posix.cc, in the same order.
+// Segments, made by the system calls of native/os/segment_linux.cc and mapping_posix.cc, in the
+// same order.
 #pragma once
 
 #include <stddef.h>

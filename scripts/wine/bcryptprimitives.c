@@ -1,5 +1,5 @@
-// The only function of Windows' bcryptprimitives.dll that Rust programs use, for versions of Wine without
-// that library.
+// The only function of Windows' bcryptprimitives.dll that Rust programs use, for versions of Wine
+// without that library.
 #include <windows.h>
 // It must come after windows.h.
 #include <ntsecapi.h>

@@ -7,7 +7,7 @@ import { temporary } from '../support/temporaries';
 const numbers = [680, 626, 934, 821, 150, 233, 548, 982, 714, 831];
 const assigned = [...numbers.slice(0, 4), 1, 2, 3, 4, ...numbers.slice(8)];
 
-/** Each element with all before it added. */
+/** Each element plus all elements before it. */
 function sums(all: readonly number[]): number[] {
   let sum = 0;
   return all.map((n) => (sum += n));

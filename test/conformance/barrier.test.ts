@@ -5,17 +5,17 @@ import type { Form } from '../fixtures/conformance/forms';
 import { start } from '../support/children';
 import { temporary } from '../support/temporaries';
 
-/** The children; the test itself is one more, and awaits. */
+/** The forms of the children. The test itself is another party, and awaits. */
 const children: Form[] = ['sync', 'async', 'sync', 'async'];
 
 interface Run {
   barrier: NamedBarrier;
   results: SharedArray<'int32'>;
-  /** What each party said. */
+  /** What each party reported. */
   said: unknown[];
 }
 
-/** Has all parties go through a case, then lets the test look at what is left. */
+/** Runs a case with all parties, and then calls `look` to check what is left. */
 async function run(
   name: keyof typeof cases,
   { timeout = patience, passes = 1 }: { timeout?: number; passes?: number },
@@ -41,7 +41,7 @@ async function run(
   look({ barrier, results, said: await Promise.all([cases[name](party), ...others]) });
 }
 
-/** One came late on purpose; all others gave up. */
+/** One party came late on purpose. All others gave up. */
 function expectOneLate({ barrier, said }: Run): void {
   expect(said).toHaveLength(parties);
   expect(said).toContain('late: ERR_BROKEN_BARRIER');

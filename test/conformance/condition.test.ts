@@ -8,14 +8,14 @@ import { onWindows } from '../support/system';
 
 const forms: Form[] = ['sync', 'async'];
 
-/** A condition, and processes and tasks of this thread that wait on it. */
+/** A condition, with processes and tasks of this thread that wait on it. */
 class Sleepers extends Temporaries {
   readonly cond = this.add(NamedCondition.create());
   readonly sleeping = this.add(NamedSemaphore.create({ value: 0 }));
   readonly woken = this.add(NamedSemaphore.create({ value: 0 }));
   #all: { slept: Promise<Slept>; child?: Child }[] = [];
 
-  /** Resolves when they wait: whoever acquires the lock from then on finds all of them waiting. */
+  /** Resolves when they wait: a thread that acquires the lock from then on finds all of them waiting. */
   async start(processes: readonly Form[], tasks: number, timeout?: number): Promise<void> {
     const { cond, sleeping, woken } = this;
     for (const form of processes) {
@@ -33,7 +33,7 @@ class Sleepers extends Temporaries {
     for (const _ of this.#all) await Promise.race([sleeping.acquire(), failed]);
   }
 
-  /** How many are woken. */
+  /** Resolves with the number of waiters that are woken. */
   async notify(count?: number): Promise<number> {
     return this.cond.lock.runExclusive(() => this.cond.notify(count));
   }
@@ -42,7 +42,7 @@ class Sleepers extends Temporaries {
     return this.cond.lock.runExclusive(() => this.cond.notifyAll());
   }
 
-  /** Resolves when all have ended; with how. */
+  /** Resolves with the outcomes when all have ended. */
   async end(): Promise<Slept[]> {
     const all = this.#all.splice(0);
     const slept = await Promise.all(all.map((one) => one.slept));
@@ -173,7 +173,7 @@ describe('Condition', () => {
     }
   });
 
-  // Windows ends a process by SIGINT, and nothing of it runs.
+  // On Windows SIGINT ends a process at once, and none of its code runs.
   it.skipIf(onWindows)(
     'test_wait_result: tells a wait in vain, a notification and an interruption apart',
     async () => {
@@ -185,7 +185,7 @@ describe('Condition', () => {
         expect(await child.hear()).toBe('waiting');
         expect(await cond.lock.runExclusive(() => cond.notify())).toBe(1);
         expect(await child.hear()).toBe('woken');
-        // Once the lock can be had, it waits again; and this thread waits behind it.
+        // As soon as the lock can be acquired, the process waits again, and this thread waits behind it.
         await cond.lock.acquire();
         const own = cond.wait();
         await cond.lock.acquire();
@@ -197,7 +197,7 @@ describe('Condition', () => {
         } else {
           expect(await child.exit).toEqual({ code: null, signal: 'SIGINT' });
         }
-        // Who was interrupted takes no notification with it.
+        // The interrupted waiter takes no notification with it.
         await cond.lock.runExclusive(() => cond.notify());
         await own;
         expect(cond.lock.held).toBe(true);

@@ -7,7 +7,7 @@ import { temporary, timed, watchdog } from '../support/temporaries';
 
 const forms: Form[] = ['sync', 'async'];
 
-/** Waits for an event; `fine`, or the code of the error. */
+/** Waits for an event. Resolves with `fine`, or the code of the error. */
 async function wait(form: Form, event: NamedEvent, timeout = watchdog.timeout): Promise<string> {
   if (form === 'async') return settled(event.wait({ timeout }));
   return settled(promised(() => event.waitSync({ timeout })));

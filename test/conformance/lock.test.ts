@@ -4,7 +4,7 @@ import { start } from '../support/children';
 import { expectCode, expectRejection } from '../support/errors';
 import { temporary } from '../support/temporaries';
 
-/** Another process, that acquires and releases as it is told. */
+/** Another process, which acquires and releases the lock as it is told. */
 async function other(lock: NamedLock | NamedRLock) {
   const child = start('conformance/acquirer', [lock]);
   expect(await child.hear()).toBe('ready');

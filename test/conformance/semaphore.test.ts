@@ -12,7 +12,7 @@ const forms: Acquire[] = [
   (semaphore) => semaphore.tryAcquire(),
 ];
 
-/** Takes both permits and gives them back. */
+/** Acquires both permits and releases them. */
 async function takeAndGive(semaphore: NamedSemaphore, acquire: Acquire): Promise<void> {
   expect(semaphore.value).toBe(2);
   expect(await acquire(semaphore)).not.toBeNull();
@@ -27,7 +27,7 @@ async function takeAndGive(semaphore: NamedSemaphore, acquire: Acquire): Promise
   expect(semaphore.value).toBe(2);
 }
 
-/** The same, where another process takes one of the two. */
+/** The same, while another process has one of the two permits. */
 async function takeAndGiveWithAnother(semaphore: NamedSemaphore): Promise<void> {
   const child = start('conformance/acquirer', [semaphore]);
   const does = async (what: string): Promise<unknown> => {

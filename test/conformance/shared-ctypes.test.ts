@@ -6,7 +6,7 @@ import { Temporaries, temporary } from '../support/temporaries';
 
 const zeroToNine = Array.from({ length: 10 }, (_, i) => i);
 
-/** Has another process double everything, each under its lock or without one. */
+/** Lets another process double everything, each with its lock or without one. */
 async function double(isLocked: boolean): Promise<void> {
   using all = new Temporaries();
   const x = all.add(SharedValue.create({ type: 'int32', value: 7 }));

@@ -12,14 +12,14 @@ const bytesOf = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
 const textOf = (memory: SharedMemory, length: number): string =>
   Buffer.from(memory.read(0, length)).toString();
 
-/** The ways in which a handle may travel. */
+/** The ways in which a handle may be passed. */
 const ways: (<T>(handle: T) => T)[] = [
   (handle) => JSON.parse(JSON.stringify(handle)) as typeof handle,
   structuredClone,
   (handle) => deserialize(serialize(handle)) as typeof handle,
 ];
 
-/** A segment, whose name is taken the first time that one is made up next. */
+/** Creates a segment when the first generated name is already taken. */
 function createWhereTaken(all: Temporaries): [SharedMemory, SharedMemory] {
   const randoms: BigUint64Array[] = [];
   let turn = 0;
@@ -95,7 +95,7 @@ describe('SharedMemory', () => {
     duo.unlink();
     duo.close();
     uno.close();
-    // Where a name goes with its last handle, it is no error then that it has.
+    // On Windows a name is removed with its last handle, so a missing name is not an error there.
     if (onWindows) uno.unlink();
     else expectCode(() => uno.unlink(), 'ENOENT', uno.name);
 
@@ -188,7 +188,7 @@ describe('SharedMemory', () => {
 
     const name = uniqueName('duplicate');
     using copy = temporary(ShareableList.create({ name, from: list }));
-    // A new slot has room for the bytes of a text in UTF-8, and one more.
+    // A new slot has room for the UTF-8 bytes of a text, and for one more byte.
     expect([copy.name, copy.format]).toEqual([name, '16s8sdq8sxxxxxxx?q']);
     expect(copy.toArray()).toEqual(list.toArray());
     copy.set(-1, 77);

@@ -1,11 +1,11 @@
-// docs/conformance.md and the tests beside this file name the same cases, in the same order.
+// docs/conformance.md and the tests in this directory name the same cases, in the same order.
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 const here = path.resolve('test', 'conformance');
 
-/** The cases of each class that are tested: `Lock.test_lock`. */
+/** The tested cases of each class: `Lock.test_lock`. */
 function tested(): string[] {
   return readdirSync(here)
     .filter((file) => file.endsWith('.test.ts') && file !== 'table.test.ts')
@@ -23,7 +23,7 @@ interface Row {
   cells: string[];
 }
 
-/** The rows of the tables, each below the heading of its class. */
+/** The rows of the tables, each under the heading of its class. */
 function documented(): Row[] {
   const text = readFileSync(path.resolve('docs', 'conformance.md'), 'utf8');
   let suite = '';

@@ -1,4 +1,4 @@
-// The small examples, run as a reader runs them.
+// Runs the small examples in the way a reader runs them.
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -8,12 +8,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { onLinux, onWindows } from '../support/system';
 
-/** On Windows programs of npm packages are not to be started without a shell. */
+/** On Windows, programs of npm packages cannot be started without a shell. */
 const commands = {
   'ts-node': [path.resolve('node_modules', '.bin', 'ts-node')],
   'node -r ts-node/register': [process.execPath, '-r', 'ts-node/register'],
 };
-/** By fork, and by cluster, which the others do in the same words. */
+/** One example with fork and one with cluster. The others use these in the same way. */
 const byEither = ['shared-counter', 'rate-limit'];
 
 const hasNumpy = spawnSync('python3', ['-c', 'import numpy']).status === 0;
@@ -26,7 +26,7 @@ interface Run {
 
 function begin(command: readonly string[], example: string): ChildProcess {
   return spawn(command[0]!, [...command.slice(1), path.join('examples', `${example}.ts`)], {
-    // Their types are checked with all others, and would be by each process of theirs.
+    // The types are checked with all others. Otherwise each process of an example would check them.
     env: { ...process.env, TS_NODE_TRANSPILE_ONLY: 'true' },
   });
 }
@@ -43,7 +43,7 @@ async function end(program: ChildProcess): Promise<Run> {
 interface Example {
   readonly name: string;
   readonly expected: RegExp;
-  /** What it takes; without that, it is skipped. */
+  /** What the example needs. If that is missing, it is skipped. */
   readonly needs?: { readonly what: string; readonly isThere: boolean };
 }
 
@@ -91,20 +91,20 @@ for (const { name, expected, needs } of examples) {
       expect(code).toBe(0);
     });
 
-    // That it leaves nothing in /dev/shm is checked around every test.
+    // A check around every test ensures that the example leaves nothing in /dev/shm.
     it.runIf(onLinux)('cleans up, and fails, when a child of it is killed', async () => {
       const program = begin(commands['node -r ts-node/register'], name);
       const run = end(program);
       process.kill(await firstChildOf(program), 'SIGKILL');
       const { code, complaints } = await run;
       expect(code).toBe(1);
-      // The child may be dead before anything could be sent to it.
+      // The child may die before anything can be sent to it.
       expect(complaints).toMatch(/ended by SIGKILL|write EPIPE/);
     });
   });
 }
 
-/** The id of the first process that a program starts; fails when it ends without. */
+/** The id of the first process that a program starts. Fails if the program ends without starting one. */
 async function firstChildOf({ pid }: ChildProcess): Promise<number> {
   for (;;) {
     const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');

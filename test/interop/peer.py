@@ -11,7 +11,7 @@ def say(what):
 
 def attach(name):
     memory = shared_memory.SharedMemory(name=name)
-    # Before 3.13 Python unlinks whatever it attached to when it ends.
+    # Before 3.13 Python unlinks the memory that it has attached to when it ends.
     resource_tracker.unregister(memory._name, "shared_memory")
     return memory
 

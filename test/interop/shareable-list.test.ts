@@ -9,7 +9,7 @@ const python = ['python3', 'python'].find(
   (command) => spawnSync(command, ['-c', 'from multiprocessing import shared_memory']).status === 0,
 );
 
-/** A value as both sides write it in JSON; shareable_list_peer.py says why. */
+/** A value in the JSON form of both sides. shareable_list_peer.py explains why. */
 type Tagged = [type: string, text: string];
 
 class Peer {
@@ -34,7 +34,7 @@ function hexOf(list: ShareableList): string {
 
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
 
-/** How many values look on either side. Strings that are not ASCII fit CPython's sizes by chance. */
+/** The forms of values on both sides. Strings that are not ASCII fit CPython's sizes by chance. */
 const values: [string, ShareableValue, Tagged][] = [
   ['0', 0, ['int', '0']],
   ['an integer', -123_456, ['int', '-123456']],
@@ -157,7 +157,7 @@ describe.runIf(python)('CPython’s ShareableList (skipped where there is no pyt
     for (const [, value, tagged] of values) {
       for (let i = 0; i < slots.length; i++) {
         const index = assignments % 2 === 0 ? i : i - slots.length;
-        // A number that is assigned to a float stays one here: the difference is on purpose.
+        // A number that is assigned to a float stays a float here. The difference is intended.
         const keepsFloat = typeof value === 'number' && here.format !== (await peer.ask('format'));
         if (keepsFloat || (tagged[0] === 'int' && typeof here.at(i) === 'number')) {
           here.set(index, null);

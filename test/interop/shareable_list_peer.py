@@ -45,7 +45,7 @@ def answer(verb, *args):
         return bytes(shared.shm.buf).hex()
     if verb == "attach":
         shared = ShareableList(name=args[0])
-        # Before 3.13 Python unlinks whatever it attached to when it ends.
+        # Before 3.13 Python unlinks the memory that it has attached to when it ends.
         resource_tracker.unregister(shared.shm._name, "shared_memory")
         return len(shared)
     if verb == "get":

@@ -22,7 +22,7 @@ class Peer {
     return this.#child.hear<T>();
   }
 
-  /** Also waits for Python's resource tracker, a process of its own, which ends after Python. */
+  /** Also waits for Python's resource tracker, which is a separate process and ends after Python. */
   async end(): Promise<void> {
     this.#child.process.stdin!.end();
     await this.#child.succeed();
@@ -41,7 +41,7 @@ function fileOf(name: string): string {
   return `/dev/shm/shmkit.array.${name}`;
 }
 
-/** Of each type its extremes, and what is easily lost on the way. */
+/** For each type its extreme values, and values that are easily changed on the way. */
 const samples: Record<ElementType, readonly (number | bigint)[]> = {
   int8: [-128, -1, 0, 1, 127],
   uint8: [0, 1, 127, 128, 255],
@@ -95,7 +95,7 @@ describe.runIf(numpy)('numpy (skipped where there is no python3 with numpy)', ()
     const program = `${snippet!.replaceAll('NAME', array.name)}\nprint(array.tobytes().hex())`;
     const { status, stdout, stderr } = spawnSync(numpy!, ['-c', program], { encoding: 'utf8' });
     expect([status, stdout.trim()], stderr).toEqual([0, hexOf(array)]);
-    // Had its resource tracker unlinked it, it would have said so.
+    // If the resource tracker had unlinked the array, it would have printed a message.
     expect(stderr).not.toContain('resource_tracker');
     expect(existsSync(fileOf(array.name))).toBe(true);
     array.unlink();

@@ -1,5 +1,5 @@
-// Several evaluations of the library in one thread: by realms, as test runners make them for each test
-// file, and by copies of the package.
+// Several evaluations of the library in one thread: in separate realms, as test runners create them for
+// each test file, and from copies of the package.
 import { spawnSync } from 'node:child_process';
 import {
   cpSync,
@@ -16,7 +16,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const root = process.cwd();
 
-/** What a program prints, as JSON, that has `main`, the library, and `inNewRealm()`. */
+/**
+ * Parses the JSON that a program prints. The program has `main`, which is the library, and `inNewRealm()`.
+ */
 function run(source: string, setUp = ''): unknown {
   const program = `
     const main = require(${JSON.stringify(path.join(root, 'dist/index.js'))});
@@ -37,7 +39,7 @@ function run(source: string, setUp = ''): unknown {
   return JSON.parse(stdout);
 }
 
-/** Expressions of a realm that has `library` and `name`; each must be true there. */
+/** Expressions for a realm that has `library` and `name`. Each must be true there. */
 const ofItsOwnRealm = {
   'a class':
     'Object.getPrototypeOf(library.NamedLock.prototype) !== null && library.NamedLock instanceof Function',
@@ -139,7 +141,7 @@ describe('realms of one thread', () => {
       const make = realm.evaluate('(lock) => library.ShareableList.create({ name, from: [1, 2], lock })');
       const list = make(lock);
       lock.acquireSync();
-      list.set(0, 5); // goes ahead: this thread has the lock
+      list.set(0, 5); // succeeds, because this thread has the lock
       lock.release();
       const got = [...list];
       let refused;
@@ -214,7 +216,7 @@ describe('realms of one thread', () => {
 describe('copies of the package in one thread', () => {
   let folder: string;
 
-  /** @param edit - what is other in its loader than in this one's. */
+  /** @param edit - changes the loader of the copy. */
   function copy(name: string, edit: (code: string) => string = (code) => code): string {
     const there = path.join(folder, name);
     mkdirSync(there, { recursive: true });

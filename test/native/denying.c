@@ -1,8 +1,9 @@
-// Starts a program for which the kernel refuses certain system calls, or ends it when it makes one.
+// Starts a program for which the kernel refuses certain system calls, or kills the program when it
+// makes one.
 //
 //   denying RULE... -- PROGRAM ARGUMENT...
 //
-// A rule is a name of those below and, after a colon, an error number or `kill`.
+// A rule is one of the names below, a colon, and an error number or `kill`.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-// A call, and an argument of it that has one of some bits, or none of them, or any value.
+// A system call, and a condition for one of its arguments: it has one of some bits, or none of
+// them, or any value.
 struct Call {
   const char* name;
   long number;
@@ -28,7 +30,8 @@ struct Call {
 
 #define ANY 0, 0, -1
 
-// Of the numbers of the three commands for locks of descriptions, and of none that Node gives.
+// A bit that the numbers of the three commands for locks of descriptions have, and no command that
+// Node uses.
 #define OFD 32
 
 static const struct Call kCalls[] = {
@@ -67,7 +70,7 @@ static void Refuse(const struct Call* call, uint32_t action) {
   Add((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call->number, 0,
                                    looks ? 3 : 1));
   if (looks) {
-    // The low half of an argument, on machines that have it first.
+    // The low half of an argument, on little-endian machines.
     Load(offsetof(struct seccomp_data, args) + sizeof(uint64_t) * (size_t)call->argument);
     Add((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, call->bits, !call->has,
                                      call->has));

@@ -1,9 +1,10 @@
-// Forks a Node process that is loaded and warm, so that a process to kill costs a millisecond.
+// Forks a Node process that is loaded and warm, so that a process to kill costs only a
+// millisecond.
 //
-// Of a process that forks, the child has one thread: the one that forked. So its engine must be one
-// that works without others (--single-threaded), and what is done in the child must be synchronous:
-// it never comes back to an event loop, whose descriptors it shares with its parent. It ends by a
-// signal or by exit() here, which runs nothing of Node's own end.
+// When a process forks, the child has only the thread that called fork. So its engine must work
+// without other threads (--single-threaded), and the code in the child must be synchronous. The
+// child never returns to an event loop, because it shares the descriptors of its loop with its
+// parent. It ends by a signal or by exit() here, which runs nothing of Node's own exit code.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <inttypes.h>
@@ -44,8 +45,8 @@ static napi_value Fail(napi_env env, const char* call) {
   return NULL;
 }
 
-// The engine keeps its heap from children (MADV_DONTFORK), to make starting programs fast; this one
-// needs it. Anew before each fork, for the heap may have grown.
+// To make starting programs fast, the engine keeps its heap from children (MADV_DONTFORK). This
+// child needs the heap. Repeated before each fork, because the heap may have grown.
 static void KeepHeap(void) {
   FILE* const maps = fopen("/proc/self/maps", "re");
   if (!maps) return;
@@ -63,14 +64,14 @@ static void KeepHeap(void) {
   fclose(maps);
 }
 
-// 0 in the child, which dies with its parent; -1 when there is none.
+// Returns 0 in the child, which dies with its parent, or -1 when there is no child.
 static pid_t Fork(void) {
   KeepHeap();
   const pid_t parent = getpid();
   const pid_t pid = fork();
   if (pid != 0) return pid;
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  // The parent may have died before it was asked for.
+  // The parent may have died before the signal was requested.
   if (getppid() != parent) _exit(1);
   return 0;
 }
@@ -85,14 +86,14 @@ static int64_t Now(void) {
   return Nanoseconds(now);
 }
 
-// How long it takes to be woken.
+// How long it takes to wake up.
 static const int64_t kWaking = 60000;
 // How long to wait between two looks at a child.
 static const int64_t kLook = 150000;
-// Against a child that hangs, and is killed for it: nothing comes near it.
+// For a child that hangs, which is then killed: no child comes near it.
 static const int64_t kWatchdog = 60000000000;
 
-// Sleeps most of the time, and then looks at the clock.
+// Sleeps most of the time, and polls the clock at the end.
 static void Pass(int64_t nanoseconds) {
   const int64_t until = Now() + nanoseconds;
   const int64_t asleep = nanoseconds - kWaking;
@@ -103,7 +104,7 @@ static void Pass(int64_t nanoseconds) {
   while (Now() < until) continue;
 }
 
-// What became of a child: the signal that ended it, or -1 - its exit code.
+// How a child has ended: the signal that ended it, or -1 - its exit code.
 static napi_value Outcome(napi_env env, pid_t pid) {
   int status;
   while (waitpid(pid, &status, 0) < 0) {
@@ -112,14 +113,14 @@ static napi_value Outcome(napi_env env, pid_t pid) {
   return Number(env, WIFSIGNALED(status) ? WTERMSIG(status) : -1 - WEXITSTATUS(status));
 }
 
-// Whether it has ended; it stays there to be waited for.
+// Whether a child has ended. It can still be waited for afterwards.
 static bool HasEnded(pid_t pid) {
   siginfo_t ended = {0};
   const int error = waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOHANG | WNOWAIT);
   return error != 0 || ended.si_pid != 0;
 }
 
-// The processor time that a child has had.
+// The processor time that a child has used.
 static int64_t Spent(pid_t pid) {
   clockid_t clock;
   struct timespec spent = {0};
@@ -127,8 +128,8 @@ static int64_t Spent(pid_t pid) {
   return Nanoseconds(spent);
 }
 
-// The words in which a child says how far it is: whether it has attached, the number of the last
-// change that it has begun, and that of the last that it has made.
+// The words in which a child reports its progress: whether it has attached, the number of the last
+// change that it has begun, and the number of the last change that it has made.
 enum { kAttached, kBegun, kDone };
 
 static int32_t Said(const int32_t* words, int which) {
@@ -139,8 +140,8 @@ static bool IsWithinChange(const int32_t* words) {
   return Said(words, kBegun) > Said(words, kDone);
 }
 
-// Waits until a child has had so much processor time more, or has ended. One that waits for
-// something has none: so no longer than ten times as much.
+// Waits until a child has used that much more processor time, or has ended. A child that waits for
+// something uses none, so this waits at most ten times as long.
 static void Spend(pid_t pid, int64_t nanoseconds) {
   const int64_t until = Spent(pid) + nanoseconds;
   const int64_t latest = Now() + 10 * nanoseconds;
@@ -148,7 +149,7 @@ static void Spend(pid_t pid, int64_t nanoseconds) {
     Pass(left);
 }
 
-// Stops a child wherever it is; whether it is stopped, and has not ended.
+// Stops a child wherever it is. Returns whether it is stopped, and has not ended.
 static bool Stop(pid_t pid) {
   siginfo_t stopped = {0};
   kill(pid, SIGSTOP);
@@ -158,8 +159,8 @@ static bool Stop(pid_t pid) {
   return stopped.si_code == CLD_STOPPED;
 }
 
-// Stops it again and again until it stands within a change, where it is left. Each time later, so
-// that it comes to do something on any machine.
+// Stops a child again and again until it is within a change, and leaves it there. It waits longer
+// each time, so that the child makes progress on any machine.
 static void StopWithinChange(pid_t pid, const int32_t* words) {
   const int64_t latest = Now() + kWatchdog;
   for (int64_t span = kLook; Stop(pid) && !IsWithinChange(words) && Now() < latest; span += kLook) {
@@ -168,10 +169,11 @@ static void StopWithinChange(pid_t pid, const int32_t* words) {
   }
 }
 
-// forkAndKill(words, changes, isWithin, microseconds): in the child undefined; in the parent, which
-// kills it, what became of it. In the words, an Int32Array, the child says how far it is. It is
-// killed when it has begun so many changes, and has had so much processor time since; if it shall
-// be within a change, when it next is. With no changes the time begins with the child.
+// forkAndKill(words, changes, isWithin, microseconds): returns undefined in the child. The parent
+// kills the child, and returns how it ended. The child reports its progress in the words, an
+// Int32Array. It is killed when it has begun that many changes and has used that much processor
+// time since then. If it must be within a change, it is killed the next time it is within one.
+// With no changes, the time begins when the child begins.
 static napi_value ForkAndKill(napi_env env, napi_callback_info info) {
   size_t count = 4;
   napi_value given[4];
@@ -193,7 +195,7 @@ static napi_value ForkAndKill(napi_env env, napi_callback_info info) {
   return Outcome(env, pid);
 }
 
-// forkAndWait(milliseconds): the same, but the child is killed only if it has not ended by then.
+// forkAndWait(milliseconds): the same, but the child is killed only if it has not ended in time.
 static napi_value ForkAndWait(napi_env env, napi_callback_info info) {
   const int64_t until = Now() + (int64_t)(1000000 * NumberGiven(env, info));
   const pid_t pid = Fork();
@@ -216,8 +218,8 @@ static void Export(napi_env env, napi_value exports, const char* name, napi_call
   napi_set_named_property(env, exports, name, function);
 }
 
-// forkAndExit(code): has a child end by the library's exit(), with all that was registered for
-// that.
+// forkAndExit(code): the child ends by the library's exit(), which calls all functions that were
+// registered for it.
 static napi_value ForkAndExit(napi_env env, napi_callback_info info) {
   const int code = (int)NumberGiven(env, info);
   const pid_t pid = Fork();

@@ -1,5 +1,5 @@
-// Each link in README and the documentation leads to something: on GitHub, and in the package, whose
-// README npm shows with its links resolved against the repository.
+// Each link in README and the documentation leads to something that exists: on GitHub, and in the package.
+// npm shows the package's README with its links resolved against the repository.
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -16,14 +16,16 @@ const documents = [
   ...readdirSync('docs').map((file) => `docs/${file}`),
 ].filter((file) => file.endsWith('.md') && existsSync(file));
 
-/** What is not code. */
+/** The document without its code. */
 function proseOf(file: string): string {
   return readFileSync(file, 'utf8')
     .replaceAll(/^```[^]*?^```/gm, '')
     .replaceAll(/`[^`\n]*`/g, (code) => code.replaceAll(/[[\]()<>]/g, ''));
 }
 
-/** Where the links of a document lead: those in the text, those defined below it, and images. */
+/**
+ * The targets of the links in a document: links in the text, links that are defined below it, and images.
+ */
 function linksOf(file: string): string[] {
   const prose = proseOf(file);
   return [
@@ -33,7 +35,7 @@ function linksOf(file: string): string[] {
   ].map(([, target]) => target!);
 }
 
-/** The anchors that GitHub and npm make of the headings of a document. */
+/** The anchors that GitHub and npm create for the headings of a document. */
 function anchorsOf(file: string): Set<string> {
   const text = readFileSync(file, 'utf8').replaceAll(/^```[^]*?^```/gm, '');
   const anchors = new Set<string>();
@@ -47,7 +49,7 @@ function anchorsOf(file: string): Set<string> {
   return anchors;
 }
 
-/** Why a link leads nowhere, if it does not. */
+/** Why a link leads nowhere, or undefined when it leads somewhere. */
 function fault(from: string, target: string): string | undefined {
   if (/^(https?:|mailto:)/.test(target)) {
     return URL.canParse(target) ? undefined : 'is no address';
@@ -62,13 +64,13 @@ function fault(from: string, target: string): string | undefined {
   return anchorsOf(there).has(anchor) ? undefined : 'leads to no heading';
 }
 
-/** Whether a file comes with the package: what npm always takes, and what it is told to. */
+/** Whether a file is part of the package: npm includes it always, or because package.json says so. */
 function isPacked(file: string): boolean {
   if (['package.json', 'README.md', 'LICENSE'].includes(file)) return true;
   return manifest.files.some((each) => file === each || file.startsWith(`${each}/`));
 }
 
-// Where only a part of the repository is, others of it are not to be found.
+// If only a part of the repository is there, links to other parts cannot be checked.
 describe.runIf(existsSync('bench') && existsSync('examples'))('the links', () => {
   it.each(documents)('of %s lead to what there is', (file) => {
     const faults = linksOf(file).map((target) => [target, fault(file, target)]);
@@ -97,7 +99,7 @@ describe.runIf(existsSync('bench') && existsSync('examples'))('the links', () =>
           .map((target) => path.normalize(path.join(path.dirname(from), target.split('#')[0]!))),
       )
       .filter((file) => !isPacked(file));
-    // These are in the repository only, and too large to be in the package.
+    // These are only in the repository, because they are too large for the package.
     expect(outside.filter((file) => !/^(bench|examples)\//.test(file))).toEqual([]);
   });
 });

@@ -35,7 +35,7 @@ function readPackage(folder: string): Package {
   return JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8')) as Package;
 }
 
-/** What loading says in a project whose shmkit has these files for an addon. */
+/** What loading prints in a project whose shmkit has these files as its addons. */
 function loadedWith(addons: Record<string, string>): string[] {
   const project = mkdtempSync(path.join(tmpdir(), 'shmkit-'));
   try {
@@ -93,7 +93,7 @@ describe('the package', () => {
     expect(Object.keys(dependencies ?? {})).toEqual(['node-gyp-build']);
     const { scripts, ...rest } = readPackage('node_modules/node-gyp-build');
     expect([rest.dependencies, rest.optionalDependencies]).toEqual([undefined, undefined]);
-    // Some package managers run these without a word.
+    // Some package managers run these scripts without asking.
     for (const script of ['preinstall', 'install', 'postinstall']) {
       expect(scripts?.[script]).toBeUndefined();
       expect(readPackage('.').scripts?.[script]).toBeUndefined();
@@ -101,7 +101,7 @@ describe('the package', () => {
   });
 
   it('has types that need no others, and no newer TypeScript than 5.2', () => {
-    // What the public ones lead to.
+    // Follows the imports of the public declarations.
     const declarations = ['index.d.ts', 'index.d.mts'];
     for (const file of declarations) {
       const text = readFileSync(path.join('dist', file), 'utf8').replaceAll(/\/\*.*?\*\//gs, '');
@@ -197,7 +197,7 @@ describe('the package', () => {
     if (process.platform === 'linux') {
       expect(message).toMatch(new RegExp(`for linux-${process.arch} (glibc|musl);`));
     }
-    // One command, which every shell takes, wherever the package lies.
+    // One command that works in every shell, wherever the package is.
     const folder = path.join('node_modules', 'shmkit', 'native');
     expect(message).toMatch(
       /with a C\+\+ compiler, make and Python: npx --yes --package=node-gyp --package=node-addon-api node-gyp rebuild --directory "([^"]+)"$/,
@@ -219,7 +219,7 @@ describe('the package', () => {
         platform: 'node',
         outfile: file,
       };
-      // By a process of its own: what esbuild starts it keeps.
+      // Run in a separate process, because esbuild does not end the processes that it starts.
       evaluate(
         'commonjs',
         `require('esbuild').buildSync(${JSON.stringify(options)}); console.log(0);`,

@@ -1,4 +1,4 @@
-// The addon is one source, by which all others are compiled.
+// The addon is compiled as one source, which includes all others.
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 

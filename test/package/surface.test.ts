@@ -1,4 +1,4 @@
-// What the declarations of the package say, and what is documented.
+// What the declarations of the package contain, and what is documented.
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import ts from 'typescript';
@@ -8,14 +8,14 @@ const declarations = readdirSync('dist', { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.d.ts'))
   .map((file) => readFileSync(path.join('dist', file), 'utf8'));
 
-/** The declarations of classes, by name. */
+/** The declarations of classes, by their names. */
 const classes = new Map(
   declarations
     .flatMap((text) => [...text.matchAll(/^export declare (?:abstract )?class (\w+)[^]*?^\}$/gm)])
     .map(([text, name]) => [name!, text]),
 );
 
-/** What index.d.ts exports, and the classes that these extend. */
+/** The classes that index.d.ts exports, and the classes that these extend. */
 function publicClasses(): Map<string, string> {
   const exported = ['basics', 'structures'].flatMap((part) => [
     ...readFileSync(`dist/shm/${part}.d.ts`, 'utf8').matchAll(/\b[A-Z]\w+\b/g),
@@ -59,7 +59,7 @@ describe('ErrorCode', () => {
     expect(codes).toEqual(documented);
     const explained = readFileSync('lib/shm/core/failures.ts', 'utf8').matchAll(/case '(\w+)':/g);
     expect(codes).toEqual(expect.arrayContaining([...explained].map(([, code]) => code)));
-    // Those that the floors below can tell of.
+    // The codes that the native floors can return.
     const result = readFileSync('native/os/result.h', 'utf8');
     const named = result.matchAll(/^ +(?:SHMKIT_NAME\(|return ")(\w+)/gm);
     const native = [...named].map(([, code]) => code);
@@ -76,7 +76,7 @@ describe('the types of the package', () => {
     const index = checker.getSymbolAtLocation(program.getSourceFile(entry)!)!;
     const resolved = (symbol: ts.Symbol) =>
       symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
-    // Those of a namespace of types, too.
+    // Includes the exports of a namespace of types.
     const exportsOf = (module: ts.Symbol): ts.Symbol[] =>
       checker
         .getExportsOfModule(module)
@@ -85,7 +85,7 @@ describe('the types of the package', () => {
           each.flags & ts.SymbolFlags.ValueModule ? [each, ...exportsOf(each)] : each,
         );
     const exported = new Set(exportsOf(index));
-    // What is told of no other than the parts of `Attached`, and what every project has.
+    // Names that only appear as parts of `Attached`, and names that every project has.
     const known = ['AbortSignal', 'AttachedTo', 'HandleOf', 'Kinds'];
     const hidden = new Set<string>();
     const seen = new Set<ts.Node>();
@@ -99,7 +99,7 @@ describe('the types of the package', () => {
       if (seen.has(node)) return;
       seen.add(node);
       if (ts.isHeritageClause(node)) {
-        // What a class has of another shows in it, and the other's name does not.
+        // Members that a class inherits are visible in it, but the name of the base class is not.
         for (const type of node.types) {
           symbolOf(type.expression)?.declarations?.filter(isOurs).forEach(visit);
           type.typeArguments?.forEach(visit);

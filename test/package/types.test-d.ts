@@ -465,7 +465,10 @@ type Method = (...args: never[]) => unknown;
 type KeysOf<T> = Exclude<keyof T, symbol>;
 type Result<M> = M extends (...args: never[]) => infer R ? Awaited<R> : never;
 
-/** Verbs whose promise is not of what they give here, but of something with verbs in its turn. */
+/**
+ * Verbs whose promise does not resolve with what they return here, but with an object that has verbs
+ * itself.
+ */
 type Turned<T> = {
   [K in KeysOf<T> & keyof Promised<T>]: T[K] extends Method
     ? [Result<T[K]>, Result<Promised<T>[K]>] extends [Result<Promised<T>[K]>, Result<T[K]>]
@@ -474,14 +477,14 @@ type Turned<T> = {
     : never;
 }[KeysOf<T> & keyof Promised<T>];
 
-/** Properties that are not the handle's own, and have not become methods. */
+/** Properties that do not belong to the handle, and have not become methods. */
 type Stuck<T> = {
   [K in Exclude<KeysOf<T> & keyof Promised<T>, OfHandle>]: Promised<T>[K] extends Method
     ? never
     : K;
 }[Exclude<KeysOf<T> & keyof Promised<T>, OfHandle>];
 
-/** Verbs that block and have no twin that does the same under `await`. */
+/** Blocking verbs without a counterpart that does the same under `await`. */
 type Lone<T> = {
   [K in KeysOf<T> & Blocking]: K extends `${infer Twin}Sync`
     ? Twin extends keyof T
@@ -495,12 +498,12 @@ type Lone<T> = {
 type IsMemory<X> = X extends ArrayBufferLike | ArrayBufferView ? true : never;
 type Involved<M> = M extends (...args: infer A) => infer R ? A[number] | Awaited<R> : M;
 
-/** Members by which memory itself goes in or out, and not data. */
+/** Members that take or return memory itself, and not data. */
 type Leaking<T> = {
   [K in KeysOf<T>]: true extends IsMemory<Involved<T[K]>> ? K : never;
 }[KeysOf<T>];
 
-/** All that another engine could serve; the properties of namespaces are a case of their own. */
+/** Everything that another engine could provide. The properties of namespaces are a separate case. */
 interface Kinds {
   dict: SharedDict;
   list: SharedList;

@@ -1,4 +1,4 @@
-// A program of the package alone, which bundlers can make one ES module of.
+// A program that uses only the package. Bundlers can make one ES module of it.
 import { NamedLock, SharedDict } from 'shmkit';
 
 const lock = NamedLock.create();

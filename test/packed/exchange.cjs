@@ -1,11 +1,11 @@
-// What a project does with the installed package: this process and a child of it, which is the same
-// program over, exchange through the kit. Prints what went wrong, or that nothing did.
+// What a project does with the installed package: this process and a child, which runs the same program,
+// exchange data through the library. Prints what went wrong, or that nothing did.
 const { spawn } = require('node:child_process');
 const { once } = require('node:events');
 const { realpathSync } = require('node:fs');
 const assert = require('node:assert/strict');
 
-/** How this program is started; one that is within an executable has no file. */
+/** The file that this program was started from. A program inside an executable has no file. */
 const program = [process.argv[1]].filter((file) => {
   try {
     return realpathSync(file) !== realpathSync(process.execPath);

@@ -1,8 +1,9 @@
-// What a test file of a project finds. scripts/packaged puts several equal files that call this into a
-// project, as each test runner wants them; a runner may give each a realm of its own, in one thread.
+// What a test file of a project sees. scripts/packaged puts several identical files that call this into a
+// project, in the form that each test runner needs. A runner may give each file its own realm, in one
+// thread.
 /* global AbortController, Buffer -- those of the realm */
 
-/** Each comes back equal, and of the classes that it is of here. */
+/** Values that must come back equal, and be instances of this realm's classes. */
 const values = {
   'a plain object': () => ({ a: 1, b: [true, null, undefined, 'x'] }),
   'an array with a hole': () => Object.assign(new Array(3), { 0: 1, 2: 3 }),
@@ -26,7 +27,7 @@ const values = {
   'objects of primitives': () => [1, 'x', true, 1n].map(Object),
 };
 
-/** Their prototypes, one after the other, of whatever is within, too. */
+/** The prototypes of a value, and of all values within it, in order. */
 function prototypesOf(value, seen = []) {
   if (Object(value) !== value) return seen;
   seen.push(Object.getPrototypeOf(value));
@@ -40,7 +41,7 @@ function prototypesOf(value, seen = []) {
   return seen;
 }
 
-/** By which all files of a run share a dict and a lock, which each leaves open. */
+/** All files of a run share a dict and a lock by this name, and each file leaves them open. */
 const { SHMKIT_TEST_NAME: name } = process.env;
 
 /**

@@ -1,4 +1,5 @@
-// What a TypeScript project does with the package's types; each TypeScript must take it, and refuse what is marked.
+// What a TypeScript project does with the package's types. Each TypeScript must accept it, and refuse the
+// marked lines.
 import {
   attach,
   Manager,
@@ -24,7 +25,7 @@ interface Job {
   readonly tags?: string[];
 }
 
-// Typed arrays are what they are, and not anything.
+// Typed arrays have their own types, and are not any.
 const memory = SharedMemory.create({ size: 64 });
 export const numbers: Float64Array = memory.array('float64');
 export const bigs: BigInt64Array = memory.array('int64', 8, 2);
@@ -37,7 +38,7 @@ export const none: unknown = memory.read().nonsense;
 // @ts-expect-error it is no string
 export const text: string = memory.array('uint8');
 
-// What a structure has in it stays its type, by whatever way its handle goes.
+// The type of a structure's content is kept, whichever way its handle takes.
 const dict = SharedDict.create<Job>({ capacity: 1 << 20 });
 export const again: SharedDict<Job> = attach(dict.toJSON());
 export const itself: SharedDict<Job> = attach(dict);
@@ -60,12 +61,12 @@ export const otherwise: SharedDict<string> = attach(dict.toJSON());
 // @ts-expect-error a number is no job
 dict.set('x', 1);
 
-// Functions that are called at once are not async. That can be said of one's own as well.
+// Functions that are called at once are not async. Users can declare that for their own functions as well.
 export const lock = NamedLock.open('types');
 export function exclusive<T>(fn: (guard: LockGuard) => NotAPromise<T>): T {
   return lock.runExclusiveSync<T>(fn);
 }
-// What is inferred can be named in the declarations of whoever exports it.
+// Inferred types can be named in the declarations of a project that exports them.
 /* eslint-disable @typescript-eslint/unbound-method -- only their types are looked at */
 export const { runExclusiveSync } = NamedLock.prototype;
 export const { waitFor } = NamedCondition.prototype;
@@ -74,7 +75,7 @@ export const one: number = exclusive(() => 1);
 // @ts-expect-error an async function
 void exclusive(async () => Promise.resolve(1));
 
-// Options may be there or not, but not undefined where exactOptionalPropertyTypes says so.
+// Options may be left out, but may not be undefined under exactOptionalPropertyTypes.
 export const guard: LockGuard = lock.acquireSync({ timeout: 5 });
 export const maybe: LockGuard | null = lock.tryAcquire();
 export const permit: Promise<Disposable> = NamedSemaphore.open('types', { value: 2 }).acquire({

@@ -1,5 +1,5 @@
-// Two C libraries on one machine: a mutex of one is no mutex of the other's, and is refused. Told in
-// the environment what runs the other: the words of a command, and its variables.
+// Two C libraries on one machine: a mutex of one library is not a mutex of the other, and is refused. The
+// environment says how to run a program with the other library: the words of a command, and its variables.
 import assert from 'node:assert/strict';
 import {
   NamedEvent,
@@ -48,7 +48,7 @@ for (const [kind, create] of Object.entries(kinds)) {
       },
       { kind, name: object.name },
     );
-    // What options an array is opened with is checked before there is any object.
+    // The options for opening an array are checked before there is an object.
     const second = kind === 'SharedArray' ? 'ERR_INVALID_ARG_TYPE' : 'ERR_ABI_MISMATCH';
     assert.deepEqual(outcome, ['ERR_ABI_MISMATCH', second]);
     if (object instanceof NamedLock) object.release();
@@ -72,7 +72,7 @@ define('NamedLock of the other C library is refused by this one', async () => {
   };
   assert.throws(() => NamedLock.attach(name), refusal);
   assert.throws(() => NamedLock.open(name), refusal);
-  // Whoever made it is not harmed by that.
+  // The process that created the object is not affected.
   assert.equal(
     await peer.run(({ shmkit }, name: string) => shmkit.NamedLock.attach(name).locked, name),
     true,

@@ -1,4 +1,4 @@
-// How the cases of the smoke suite are told, run and counted.
+// How the cases of the smoke suite are declared, run and counted.
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
@@ -13,7 +13,7 @@ const cases: Case[] = [];
 const mark = `smoke-${randomBytes(6).toString('hex')}`;
 let lastName = 0;
 
-/** A name that no other run has, by which is known what a case leaves behind. */
+/** A name that no other run uses. It identifies what a case leaves behind. */
 export function freshName(): string {
   return `${mark}-${++lastName}`;
 }
@@ -22,7 +22,7 @@ export function define(name: string, test: () => void | Promise<void>): void {
   cases.push({ name, test });
 }
 
-/** Thrown by a case that this runtime has no means for. */
+/** Thrown by a case for which this runtime lacks the means. */
 export class Skip extends Error {}
 
 function ownObjects(): string[] {
@@ -33,7 +33,7 @@ export async function run(filter: string): Promise<void> {
   const counts = { passed: 0, failed: 0, skipped: 0 };
   for (const { name, test } of cases) {
     if (!name.includes(filter)) continue;
-    // Said before as well, so that what crashes is known.
+    // Printed before the case as well, so that a case that crashes is known.
     console.log(`.. ${name}`);
     const before = ownObjects();
     try {

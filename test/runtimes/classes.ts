@@ -1,4 +1,4 @@
-// The package as a whole, and all that is waited for: locks and their like.
+// The package as a whole, and everything that can be waited for: locks and similar objects.
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as shmkit from 'shmkit';
@@ -20,7 +20,7 @@ const {
 const code = (expected: string) => (error: unknown) =>
   error instanceof shmkit.SharedMemoryError && error.code === expected;
 
-/** What an asynchronous wait of this process comes to, and that it was one. */
+/** The result of an asynchronous wait in this process. Checks that it did wait. */
 async function waitsHere<T>(waiting: Promise<T>, end: () => unknown): Promise<T> {
   let isOver = false;
   const noted = waiting.finally(() => (isOver = true));
@@ -186,7 +186,7 @@ define('NamedSemaphore between processes', async () => {
   await peer.waits('async', take, release);
   assert.throws(() => semaphore.acquireSync({ timeout: 20 }), code('ERR_TIMEOUT'));
   await peer.end();
-  // The permit of one who was killed.
+  // The permit of a process that was killed.
   await semaphore.acquire();
   semaphore.release();
   semaphore.unlink();

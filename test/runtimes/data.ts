@@ -1,4 +1,4 @@
-// What holds data, from both of two processes.
+// Objects that hold data, used by two processes.
 import assert from 'node:assert/strict';
 import {
   Manager,
@@ -131,7 +131,7 @@ define('SharedDict between processes', async () => {
   for (let i = 0; i < 500; i++) dict.add('n', 1);
   await adding.outcome;
   assert.equal(dict.get('n'), 1000);
-  // One of two makes it, and the other waits for that.
+  // One of the two computes the value, and the other waits for it.
   const { outcome } = await peer.begin('async', ({ shared }) =>
     shared.getOrSet('made', () => new Promise((resolve) => setTimeout(resolve, 50, 'there'))),
   );

@@ -1,4 +1,4 @@
-// Kills, exits and terminated threads: who held something is dead, and the next is told.
+// Kills, exits and terminated threads: the owner of an object is dead, and the next owner is told.
 import assert from 'node:assert/strict';
 import {
   NamedBarrier,
@@ -92,7 +92,7 @@ define('a killed writer, reader and party leave what they had', async () => {
   const barrier = NamedBarrier.create({ name: freshName(), parties: 3 });
   const party = await Peer.process(barrier);
   await party.begin('async', ({ shared }) => shared.wait());
-  // Attended from the start, as it may be broken before the party is seen to be gone.
+  // Handled from the start, because the barrier may break before the end of the party is noticed.
   const isBroken = assert.rejects(barrier.wait(), { code: 'ERR_BROKEN_BARRIER' });
   await party.end();
   await isBroken;

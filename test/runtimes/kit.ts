@@ -1,15 +1,15 @@
-// What the two sides of the smoke suite share. It runs where no test framework does: a plain program
-// under Node, Bun and Deno.
+// What the two sides of the smoke suite share. It runs without a test framework: as a plain program under
+// Node, Bun and Deno.
 import type * as shmkit from 'shmkit';
 
-/** What an act in a peer has at hand; it closes over nothing. */
+/** What an act can use in a peer. An act must not close over anything. */
 export interface Kit<S = unknown> {
   /** The object that the peer has attached to. */
   readonly shared: S;
   readonly shmkit: typeof shmkit;
-  /** What an act leaves for the next. */
+  /** Objects that an act keeps for the next act. */
   readonly kept: Record<string, Releasable>;
-  /** Collects garbage, if the runtime was told to have it. */
+  /** Collects garbage, if the runtime was started with that option. */
   readonly collect: () => void;
 }
 
@@ -22,8 +22,8 @@ export interface Releasable {
 export type Act<S, R, G = undefined> = (kit: Kit<S>, given: G) => R;
 
 /**
- * `blocking` acts are announced before they begin, for nothing is said while they block; `async` ones
- * when they wait.
+ * `blocking` acts are announced before they begin, because nothing can be sent while they block. `async`
+ * acts are announced when they wait.
  */
 export type Manner = 'blocking' | 'async';
 
@@ -32,22 +32,22 @@ export interface Order {
   readonly manner: Manner;
   /** The text of an {@link Act}. */
   readonly act: string;
-  /** What the act is given. */
+  /** The argument of the act. */
   readonly given?: unknown;
 }
 
 export interface Report {
-  /** 0: the peer is there. */
+  /** 0 means that the peer is ready. */
   readonly id: number;
   readonly isBegun?: true;
   readonly value?: unknown;
-  /** The code of an error, or what it said. */
+  /** The code of an error, or its message. */
   readonly error?: string;
-  /** For how many milliseconds. */
+  /** How many milliseconds it took. */
   readonly took?: number;
 }
 
-/** Collects garbage now, in whatever way the runtime has. */
+/** Collects garbage now, in the way that the runtime provides. */
 export function collectGarbage(): void {
   const { Bun, gc } = globalThis as { Bun?: { gc(isForced: boolean): void }; gc?: () => void };
   if (Bun) Bun.gc(true);

@@ -1,4 +1,4 @@
-// Memory that is closed, collected or handed away, under whose views the engine may still be at work.
+// Memory that is closed, collected or transferred while the engine may still use views of it.
 import assert from 'node:assert/strict';
 import { randomFill } from 'node:crypto';
 import { closeSync, openSync, read, readFileSync } from 'node:fs';
@@ -22,7 +22,7 @@ function mappings(name: string): number {
     .filter((line) => line.includes(name)).length;
 }
 
-/** Ends in the watchdog of whoever runs the suite when it never comes true. */
+/** If the condition never becomes true, the watchdog of the suite's runner ends this. */
 async function collectedUntil(condition: () => boolean): Promise<void> {
   while (!condition()) {
     collectGarbage();
@@ -79,7 +79,7 @@ const ways: Record<string, (buffer: ArrayBuffer) => ArrayBuffer | undefined> = {
   },
 };
 
-/** Some runtimes refuse to hand outside memory away, some copy it, some do it. */
+/** Some runtimes refuse to transfer external memory, some copy it, and some transfer it. */
 function handedAway(handAway: (typeof ways)[string], buffer: ArrayBuffer): ArrayBuffer | undefined {
   try {
     return handAway(buffer);
@@ -104,7 +104,7 @@ for (const [way, handAway] of Object.entries(ways)) {
         assert.equal(buffer.byteLength, 0);
         await turn();
         collectGarbage();
-        // What is there now is nobody's, or a copy that was made when it was handed away.
+        // The memory there now belongs to no segment, or is a copy that was made by the transfer.
         if (moved && moved.byteLength > 0) new Uint8Array(moved).fill(1);
       } finally {
         memory.unlink();
@@ -149,7 +149,7 @@ define('finalizers harm nobody, in a detach or later', async () => {
     const memory = SharedMemory.create({ size: 4096, sparse: true });
     memory.unlink();
     assert.equal(memory.array('uint8').length, 4096);
-    // Some are closed, by which their buffers are detached; some are left to the collector.
+    // Some are closed, which detaches their buffers. Others are left to the garbage collector.
     if (round % 3) memory.close();
     if (round % 500 === 0) {
       collectGarbage();

@@ -1,4 +1,4 @@
-// Another process, or a worker thread, that does what the suite sends it.
+// Another process, or a worker thread, that runs what the suite sends it.
 import { parentPort, workerData } from 'node:worker_threads';
 import * as shmkit from 'shmkit';
 import { given, say, told } from '../fixtures/protocol';
@@ -41,6 +41,6 @@ async function serve(): Promise<void> {
   else for (;;) void obey((await told()) as Order);
 }
 
-// A process whose suite is gone ends, whatever it waits for.
+// A process whose suite is gone exits, whatever it waits for.
 void serve().catch(() => process.exit(0));
 report({ id: 0 });

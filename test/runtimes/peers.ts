@@ -12,8 +12,8 @@ import type { Act, Manner, Order, Report } from './kit';
 const program = path.join(__dirname, 'peer.js');
 
 /**
- * What starts a program of this runtime, its flags with it. Told, because a process that was started
- * by a loader does not know.
+ * The command that starts a program of this runtime, with its flags. It is passed in, because a process
+ * that was started by a loader does not know it.
  */
 const runtime = JSON.parse(
   process.env.SHMKIT_SMOKE_RUNTIME ?? JSON.stringify([process.execPath]),
@@ -26,7 +26,7 @@ export interface Outcome<R> {
 
 export interface Begun<R> {
   readonly outcome: Promise<Outcome<R>>;
-  /** Whether there is an outcome. */
+  /** Whether there is an outcome already. */
   readonly isOver: () => boolean;
 }
 
@@ -37,12 +37,12 @@ interface Pending {
 
 const peers = new Set<Peer>();
 
-/** Ends whoever a case has left. */
+/** Ends the peers that a case has left. */
 export async function endPeers(): Promise<void> {
   await Promise.all([...peers].map((peer) => peer.end()));
 }
 
-/** Of a type that says what the peer has attached to. */
+/** The type parameter says what the peer has attached to. */
 export abstract class Peer<S = unknown> {
   #lastId = 0;
   readonly #pending = new Map<number, Pending>();
@@ -98,15 +98,15 @@ export abstract class Peer<S = unknown> {
     return { outcome, isOver: () => isOver };
   }
 
-  /** Resolves with what the act gives. */
+  /** Resolves with the result of the act. */
   async run<R, G = undefined>(act: Act<S, R | PromiseLike<R>, G>, given?: G): Promise<R> {
     const { outcome } = await this.begin('async', act, given);
     return (await outcome).value;
   }
 
   /**
-   * Has the peer wait, does what ends the wait a while later, and sees that the peer has waited for
-   * that long at least.
+   * Lets the peer wait, ends the wait a while later, and checks that the peer has waited at least that
+   * long.
    */
   async waits<R>(manner: Manner, act: Act<S, R | PromiseLike<R>>, end: () => unknown): Promise<R> {
     const { outcome, isOver } = await this.begin(manner, act);
@@ -121,7 +121,7 @@ export abstract class Peer<S = unknown> {
     return value;
   }
 
-  /** Kills or terminates it, whatever it is doing; resolves when it is gone. */
+  /** Kills or terminates the peer, whatever it is doing. Resolves when it is gone. */
   abstract end(): Promise<void>;
   protected abstract tell(order: Order): void;
 
@@ -171,7 +171,7 @@ export class ProcessPeer<S> extends Peer<S> {
     });
   }
 
-  /** Its status, or the signal that ended it. */
+  /** The exit status, or the signal that ended the process. */
   get exit(): Promise<number | NodeJS.Signals> {
     return this.#exit;
   }

@@ -1,5 +1,6 @@
-// Every public class once, and what kills, ends and garbage do, in whatever runtime runs this.
-// `npm run test:runtimes` runs it in all of them. An argument limits it to cases with such a name.
+// Uses every public class once, and checks what kills, exits and garbage collection do, in the runtime that
+// runs this. `npm run test:runtimes` runs it in all runtimes. An argument limits it to the cases whose
+// names match.
 import { run } from './cases';
 import './classes';
 import './data';

@@ -1,4 +1,4 @@
-// Values on their way into memory and back.
+// Values when they are written to memory, and when they are read back.
 import { describe, expect, it } from 'vitest';
 import { Encoder, Tag, finish, read, type Views } from '../../lib/values/codec';
 import { expectCode } from '../support/errors';
@@ -75,7 +75,7 @@ const objects: unknown[] = [
   new DataView(new ArrayBuffer(3)),
   /a+/giu,
   { big: 2n ** 64n, dates: [new Date(0)] },
-  // Other ways would change these.
+  // A different encoding would change these.
   { minus: -0 },
   { half: 'a\ud800b' },
   [1, , 3], // eslint-disable-line no-sparse-arrays

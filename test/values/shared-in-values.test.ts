@@ -1,4 +1,5 @@
-// Shared objects in values, beside everything else and in every place that a value can have.
+// Shared objects inside values, next to all other kinds of values, and in every position that a value can
+// have.
 import { NamedLock, SharedDict } from 'shmkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { uniqueName } from '../support/names';
@@ -74,7 +75,7 @@ describe('a shared object in a value', () => {
   );
 
   it('may be of another copy of the library', () => {
-    // Of which nothing is known but the brand, and that it has a handle.
+    // Only the brand of this class is known, and that it has a handle.
     class Foreign {
       toJSON(): object {
         return lock.toJSON();

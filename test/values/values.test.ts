@@ -1,4 +1,4 @@
-// What comes of values of every kind that go through the codec, measured by structuredClone.
+// What values of every kind become when they go through the codec, compared with structuredClone.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Encoder, finish, read, type Views } from '../../lib/values/codec';
@@ -34,7 +34,7 @@ function write(value: unknown): Encoder {
 function roundTrip(value: unknown): unknown {
   const { tag, size } = write(value);
   const found = read(memory, tag, at, size);
-  // What is finished must have nothing to do with the memory any more.
+  // A finished value must not depend on the memory any more.
   memory.bytes.fill(0xa5, at, at + size);
   return finish(found);
 }
@@ -132,7 +132,7 @@ describe('a Buffer', () => {
     const [a, b, c] = roundTrip(value) as [Uint8Array, Uint8Array, Uint8Array];
     a[9] = 1;
     expect([b[4], c.length, a.buffer.byteLength, c.buffer.byteLength]).toEqual([1, 10, 15, 10]);
-    // The third sees what the first and the second have nothing of in common.
+    // The third view overlaps both the first and the second, which do not overlap each other.
     const three = [whole.subarray(0, 4), whole.subarray(8, 12), whole.subarray(2, 10)];
     for (const value of [three, [...three, whole.subarray(9, 20)], [...three, whole.buffer]]) {
       const [d, e, f] = roundTrip(value) as [Uint8Array, Uint8Array, Uint8Array];
@@ -335,13 +335,13 @@ describe('packing', () => {
       () => new Encoder().encode('value', nested(60)),
     ];
     const seen = new Set<unknown>();
-    // On the way back from where nothing can be called any more, each time with a little more room.
+    // Runs on the way back from a full stack, each time with a little more room.
     const descend = (): boolean => {
       let isDone = false;
       try {
         isDone = descend();
       } catch {
-        // There was no room for one more.
+        // There was no room for another call.
       }
       if (isDone) return true;
       for (const act of acts) {
@@ -390,7 +390,7 @@ describe('a memory that is larger than Buffer takes offsets', () => {
   ] as const)('of more than %s gives back what was written there', ([, from], { skip }) => {
     let data: ArrayBuffer;
     try {
-      // Nothing of it is there until it is written to.
+      // None of this memory is allocated until it is written to.
       data = new ArrayBuffer(from + 2 ** 20);
       new Uint8Array(data);
       Buffer.from(data);
@@ -405,7 +405,7 @@ describe('a memory that is larger than Buffer takes offsets', () => {
       floats: new Float64Array(data),
       buffer: Buffer.from(data),
     };
-    // Where an offset that is taken modulo 2 ** 32 would lead.
+    // The place that an offset modulo 2 ** 32 would lead to.
     large.bytes.fill(0xee, 0, 2 ** 16);
     for (const place of [from - 2048, from - 32, from, from + 4096]) {
       for (const sample of samples) {
