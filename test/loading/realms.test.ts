@@ -141,7 +141,7 @@ describe('realms of one thread', () => {
       const make = realm.evaluate('(lock) => library.ShareableList.create({ name, from: [1, 2], lock })');
       const list = make(lock);
       lock.acquireSync();
-      list.set(0, 5); // succeeds, because this thread has the lock
+      list.set(0, 5); // goes ahead: this thread has the lock
       lock.release();
       const got = [...list];
       let refused;
