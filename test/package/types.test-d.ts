@@ -121,9 +121,9 @@ describe('SharedMemory', () => {
     SharedMemory.attach('x', { readonly: true });
     // @ts-expect-error a size is a number
     SharedMemory.create({ size: 1n });
-    // @ts-expect-error its parts are not to be assigned
+    // @ts-expect-error its properties cannot be assigned
     SharedMemory.attach('x').name = 'y';
-    // @ts-expect-error it is made by its static methods
+    // @ts-expect-error it is created by static methods only
     new SharedMemory('x', false, {});
   });
 });
@@ -148,7 +148,7 @@ describe('NamedLock', () => {
     expectTypeOf(lock.runExclusive(() => 'x')).toEqualTypeOf<Promise<string>>();
     // @ts-expect-error an async function belongs to runExclusive
     void lock.runExclusiveSync(async () => Promise.resolve(1));
-    // @ts-expect-error -- to call it runs nothing
+    // @ts-expect-error -- calling it runs nothing
     void lock.runExclusiveSync(function* () {
       yield 1;
     });
@@ -172,9 +172,9 @@ describe('ShareableList', () => {
     expectTypeOf(list.lock).toEqualTypeOf<NamedLock | undefined>();
     expectTypeOf(list.toJSON()).toEqualTypeOf<ShareableListHandle>();
     expectTypeOf<ShareableList>().toExtend<Disposable>();
-    // @ts-expect-error no element
+    // @ts-expect-error not an element
     list.set(0, undefined);
-    // @ts-expect-error no element
+    // @ts-expect-error not an element
     ShareableList.create({ from: [{}] });
   });
 
@@ -224,9 +224,9 @@ describe('SharedValue', () => {
     int.add(1n);
     // @ts-expect-error a number where a bigint belongs
     SharedValue.create({ type: 'uint64', value: 1 });
-    // @ts-expect-error what it becomes is a number
+    // @ts-expect-error the new value must be a number
     int.update((value) => `${value}`);
-    // @ts-expect-error what is waited for is a bigint
+    // @ts-expect-error the value to wait for is a bigint
     big.waitSync(1);
     // @ts-expect-error no such type
     SharedValue.create({ type: 'int' });
@@ -241,9 +241,9 @@ describe('SharedValue', () => {
     expectTypeOf(SharedValue.attach('x').lock).toEqualTypeOf<Lock>();
     expectTypeOf(SharedValue.attach('x').lock.acquireSync()).toEqualTypeOf<LockGuard>();
     expectTypeOf<SharedValue>().toExtend<Disposable>();
-    // @ts-expect-error its parts are not to be assigned
+    // @ts-expect-error its properties cannot be assigned
     SharedValue.attach('x').type = 'int8';
-    // @ts-expect-error it is made by its static methods
+    // @ts-expect-error it is created by static methods only
     new SharedValue('x');
   });
 });
@@ -271,9 +271,9 @@ describe('SharedArray', () => {
     big.set([1, 2]);
     // @ts-expect-error a number where a bigint belongs
     big.fill(0);
-    // @ts-expect-error an array has its length
+    // @ts-expect-error the length of an array is fixed
     array.length = 5;
-    // @ts-expect-error the typed array is not to be replaced
+    // @ts-expect-error the typed array cannot be replaced
     array.array = new Float64Array(3);
   });
 
@@ -289,7 +289,7 @@ describe('SharedArray', () => {
     SharedArray.create({ type: 'int8' });
     // @ts-expect-error a length or elements
     SharedArray.create({ type: 'int8', length: 1, from: [1] });
-    // @ts-expect-error a type is needed where the elements are no typed array
+    // @ts-expect-error a type is needed unless the elements are a typed array
     SharedArray.create({ from: [1, 2] });
     // @ts-expect-error both are needed
     SharedArray.open('x', { type: 'int8' });
@@ -332,7 +332,7 @@ describe('what is acquired', () => {
     lock.acquireReadSync().abandoned = true;
     // @ts-expect-error a misspelt option
     NamedSemaphore.create({ values: 1 });
-    // @ts-expect-error the locks take part in nothing by number
+    // @ts-expect-error locks have no such option
     NamedRLock.create({ participants: 1 });
   });
 });
@@ -358,9 +358,9 @@ describe('what is waited for', () => {
     expectTypeOf(barrier.wait()).toEqualTypeOf<Promise<number>>();
     expectTypeOf(barrier.waitSync({ timeout: 5 })).toEqualTypeOf<number>();
     expectTypeOf(barrier.broken).toEqualTypeOf<boolean>();
-    // @ts-expect-error it is for a number of parties
+    // @ts-expect-error the number of parties is needed
     NamedBarrier.create({ name: 'x' });
-    // @ts-expect-error one that is there has its number of parties
+    // @ts-expect-error an existing barrier has its number of parties
     NamedBarrier.attach('x', { parties: 2 });
     // @ts-expect-error a blocking call can't be aborted
     event.waitSync({ signal: AbortSignal.timeout(1) });
@@ -379,7 +379,7 @@ describe('SharedQueue', () => {
     expectTypeOf(queue.takeSync()).toEqualTypeOf<QueueItem<{ id: number }>>();
     expectTypeOf(queue.tryTake()).toEqualTypeOf<QueueItem<{ id: number }> | null>();
     expectTypeOf(SharedQueue.attach('x').getSync()).toEqualTypeOf<unknown>();
-    // @ts-expect-error of another type
+    // @ts-expect-error a value of another type
     queue.putSync(1);
   });
 });
@@ -399,9 +399,9 @@ describe('lists', () => {
     expectTypeOf([list.pop(limit), list.shift(limit)]).toEqualTypeOf<(number | undefined)[]>();
     list.set(0, 1, limit);
     list.clear(limit);
-    // @ts-expect-error a change cannot be called off
+    // @ts-expect-error a change cannot be aborted
     list.add(0, 1, { signal: new AbortController().signal });
-    // @ts-expect-error all that it is given are elements
+    // @ts-expect-error all arguments are elements
     list.push(1, limit);
     expectTypeOf(SharedList.create().at(0)).toEqualTypeOf<unknown>();
     expectTypeOf<SharedList>().toExtend<Disposable>();
@@ -431,9 +431,9 @@ describe('a dict', () => {
     expectTypeOf(dict.setIfAbsent('k', 1, limit)).toEqualTypeOf<boolean>();
     expectTypeOf(dict.compareAndSet('k', 1, 2, limit)).toEqualTypeOf<boolean>();
     expectTypeOf(dict.delete('k', { timeout: 5 })).toEqualTypeOf<boolean>();
-    // @ts-expect-error what is deleted does not live
+    // @ts-expect-error a deletion has no time to live
     dict.delete('k', { ttl: 5 });
-    // @ts-expect-error a change cannot be called off
+    // @ts-expect-error a change cannot be aborted
     dict.set('k', 1, { signal: new AbortController().signal });
     expectTypeOf(SharedDict.create().get('k')).toEqualTypeOf<unknown>();
     // @ts-expect-error a dict of numbers
@@ -555,7 +555,7 @@ describe('the classes of a manager, by promises,', () => {
       Properties<{ rate: number }>
     >();
     expectTypeOf<{ [K in keyof Kinds]: Stuck<Kinds[K]> }[keyof Kinds]>().toBeNever();
-    // @ts-expect-error what blocks is not promised
+    // @ts-expect-error blocking verbs are not promised
     assertType<keyof Queue>('getSync');
   });
 
@@ -630,13 +630,13 @@ describe('handles', () => {
       | NamedBarrier
       | NamedRWLock
     >();
-    // @ts-expect-error its parts are not to be assigned
+    // @ts-expect-error its properties cannot be assigned
     SharedDict.attach('x').shmkit = 'dict';
     expectTypeOf<Attached<NamedEventHandle | NamedLockHandle>>().toEqualTypeOf<
       NamedEvent | NamedLock
     >();
     expectTypeOf(SharedMemory.attach('x').toJSON()).toEqualTypeOf<SharedMemoryHandle>();
-    // @ts-expect-error it is no handle
+    // @ts-expect-error not a handle
     attach({ name: 'x' });
     // @ts-expect-error no such kind
     attach({ shmkit: 'mutex', name: 'x' });
@@ -672,9 +672,9 @@ describe('what is shared', () => {
     >();
     expectTypeOf(attach({} as SharedValueHandle<'int64'>)).toEqualTypeOf<SharedValue<'int64'>>();
     expectTypeOf(attach({} as SharedArrayHandle<'int8'>)).toEqualTypeOf<SharedArray<'int8'>>();
-    // @ts-expect-error of another type
+    // @ts-expect-error a handle of another type
     assertType<SharedDictHandle<string>>(SharedDict.open<number>('x').toJSON());
-    // @ts-expect-error it is made by its static methods
+    // @ts-expect-error it is created by static methods only
     new SharedQueue();
   });
 });

@@ -35,7 +35,7 @@ export const buffer: ArrayBuffer = memory.array('uint8').buffer;
 export const wrong: Int8Array = memory.array('float64');
 // @ts-expect-error no such property
 export const none: unknown = memory.read().nonsense;
-// @ts-expect-error it is no string
+// @ts-expect-error it is not a string
 export const text: string = memory.array('uint8');
 
 // The type of a structure's content is kept, whichever way its handle takes.
@@ -58,7 +58,7 @@ export const array: SharedArray<'float32'> = attach(
 export const whatever: Attached<Handle> = attach(JSON.parse('{}') as Handle);
 // @ts-expect-error values of another type
 export const otherwise: SharedDict<string> = attach(dict.toJSON());
-// @ts-expect-error a number is no job
+// @ts-expect-error a number is not a job
 dict.set('x', 1);
 
 // Functions that are called at once are not async. Users can declare that for their own functions as well.
