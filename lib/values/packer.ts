@@ -26,7 +26,10 @@ import {
 } from './packed-format';
 
 const scratchBytes = 1 << 16;
-/** A value begins in the rest of the scratch buffer if at least this many bytes are left. */
+/**
+ * If at least this many bytes of the scratch buffer are left, the next value is packed there. Otherwise there is a
+ * new scratch buffer.
+ */
 const enoughBytes = 1 << 10;
 
 /** Up to this many objects, a linear search finds earlier objects. Beyond that, a Map is used. */
@@ -44,14 +47,14 @@ const errorIndex = new Map<unknown, number>(errorClasses.map((name, i) => [name,
 
 type Fields = Record<string, unknown>;
 
-/** The parts of an error, as they were when it began. A getter may change the error afterwards. */
+/** The parts of an error, as they were when its packing began. A getter may change the error afterwards. */
 interface ErrorShape {
   readonly parts: number;
-  /** The keys of {@link ErrorPart.More}. */
+  /** The keys of the error's other properties, which are the part {@link ErrorPart.More}. */
   readonly keys: readonly string[];
 }
 
-/** An object that was begun, and whose contents follow later. */
+/** An object whose beginning has been written. Its contents are written later, after everything else. */
 type Later = [value: object, kind: Kind, shape?: ErrorShape];
 
 /** A packed value. Its bytes do not change any more, but the buffers of its pieces may. */
@@ -69,7 +72,7 @@ class Packer {
   #at = 0;
   #what = '';
   #root: unknown;
-  /** The objects in the order in which they began. */
+  /** The objects, in the order in which their packing began. */
   readonly #objects: object[] = [];
   #places: Map<object, number> | undefined;
   /** The keys of the last object at each depth. */
@@ -282,7 +285,7 @@ class Packer {
     this.#later.push([value, kind]);
   }
 
-  /** The contents of an object that was begun. */
+  /** Writes the contents of an object whose beginning has been written. */
   #contents(value: object, kind: Kind, shape?: ErrorShape): void {
     if (kind === Kind.Plain) this.#record(value, 0);
     else if (kind === Kind.Array) this.#array(value as unknown[], 0);
@@ -474,8 +477,11 @@ const wholeBuffer = 'a value none of whose getters changes the size of an ArrayB
 let idle: Packer | undefined;
 
 /**
+ * Packs a value.
+ *
  * @param what - how messages describe the value.
- * @throws TypeError `ERR_INVALID_ARG_TYPE` something in the value cannot be cloned; what a getter throws.
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` something in the value cannot be cloned. If a getter of the value
+ * throws, its error is thrown.
  */
 export function pack(what: string, value: unknown): Packed {
   // A getter may pack another value in the meantime.
@@ -505,13 +511,13 @@ function messageOf(error: Error, kind: Kind): string | undefined {
   return own === undefined || !('value' in own) ? undefined : String(own.value);
 }
 
-/** Whether it has errors like those of an AggregateError. */
+/** Whether the error has an own property `errors` like that of an AggregateError, which is not enumerable. */
 function hasErrors(error: Error): boolean {
   return Object.getOwnPropertyDescriptor(error, 'errors')?.enumerable === false;
 }
 
 /**
- * The other own properties of an error.
+ * The keys of the own properties of an error that are not stored as one of its other parts.
  *
  * @param isNamed - whether the class of the error determines its name.
  */

@@ -1,10 +1,13 @@
 // The objects of one environment (a main thread or a worker), by seat number.
 //
 // A seat is an environment's use of a SharedObject. There is one seat per object, no matter how
-// many handles there are, so that a thread never competes with itself without knowing it.
-// TypeScript counts the handles. When a thread's environment ends, what it holds is put back like
-// the lock of a dead owner (AgentThread A3, SharedObject L5). If this were left to the system, the
-// names of doomed locks would be left to the next process.
+// many handles there are. So a thread always knows whether it holds a lock, even if it acquired the
+// lock through another handle. TypeScript counts the handles.
+//
+// When a thread's environment ends, the locks that it holds are unlocked, and the next owners are
+// told that the last owner died (AgentThread A3, SharedObject L5). The system would also pass the
+// locks on when the thread ends. But it would not remove the names of doomed locks (layout.h).
+// These names would stay until the next process removes them.
 #pragma once
 
 #include <napi.h>
@@ -27,8 +30,8 @@ struct Seat {
   const uint32_t index;
   bool held = false;       // by this thread itself
   bool fresh = false;      // acquired since the last turn of the event loop
-  bool requested = false;  // from the agent, and not yet collected
-  bool awaited = false;    // by tasks of this thread, from each other
+  bool requested = false;  // asked for through the agent, and the outcome is not collected yet
+  bool awaited = false;    // tasks of this thread wait until this thread releases the lock
   unsigned place = 0;      // while held: its position among the held seats
   std::shared_ptr<AgentThread> agent;
 };
@@ -39,8 +42,8 @@ class Seats {
   Seats(const Seats&) = delete;
   Seats& operator=(const Seats&) = delete;
 
-  // `control` is the array whose first word says which seat the hot calls are about. Agents call
-  // `on_grant`.
+  // `control` is an array. Its first word says which seat the hot calls are about: the calls that
+  // take no arguments, so that they are fast. Agents call `on_grant`.
   void Initialize(int32_t* control, napi_value on_grant);
 
   // The seat of an object. It takes over the caller's reference.
@@ -49,12 +52,13 @@ class Seats {
   // Null if the seat was closed, or never existed.
   Seat* At(uint32_t index) { return index < seats_.size() ? seats_[index].get() : nullptr; }
   Seat* Current() { return At(static_cast<uint32_t>(*control_)); }
-  // The other arguments of the hot calls: the same words as float64.
+  // The other arguments of the hot calls. They are in the same array, read as float64.
   double* operands() { return reinterpret_cast<double*>(control_); }
 
-  // Why the lock of a seat must not be tried, or kAbandoned if this thread holds it already. In
-  // that case this thread was interrupted before it knew that it had the lock, or before it gave
-  // the lock back, so it counts as a dead owner. kTimeout: neither is the case.
+  // To be called before the lock of a seat is tried. The result is kTimeout if the lock may be
+  // tried. It is kAbandoned if this thread holds the lock already. In that case this thread was
+  // interrupted before it knew that it had the lock, or before it gave the lock back, so it counts
+  // as a dead owner. Other results say why the lock must not be tried.
   Acquired Before(Seat& seat) {
     if (seat.held) return Acquired::kAbandoned;
     if (held_ >= kMostHeld) return Acquired::kTooManyHeld;
@@ -71,9 +75,11 @@ class Seats {
   std::vector<uint32_t> TakeFresh();
   // Whether this thread has the lock of an object, either itself or through its agent.
   bool Holds(SharedObject* object);
-  // Gives back a lock that this thread has and will not use any more. The next owner is told so.
+  // Gives back a lock that this thread has and will not use any more. The next owner is told that
+  // the last owner died.
   void GiveUp(SharedObject* object);
-  // Whether there are such seats, or JavaScript has something else to check when a turn ends.
+  // Whether there are seats that TakeFresh would return, or JavaScript has something else to check
+  // when a turn ends.
   bool AwaitsTurn() const { return fresh_ > 0 || (control_ && control_[kLookAtEnd] != 0); }
 
   Stack stack;
@@ -84,14 +90,15 @@ class Seats {
   // the event loop is kept alive meanwhile. Returns false if that is not possible.
   bool Await(Seat& seat, bool awaited);
 
-  // This thread runs no JavaScript any more: puts back everything that it holds, itself or through
-  // agents.
+  // Called when this thread runs no JavaScript any more. Unlocks everything that it holds, itself
+  // or through agents. The next owners are told that the last owner died.
   void LetGo();
-  // The environment ends.
+  // Called when the environment ends. Does the same, and drops all seats.
   void Leave();
 
  private:
-  // The kernel hands on at most 2048 locks of a thread that dies (ROBUST_LIST_LIMIT).
+  // When a thread dies, the kernel passes at most 2048 of its locks on to other owners
+  // (ROBUST_LIST_LIMIT).
   static constexpr unsigned kMostHeld = 2000;
   // The index of the word in the array that says that JavaScript has something to check.
   static constexpr unsigned kLookAtEnd = 10;
@@ -106,7 +113,7 @@ class Seats {
   std::vector<std::unique_ptr<Seat>> seats_;
   std::vector<uint32_t> vacant_;
   std::map<SharedObject*, uint32_t> by_object_;
-  Seat* all_held_[kMostHeld];  // the first held_ of them
+  Seat* all_held_[kMostHeld];  // only the first held_ elements are used
   unsigned held_ = 0;
   unsigned fresh_ = 0;
   std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();

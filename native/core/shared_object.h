@@ -8,23 +8,26 @@
 //   L1  A process maps an object once, no matter how many environments and handles use it. The
 //       registry returns the one SharedObject of an identity, with a reference count (os::Mutex
 //       M5).
-//   L2  Only the lock's owner writes kDead, as the last thing before it removes the name and
-//       unlocks. So a thread that acquires a lock that is not dead holds the object that the name
-//       leads to, and no other thread can hold another object under that name: unlinking never lets
-//       two owners in. Any thread may write kDoomed over kLive.
-//   L3  Only the owner of its lock removes a dead object's name. To check where a name leads and to
-//       remove it are two steps. Between them, another remover could make room for a new object,
-//       and our removal would then remove that object. The same is true for other kinds, except
-//       while a user keeps the lock for long. Then, if two other processes remove the name at the
-//       same moment, and a third one makes a new object between them, the new object may lose its
-//       name.
-//   L4  News of a dead owner reaches an owner that keeps the lock. A thread that acquires the lock
-//       only to give it back leaves the news in the header.
-//   L5  The thread that holds the lock has a reference: when a thread ends, the kernel walks its
-//       list of held locks, and the mapping must exist then. Unless its process is killed, a thread
-//       that ends puts back what it holds, like a dead owner, before it drops its references.
-//   L6  An object that has ended is of no use any more. Its name is removed, as by Unlink or
-//       RemoveName. No thread acquires its lock any more, or waits for it for longer than a slice.
+//   L2  Only the lock's owner writes kDead. This is the last thing that it does before it removes
+//       the name and unlocks. So if a thread acquires a lock that is not dead, the name leads to
+//       the object of this lock. No other thread can hold another object under that name.
+//       Therefore a name that is unlinked never has two lock owners at once. Any thread may replace
+//       kLive by kDoomed, which means that an owner of the lock has to do all this (layout.h).
+//   L3  The name of a dead object is removed only by the owner of its lock. The reason is that to
+//       check where a name leads and to remove it are two steps. Between them, another remover
+//       could make room for a new object, and our removal would then remove that object's name.
+//       The names of other kinds are removed under the lock, too, except while a user keeps the
+//       lock for long. Then, if two other processes remove the name at the same moment, and a third
+//       one makes a new object between them, the new object may lose its name.
+//   L4  If an owner died, this news must reach an owner that really uses the lock. A thread that
+//       acquires the lock only to give it back leaves the news in the header for the next owner.
+//   L5  The thread that holds the lock has a reference. The reason is that when a thread ends, the
+//       kernel walks its list of held locks, and the mapping must exist then. Unless its process is
+//       killed, a thread that ends unlocks what it holds before it drops its references. The next
+//       owner is told that the last owner died.
+//   L6  An object that has ended cannot be used any more. Its name is removed, as by Unlink or
+//       RemoveName. No thread acquires its lock any more. A thread that waits for the lock notices
+//       the end at the latest when it checks again, after a slice of time.
 #pragma once
 
 #include <cstring>
@@ -86,8 +89,8 @@ enum class Acquired : uint32_t {
   kTimeout = 2,
   kGone = 3,         // unlinked: open the name again
   kBroken = 4,       // the mutex's bytes are not a mutex
-  kTooManyHeld = 5,  // the thread already holds as many as the system hands on at its death
-  kEnded = 6,        // what the object belongs to has ended (L6)
+  kTooManyHeld = 5,  // the thread holds as many locks as the system passes on if it dies
+  kEnded = 6,        // the object has ended, together with its manager (L6)
   kShallow = 7,      // not tried: the caller must first prove that its stack suffices
 };
 
@@ -128,13 +131,15 @@ class SharedObject {
     if (header_->state.load(std::memory_order_relaxed) == kDoomed) (void)Finish();
     mutex_.Unlock();
   }
-  // Gives back a lock that was not used, with the news it came with (L4).
+  // Gives back a lock that was not used. If this thread was told that an owner died (kAbandoned),
+  // the next owner is told again (L4).
   void PutBack(Acquired acquired);
   // From now on the owner counts as dead, so the next owner is told. The caller holds the lock.
   void Abandon() { header_->news.store(kOwnerDied, std::memory_order_relaxed); }
 
   bool IsLocked();
-  // Whether a thread of this process holds it, as far as the system tells: false is a guess.
+  // Whether a thread of this process holds the lock. On systems that cannot tell, the result is
+  // false, so only true is certain.
   bool IsLockedHere() { return mutex_.IsHeldHere(); }
 
   os::ObjectId id() const { return id_; }
@@ -146,9 +151,10 @@ class SharedObject {
   os::Status RemoveName(bool held_by_this_thread);
   // L6. Removes the name by Unlink, or by RemoveName.
   os::Status End(bool is_lock, bool held_by_this_thread);
-  // Removes the names of objects that have ended and are held by threads of this process, which
-  // ends now. These threads still run for a moment, so their locks are not given up. But no other
-  // process can make these objects again, so the names can be removed before the threads end.
+  // Called when this process ends. Some objects have ended, but threads of this process hold their
+  // locks. These threads still run for a moment, so their locks are not given up here. But the
+  // names of these objects are removed now. This is safe because no other process can make these
+  // objects again.
   static void RemoveNamesHeldHere();
 
  private:

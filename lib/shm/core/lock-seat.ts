@@ -19,7 +19,8 @@ import { refused } from './refusals';
 
 const { agents, callbacks } = thread;
 
-// The hot calls, taken out of the addon's object: a lookup there costs as much as the mutex itself.
+// The calls that must be fastest. They are read from the addon's object only once, because reading a property
+// of that object costs as much as the mutex itself.
 const {
   lock: nativeLock,
   tryLock: nativeTryLock,
@@ -28,7 +29,10 @@ const {
   proveStack: nativeProveStack,
 } = native;
 
-/** Some of them may be of another realm's class; see lib/loading/home.ts. */
+/**
+ * The seats of this thread, by their index. Some of these seats may be instances of another realm's class; see
+ * lib/loading/home.ts.
+ */
 const seats = thread.seats as Map<number, LockSeat>;
 
 if (!thread.isInitialized) {
@@ -43,8 +47,10 @@ function proveStack(): void {
 }
 
 /**
- * A process that ends right after it released a lock must not be taken for one that died holding it. Its
- * agent unlocks on its behalf, and may need a moment for that.
+ * Waits, before the process ends, until the agents have unlocked what this thread has released. An agent is a
+ * thread that acquires and unlocks a lock on behalf of this thread (see {@link LockSeat}), and it may need a
+ * moment to unlock. If the process ended before that, other processes would believe that it died while it held
+ * the lock.
  */
 function awaitAgents(): void {
   for (const index of agents) native.agentAwaitReturn(index);
@@ -66,7 +72,7 @@ const tooManyHeld =
 
 const overwritten = 'its bytes were overwritten; unlink it and open it again';
 
-/** The object of this seat was unlinked. The name must be opened again. */
+/** Returned instead of a guard if the object of this seat was unlinked. The name must be opened again. */
 export const gone: unique symbol = Symbol.for('shmkit.gone');
 
 /** Whether a seat was taken. Works for seats of any realm. */
@@ -74,14 +80,14 @@ export function isSeat(taken: LockSeat | NativeFailure | NativeRefusal): taken i
   return 'index' in taken;
 }
 
-/** The lock owner within this thread: a guard. */
+/** A guard: it holds the lock within this thread. */
 export interface Holder {
   /** The handle that the lock was acquired through. */
   readonly lock: object;
   readonly abandoned: boolean;
   /** Whether the library releases the lock before it returns to its caller. */
   isScoped: boolean;
-  /** An owner died while this guard had given the lock up temporarily. */
+  /** Called when an owner died while this guard had released the lock temporarily ({@link LockSeat.suspend}). */
   noteAbandoned(): void;
   release(): void;
 }
@@ -94,7 +100,7 @@ export interface LockHandle<G extends Holder = Holder> {
   /** A guard for this lock, of the class of the caller's realm. The seat may be from another realm. */
   guard(seat: LockSeat, abandoned: boolean, isScoped?: boolean): G;
   release(): void;
-  /** The old lock was unlinked: takes a seat at the lock that has the name now. */
+  /** Called when the old lock was unlinked. Takes a seat at the lock that has the name now. */
   reopen(): LockSeat;
 }
 
@@ -103,9 +109,12 @@ export interface QueuedTask {
   readonly lock: LockHandle;
   /** Whether the caller has received the task's promise. */
   readonly hasBegun: boolean;
-  /** The beginning of the task was interrupted. */
+  /**
+   * Called when the beginning of the task was interrupted, so that its caller has not received the promise.
+   * Takes the task out of the queue.
+   */
   undo(): void;
-  /** The lock was unlinked. The task now waits for the lock that has the name now. */
+  /** Called when the lock was unlinked. From then on, the task waits for the lock that has the name now. */
   moveOn(): void;
   resolve(holder: Holder): void;
   reject(reason: unknown): void;
@@ -122,8 +131,9 @@ export interface QueuedTask {
  * - T1  `holder` is the one guard of this thread, or null.
  * - T2  The agent is asked for the lock exactly while a task is queued and no guard of this thread
  *       holds the lock.
- * - T3  While the agent is asked, this thread takes the lock only through the agent. If this thread
- *       blocked in the lock itself, the agent might get it for a task that then never runs.
+ * - T3  While the agent is asked, this thread takes the lock only through the agent. Otherwise this thread
+ *       could block until the agent releases the lock, while the agent holds it for a task that cannot run
+ *       because the thread is blocked.
  * - T4  While a task is queued, the event loop is kept alive: by the agent while it is asked, otherwise
  *       by the seat itself.
  */
@@ -133,7 +143,10 @@ export class LockSeat extends ObjectSeat {
   #handles = 1;
   /** Whether this thread is between {@link enter} and {@link exit}. */
   #isInside = false;
-  /** The foreign call that was running when an operation began that makes foreign calls under the lock. */
+  /**
+   * The number of the foreign call (see foreign.ts) within which the current use of the lock began, if that use
+   * makes foreign calls itself. Otherwise {@link noCall}.
+   */
   #within = noCall;
   readonly #goOn = () => this.#goOnServing();
   /** The task that has got the lock but has not been told yet. */
@@ -179,8 +192,8 @@ export class LockSeat extends ObjectSeat {
   }
 
   /**
-   * Counts one more handle. The handle may be from another realm, whose class cannot access private fields
-   * here.
+   * Counts one more handle. This is a method because the new handle may be from another realm. The class of that
+   * realm cannot access the private fields of this seat.
    */
   share(): void {
     this.#handles++;
@@ -201,8 +214,9 @@ export class LockSeat extends ObjectSeat {
   }
 
   /**
-   * Does something short under the lock, on behalf of the object's own class. No guard of this thread holds
-   * the lock then, because it is released before anything else in this thread runs.
+   * Does something short under the lock, on behalf of the object's own class. This thread does not hold the
+   * lock already when it calls this method: each such use of the lock ends before anything else in this thread
+   * runs.
    *
    * @throws SharedMemoryError `ERR_CORRUPT`; `ERR_CAPACITY` this thread holds 2000 locks already.
    */
@@ -239,14 +253,18 @@ export class LockSeat extends ObjectSeat {
     return this.#isInside;
   }
 
-  /** Must be called before foreign code is called under a lock that is released after the call. */
+  /**
+   * Must be called before the library makes a foreign call under this lock, if the library itself releases the
+   * lock after that call. Makes {@link isCallInterrupted} possible.
+   */
   noteCall(): void {
     this.#within = currentForeignCall();
   }
 
   /**
-   * Whether that call was interrupted. Only for code that can be reached during the call only from within the
-   * call.
+   * Whether the foreign call that was announced by {@link noteCall} was interrupted. Must be asked only in code
+   * that nothing but the called function can reach while the foreign call runs. If such code runs outside the
+   * call, the call was interrupted.
    */
   get isCallInterrupted(): boolean {
     return isInterrupted(this.#within);
@@ -260,8 +278,8 @@ export class LockSeat extends ObjectSeat {
 
   /**
    * Runs a function under the lock if the lock is free now, or if this thread holds it. Does nothing
-   * otherwise. This is for objects whose lock is used by programs: the information that an owner died stays
-   * for the next of them.
+   * otherwise. This is for objects whose lock programs acquire themselves. If the last owner died, this method
+   * does not use up that information: the next program that acquires the lock still gets it.
    */
   exclusivelyIfFree(act: () => void): void {
     if (this.holder !== null) {
@@ -332,7 +350,7 @@ export class LockSeat extends ObjectSeat {
    * ended both the function and the library's own call. The next owner is told that the lock was abandoned,
    * as after a death.
    *
-   * @returns whether that was the case.
+   * @returns whether the lock was released.
    */
   reclaim(): boolean {
     if (this.holder?.isScoped !== true) return false;
@@ -344,8 +362,9 @@ export class LockSeat extends ObjectSeat {
   }
 
   /**
-   * A turn of the event loop has ended, and this thread holds the lock. A caller that means to keep the lock
-   * has received its guard by now.
+   * Called when a turn of the event loop has ended and this thread holds the lock. Releases the lock if no
+   * caller can release it any more. If there is no guard, the acquisition was interrupted: a caller that means
+   * to keep the lock has received its guard by now.
    */
   endTurn(): void {
     if (this.holder === null) this.#abandon();
@@ -384,7 +403,10 @@ export class LockSeat extends ObjectSeat {
     return outcome === Acquired.Shallow ? this.#again(within) : outcome;
   }
 
-  /** Nothing has shown yet that the stack suffices at this depth. */
+  /**
+   * Called when an attempt was refused because nothing has shown yet that the stack suffices at this depth.
+   * Proves that it suffices, and tries again.
+   */
   #again(lock: () => Acquired | undefined): Acquired | undefined {
     proveStack();
     control[controlAt.seat] = this.index;
@@ -413,7 +435,10 @@ export class LockSeat extends ObjectSeat {
     return guard;
   }
 
-  /** The lock was acquired again, on behalf of a guard that was suspended. */
+  /**
+   * Called when the lock was acquired again on behalf of a guard that was suspended. From then on that guard
+   * holds the lock.
+   */
   resume(guard: Holder, again: Holder): void {
     if (again.abandoned) guard.noteAbandoned();
     this.holder = guard;
@@ -436,7 +461,10 @@ export class LockSeat extends ObjectSeat {
     return [...this.#queue].filter((waiter) => waiter.lock === lock);
   }
 
-  /** Called when the agent has an outcome, or had one that has been collected in the meantime. */
+  /**
+   * Called after the agent got an outcome. Gives the outcome to the first queued task. Does nothing if the
+   * outcome has been collected in the meantime.
+   */
   collect(): void {
     const outcome = native.agentCollect(this.index);
     if (outcome === undefined) return;
@@ -444,7 +472,7 @@ export class LockSeat extends ObjectSeat {
     this.#settleFirst(outcome, true);
   }
 
-  /** @param only - the id of the object that the name must lead to, if any */
+  /** @param only - the id of the object that the name is expected to lead to; undefined: any object */
   unlinkLocked(only?: string): void {
     const isOther = only !== undefined && only !== this.id;
     const failure = isOther ? nameMovedOn : native.lockUnlink(this.index, this.holder !== null);
@@ -464,7 +492,7 @@ export class LockSeat extends ObjectSeat {
   end(): void {
     const isLock = this.kind === 'lock' || this.kind === 'rlock';
     const failure = native.objectEnd(this.index, isLock, this.#isInside || this.holder !== null);
-    // This includes tasks that wait for this very thread.
+    // Rejects all tasks that wait for the lock, including those that wait for a guard of this same thread.
     this.#failAll(this.endedError());
     if (failure) throw explain(failure, this.kind, this.name);
   }
@@ -493,7 +521,10 @@ export class LockSeat extends ObjectSeat {
     }
   }
 
-  /** Whether a task waits here whose caller has received the promise. */
+  /**
+   * Whether there is a queued task whose caller has received the promise. The beginning of other tasks was
+   * interrupted, so they are undone.
+   */
   #isAwaitedByTasks(): boolean {
     for (const waiter of this.#queue) {
       if (waiter.hasBegun) return true;
@@ -502,7 +533,10 @@ export class LockSeat extends ObjectSeat {
     return false;
   }
 
-  /** A re-entrant lock belongs to the thread, with all its tasks. */
+  /**
+   * Gives the guard of a re-entrant lock to all queued tasks: such a lock belongs to the thread, and so to all
+   * tasks of the thread.
+   */
   #admitAll(guard: Holder): void {
     for (const waiter of this.#queue) {
       waiter.resolve(guard);
@@ -546,7 +580,7 @@ export class LockSeat extends ObjectSeat {
     try {
       result = this.#conclude(first.lock, outcome, byAgent);
     } catch {
-      return; // all waiters were told
+      return; // all waiting tasks were rejected with the error
     }
     if (result === null || result === gone) return;
     this.#granted = first;
@@ -577,7 +611,10 @@ export class LockSeat extends ObjectSeat {
     native.lockAwait(this.index, false);
   }
 
-  /** Also settles all waiting tasks when the lock is gone or broken. */
+  /**
+   * Makes a guard, or another result, of the outcome of an acquisition. If the lock was unlinked, all waiting
+   * tasks move on to its successor. If there is an error, they are rejected with it.
+   */
   #conclude<G extends Holder>(
     lock: LockHandle<G>,
     outcome: Acquired,

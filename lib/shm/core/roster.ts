@@ -61,8 +61,8 @@ export function rosterBytes(participants: number): number {
  * A thread that takes something for the first time gets an entry. The entry contains the token of the
  * thread's presence (native/os/presence.h). The system releases the presence when the thread or its process
  * ends in any way. What is held is recorded only in the entries, and counts for as long as the entry is
- * taken. So freeing the entry of a dead thread gives back all that it held, by one word. Invariants, by
- * number:
+ * taken. So when the entry of a dead thread is freed, which takes only one store, everything that the thread
+ * held is given back. Invariants, by number:
  *
  * - R1  Entries are taken and freed under the object's lock. An entry that holds nothing may be freed by
  *       its own thread without the lock. An entry is taken exactly while its first token word is not 0:
@@ -80,8 +80,9 @@ export class Roster {
   #own = 0;
 
   /**
-   * @param beforeFreeing - called before the entry of a dead thread is freed, under the lock. It does what is
-   * needed so that nothing is lost if this thread dies in between.
+   * @param beforeFreeing - called under the lock, before the entry of a dead thread is freed. It does
+   * everything else that the death requires. Nothing is lost if this thread dies between this call and the
+   * freeing: the entry is still there, so another thread makes the call again.
    */
   constructor(seat: LockSeat, beforeFreeing: (at: number) => void = () => undefined) {
     this.#seat = seat;
@@ -152,8 +153,9 @@ export class Roster {
     try {
       this.#seat.exclusively(() => this.leave());
     } catch {
-      // Nothing that ends here depends on this, and the caller may be the finalizer of a handle. If the entry
-      // stays, it belongs to a thread that holds nothing, and it is freed when the thread ends.
+      // The error is ignored. This thread needs nothing more from the object, and the caller may be the
+      // finalizer of a handle. If the entry stays, it belongs to a thread that holds nothing, and it is freed
+      // when the thread ends.
       this.#own = 0;
     }
   }

@@ -9,9 +9,9 @@ import { endBeginning, endHeldOperation, holdOperation, type Operation } from '.
 import { PendingTask } from './pending-task';
 
 /**
- * The longest time that a wait lasts before the waiter looks again. A process that dies wakes nobody: neither
- * those that it was about to wake, nor those that wait for what it held. So each wait ends from time to time.
- * At first it ends more often.
+ * A slice is the longest time that a waiter sleeps before it looks again. A process that dies wakes nobody:
+ * neither those that it was about to wake, nor those that wait for what it held. So waiters look again from
+ * time to time, even if nobody wakes them. The slices are short at first, and get longer while nothing changes.
  */
 const shortestSliceMs = 10;
 const longestSliceMs = 160;
@@ -35,14 +35,17 @@ function offsetOf(at: number): number {
   return layout.headerBytes + 4 * at;
 }
 
-/** Sets the listener for news of a watch, or removes it if there is none. */
+/**
+ * Sets the listener that is called when a watch has news. A watch is a wait for a word, done by a thread of the
+ * library. If the listener is undefined, the previous listener is removed.
+ */
 export function tellOf(watch: number, listener: { hear(): void } | undefined): void {
   if (listener === undefined) watches.delete(watch);
   else watches.set(watch, listener);
 }
 
 /**
- * An attempt to get what a waiter waits for. It is made whenever it may have become possible.
+ * An attempt to get what a waiter waits for. It is made again whenever it may succeed.
  *
  * @param look - whether nothing has changed for a while. The threads that are waited for may be dead, so the
  * attempt should check for that.
@@ -66,11 +69,14 @@ export interface Wait<T> {
   /** Called when the wait was aborted, to clean up. */
   readonly calledOff?: () => void;
   /**
-   * The operation that a failed attempt leaves recorded, so that it is undone if the beginning of the wait is
-   * interrupted.
+   * The operation (see operations.ts) that is still active after a failed attempt. If the beginning of the wait
+   * is interrupted, this operation is undone.
    */
   readonly noted?: Operation;
-  /** What the caller holds until it has a promise of the result. */
+  /**
+   * The operation that the caller has passed to {@link holdOperation}. It ends when the caller has the result, or
+   * a promise of it.
+   */
   readonly beginning?: Operation;
 }
 
@@ -134,7 +140,7 @@ export class Word {
     wake(this.#seat, this.#at, count);
   }
 
-  /** Offers what this thread has just given up to its own tasks. */
+  /** Called when this thread has just given something up. Lets its own tasks try to get that. */
   offer(): void {
     if (this.#tasks.size === 0 || this.#reviewing) return;
     if (this.#handovers++ < mostHandovers) {
@@ -185,8 +191,8 @@ export class Word {
     holdOperation(task);
     this.#tasks.add(task as WordTask<unknown>);
     task.arm();
-    // If the word is watched for other tasks already, the watch reports all changes since they looked, and so
-    // all changes since this look.
+    // If the word is watched for other tasks already, the watch reports all changes since the last attempts of
+    // those tasks. These include all changes since `seen` was read.
     if (!this.#watching) this.#wait(seen);
     endBeginning(wait.noted, task, wait.beginning);
     task.hasBegun = true;
@@ -252,7 +258,7 @@ export class Word {
     return this.#giveUp((task) => task.handle === handle, reason);
   }
 
-  /** Called when the last handle of this thread lets go. */
+  /** Called when no handle of this thread uses the object any more. */
   close(): void {
     if (this.#watch === undefined) return;
     watches.delete(this.#watch);
@@ -292,8 +298,8 @@ class WordTask<T> extends PendingTask<T> {
   readonly #word: Word;
   readonly #wait: Wait<T>;
   /**
-   * The result, if the task has one but may not have been told. If telling it is interrupted, it is told next
-   * time.
+   * The result, once an attempt has succeeded. If this thread was interrupted before the task was told of the
+   * result, the task is told by the next call of `attempt`, `giveUp` or `expire`.
    */
   #result: T | undefined;
 

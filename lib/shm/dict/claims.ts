@@ -15,7 +15,10 @@ import type { StructureState } from '../structure/structure-state';
 import { labelOf, type Label } from './label';
 import type { ValueWait } from './value-wait';
 
-/** The right and duty to compute the value of a key: names the thread, and which of its computations it is. */
+/**
+ * The right and duty to compute the value of a key. The token says which thread has the claim. The serial
+ * number says which of the thread's computations it is for.
+ */
 export interface Claim {
   readonly key: string;
   readonly token: number;
@@ -27,14 +30,17 @@ const pendingWords = 8;
 const pendingAt = {
   token: 0,
   serial: 1,
-  /** The label of the wait that blocks the computation. The time is 0 when there is no such wait. */
+  /**
+   * The label (see label.ts) of the wait that blocks the computation: the label's time, and the token of the
+   * waiting thread. The time is 0 when no wait blocks the computation.
+   */
   time: 2,
   waiter: 3,
 } as const;
 
 let serials = 0;
 
-/** The operation of making a claim. */
+/** The operation of making a claim (see operations.ts). If it is interrupted, the claim is given up. */
 export class Claiming implements Operation {
   claim: Claim | undefined;
   readonly #renounce: (claim: Claim) => void;
@@ -48,7 +54,7 @@ export class Claiming implements Operation {
   }
 }
 
-/** The computation of a value that blocks the thread, together with its claim. */
+/** A computation that blocks the thread until the value is computed, together with its claim. */
 export class SyncComputation extends Claiming {
   computation: Computation | undefined;
   readonly waiting: ValueWait;
@@ -102,9 +108,9 @@ export class DictClaims {
   }
 
   /**
-   * Returns the value of a key if there is one. If another caller is computing it and its thread still exists,
-   * returns `pending` and tells `waiting`. Otherwise returns a claim: from now on this thread is to compute the
-   * value.
+   * Returns the value of a key if there is one. If another caller is computing the value, and that caller's
+   * thread still exists, returns `pending` and calls {@link ValueWait.see}. Otherwise returns a claim: from now
+   * on, this thread has to compute the value.
    */
   claim(
     key: string,
@@ -142,12 +148,18 @@ export class DictClaims {
     });
   }
 
-  /** A claim of a task. If it is interrupted before the task has the claim, others may compute the value. */
+  /**
+   * Makes the operation by which a task makes a claim. If the operation is interrupted before the task has the
+   * claim, the claim is given up, so that others may compute the value.
+   */
   claiming(): Claiming {
     return new Claiming((claim) => this.renounce(claim));
   }
 
-  /** A computation that blocks the thread. If it is interrupted, others may compute the value. */
+  /**
+   * Makes a computation that blocks the thread. If the computation is interrupted, its claim is given up, so
+   * that others may compute the value.
+   */
   computation(waiting: ValueWait): SyncComputation {
     return new SyncComputation(waiting, (claim) => this.renounce(claim));
   }
@@ -164,7 +176,7 @@ export class DictClaims {
     });
   }
 
-  /** The computation of a task of this thread that computes the value; undefined when there is none. */
+  /** Returns the computation of the task in this thread that computes the value; undefined when there is none. */
   computationOf(key: string): Computation | undefined {
     const computation = this.#computations.get(key);
     return computation !== undefined && this.isOwn(key) ? computation : undefined;
@@ -184,7 +196,7 @@ export class DictClaims {
     }
   }
 
-  /** Stores a computed value. If the key was set or deleted during the computation, it stays as it is. */
+  /** Stores a computed value. But if the key was set or deleted during the computation, nothing is stored. */
   fulfil(claim: Claim, value: unknown, ttl: number): void {
     const encoder = this.#encoder.encode('what fn returns', value);
     const hash = this.#table.hash(claim.key);
@@ -197,7 +209,7 @@ export class DictClaims {
     this.computed.announce();
   }
 
-  /** Gives a claim up without a value, so that others may compute it. */
+  /** Gives up a claim without a value, so that others may compute the value. */
   renounce(claim: Claim): void {
     const hash = this.#table.hash(claim.key);
     this.#structure.change(() => {
@@ -208,9 +220,10 @@ export class DictClaims {
   }
 
   /**
-   * Stores with a claim the label of the wait that blocks its computation, or removes that label.
+   * Stores a label in the pending entry of a claim: the label of the wait that blocks the claim's computation.
+   * If `label` is undefined, removes the stored label.
    *
-   * @returns false: the dict cannot be changed now. The next caller that uses it gets the error.
+   * @returns false if the dict cannot be changed now. The next caller that uses the dict gets the error.
    */
   note(claim: Claim, label: Label | undefined): boolean {
     const hash = this.#table.hash(claim.key);

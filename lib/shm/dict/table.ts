@@ -35,8 +35,9 @@ export const noTable = 'its table makes no sense; clear() empties it';
  * 1980). A bucket is a word that points to the first entry of a chain. The first buckets are in a chunk of
  * their own. The others are in chunks that a directory points to.
  *
- * The table is read without the lock. It is changed under the lock, through the undo log and under the
- * sequences of the stripes. For the numbered invariants, see `DictState`.
+ * The table is read without the lock. It is changed under the lock and through the undo log. The keys are
+ * divided into stripes by their hash. While something in a stripe is changed, the sequence of the stripe is odd,
+ * so readers notice the change (see {@link Sequences}). For the numbered invariants, see `DictState`.
  */
 export class DictTable {
   /** The word that points to the entry that was found; if none was found, the word of its bucket. */
@@ -73,7 +74,7 @@ export class DictTable {
     this.#mostBuckets = mostChunks(capacity) * chunkBuckets;
   }
 
-  /** The number of entries that are counted. It may include a change that is in progress. */
+  /** The number of entries, without pending ones. It may include a change that is in progress. */
   get size(): number {
     return Math.max(this.#ints[dictWords.size] ?? 0, 0);
   }
@@ -143,8 +144,8 @@ export class DictTable {
   }
 
   /**
-   * Inserts an entry that was written. It replaces the entry at `at`, or becomes the first of its bucket if
-   * `at` is `none`. To be called right after {@link find}, because it uses {@link link}.
+   * Inserts the entry that has been written at `made`. It replaces the entry at `at`, or becomes the first of
+   * its bucket if `at` is `none`. To be called right after {@link find}, because it uses {@link link}.
    */
   place(made: number, hash: number, at: number): void {
     const log = this.#log;
@@ -170,9 +171,10 @@ export class DictTable {
   }
 
   /**
-   * Removes an entry that was not found by its key.
+   * Removes an entry that was found by its position in the arena, not by its key. So the word that points to
+   * the entry is not known yet, and is searched for.
    *
-   * @throws CorruptError nothing points to it.
+   * @throws CorruptError no word points to the entry.
    */
   removeAt(at: number): void {
     let link = this.#headOf(this.#entries.hashOf(at));
@@ -188,7 +190,7 @@ export class DictTable {
     throw new CorruptError(noTable);
   }
 
-  /** The table's own blocks in the arena: the word where each begins, and which chunk it contains. */
+  /** The table's own blocks in the arena. The key is the word where a block begins, the value its chunk's number. */
   chunks(): Map<number, number> {
     const chunks = new Map<number, number>();
     const count = Math.ceil(this.buckets / chunkBuckets);
@@ -237,18 +239,21 @@ export class DictTable {
     log.write(dictWords.size, 0);
   }
 
-  /** Makes overwritten sequences even again. A sequence left odd would make all its readers take the lock. */
+  /**
+   * Makes odd sequences even again if no change is in progress, because then their bytes were overwritten. If a
+   * sequence stayed odd, all readers of its stripe would take the lock.
+   */
   evenOut(): void {
     if (!this.#log.pending) this.repair();
   }
 
-  /** The change of this thread was committed or undone. */
+  /** Called when the change of this thread was committed or undone. Makes its sequences even again. */
   settle(): void {
     this.#sequences.closeAll();
     this.#large.closeAll();
   }
 
-  /** The same for the change of a thread that died. */
+  /** The same after the change of a thread that died. Which sequences it made odd is not known: checks all. */
   repair(): void {
     this.#sequences.repair();
     this.#large.repair();
@@ -281,7 +286,7 @@ export class DictTable {
     }
     const to = this.headAt(buckets);
     if (to === nonsense) return;
-    // D3: the bucket that is split is under the same sequence.
+    // D3: the bucket that is split has the same sequence as the new bucket.
     this.#sequences.open(buckets & (Sequences.count - 1));
     const ints = this.#ints;
     let stays = from;

@@ -17,7 +17,10 @@ import {
 } from '../structure/structure-layout';
 import { isOfValue } from '../structure/unreadable';
 
-/** The words that are waited for, each with its count of waiters. Then two of {@link Turns}, then the roster. */
+/**
+ * The words that tasks wait for. The word after each of them is the count of its waiters. They are followed by
+ * two words for {@link Turns}, and later by the roster.
+ */
 const waitedFor = {
   /** An item was put. */
   put: 0,
@@ -83,11 +86,14 @@ export class QueueState extends StructureState implements Operation {
   readonly encoder = new Encoder(this);
   readonly #ring: Ring;
   readonly #roster: Roster;
-  /** The turns of the tasks that wait for room. */
+  /** Decides which of the tasks that wait for room is next. */
   readonly #turns: Turns;
   readonly #own = structureLayout.own;
   #reapedAt = 0;
-  /** What was read of an item of this thread, which lacked the resources to make its value. */
+  /**
+   * What was read of an item that {@link get} has taken, if the process lacked a resource to make the value. The
+   * next `get` tries again.
+   */
   #left: { readonly read: unknown } | undefined;
   /** The item that is about to be taken. */
   #taking: Held | undefined;
@@ -166,12 +172,15 @@ export class QueueState extends StructureState implements Operation {
     return true;
   }
 
-  /** A task no longer waits for room. */
+  /** Called when a task no longer waits for room. */
   withdraw(waiting: Waiting): void {
     if (this.#turns.withdraw(waiting)) this.taken.announce();
   }
 
-  /** The process whose unfinished item is the first in the ring, so that no room is freed; undefined if none. */
+  /**
+   * The id of the process that has taken the first item in the ring and is not done with it. Until it is done, no
+   * room is freed, even if later items are done. Undefined when there is no such process.
+   */
   get blocker(): number | undefined {
     const owner = this.look(() => this.#ring.firstOwner);
     return owner !== undefined && this.#roster.has(owner)
@@ -255,7 +264,7 @@ export class QueueState extends StructureState implements Operation {
     return excess;
   }
 
-  /** Drops all items that no consumer has, or all items if they make no sense. Returns how many were dropped. */
+  /** Drops all items that no consumer has. If the ring is corrupt, drops all items. Returns how many were dropped. */
   clear(): number {
     let dropped = 0;
     this.changeAnew(() => {
@@ -299,8 +308,10 @@ export class QueueState extends StructureState implements Operation {
 
   #append(encoder: Encoder, look: boolean): true | undefined | typeof shut {
     if (this.isShut) return shut;
-    // Checked first, because it may give back the items of dead threads. If there is nothing to take, those
-    // whose turn it is could have their room now, or wait for an item that a consumer keeps for long.
+    // The turns are checked first, because the check may offer the items of dead threads again, and these count
+    // in `size`. The last argument is true if there is nothing to take. Then either the tasks whose turn it is
+    // could have their room now, or they wait for an item that a consumer keeps for long. In both cases the room
+    // is not reserved for them for ever.
     if (this.#turns.standing && !this.#turns.isOurs(look, this.#ring.ready <= 0)) return undefined;
     if (this.size >= this.maxSize) return undefined;
     if (!this.#ring.put(encoder)) {
@@ -328,14 +339,17 @@ export class QueueState extends StructureState implements Operation {
     }
     this.leave();
     if (found === undefined) return undefined;
-    // Read before others are told of the room, because they would overwrite it.
+    // The value is read before others are told that there is room, because they would overwrite the value.
     const { value, failure } = this.reread(found.read);
     if (!keeps) this.#tellOfRoom();
     const { at, moves, number, isOfferedAgain } = found;
     return { at, moves, number, isOfferedAgain, value, failure };
   }
 
-  /** Needed because if there is always something to take, nobody waits, so no waiter checks for dead owners. */
+  /**
+   * Whether it is time to check for dead owners. Waiters check for them, but if there is always something to
+   * take, nobody waits.
+   */
   #isTimeToReap(): boolean {
     const time = now();
     if (time - this.#reapedAt < reapingIntervalMs) return false;
@@ -369,7 +383,10 @@ export class QueueState extends StructureState implements Operation {
     return gone;
   }
 
-  /** Commits each item by itself, because the undo log has no room for all of them in one change. */
+  /**
+   * Offers all items of an entry's thread again, and returns how many. Commits each item by itself, because the
+   * undo log has no room for all of them in one change.
+   */
   #giveAllBack(entry: number): number {
     let count = 0;
     for (; this.#ring.giveOneBack(entry); count++) this.log.commit();

@@ -17,8 +17,9 @@ import type { GrowingMemory } from './growing-memory';
  *
  * Memory that nothing points to yet may be written without a record, unless it is on a free list.
  *
- * A killed process ends between two instructions. So its stores reach memory in program order. That is the
- * order in which the engine leaves them: it does not reorder stores to typed arrays.
+ * A process is killed between two instructions. So all its stores before that moment reach memory, and none
+ * after it. The stores are in the order of the source code, because the JavaScript engine does not reorder
+ * stores to typed arrays.
  */
 export class UndoLog {
   readonly #memory: GrowingMemory;
