@@ -9,11 +9,14 @@ export interface Alarm {
   ring(): void;
 }
 
-/** A binary heap ordered by moments: no alarm is earlier than the one at half its index. */
+/** A binary heap ordered by moments: no alarm is earlier than its parent, which is at `(index - 1) >> 1`. */
 const heap: Alarm[] = [];
 /** All alarms that are set, with their index in the heap. */
 const places = new Map<Alarm, number>();
-/** Whether the heap is consistent. A change of it may have been interrupted. */
+/**
+ * False while the heap is being changed. If it is still false afterwards, the engine interrupted the change (for
+ * example by a `vm` timeout). The heap is then rebuilt before its next use.
+ */
 let isHeap = true;
 
 const { alarm: addons, ringers, callbacks } = thread;
@@ -26,7 +29,7 @@ if (!addons.isInitialized) {
 /**
  * Makes an alarm ring when its moment has come, and keeps the event loop alive until then.
  *
- * @returns false if the system provides no thread to wait.
+ * @returns false if the alarm was not set, because the system cannot start the thread that waits for the moment.
  */
 export function setAlarm(alarm: Alarm): boolean {
   if (!ringsBy(alarm.moment)) return false;
@@ -53,7 +56,8 @@ export function clearAlarm(alarm: Alarm): void {
   const last = heap.pop();
   if (last !== undefined && last !== alarm) settle(at, last);
   isHeap = true;
-  // An unnecessary ring from the addon costs less than telling it of every wait that ends in time.
+  // The alarm of the addon stays set, even if no alarm in the heap needs it any more. An unnecessary ring costs
+  // less than a call of the addon for every wait that ends in time.
   if (heap.length > 0) return;
   ringers.delete(onMoment);
   if (ringers.size === 0) native.alarmExpect(false);
@@ -101,7 +105,7 @@ function rise(from: number, alarm: Alarm): void {
   place(at, alarm);
 }
 
-/** Puts an alarm in the place of another, or moves it up or down from there. */
+/** Puts an alarm at an index of the heap, and moves it from there, down or up, to the place where it belongs. */
 function settle(from: number, alarm: Alarm): void {
   let at = from;
   for (;;) {

@@ -9,10 +9,13 @@
 import { readOnlyProperty, unknownProperty } from '../../common/errors';
 import { shown } from '../../common/shown';
 
-/** Returns the code that shares a value instead of the assignment. */
+/**
+ * Returns code for the error message: the call that the program should make instead of the assignment, such as
+ * `set('a', 1)`. Returns undefined if there is no such call.
+ */
 type Way = (key: string, value: unknown) => string | undefined;
 
-/** The key is the kind, as in the plain-data form of an object. */
+/** What to suggest, by the kind of the object: the text in its property `shmkit`, such as `'dict'`. */
 const ways = new Map<string, Way>();
 
 /** Sets what to suggest for an assignment to an object of that kind. */
@@ -28,7 +31,7 @@ export function changedBy(kind: string, verbsOf: Readonly<Record<string, string>
   verbs.set(kind, verbsOf);
 }
 
-/** The kind of an object, if it is a shared object itself. */
+/** Returns the kind of a shared object. Returns undefined for other objects, also if they inherit from one. */
 function kindOf(receiver: object): string | undefined {
   const kind: unknown = Object.getOwnPropertyDescriptor(receiver, 'shmkit')?.value;
   return typeof kind === 'string' ? kind : undefined;
@@ -80,14 +83,18 @@ export abstract class Unassignable {
 }
 
 Object.setPrototypeOf(Unassignable.prototype, strict);
-// Engines look for it here, without asking the proxy, to name an object in their own messages.
+// JavaScript engines use `toString` to name an object in their own messages. They then find it here, and do not ask
+// the proxy.
 Object.defineProperty(
   Unassignable.prototype,
   'toString',
   Object.getOwnPropertyDescriptor(Object.prototype, 'toString') ?? {},
 );
 
-/** For objects that have elements with indices. */
+/**
+ * Makes a {@link Way} for objects that have elements with indices. For an assignment to an index it suggests a
+ * call of the method `verb`, such as `set(0, 1)`.
+ */
 export function assignedByIndex(verb: string): Way {
   return (key, value) => (/^-?\d+$/.test(key) ? `${verb}(${key}, ${shown(value)})` : undefined);
 }

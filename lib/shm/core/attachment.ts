@@ -38,8 +38,9 @@ const forgotten = new FinalizationRegistry<Attachment>((attachment) => attachmen
 const keepers = new WeakMap<ArrayBuffer, unknown>();
 
 /**
- * The kinds whose objects are removed in such a way that there are never two owners of one name. Handles to a
- * removed lock move on to its successor. Other objects just lose their name.
+ * Whether handles to a removed object of that kind move on to the object that has the name next. This is so for
+ * locks, which are removed in such a way that there are never two owners of one name. Objects of other kinds
+ * just lose their name.
  */
 export function movesOn(kind: Kind): kind is 'lock' | 'rlock' {
   return kind === 'lock' || kind === 'rlock';
@@ -77,18 +78,24 @@ export class Attachment {
     this.guarded = this.seat.isManaged;
   }
 
-  /** Lets go automatically if the handle is garbage collected. */
+  /** Makes the garbage collection of the handle call {@link letGo}. */
   belongTo(handle: object): void {
     forgotten.register(handle, this, this);
   }
 
-  /** The seat. Throws if the handle was closed or the object has ended. */
+  /**
+   * Returns the seat: what all handles of this thread to the object share. Throws if the handle was closed or the
+   * object has ended.
+   */
   open(): LockSeat {
     if (this.guarded) this.#check();
     return this.seat;
   }
 
-  /** Whether the manager of the object has ended. Holding anything of the object is useless then. */
+  /**
+   * Whether the object has ended together with its manager. What is still held of it is of no use then, so it does
+   * not prevent closing.
+   */
   get hasEnded(): boolean {
     return this.guarded && this.seat.hasEnded;
   }
@@ -128,6 +135,7 @@ export class Attachment {
     this.letGo();
   }
 
+  /** Ends the use of the object: makes all views of this handle empty, and leaves the seat. */
   letGo(): void {
     for (const each of this.#buffers) {
       const buffer = each.deref();
@@ -149,8 +157,8 @@ export class Attachment {
   }
 
   /**
-   * Returns undefined where a name disappears with its last handle and has done so. There is nothing to
-   * remove then.
+   * Opens the object of this name again, after this handle was closed. Returns undefined if the name has
+   * disappeared with its last handle, as names do on some systems. There is nothing to remove then.
    */
   #takeAgain(): LockSeat | undefined {
     try {
@@ -162,7 +170,7 @@ export class Attachment {
     }
   }
 
-  /** The old lock was unlinked: takes a seat at the lock that has the name now. */
+  /** Called when the lock was unlinked. Takes a seat at the lock that has the name now, and leaves the old seat. */
   reopen(): LockSeat {
     const { kind, name } = this;
     if (!movesOn(kind)) throw this.error('ERR_CORRUPT', 'has a header that was overwritten');
@@ -184,8 +192,8 @@ export class Attachment {
 }
 
 /**
- * Removes a name. It may also lead to something that is not a usable object, but not to an object that
- * another version can use.
+ * Removes a name. This also works if the object with that name is damaged. But it throws if another version of the
+ * library may be able to use the object.
  */
 export function unlinkObject(kind: ObjectKind, name: string): void {
   const full = systemName(kind, name);
@@ -214,7 +222,7 @@ export function isThere(kind: ObjectKind, name: string): boolean {
  * Ends an object: its users get `ERR_SHUTDOWN`, and its name is removed.
  *
  * @param isAtEnd - whether this thread is ending and will not release anything later. If it holds the lock,
- * the lock is released here. Nobody acquires the lock through that.
+ * the lock is released here. Nobody else can acquire the lock then, because the object has ended.
  */
 export function endObject(kind: ObjectKind, name: string, isAtEnd: boolean): void {
   const seat = LockSeat.tryTake(kind, name, defaultMode, Disposition.Attach, noContents);
@@ -224,7 +232,8 @@ export function endObject(kind: ObjectKind, name: string, isAtEnd: boolean): voi
     seat.end();
     if (!isAtEnd || !movesOn(kind)) return;
     if (seat.holder !== null) seat.release();
-    // The agent may release the lock on behalf of this thread.
+    // The lock may be held by the agent: a thread of the library that acquires and releases a lock on behalf of
+    // this thread. The agent needs a moment to release it.
     native.agentAwaitReturn(seat.index);
   } finally {
     seat.leave();

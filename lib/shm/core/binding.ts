@@ -85,8 +85,9 @@ export const enum ManagedAs {
 }
 
 /**
- * The addon's functions. They return data. Arguments are checked before the calls. The functions throw only
- * for the number of a seat that was closed.
+ * The addon's functions. They do not check their arguments: callers have done that. They do not throw, but return
+ * failures as data. The only exception is a call with a `seat` that was closed. A seat is what all handles of this
+ * thread to one object share; here it is a number.
  */
 interface Native {
   segmentCreate(
@@ -118,9 +119,15 @@ interface Native {
   memoryLimit(): number;
 
   /**
-   * `control` is described in shm/core/control.ts. `onTurn` is called at the end of a turn of the event loop,
-   * where the runtime reports that, if seats were locked in this turn and still are, or if something must be
-   * looked at. A blocked call calls `nothing` from time to time: when that is no longer possible, the thread
+   * Initializes the addon for this thread.
+   *
+   * @param control - the memory that is described in shm/core/control.ts.
+   * @param onGrant - called when the agent of a seat has an outcome (see `agentRequest`).
+   * @param onNews - called when a watch has ended a wait (see `watchOpen`).
+   * @param onTurn - called at the end of a turn of the event loop, where the runtime reports it, with the seats
+   * that were locked in this turn and still are. It is not called if there are none, unless `controlAt.lookAtEnd`
+   * is set.
+   * @param nothing - an empty function. A blocked call calls it from time to time. If such a call fails, the thread
    * is being terminated.
    */
   initialize(
@@ -142,7 +149,7 @@ interface Native {
   objectClose(seat: number): void;
   /** Identifies the object among all objects that ever have its name. */
   objectId(seat: number): string;
-  /** @param held - whether this thread holds the lock, itself or through its agent */
+  /** @param held - whether this thread holds the lock, itself or through its agent (see `agentRequest`). */
   objectRemoveName(seat: number, held: boolean): NativeFailure | undefined;
   /** Ends the object: nobody can use it any more, and its name is removed. */
   objectEnd(seat: number, isLock: boolean, held: boolean): NativeFailure | undefined;
@@ -167,9 +174,14 @@ interface Native {
   /** Blocks while the word at the offset is equal to `seen`. May return without a reason. */
   wordWait(seat: number, offset: number, seen: number, milliseconds: number): void;
   wordWake(seat: number, offset: number, count: number): void;
+  /**
+   * Makes a watch: a wait for the word at the offset to change, done by a thread of the library, so that this
+   * thread need not block. Returns the number of the watch.
+   */
   watchOpen(seat: number, offset: number): number | undefined;
   /**
-   * Returns false if the system provides no thread.
+   * Begins a wait that ends when the word is not equal to `seen`, or when the time is over. Returns false if the
+   * system cannot start a thread for it.
    *
    * @param isAwaited - whether the event loop is kept alive until the wait is settled.
    */
@@ -178,7 +190,10 @@ interface Native {
   watchCancel(watch: number): void;
   watchClose(watch: number): void;
 
-  /** This thread's token, by which others see whether the thread is still there. */
+  /**
+   * Returns this thread's token: a number that stands for the thread in shared memory. Other threads and processes
+   * pass it to `isPresent` to find out whether the thread is still alive.
+   */
   presenceToken(): number | NativeFailure;
   isPresent(token: number): boolean;
 
@@ -186,13 +201,16 @@ interface Native {
   readonly tryLock: () => Acquired | undefined;
   readonly unlock: () => void;
   /**
-   * The operands are in the words of `control` as float64: the offset in 1, the number to add in 2. The value
-   * before is returned in 3.
+   * Adds to a float64 in an object, atomically. The arguments and the result are float64 elements of `control`:
+   * element 1 is the offset, element 2 the number to add. Element 3 is set to the value before.
    */
   readonly addFloat64: () => void;
 
   lockWithin(seat: number, milliseconds: number): Acquired | undefined;
-  /** Releases a lock that was not used, and keeps the information that an owner died. */
+  /**
+   * Releases a lock under which nothing was changed. If it was abandoned by an owner that died, the next owner is
+   * still told so.
+   */
   lockPutBack(seat: number, abandoned: boolean): void;
   /** Marks the lock that this thread holds: the next owner is told that its owner died. */
   lockAbandon(seat: number): void;
@@ -205,11 +223,17 @@ interface Native {
   lockUnlink(seat: number, held: boolean): NativeFailure | undefined;
 
   /**
-   * Whether tasks of this thread wait for each other to release the lock. That keeps the event loop alive.
+   * Keeps the event loop alive while tasks of this thread wait for a lock that another task of it holds, or stops
+   * doing so.
    */
   lockAwait(seat: number, isAwaited: boolean): void;
 
-  /** Returns false if the system provides no thread. */
+  /**
+   * Asks the seat's agent to acquire the lock. The agent is a thread of the library that acquires, holds and
+   * releases the lock on behalf of this thread, which need not block (native/core/agent_thread.h). The functions
+   * below collect the outcome, withdraw the request, and release the lock. Returns false if the system cannot start
+   * the thread.
+   */
   agentRequest(seat: number): boolean;
   agentCancel(seat: number): void;
   agentCollect(seat: number): Acquired | undefined;
@@ -224,22 +248,26 @@ interface Native {
   /** Milliseconds since 1970, for people to read. */
   timeOfDay(): number;
   alarmInitialize(onAlarm: () => void): void;
-  /** Replaces the moment that was set before. Returns false if the system provides no thread. */
+  /**
+   * Sets when `onAlarm` is called. This replaces the moment that was set before. Returns false if the system cannot
+   * start the thread that waits for the moment.
+   */
   alarmSet(milliseconds: number): boolean;
   /** Sets whether the alarm keeps the event loop alive. */
   alarmExpect(expects: boolean): void;
 
   /**
-   * Makes the manager of that seat end together with this thread, once the thread runs no more JavaScript, or
-   * by a signal, where native code can receive signals (native/binding/signals.h).
+   * Makes the manager of that seat end when this thread ends. Native code does this, after all JavaScript of the
+   * thread. If the process is ended by a signal, native code does this too, on systems where it can receive the
+   * signal (native/binding/signals.h).
    *
    * @param name - the manager's system name.
    * @param heads - the prefixes of the system names of all objects that the manager made. For each kind: a
    * digit of {@link ManagedAs}, the text, and NUL.
    * @param numbers - the manager's kind; whether it is a manager of peers; the offsets in bytes of its end
-   * word, of the number of roster entries used, and of the first entry; the size of an entry; the range of
-   * half a token. One more element is set by the call: to 1 if signals are received as requested, and to 0
-   * otherwise.
+   * word, of the number of roster entries used, and of the first entry; the size of an entry; the number of
+   * values that one half of a token can have (a token is stored as two halves). One more element is set by the
+   * call: to 1 if signals are received as requested, and to 0 otherwise.
    * @returns the number to pass to endingRemove.
    */
   endingAdd(
@@ -250,7 +278,7 @@ interface Native {
     hearsSignals: boolean,
   ): number;
   endingRemove(ending: number): void;
-  /** The process ends now. This ends all managers that its threads have added. */
+  /** Called when the process ends. Ends all managers that its threads have added. */
   endingsEndAll(): void;
 
   readonly nameLimitBytes: number;

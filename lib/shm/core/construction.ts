@@ -5,6 +5,8 @@
 import { illegalConstructor } from '../../common/errors';
 
 /**
+ * Throws if a constructor was called by a program.
+ *
  * @param isOwn - whether the constructor was given something that only the library can make.
  * @param type - the class that was constructed: `new.target`.
  * @throws TypeError `ERR_ILLEGAL_CONSTRUCTOR`
@@ -13,7 +15,7 @@ export function checkConstruction(isOwn: boolean, type: { readonly name: string 
   if (!isOwn) throw illegalConstructor(publicClass(type).name);
 }
 
-/** The library's class, also if a class of the program extends it. */
+/** Returns the class itself if it is the library's, or the library's class that it extends. */
 function publicClass(type: { readonly name: string }): { readonly name: string } {
   for (let at: object | null = type; at !== null; at = Reflect.getPrototypeOf(at)) {
     if (Object.hasOwn(at, 'create')) return at as { readonly name: string };

@@ -6,7 +6,11 @@ import { thread } from './binding';
  */
 export const { control } = thread;
 
-/** The same words as float64: the offset, the number to add, the value before, and the time. */
+/**
+ * The same memory as float64 elements, for arguments and results of native calls. `operand` contains their
+ * indices: the offset of a number in an object (`at`), the number to add to it (`delta`), its value before the
+ * addition (`before`), and a time (`time`).
+ */
 export const operands = new Float64Array(control.buffer);
 export const operand = { at: 1, delta: 2, before: 3, time: 4 } as const;
 
@@ -14,10 +18,10 @@ export const operand = { at: 1, delta: 2, before: 3, time: 4 } as const;
 export const controlAt = {
   /** The seat that a hot call refers to. */
   seat: 0,
-  /** Not 0 while something must be done at the end of the turn of the event loop. */
+  /** JavaScript sets this to a number other than 0 to be called at the end of this turn of the event loop. */
   lookAtEnd: 10,
   /** How many foreign calls are running or were interrupted: see foreign.ts. */
   foreignCalls: 11,
-  /** The number that the last of these calls was given. */
+  /** The number of the foreign call that began last. */
   lastForeignCall: 12,
 } as const;

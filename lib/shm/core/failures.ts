@@ -17,8 +17,8 @@ export function isFailure(result: unknown): result is NativeFailure {
 }
 
 /**
- * Whether it is expected that an object that was closed here is not found. Where a name disappears with the
- * last handle, there is no name left to remove.
+ * Whether the error code of removing a name after the handle was closed is no error at all. On some systems a name
+ * disappears with its last handle. Then there may be no name left to remove.
  */
 export function wentWithLastHandle(code: string | undefined): boolean {
   return code === 'ENOENT' && !native.namesOutliveHandles;
@@ -30,13 +30,16 @@ export function explain(failure: NativeFailure, kind: Kind, name: string): Share
   return failed(failure, `${called(kind, name)}: ${reason(failure, kind, name)}${effect}`, name);
 }
 
-/** The same for an existing object that gets no more memory. */
+/** The error for an existing object that needs more memory and cannot get it. */
 export function explainGrowth(failure: NativeFailure, kind: Kind, name: string): SharedMemoryError {
   const why = reason(failure, kind, name);
   return failed(failure, `${called(kind, name)}: ${why}; nothing was changed`, name);
 }
 
-/** The same for the thread's presence, which shows others that the thread is still there. */
+/**
+ * The error for a failure to set up the thread's presence: the sign by which other threads and processes see that
+ * this thread is still alive.
+ */
 export function explainPresence(
   failure: NativeFailure,
   kind: Kind,
@@ -50,7 +53,7 @@ export function explainPresence(
   );
 }
 
-/** The same for the list of all objects. */
+/** The error for a failure to list all objects. */
 export function explainList(failure: NativeFailure): SharedMemoryError {
   const why =
     failure.place === undefined
@@ -109,7 +112,7 @@ function unknown({ code, syscall }: NativeFailure): string {
   return `${syscall} failed with ${code}`;
 }
 
-/** What is wrong with the directory that contains all objects, or with its file system. */
+/** Says what is wrong with the directory that contains all objects, or with its file system. */
 function placeReason(failure: NativeFailure, place: string): string {
   const { code, syscall } = failure;
   switch (code) {

@@ -43,8 +43,8 @@ export function callForeign<A, T>(fn: (argument: A) => T, argument: A, notAsync?
 }
 
 /**
- * The innermost call that is running or was interrupted. An operation that will make foreign calls notes this
- * number when it begins, and later passes it to {@link isInterrupted}.
+ * Returns the number of the innermost foreign call that is running or was interrupted. An operation that will make
+ * foreign calls stores this number when it begins, and later passes it to {@link isInterrupted}.
  */
 export function currentForeignCall(): number {
   return foreignCallsAt[control[foreignCalls] ?? 0] ?? 0;
@@ -54,10 +54,13 @@ export function currentForeignCall(): number {
 export const noCall = -1;
 
 /**
- * Whether an operation was interrupted that began within a foreign call and was going to make a foreign call
- * from there. To be asked in code that can be reached during the operation only through that second call.
- * Returns false where the engine does not show the stack: nothing is treated as interrupted as long as it is
- * not certain.
+ * Whether an operation was interrupted. The operation began within one foreign call (the outer call), and makes
+ * a foreign call itself (the inner call), which is one level deeper. If the inner call is not running, the
+ * operation was interrupted. So this function must be called only from code that cannot run during the operation,
+ * except within the inner call.
+ *
+ * Returns false where the engine does not show the stack: nothing is treated as interrupted as long as it is not
+ * certain.
  *
  * @param within - what {@link currentForeignCall} returned when the operation began; {@link noCall} if it was
  * not going to make a foreign call.
@@ -95,13 +98,15 @@ function callerAt(depth: number): Caller {
 }
 
 /**
- * The depths of the calls on the stack, of all realms; undefined where the engine does not show the stack.
+ * Returns the depths of the foreign calls that are on the stack now, of all realms. Returns undefined where the
+ * engine does not show the stack.
  */
 function liveDepths(): ReadonlySet<number> | undefined {
   const live = doesEngineTell ? depthsOnStack() : undefined;
   if (live?.size === 0) {
     control[foreignCalls] = 0;
-    // Operations that began before this are not within calls that begin now.
+    // No foreign call is running. The code outside all foreign calls gets a new number here. So the numbers that
+    // earlier operations have stored are no longer found, and these operations are treated as interrupted.
     foreignCallsAt[0] = nextCall();
   }
   return live;

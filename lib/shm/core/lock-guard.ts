@@ -34,7 +34,10 @@ export class LockGuard implements contract.LockGuard {
     this.#isScoped = isScoped;
   }
 
-  /** @internal Whether the library releases the lock before it returns to its caller. */
+  /**
+   * @internal Whether a method of the library acquired the lock in order to run a function, and releases it itself
+   * before it returns, as `runExclusiveSync` does.
+   */
   get isScoped(): boolean {
     return this.#isScoped;
   }
@@ -44,7 +47,10 @@ export class LockGuard implements contract.LockGuard {
     this.#isScoped = isScoped;
   }
 
-  /** @internal An owner died while this guard had given the lock up temporarily. */
+  /**
+   * @internal Called when another owner died while this guard had released the lock temporarily, to wait for a
+   * condition.
+   */
   noteAbandoned(): void {
     this.#abandoned = true;
   }

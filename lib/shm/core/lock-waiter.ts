@@ -3,7 +3,10 @@ import { notFree, type LockHandle, type LockSeat, type QueuedTask } from './lock
 import { endBeginning, holdOperation } from './operations';
 import { PendingTask } from './pending-task';
 
-/** A task that awaits a lock. It is in a seat's queue until it has an outcome. */
+/**
+ * A task that awaits a lock. Until it has an outcome, it is in the queue of the lock's seat, which all handles of
+ * this thread to the lock share.
+ */
 export class LockWaiter extends PendingTask<LockGuard> implements QueuedTask {
   readonly lock: LockHandle<LockGuard>;
   #seat: LockSeat | undefined;
@@ -17,7 +20,7 @@ export class LockWaiter extends PendingTask<LockGuard> implements QueuedTask {
     this.lock = lock;
   }
 
-  /** Begins to wait. */
+  /** Begins to wait, and returns the promise. */
   begin(seat: LockSeat): Promise<LockGuard> {
     holdOperation(this);
     this.arm();
@@ -32,7 +35,7 @@ export class LockWaiter extends PendingTask<LockGuard> implements QueuedTask {
     seat.enqueue(this);
   }
 
-  /** The lock was unlinked. The task now waits for the lock that has the name now. */
+  /** Called when the lock was unlinked. From then on, the task waits for the lock that has the name now. */
   moveOn(): void {
     try {
       this.joinQueue(this.lock.reopen());

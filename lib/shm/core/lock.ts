@@ -16,7 +16,7 @@ import { LockGuard } from './lock-guard';
 import { gone, notFree, type LockSeat } from './lock-seat';
 import { LockWaiter } from './lock-waiter';
 
-/** How messages describe functions that run while the lock is held. */
+/** How error messages describe an argument `fn` that must not be async, because it runs while the lock is held. */
 export const notAsync = 'fn, which runExclusive() takes if it is async';
 
 /** Keeps the handle of an object alive for as long as its lock is in use. */
@@ -29,8 +29,8 @@ const owners = new WeakMap<Lock, object>();
  * A lock is held by the thread that acquired it, until the thread releases it or ends in any way. If the
  * thread is killed or its worker is terminated, the next owner is told that the lock was abandoned
  * ({@link LockGuard.abandoned}). Tasks of one thread exclude each other too, and get the lock in the order in
- * which they asked. Between threads and processes there is no fixed order. But if a thread acquires the lock
- * again right after it released it, others still get it, within some milliseconds of its releases.
+ * which they asked. Between threads and processes there is no fixed order. But a thread that acquires the lock
+ * again right after each release does not keep others out: every few milliseconds it leaves the lock to them.
  *
  * The lock is built on a robust process-shared pthread mutex (POSIX.1-2008), on a lock file on macOS, and on
  * a kernel mutex on Windows.
@@ -89,9 +89,9 @@ export class Lock extends Unassignable implements contract.Lock {
   }
 
   /**
-   * @internal The same, for when the library calls a function and releases the lock afterwards. If the engine
-   * interrupts the function, so that the release never runs, the next owner gets the lock as an abandoned
-   * one.
+   * @internal Acquires the lock as {@link acquireSync} does. For methods of the library that call a function and
+   * release the lock after it. If the engine interrupts the function, so that the method never releases the lock,
+   * the library releases it later, and the next owner is told that the lock was abandoned.
    */
   acquireScoped(options?: TimeoutOptions): LockGuard {
     const { seat } = this.#attachment;
@@ -147,7 +147,7 @@ export class Lock extends Unassignable implements contract.Lock {
     return this.#try(false);
   }
 
-  /** @internal The same, for the callers that {@link acquireScoped} is for. */
+  /** @internal Acquires the lock as {@link tryAcquire} does, for the same methods as {@link acquireScoped}. */
   tryAcquireScoped(): LockGuard | null {
     return this.#try(true);
   }
@@ -209,13 +209,14 @@ export class Lock extends Unassignable implements contract.Lock {
   }
 
   /**
-   * @internal A guard for this lock, of the class of the caller's realm. The seat may be from another realm.
+   * @internal Makes a guard for this lock. The seat calls this method, because the guard must be of this realm's
+   * class, and the seat may be of another realm's.
    */
   guard(seat: LockSeat, abandoned: boolean, isScoped = false): LockGuard {
     return new LockGuard(this, seat, abandoned, isScoped);
   }
 
-  /** @internal The old lock was unlinked: takes a seat at the lock that has the name now. */
+  /** @internal Called when the lock was unlinked. Takes a seat at the lock that has the name now. */
   reopen(): LockSeat {
     return this.#attachment.reopen();
   }

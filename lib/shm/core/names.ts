@@ -82,11 +82,12 @@ export function aKind(kind: Kind): string {
 }
 
 /**
- * Some systems allow only very short names (macOS: 30 bytes). There the system gets a digest of a longer
- * name, and the object's name with its prefix may have this many bytes. The name of a plain segment is never
- * replaced by a digest.
+ * The maximum length of an object's name with its prefix, on systems that allow only very short names (macOS: 30
+ * bytes). If the name is too long for such a system, the system gets a digest of it. The name of a plain segment
+ * is never replaced by a digest.
  */
 const digestedBytes = 255;
+/** A system that allows fewer bytes than this is one that allows only very short names. */
 const tooFewBytes = 64;
 
 /**
@@ -140,7 +141,7 @@ export function systemName(kind: Kind, name: unknown): string {
   return checkedSystemName(kind, name);
 }
 
-/** The same for a name that was checked before. */
+/** Returns the same as {@link systemName}, without checking the name: it was checked before. */
 export function checkedSystemName(kind: Kind, name: string): string {
   const full = fullName(kind, name);
   const most = native.nameLimitBytes;
@@ -233,7 +234,7 @@ export function noName(given: unknown): TypeError {
   return invalidType('name', why, given);
 }
 
-/** What the message says about a `/` in a name. It depends on what was probably meant. */
+/** Says why a name with a `/` is refused, and what the caller probably meant. */
 function slash(kind: Kind, name: string): string {
   const why = "it contains '/'";
   if (kind !== 'manager' && managerOf(`/${name}`) !== undefined) {

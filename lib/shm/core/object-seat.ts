@@ -56,9 +56,12 @@ export function openObject(
   return { index, type, length, dataAt, size };
 }
 
-/** What the class of an object keeps, shared by all handles of one thread. */
+/**
+ * The state that a class such as `NamedSemaphore` keeps for one object. All handles of one thread to the object
+ * share it.
+ */
 export interface SeatState {
-  /** Called when the last of these handles lets go. */
+  /** Called when the last of these handles was closed or garbage collected. */
   close(): void;
   /**
    * Called when this thread was interrupted while it worked under the object's lock. What the state has
@@ -67,7 +70,10 @@ export interface SeatState {
   interrupted?(): void;
 }
 
-/** What all handles of one thread to one object share: its index in the addon, and its words. */
+/**
+ * A seat: what all handles of one thread to one object share. This is the index by which the addon knows the object,
+ * and the object's words.
+ */
 export class ObjectSeat implements ObjectShape {
   readonly kind: ObjectKind;
   readonly name: string;
@@ -161,7 +167,7 @@ export class ObjectSeat implements ObjectShape {
     return made;
   }
 
-  /** The same for a state that all realms share. */
+  /** Returns the state that the object's class keeps here, if it is one state for all realms. */
   commonState<S extends SeatState>(make: () => S): S {
     return (this.#state ??= make()) as S;
   }
@@ -178,8 +184,8 @@ export class ObjectSeat implements ObjectShape {
   }
 
   /**
-   * The same for the library itself. Users never get this buffer, and neither does any call that fills memory
-   * on another thread. It is hidden before the seat is left.
+   * A new ArrayBuffer over some of the object's bytes, for the library only. It must never be passed to users, or
+   * to a call that fills memory on another thread. It must be emptied (`objectHide`) before the object is closed.
    */
   showWithin(offset: number, length: number): ArrayBuffer {
     return this.#show(offset, length, false);
@@ -197,8 +203,8 @@ export class ObjectSeat implements ObjectShape {
   }
 
   /**
-   * Where the runtime accepts no external memory, only locks work. They report the end when they are
-   * acquired.
+   * Returns the word that says whether the object has ended. Where the runtime accepts no external memory, this is
+   * a word that is always 0. Only locks work there, and they report the end when they are acquired.
    */
   #showEnd(): Int32Array<ArrayBuffer> {
     return new Int32Array(
@@ -206,7 +212,7 @@ export class ObjectSeat implements ObjectShape {
     );
   }
 
-  /** Called when the last handle of this thread lets go. */
+  /** Called when the last handle of this thread was closed or garbage collected. */
   protected close(): void {
     this.#state?.close();
     for (const each of this.#foreignStates?.values() ?? []) each.close();

@@ -35,7 +35,8 @@ export function undoInterrupted(): void {
 export function beginOperation(operation: Operation): void {
   undoInterrupted();
   if (!isAwaited) awaitEndOfTurn();
-  // This is the last statement: what the caller does next, without a call, still belongs to the beginning.
+  // This must be the last statement. V8 interrupts only at calls and in loops. So there is no interrupt between
+  // this statement and the next call that the caller makes.
   current = operation;
 }
 
@@ -44,15 +45,19 @@ export function endOperation(): void {
 }
 
 /**
- * Undoes what was interrupted in this very turn. To be called at the beginning of methods that an operation
- * which is still running cannot have called.
+ * Undoes all operations that were interrupted, without waiting for the end of the turn. Must be called only at the
+ * beginning of methods that an operation never calls directly. While an operation is running, such a method can be
+ * reached only through a foreign call that the operation makes.
  */
 export function settleOperations(): void {
   undoInterrupted();
   if (outer.size > 0) undoOuter();
 }
 
-/** To be called when the operation is going to make a foreign call, or to begin operations of its own. */
+/**
+ * Must be called before an operation makes a foreign call or begins other operations. From then on, the next
+ * operation does not treat it as interrupted. {@link endHeldOperation} or {@link endBeginning} ends it.
+ */
 export function holdOperation(operation: Operation): void {
   if (current === operation) current = undefined;
   outer.set(operation, currentForeignCall());
@@ -60,10 +65,12 @@ export function holdOperation(operation: Operation): void {
 }
 
 /**
- * A task has what it waits for, or a promise of it, so nothing of its beginning must be undone any more.
- * Nothing may be called between this call and the return to the caller.
+ * Called when a task gets what it waits for, or a promise of it. From then on, an interrupt does not undo the
+ * beginning of the wait. The function that calls this must make no other call before it returns.
  *
- * @param noted - the operation that the first attempt may have left recorded.
+ * @param noted - the operation that is still recorded after the first attempt, if any.
+ * @param held - an operation that was passed to {@link holdOperation}.
+ * @param heldBesides - another such operation.
  */
 export function endBeginning(noted?: Operation, held?: Operation, heldBesides?: Operation): void {
   // Not a loop: V8 may interrupt at each iteration.
@@ -84,6 +91,7 @@ export function atEndOfTurn(act: () => void): void {
   if (!isAwaited) awaitEndOfTurn();
 }
 
+/** Withdraws a request that was made with {@link atEndOfTurn}. */
 export function callOff(act: () => void): void {
   afterwards.delete(act);
 }
@@ -117,7 +125,10 @@ function undoOuter(): void {
   for (const [operation] of interrupted) attempt(() => operation.undo());
 }
 
-/** There is no caller to report a failure to. The next user of the object finds the reason. */
+/**
+ * Calls a function and ignores its errors, because there is no caller to report them to. If the object is damaged,
+ * its next user gets an error anyway.
+ */
 function attempt(act: () => void): void {
   try {
     act();

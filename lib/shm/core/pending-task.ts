@@ -18,7 +18,7 @@ const earlyByMs = 2;
 export abstract class PendingTask<T> implements Alarm, Operation {
   readonly promise: Promise<T>;
   /**
-   * Whether the caller has received the promise. If it has not when a result comes, the beginning was
+   * Whether the caller has received the promise. If this is still false when a result comes, the beginning was
    * interrupted.
    */
   hasBegun = false;
@@ -58,7 +58,10 @@ export abstract class PendingTask<T> implements Alarm, Operation {
   /** Called when the time limit is over. */
   protected abstract expire(timeout: number): void;
 
-  /** The caller must have taken the task from its queue. The same is true for {@link reject}. */
+  /**
+   * Fulfils the promise. The task must have been removed from its queue before. The same is true for
+   * {@link reject}.
+   */
   resolve(value: T): void {
     this.#disarm();
     this.#settle.resolve(value);
@@ -66,7 +69,8 @@ export abstract class PendingTask<T> implements Alarm, Operation {
 
   reject(reason: unknown): void {
     this.#disarm();
-    // The caller gets the error from a promise that is derived from this one, or was interrupted.
+    // Nobody handles a rejection of this promise yet. The caller gets the error from a promise that is derived from
+    // it, or the caller was interrupted and gets nothing. So this avoids an unhandled rejection.
     if (!this.hasBegun) this.promise.catch(() => undefined);
     this.#settle.reject(reason);
   }

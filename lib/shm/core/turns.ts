@@ -53,8 +53,8 @@ export class Turns {
    * Whether no other thread has a ticket that is earlier than this thread's. A thread without a ticket comes
    * after all tickets. Must be called under the lock.
    *
-   * @param look - whether threads that have tickets may be dead.
-   * @param isFree - whether they could have what they wait for.
+   * @param look - whether to check for dead threads that still have tickets.
+   * @param isFree - whether what the threads with tickets wait for is available now.
    */
   isOurs(look: boolean, isFree: boolean): boolean {
     if (!this.standing) return true;
@@ -96,7 +96,10 @@ export class Turns {
     this.#set(own + entryLayout.first, ticket);
   }
 
-  /** This thread got what it waited for: returns whether it had a ticket. Must be called under the lock. */
+  /**
+   * Called when this thread got what it waited for. Ends its ticket, and returns whether it had one. Must be called
+   * under the lock.
+   */
   end(): boolean {
     this.#waiting = undefined;
     const { own } = this.#roster;
@@ -106,16 +109,20 @@ export class Turns {
   }
 
   /**
-   * A task no longer waits: its ticket ends. This writes one word that belongs to this thread, so it needs no
-   * lock.
+   * Called when a task no longer waits. Ends its ticket, if it has one. This writes one word that belongs to this
+   * thread, so it needs no lock.
    *
-   * @returns whether the task had a ticket. If so, others must be told.
+   * @returns whether the task had a ticket. If so, the caller must wake the other waiters.
    */
   withdraw(waiting: Waiting): boolean {
     return this.#waiting === waiting && this.end();
   }
 
-  /** @param pass - called with each entry whose ticket is earlier than this thread's. */
+  /**
+   * Whether no other thread has an earlier ticket than this thread.
+   *
+   * @param pass - called with each entry on the roster whose ticket is earlier than this thread's.
+   */
   #isEarliest(pass?: (entry: number) => void): boolean {
     const { own } = this.#roster;
     const ticket = own === 0 ? 0 : this.#ticketOf(own);
