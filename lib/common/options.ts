@@ -34,6 +34,8 @@ export interface WaitOptions extends TimeoutOptions {
 export const defaultMode = 0o600;
 
 /**
+ * Throws if an argument is not an object with options, or contains an unknown option.
+ *
  * @param known - the names of the options.
  * @param needed - an example of the options that cannot be left out.
  */
@@ -79,14 +81,18 @@ function guess(given: unknown, known: readonly string[]): object {
   return option === undefined ? {} : { [option]: given };
 }
 
-/** What the message says about options that belong elsewhere. */
+/** Returns what the message says about an option that the function does not have but others do, if anything. */
 function misplaced(key: string): string | undefined {
   if (key === 'name') return 'the name is the first argument';
   if (key === 'signal') return 'nothing reaches a thread that is blocked; the async verb takes one';
   return undefined;
 }
 
-/** @param unit - the unit that the value is measured in. */
+/**
+ * Returns the value if it is an integer in the range; throws otherwise.
+ *
+ * @param unit - the unit that the value is measured in, for the message.
+ */
 export function checkInteger(
   what: string,
   value: unknown,
@@ -114,7 +120,7 @@ export function checkBoolean(what: string, value: unknown = false): boolean {
   return value;
 }
 
-/** Milliseconds, or `undefined` for a wait without a time limit. */
+/** Checks a time limit. Returns the milliseconds, or `undefined` for a wait without a time limit. */
 export function checkTimeout(timeout: unknown): number | undefined {
   if (timeout === undefined) return undefined;
   if (typeof timeout !== 'number') {

@@ -2,9 +2,9 @@ import { types } from 'node:util';
 import { invalidType } from './errors';
 
 /**
- * The result type of a function that is called at once, while what the function needs is there: a lock, or a
- * change that is not committed yet. A promise or a generator would stand for work that goes on after that is
- * over.
+ * The result type of a function that must do all its work before it returns. The library calls such a function
+ * while a lock is held, or in the middle of a change. If the function returned a promise or a generator, its work
+ * would go on after the lock is released or the change is made.
  */
 export type NotAPromise<T> = T extends
   | PromiseLike<unknown>
@@ -34,11 +34,11 @@ export function checkCallback(name: string, fn: unknown): asserts fn is Callback
 }
 
 /**
- * The same for a function that is called at once and must not be async. This check comes before anything is
- * done for the function and before it is called. A function that is recognized as returning a promise does
- * not run at all.
+ * Rejects what {@link checkCallback} rejects, and also an async function: the function must do all its work before it
+ * returns. This check comes before anything is done for the function and before it is called. So an async function
+ * does not run at all, if it is recognized as one.
  *
- * @param which - what the function is for the caller, and which method takes an async function instead.
+ * @param which - how the message describes the function, and which method takes an async function instead.
  * @throws TypeError `ERR_INVALID_ARG_TYPE`
  */
 export function checkSyncCallback(
@@ -54,8 +54,9 @@ export function checkSyncCallback(
 }
 
 /**
- * Returns the result of such a function, unless the result is a promise or a generator. It is called while
- * what the function needs is still there. So the caller cleans up as after any other error.
+ * Returns the result of a function that must do all its work before it returns. Throws if the result is a promise or
+ * a generator. Must be called before the caller releases the lock or makes the change. So the caller cleans up as if
+ * the function itself had thrown.
  *
  * @throws TypeError `ERR_INVALID_ARG_TYPE` the result is a promise or a generator, or has a `then` method
  * like a promise.
@@ -75,7 +76,10 @@ function refuseLater(result: object, which: string): void {
   if ('next' in result && types.isGeneratorObject(result)) throw refusal(which, givesGenerator);
 }
 
-/** The thrown error says it all. An unhandled rejection of the promise would end the process in addition. */
+/**
+ * Makes a later rejection of a promise count as handled. The caller gets an error anyway, and an unhandled rejection
+ * would end the process in addition.
+ */
 function silence(result: object): void {
   if (!types.isPromise(result)) return;
   try {
@@ -85,7 +89,10 @@ function silence(result: object): void {
   }
 }
 
-/** If reading `then` throws, the value is rejected too: `await` could not use such a promise either. */
+/**
+ * Whether a value has a `then` method. Throws if reading `then` throws: such a value is not accepted, because
+ * `await` could not use it either.
+ */
 function hasThen(value: object, which: string): boolean {
   try {
     return typeof (value as { then?: unknown }).then === 'function';
@@ -95,8 +102,8 @@ function hasThen(value: object, which: string): boolean {
 }
 
 /**
- * A fast check that accepts almost all ordinary functions with two property reads. The prototypes of async
- * functions and generator functions have a tag.
+ * Whether a function is certainly neither async nor a generator function. A fast check: two property reads are enough
+ * for almost all ordinary functions. The prototypes of async functions and generator functions have a tag.
  */
 function isOrdinary(fn: object): boolean {
   try {
@@ -108,8 +115,9 @@ function isOrdinary(fn: object): boolean {
 }
 
 /**
- * Also recognizes bound functions and proxies, which have the prototype of their target, and functions of
- * other realms. A function that hides that it is a generator function is judged by what it returns.
+ * Whether a function is a generator function. This also recognizes bound functions and proxies, which have the
+ * prototype of their target, and functions of other realms. A function that hides that it is a generator function
+ * is judged by what it returns.
  */
 function isGenerator(fn: object): boolean {
   return types.isGeneratorFunction(fn) || generators.has(tagOf(fn));

@@ -1,5 +1,6 @@
-// What every engine promises. The engine for one machine returns results at once where it can; another engine
-// may return promises. The table in docs/architecture.md shows where they differ.
+// What every engine promises. An engine is an implementation of these interfaces. The one for one machine (lib/shm)
+// returns results at once where it can; another engine may return promises. The table in docs/architecture.md shows
+// where they differ.
 export type { Answer, Answers } from './answer';
 export type { Named } from './named';
 export type { Lock, LockGuard, RLock, RLockGuard, RWLock, RWLockGuard } from './lock';

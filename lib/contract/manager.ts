@@ -8,9 +8,9 @@ import type { Queue } from './queue';
 import type { Barrier, Condition, Event, Semaphore } from './sync';
 
 /**
- * Makes objects that belong together, and ends them all together. A request for a name returns the object
- * that others have by that name. The first request makes it, with the given options. An object that is
- * requested without a name is given one.
+ * Makes objects that belong together, and ends them all together. The methods `lock`, `dict` and so on return the
+ * object of that kind and name. If several processes call one with the same name, all get the same object. The
+ * first call makes it, with the given options. Without a name, a call makes an object with a new name.
  */
 export interface Manager {
   /** The name by which other processes attach to the manager. */
@@ -20,6 +20,8 @@ export interface Manager {
   /** Aborts when the manager has ended. */
   readonly signal: AbortSignal;
   /**
+   * Returns a lock of this manager.
+   *
    * @throws SharedMemoryError `ERR_SHUTDOWN` the manager has ended; `ERR_CLOSED`; the methods below throw the
    * same.
    */
@@ -51,8 +53,8 @@ export interface Manager {
   /** Ends the manager and all objects that it made, for every process. Waiters get `ERR_SHUTDOWN`. */
   shutdown(): Answer<void>;
   /**
-   * Ends this handle's part in the manager. The objects that the manager made end with the manager's owner,
-   * or with the last participant.
+   * Ends the use of the manager through this handle. The objects that the manager made end only when the manager's
+   * owner ends, or when its last participant closes it or ends.
    */
   close(): Answer<void>;
   toJSON(): object;

@@ -13,9 +13,9 @@ import { control, controlAt } from './control';
  * stack must be examined. This is slow, and so it is done only where an error depends on the answer.
  *
  * Each call has a depth: the number of calls that have begun before it and have not ended, including
- * interrupted ones. The name of the stack frame that makes the call contains the depth. A depth is not used
- * again while an interrupted call could be confused with the new one: when a call ends, the depth returns to
- * what it was when the call began.
+ * interrupted ones. The name of the stack frame that makes the call contains the depth. An interrupted call does
+ * not end, so the next call gets a greater depth and is not confused with it. When a call ends, the depth returns
+ * to what it was when that call began, even if calls within it were interrupted.
  *
  * Realms of one thread call each other, so their calls are counted together.
  */
@@ -27,7 +27,7 @@ const { foreignCallsAt } = thread;
 /**
  * Makes a foreign call.
  *
- * @param notAsync - how messages describe the function, if it may not return a promise.
+ * @param notAsync - how messages describe the function. If this is given, the function must not return a promise.
  */
 export function callForeign<A, T>(fn: (argument: A) => T, argument: A, notAsync?: string): T {
   const outer = control[foreignCalls] ?? 0;

@@ -43,14 +43,14 @@ export function kindsOf(name: string): Kind[] {
   return kinds.filter((kind) => isThere(kind, name));
 }
 
-/** The calls that attach to an object of a kind by name, as code. */
+/** Returns code, for messages: the calls that attach to an object of a kind by name. */
 export function attachingTo(kind: Kind, name: string): string {
   return classesOf(kind)
     .map((type) => call(type, 'attach', name))
     .join(' or ');
 }
 
-/** The classes for objects of a kind. A list in Python's format is a segment. */
+/** Returns the classes that can attach to an object of a kind. A `ShareableList` is stored in a plain segment. */
 function classesOf(kind: Kind): string[] {
   return kind === 'memory' ? [classNames.memory, 'ShareableList'] : [classNames[kind]];
 }

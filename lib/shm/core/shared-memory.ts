@@ -90,7 +90,7 @@ const mostBytes = 2 ** 47;
  */
 export const mostRounds = 10_000;
 
-/** The lifetime that limits a segment that a manager made. */
+/** The lifetime of the manager that made a segment. When it has ended, the segment can no longer be used. */
 export interface Lifetime {
   readonly hasEnded: boolean;
   endedError(): Error;

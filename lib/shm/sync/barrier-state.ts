@@ -7,7 +7,7 @@ import { Word } from '../core/word';
 /** The word that contains the current generation and its status. */
 const turnAt = 0;
 
-/** What the words of the roster entries are used for. */
+/** What the words of a roster entry are used for. The roster has an entry for each thread that takes part. */
 const at = {
   /** How many parties of this thread have arrived in the generation that `generation` names. */
   arrived: entryLayout.held,
@@ -64,7 +64,8 @@ export class BarrierState implements SeatState {
 
   constructor(seat: LockSeat) {
     this.#seat = seat;
-    // The barrier is broken before the entry is freed: an arrived party that died must not simply be missing.
+    // Called before the entry of a dead thread is freed. If a party of that thread has arrived, the barrier must be
+    // broken first. Otherwise the others would wait for a party that is no longer counted.
     this.#roster = new Roster(seat, (entry) => {
       if (this.#arrivedBy(entry) > 0) this.#break();
     });
@@ -96,9 +97,15 @@ export class BarrierState implements SeatState {
     });
   }
 
-  /** A party arrives. Returns 'broken' when it may not, and undefined while it must wait for a generation. */
+  /**
+   * Records that a party has arrived. Returns 'broken' if the barrier is broken. Returns undefined if all parties of
+   * the current generation have arrived already, so that this party must wait for the next generation.
+   *
+   * @param look - whether to check for parties that have died.
+   */
   arrive(look: boolean): Arrival | 'broken' | undefined {
-    // So each entry is marked as broken in one generation at a time (B2).
+    // First, waiting tasks of this thread find out how their generation ended. An entry can be marked as broken in
+    // one generation only (B2), so they must read the mark before this thread takes part in another generation.
     if (this.turn.awaited) this.turn.review();
     return this.#seat.exclusively(() => {
       // The last party lets all others go on, so it must check for deaths too (B3).
@@ -120,8 +127,8 @@ export class BarrierState implements SeatState {
   }
 
   /**
-   * An arrival that is going to be made. If it is interrupted, it breaks the barrier like any party that
-   * fails.
+   * Returns the operation of an arrival that is about to be made (see operations.ts). If the arrival is interrupted,
+   * the operation breaks the barrier, as any party does that leaves it.
    */
   arrival(): Operation {
     const { own } = this.#roster;
@@ -149,10 +156,15 @@ export class BarrierState implements SeatState {
     });
   }
 
-  /** The outcome of an arrival of this thread. */
+  /**
+   * Returns how the generation ended for an arrival of this thread.
+   *
+   * @param look - whether to check for parties that have died.
+   */
   outcome({ generation }: Arrival, look: boolean): Outcome {
     if (look) this.#seat.exclusively(() => this.#breakForTheDead());
-    // Read once, and before the mark: if the turn has gone on, the mark is there if it will ever be (B2).
+    // The turn is read only once, and before the mark. If the generation is over according to the turn, then it has
+    // been decided whether this thread is marked in it, because threads are marked first (B2).
     const turn = this.turn.value;
     const isMarked = this.#word(this.#roster.own + at.broken) === markOf(generation);
     if (isMarked) {
@@ -185,7 +197,7 @@ export class BarrierState implements SeatState {
     this.#roster.leaveUnderLock();
   }
 
-  /** See B3. Must be called under the lock. */
+  /** Breaks the current generation if a party that arrived in it has died (B3). Must be called under the lock. */
   #breakForTheDead(): void {
     if (this.#status === Status.Broken) return;
     this.#roster.reap((entry) => this.#arrivedBy(entry) > 0);

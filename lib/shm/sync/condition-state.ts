@@ -7,7 +7,10 @@ import { Word, wake } from '../core/word';
 /** The index of the roster entry at which the next notification begins to look for a waiter. */
 const turnAt = 0;
 
-/** What the words of the roster entries are used for. Each is a count that wraps around at 2^32. */
+/**
+ * What the words of a roster entry are used for. The roster has an entry for each thread that takes part. Each word
+ * is a count that wraps around at 2^32.
+ */
 const at = {
   /** How many waits the thread has begun. A wait that was given up is subtracted again. */
   entered: entryLayout.held,
@@ -17,7 +20,10 @@ const at = {
   taken: entryLayout.first,
 } as const;
 
-/** The progress of a wait that blocks the thread. */
+/**
+ * The operation of a wait (see operations.ts), which ends the wait if it is interrupted. A wait that blocks the
+ * thread is such an operation until its end. An async wait is one until the caller has the promise.
+ */
 export class Waiting implements Operation {
   isNotified = false;
   /** How many waits the thread had begun before this one. */
@@ -28,10 +34,16 @@ export class Waiting implements Operation {
     this.#end = end;
   }
 
+  /**
+   * Called when the wait is about to be counted.
+   *
+   * @param before - how many waits the thread has begun before this one.
+   */
   begin(before: number): void {
     this.#before = before;
   }
 
+  /** Called when the wait has ended, so that there is nothing to undo any more. */
   done(): void {
     this.#before = undefined;
   }
@@ -73,8 +85,8 @@ export class ConditionState implements SeatState {
   }
 
   /**
-   * A wait that blocks the thread. If it is interrupted, it ends, and a notification that it got goes to
-   * another waiter.
+   * Returns the operation of a wait. If the wait is interrupted, the operation ends it, and passes a notification that
+   * it got to another waiter.
    */
   waiting(): Waiting {
     return new Waiting((before, isNotified) => {
@@ -97,7 +109,11 @@ export class ConditionState implements SeatState {
     this.#add(entered, 1);
   }
 
-  /** Returns true when there is a notification for a wait of this thread. That wait has claimed it then. */
+  /**
+   * Claims a notification for a wait of this thread. Returns undefined when there is none.
+   *
+   * @param look - whether to check for waiters that have died: a notification that they got is passed on.
+   */
   claim(look: boolean, waiting?: Waiting): true | undefined {
     const { own } = this.#roster;
     if (this.#difference(own + at.notified, this.#claimed) > 0) {
@@ -123,7 +139,7 @@ export class ConditionState implements SeatState {
     if (count > 0) this.#add(this.#roster.own + at.entered, -count);
   }
 
-  /** Must be called under the lock. */
+  /** Notifies up to `count` waiters, and returns how many. Must be called under the lock. */
   notify(count: number): number {
     this.#reap();
     return this.#notify(count);

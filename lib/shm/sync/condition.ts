@@ -49,9 +49,9 @@ export interface NamedConditionHandle {
  * A lock, together with a way to wait for a change that others make under that lock: Python's
  * `multiprocessing.Condition`.
  *
- * A notification reaches as many waiters as it says, and only threads and tasks that were already waiting. If
- * it reached a process that was killed before it went on, it is passed to another waiter. If a process is
- * killed while it waits, others do not notice it. There are no spurious wake-ups. But between a notification
+ * A call of {@link notify} reaches as many waiters as requested, and only threads and tasks that were already
+ * waiting. If a waiter got a notification and is killed before it goes on, another waiter gets the notification. If a
+ * process is killed while it waits, others do not notice it. There are no spurious wake-ups. But between a notification
  * and the moment when the waiter has the lock again, others may have had the lock. So check again what you
  * waited for, as {@link waitFor} does.
  *
@@ -287,7 +287,7 @@ export class NamedCondition extends NamedObject implements contract.Condition {
 
   async #acquireAgain(isNotified: boolean): Promise<Holder> {
     const over = { isNotified };
-    // Waits that were given up by closing are counted elsewhere.
+    // If the handle was closed, letGo has subtracted this wait already.
     if (!this.closed) this.#over.add(over);
     try {
       return await this.lock.acquire();
@@ -297,8 +297,11 @@ export class NamedCondition extends NamedObject implements contract.Condition {
   }
 
   /**
-   * Ends a wait. The lock was acquired again, and from here on the guard that was suspended holds it.
+   * Ends a wait, after the lock was acquired again.
    *
+   * @param guard - the guard that held the lock before the wait. From here on it holds the lock again.
+   * @param again - the guard that the lock was acquired again with.
+   * @param isNotified - whether the wait has claimed a notification already.
    * @returns whether the wait was notified. The notification may have come after the wait was given up and
    * before the lock was acquired again.
    */

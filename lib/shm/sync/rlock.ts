@@ -36,11 +36,11 @@ export interface NamedRLockHandle {
   readonly name: string;
 }
 
-/** How many times this thread has acquired the lock, through all its handles. */
+/** Counts how many times this thread has acquired the lock, through all its handles. */
 class Recursion implements Operation {
-  /** The acquisitions that were handed to callers and have not been released. */
+  /** The number of acquisitions whose guards callers have, and which have not been released. */
   kept = 0;
-  /** The acquisitions for functions after which the library releases the lock. */
+  /** The number of acquisitions that the library made to run a function, and will release after it. */
   scoped = 0;
   guard: Holder | undefined;
   readonly #seat: LockSeat;
@@ -52,7 +52,8 @@ class Recursion implements Operation {
   }
 
   /**
-   * The lock is about to be acquired once more. Until {@link end}, nobody has a guard for this acquisition.
+   * Called before one more acquisition is counted. Until {@link end}, an interrupt undoes this acquisition, because
+   * nobody has a guard for it yet.
    */
   begin(): void {
     undoInterrupted();
@@ -61,7 +62,10 @@ class Recursion implements Operation {
     beginOperation(this);
   }
 
-  /** Ends the operation in the realm that began it, whichever realm calls this. */
+  /**
+   * Ends the operation that {@link begin} began. This object may be of another realm than its caller. Each realm
+   * records its own operations, so they must be ended here.
+   */
   end(): void {
     endOperation();
   }
@@ -78,7 +82,8 @@ class Recursion implements Operation {
   }
 
   /**
-   * Takes over a lock that this thread acquired, if the thread was interrupted before it was recorded here.
+   * Called when this thread holds the lock. If an interrupt came after the lock was acquired and before `guard` was
+   * set, sets `guard`.
    */
   adopt(): void {
     const { holder } = this.#seat;
@@ -96,7 +101,10 @@ class Recursion implements Operation {
     else this.kept--;
   }
 
-  /** Called after an acquisition or a release, when the lock is still held. */
+  /**
+   * Called after an acquisition or a release, while the lock is held. Records in the guard whether the library will
+   * release all remaining acquisitions itself.
+   */
   remain(seat: LockSeat): void {
     const { guard } = this;
     if (guard === undefined) return;
@@ -284,9 +292,9 @@ export class NamedRLock extends NamedObject implements contract.RLock {
   #begin(guard: LockGuard, isScoped: boolean): RLockGuard {
     const recursion = this.#recursion;
     recursion.begin();
-    // The thread may have acquired the lock again between the grant and now, when this task goes on. All
-    // tasks that waited at the time of the grant pass here before any of them can release the lock: they are
-    // resolved together, and none has gone further than this when the last of them gets here.
+    // The thread may have acquired the lock more than once before this task goes on. When the thread gets the lock,
+    // the promises of all its waiting tasks are resolved together. So all these tasks have counted their acquisition
+    // here before the first of them can release the lock.
     recursion.enter(isScoped);
     recursion.guard = guard;
     if (recursion.depth === 1) guard.isScoped = isScoped;

@@ -16,7 +16,7 @@ const at = {
   writerDied: 3,
 } as const;
 
-/** What the words of the roster entries are used for. */
+/** What the words of a roster entry are used for. The roster has an entry for each thread that takes part. */
 const of = {
   /** How many reads the thread holds, or -1 when it writes. */
   held: entryLayout.held,
@@ -41,8 +41,8 @@ export const enum Mode {
 export interface Claim {
   readonly mode: Mode;
   /**
-   * Whether it is a sync read of a thread that reads already. It gets the lock at once, because those reads
-   * wait for its end.
+   * Whether the task blocks its thread. If that thread reads already, it may read once more at once, even if a writer
+   * is waiting. The thread could not end its other reads while it is blocked.
    */
   readonly nested: boolean;
   /** Since when the task has seen that the lock is free but not taken by the threads whose turn it is. */
@@ -127,7 +127,9 @@ export class RWLockState implements SeatState, Operation {
   }
 
   /**
-   * @param look - whether other threads may have died
+   * Takes the lock if the claim may have it now. Returns undefined if it may not.
+   *
+   * @param look - whether to check for threads that have died
    * @param waits - whether the caller will wait for its turn if it is refused
    */
   take(claim: Claim, look: boolean, waits: boolean): Granted | undefined {
@@ -156,6 +158,7 @@ export class RWLockState implements SeatState, Operation {
     beginOperation(this);
   }
 
+  /** See {@link begin}. */
   done(): void {
     endOperation();
     this.#step = undefined;
@@ -182,7 +185,7 @@ export class RWLockState implements SeatState, Operation {
     this.freed.offer();
   }
 
-  /** A task no longer waits. */
+  /** Called when a task no longer waits. Ends its ticket, if it has one. */
   withdraw(claim: Claim): void {
     if (this.#ticketOf !== claim) return;
     this.#ticketOf = undefined;
@@ -234,7 +237,8 @@ export class RWLockState implements SeatState, Operation {
   }
 
   #queue(claim: Claim, own: number): void {
-    // The ticket of another task. It serves this task as well, and says what the other task waits for.
+    // Another task of this thread has taken a ticket, which serves this task as well. The entry continues to say
+    // what that other task waits for.
     if (this.#word(own + of.ticket) !== 0) return;
     this.#set(own + of.wants, claim.mode);
     this.#ticketOf = claim;

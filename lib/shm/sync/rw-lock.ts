@@ -198,7 +198,8 @@ export class NamedRWLock extends NamedObject implements contract.RWLock {
         this.#state.begin(claim);
         const granted = this.#state.take(claim, look, true);
         const guard = granted && this.#guard(mode, granted);
-        // Otherwise the step stays recorded: the attempt may have taken a ticket.
+        // Without a guard, the step stays recorded. The attempt may have taken a ticket, which must end if the
+        // beginning of the wait is interrupted.
         if (guard !== undefined) this.#state.done();
         return guard;
       },

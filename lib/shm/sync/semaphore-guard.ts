@@ -38,8 +38,8 @@ export class SemaphoreGuard implements contract.SemaphoreGuard {
       );
     }
     this.#semaphore.beginRelease();
-    // There is no call between these two statements, so no interrupt is possible: a release that has begun is
-    // recorded here.
+    // The engine interrupts only at calls and in loops. There is none between the end of that call and the next
+    // statement, so `#released` is always set once the release has begun.
     this.#released = true;
     this.#semaphore.giveBack();
   }

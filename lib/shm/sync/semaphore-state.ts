@@ -13,7 +13,10 @@ export const mostPermits = 2 ** 30;
 const at = {
   /** Changes when a permit was given back. */
   freed: 0,
-  /** The number of permits that belong to the thread that holds them. */
+  /**
+   * The number of permits that belong to the thread that acquires them, and come back when it dies. Those that are
+   * held now are included.
+   */
   pool: 2,
   /** The number of extra permits, which are used up by the thread that acquires them. */
   loose: 3,
@@ -94,7 +97,7 @@ export class SemaphoreState implements SeatState, Operation {
   /**
    * Takes a permit if there is one. {@link took} must be called when there is a guard for it.
    *
-   * @param look - whether holders may have died
+   * @param look - whether to check for holders that have died
    * @param waiting - the wait of the task that wants the permit, if it waits
    */
   take(look: boolean, waiting?: Waiting): Permit | undefined {
@@ -123,7 +126,7 @@ export class SemaphoreState implements SeatState, Operation {
     });
   }
 
-  /** A task no longer waits. */
+  /** Called when a task no longer waits. Ends its ticket, if it has one. */
   withdraw(waiting: Waiting): void {
     if (this.#turns.withdraw(waiting)) this.freed.announce();
   }
@@ -178,7 +181,7 @@ export class SemaphoreState implements SeatState, Operation {
     this.#roster.leaveUnderLock();
   }
 
-  /** Must be called under the lock. */
+  /** Takes a permit if there is one. Must be called under the lock. */
   #take(): Permit | undefined {
     if (this.#word(at.pool) > 0) {
       this.#roster.join();
@@ -193,7 +196,10 @@ export class SemaphoreState implements SeatState, Operation {
     return 'loose';
   }
 
-  /** See S1. This thread must be on the roster, or there must be no pool. */
+  /**
+   * Takes a permit of the pool if one is left (S1). Returns 'again' if another thread tried at the same time: then the
+   * attempt must be repeated under the lock (S2). This thread must be on the roster, unless the pool is 0.
+   */
   #takeFromPool(): 'held' | 'again' | undefined {
     const pool = this.#word(at.pool);
     // There is no attempt when no permit is left, because a failed attempt wakes other threads.

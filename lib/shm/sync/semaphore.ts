@@ -258,7 +258,7 @@ export class NamedSemaphore extends NamedObject implements contract.Semaphore {
     return { shmkit: 'semaphore', name: this.name };
   }
 
-  /** A separate method, so that its caller need not create closures. */
+  /** Waits for a permit. This is a separate method, so that the fast path of its caller creates no closures. */
   #acquireSlowly(timeout: number | undefined): SemaphoreGuard {
     const waiting = new Waiting();
     return this.#state.freed.waitSync<SemaphoreGuard>({
