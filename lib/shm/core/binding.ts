@@ -176,7 +176,7 @@ interface Native {
   wordWake(seat: number, offset: number, count: number): void;
   /**
    * Makes a watch: a wait for the word at the offset to change, done by a thread of the library, so that this
-   * thread need not block. Returns the number of the watch.
+   * thread need not block. Returns the number of the watch, or undefined if the object has no word there.
    */
   watchOpen(seat: number, offset: number): number | undefined;
   /**
