@@ -15,9 +15,12 @@ const underWay = new Set<Computation>();
 
 /** Something that cannot continue until a wait is over. */
 export interface Stuck {
-  /** Whether it has a label. */
+  /** Whether others can see a label for it: {@link tell} has published one, and has not removed it since. */
   readonly isTold: boolean;
-  /** Shows to all threads which wait blocks it; with undefined, that it can continue. */
+  /**
+   * Publishes the label of the wait that blocks it, so that all threads can see it. With undefined, removes
+   * the label, because nothing blocks it any more. See ValueWait.
+   */
   tell(label: Label | undefined): void;
 }
 
@@ -73,7 +76,10 @@ export class Computation implements Stuck {
     }
   }
 
-  /** Computes a value synchronously. If it is interrupted, {@link finish} must still be called. */
+  /**
+   * Computes a value synchronously. If an interrupt, such as the timeout of `vm.runInContext()`, ends the
+   * call, no `finally` block runs. Then the caller must call {@link finish} later.
+   */
   runSync<T>(compute: () => T): T {
     underWay.add(this);
     try {
@@ -88,11 +94,15 @@ export class Computation implements Stuck {
     underWay.delete(this);
   }
 
-  /** A task within this computation waits, or computes another value, until {@link end} is called. */
+  /**
+   * Called when a task within this computation begins to wait, or to compute another value. {@link end} is
+   * called when the task has finished that.
+   */
   begin(): void {
     this.#parts++;
     if (this.#parts !== 2) return;
-    // This computation may be able to continue when the first of the two ends, whichever that is.
+    // Two things are in progress now. The function may only need the one that ends first (`Promise.race()`).
+    // So no single wait blocks this computation any more, nor those around it.
     for (const each of this.#outer()) each.tell(undefined);
   }
 
@@ -100,7 +110,11 @@ export class Computation implements Stuck {
     this.#parts--;
   }
 
-  /** This computation and the enclosing ones, as far out as each has nothing else in progress within it. */
+  /**
+   * Yields the computations that a wait directly within this one blocks: this one, and the enclosing ones
+   * from the inside out. Stops at the first that is not blocked, because it is over or has something else in
+   * progress.
+   */
   *stuck(): Generator<Stuck, void, undefined> {
     for (const each of this.#outer()) {
       // A finished computation does not wait for the tasks that it has started.

@@ -26,8 +26,9 @@ export class Later {
 const plainNumber: number = Tag.Number;
 
 /**
- * The entries of a dict, each in a block of its own. A block contains what the table needs, the key, the
- * value, and the expiry time. An entry is identified by the word where it begins.
+ * The entries of a dict, each in a block of its own. A block contains the pointer to the next entry of the
+ * same bucket, the hash, the key, the value, and the expiry time. An entry is identified by the word where it
+ * begins.
  *
  * Readers use these methods without the lock, so each length in an entry is checked before it is used. The
  * caller that found the entry has already checked that its first words are within the memory.
@@ -99,9 +100,9 @@ export class DictEntries {
   }
 
   /**
-   * The same for a value that has the given number of words.
+   * Like {@link bodyOf}, but checks that a value of the given number of words is within the memory.
    *
-   * @throws CorruptError the memory ends before that.
+   * @throws CorruptError the memory ends before the end of the value.
    */
   bodyOfWords(at: number, words: number): number {
     const body = this.bodyOf(at);
@@ -131,8 +132,9 @@ export class DictEntries {
   }
 
   /**
-   * Reads an entry's value. Returns what `finish` completes; or `absent`, `pending` or `nonsenseValue`. Large
-   * values also give `nonsenseValue` here: see {@link readWhole}.
+   * Reads an entry's value. Returns an intermediate result, from which `finish` of codec.ts makes the value;
+   * or `absent`, `pending` or `nonsenseValue`. For a large value, always returns `nonsenseValue`: use
+   * {@link readWhole} for such values.
    */
   read(at: number): unknown {
     const what = this.#ints[at + entryWords.meta] ?? 0;
@@ -142,17 +144,20 @@ export class DictEntries {
     return this.isLarge(at) ? nonsenseValue : this.#readOther(at, what, read);
   }
 
-  /** The same for values of any size. */
+  /** Like {@link read}, but also reads large values. */
   readWhole(at: number): unknown {
     return this.#readOther(at, this.#ints[at + entryWords.meta] ?? 0, read);
   }
 
-  /** The same, but the result may be finished after other values were read. */
+  /** Like {@link readWhole}, but other values may be read before `finish` is called for the result. */
   readApart(at: number): unknown {
     return this.#readOther(at, this.#ints[at + entryWords.meta] ?? 0, readApart);
   }
 
-  /** The same as {@link readWhole}, but under the lock, so that nothing changes during the reading. */
+  /**
+   * Like {@link readWhole}, but called under the lock, so that nothing changes during the reading. Throws
+   * CorruptError instead of returning `nonsenseValue`.
+   */
   readLocked(at: number): unknown {
     const value = this.readWhole(at);
     if (value === nonsenseValue) throw new CorruptError('a value of it is of no length');

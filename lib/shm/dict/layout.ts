@@ -30,7 +30,10 @@ export const dictWords = {
   expires: own + Sequences.count + 5,
   /** The default lifetime of entries, in milliseconds (float64); 0: entries never expire. */
   ttl: own + Sequences.count + 6,
-  /** A sequence for the large values of each stripe: odd while one of them is freed. */
+  /**
+   * One sequence for each stripe (D2 of `DictState`), for large values: a counter that is odd while the block
+   * of a large value is freed (D5).
+   */
   large: own + Sequences.count + 8,
   table: own + 2 * Sequences.count + 8,
 } as const;
@@ -38,7 +41,10 @@ export const dictWords = {
 /** Buckets are in chunks. The first chunk is here; the others are in blocks that a directory points to. */
 export const chunkBuckets = 4096;
 export const chunkShift = 12;
-/** With this many, a bucket and the one that is split off from it are under the same sequence. */
+/**
+ * The smallest number of buckets: one for each sequence. So when a bucket is split in two, both parts are
+ * still under the same sequence (D3 of `DictState`).
+ */
 export const leastBuckets = Sequences.count;
 
 /** The smallest size of an entry. */
@@ -103,7 +109,10 @@ export function dictShape(evicts: boolean): StructureShape {
   };
 }
 
-/** The word that changes when a value was computed. The word after it counts the waiters. */
+/**
+ * The word, before the data, that changes whenever the computation of a value has ended. Waiters sleep on
+ * this word. The word after it counts them.
+ */
 export const computedAt = 0;
 
 export function dictContents(capacity: number, ttl: number, evicts: boolean): Contents {

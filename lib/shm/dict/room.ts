@@ -7,11 +7,11 @@ import { Tag } from '../../values/codec';
 const nowhere = 0;
 
 /**
- * Makes room for one large entry in one place. It removes entries whose blocks are adjacent, instead of
- * entries in scattered blocks. For that it searches for a run of blocks. Each block of the run is free, or
- * belongs to an entry that may be removed, or is one of the table's own blocks. The latter are moved to the
- * front of the run. Nothing is changed before such a run is found. A block is identified by the word where it
- * begins. Under the lock.
+ * Makes one free block that is large enough for one large entry. It removes entries whose blocks are
+ * adjacent, instead of entries in scattered blocks. For that it searches for a run of adjacent blocks. Each
+ * block of the run is free, or belongs to an entry that may be removed, or is one of the table's own blocks.
+ * The table's blocks are moved to the front of the run. Nothing is changed before such a run is found. A
+ * block is identified by the word where it begins. Used under the lock.
  */
 export class DictRoom {
   readonly #memory: GrowingMemory;
@@ -74,7 +74,11 @@ export class DictRoom {
     return head === nowhere ? this.#find(arena.first, size, false) : head;
   }
 
-  /** If no entry may be removed, adjacent free blocks are already joined; only the table's blocks divide them. */
+  /**
+   * Searches for a run, supposing that no entry may be removed. Adjacent free blocks are always joined into
+   * one. So a run of several blocks contains at least one of the table's own blocks, and it is enough to
+   * search from each of these, or from the free block in front of it.
+   */
   #findAroundChunks(size: number): number {
     let searched = 0;
     for (const chunk of Float64Array.from(this.#chunks.keys()).sort()) {
@@ -87,9 +91,9 @@ export class DictRoom {
   }
 
   /**
-   * Returns where the first run begins that can become large enough.
+   * Returns where the first run begins that can become large enough, or `nowhere`.
    *
-   * @param isOne - whether only a run that begins at `from` is acceptable.
+   * @param isOne - whether to stop the search at the first block that can neither be freed nor moved.
    */
   #find(from: number, size: number, isOne: boolean): number {
     const arena = this.#arena;

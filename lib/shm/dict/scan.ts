@@ -21,7 +21,10 @@ export interface Cursor {
   /** The number of buckets of the table when the iteration began. */
   readonly buckets: number;
   bucket: number;
-  /** Keys alternating with what was read of their values, still to be finished. No key if an entry is invalid. */
+  /**
+   * The group that was read last: each key, followed by the intermediate result of reading its value, from
+   * which `finish` of codec.ts makes the value. The key of an invalid entry is undefined.
+   */
   readonly found: unknown[];
 }
 
@@ -68,7 +71,7 @@ export class DictScan {
       const isFound = this.#collect(cursor, bucket, period, false);
       if (!isFound || loadLast(fixed, sequence) !== before) continue;
       if (!cursor.found.some((one) => one instanceof Later)) return true;
-      // D5: large values are read after it is certain where they are.
+      // D5 of `DictState`: large values are read after it is certain where they are.
       copies++;
       if (this.#readLater(cursor, false) && loadLast(fixed, largeSequence) === large) return true;
     }
@@ -85,8 +88,8 @@ export class DictScan {
   }
 
   /**
-   * Reads the large values of a group. If one makes no sense now, returns false without the lock, and notes
-   * that under the lock.
+   * Reads the large values of a group. If the bytes of one make no sense: without the lock, returns false, so
+   * that the caller can try again; under the lock, records that the value cannot be read.
    */
   #readLater({ found }: Cursor, isLocked: boolean): boolean {
     for (let i = 1; i < found.length; i += 2) {
@@ -100,9 +103,9 @@ export class DictScan {
   }
 
   /**
-   * Collects the entries of a group. Without the lock, returns false if something makes no sense now, so that
-   * the caller can try again. Under the lock, trying again would not help: what makes no sense is noted, and
-   * the rest is collected.
+   * Collects the entries of a group. Without the lock, returns false if something makes no sense at the
+   * moment, so that the caller can try again. Under the lock, trying again would not help. There, each thing
+   * that makes no sense is recorded as an entry that cannot be read, and the rest is collected.
    */
   #collect(cursor: Cursor, bucket: number, period: number, isLocked: boolean): boolean {
     cursor.found.length = 0;

@@ -462,7 +462,7 @@ export class SharedDict<V = unknown> extends Structure implements contract.Dict<
     for (const [key, value] of this) fn.call(thisArg, value, key, this);
   }
 
-  /** Like that of Map. */
+  /** The tag that `Object.prototype.toString()` uses. It is on the prototype, like that of Map. */
   declare readonly [Symbol.toStringTag]: 'SharedDict';
 
   static {
@@ -558,7 +558,11 @@ export class SharedDict<V = unknown> extends Structure implements contract.Dict<
     }
   }
 
-  /** Settles a claim once, and only while this handle is open. Closing the handle has renounced all claims. */
+  /**
+   * Settles a claim, which is the right to compute a value: `by` stores the value or gives the claim up. Does
+   * nothing if the claim is settled already, or if this handle was closed: closing it has given up all its
+   * claims.
+   */
   #settle(claim: Claim, by: () => void): void {
     if (!this.#claims.has(claim)) return;
     by();

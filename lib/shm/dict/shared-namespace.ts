@@ -190,7 +190,8 @@ class Properties<T extends object> implements ProxyHandler<T> {
   }
 
   defineProperty(target: T, key: string | symbol, descriptor: PropertyDescriptor): boolean {
-    // Reflect.set calls this on an object that inherits from this one. Other uses have no meaning here.
+    // `Reflect.set()` calls this when this object is the receiver but not the target. Other uses have no
+    // meaning here.
     return 'value' in descriptor && this.set(target, key, descriptor.value);
   }
 

@@ -46,7 +46,7 @@ export class DictState extends StructureState {
   readonly ttl: number;
   readonly claims: DictClaims;
   readonly scan: DictScan;
-  /** The words that contain the sequences. */
+  /** The words that contain the sequences: the counters by which readers notice changes (D2, D5). */
   readonly #ints: Int32Array<ArrayBuffer>;
   #floats!: Float64Array<ArrayBuffer>;
   readonly #entries: DictEntries;
@@ -130,7 +130,8 @@ export class DictState extends StructureState {
    * Sets a value.
    *
    * @param ttl - milliseconds; 0: the entry never expires.
-   * @param timeout - how long to wait for the changes of others, here and below; see {@link enter}.
+   * @param timeout - how long to wait for the changes of others, here and in the methods below; see
+   * {@link enter}.
    * @returns whether it was set.
    */
   set(key: string, value: unknown, ttl: number, when: When, timeout?: number): boolean {
@@ -278,7 +279,7 @@ export class DictState extends StructureState {
   }
 
   /**
-   * Makes the value from what was read of it.
+   * Makes the value from the intermediate result of reading it.
    *
    * @throws UnreadableError its bytes are not a valid value, or a shared object in it cannot be attached to.
    */
@@ -331,7 +332,7 @@ export class DictState extends StructureState {
     return this.finish(this.#readSlowly(key, hash), key);
   }
 
-  /** A separate method, so that its callers need not create closures. */
+  /** Reads a value under the lock. This is a separate method, so that its callers need not create closures. */
   #readSlowly(key: string, hash: number): unknown {
     return this.look(() => {
       this.#table.evenOut();
@@ -347,7 +348,10 @@ export class DictState extends StructureState {
     });
   }
 
-  /** Returns what was read of the value, which {@link finish} completes; or `absent`, or `pending`. */
+  /**
+   * Returns the intermediate result of reading a value, from which {@link finish} makes the value; or
+   * `absent`, or `pending`.
+   */
   #readLocked(key: string, hash: number): unknown {
     const at = this.#table.locate(key, hash);
     if (at === none) return absent;

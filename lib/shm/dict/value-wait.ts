@@ -5,7 +5,10 @@ import { isLater, isSame, type Label } from './label';
 /** The smallest step between the times of two labels. A float64 stays exact with it up to the latest time. */
 const leastStepMs = 2 ** -10;
 
-/** How long a wait that is only woken by news about other values may go without checking its own entry. */
+/**
+ * A waiter is woken whenever the computation of any value of the dict has ended. If it is woken all the time,
+ * it still checks its own entry under the lock at least once in this many milliseconds.
+ */
 const longestBlindMs = 160;
 
 /** The latest time of any label that this thread has created or passed on. */
@@ -60,7 +63,12 @@ export class ValueWait {
     return new ValueWait(undefined, isEndless ? () => Computation.all : undefined);
   }
 
-  /** Whether to check who computes the value now. Always true if there was no news for a while. */
+  /**
+   * Whether to check under the lock who computes the value now.
+   *
+   * @param nothingNew - whether the waiter woke up because no value was computed for a while.
+   * @returns true if so, and also if the last check was {@link longestBlindMs} ago.
+   */
   looks(nothingNew: boolean): boolean {
     const time = now();
     if (!nothingNew && time - this.#lookedAt < longestBlindMs) return false;
@@ -80,7 +88,8 @@ export class ValueWait {
     const stuck = [...this.#stuck()];
     // Something that was not blocked before is blocked from now on, so the wait needs a new label.
     if (stuck.some(({ isTold }) => !isTold)) this.#label = this.#own = nextLabel(theirs, token);
-    // The computation has begun another thing meanwhile, so the label that others may have seen was wrong.
+    // Nothing is blocked by this wait alone any more, because the computation has begun another thing
+    // meanwhile. So the label that others may have seen was wrong.
     if (stuck.length === 0) this.#label = this.#own = undefined;
     const label = this.#label;
     if (theirs === undefined || label === undefined) return;
@@ -93,7 +102,7 @@ export class ValueWait {
   }
 
   /**
-   * Continues to wait. Called without the lock.
+   * Called, without the lock, before the wait continues. Publishes the label of this wait.
    *
    * @param computation - returns the computation of this thread that computes the value, if there is one.
    * @returns false if the wait would never end.

@@ -9,7 +9,10 @@ import type { StructureState } from '../structure/structure-state';
 
 /** Entries of at least a quarter of the wanted size count as similar: removing a few of them makes room. */
 const likeFactor = 4;
-/** How many times the wanted size is freed in scattered blocks before room is made in one place. */
+/**
+ * Entries are removed one by one, wherever they are, until this many times the wanted size was freed. If
+ * there is still no block then, room is made in one place.
+ */
 const mostFreedFactor = 2;
 
 /** Puts entries into a table, and makes room for them. Used within a change of the structure. */
@@ -62,9 +65,9 @@ export class DictWriter {
   }
 
   /**
-   * Removes entries until there is a block, each in a change of its own. It chooses entries by their time as
-   * long as these are about as large as the new entry, because removing them then soon makes room. Otherwise it
-   * chooses entries by their place.
+   * Removes entries until there is a block, each in a change of its own. At first it removes expired entries,
+   * and then the least recently used ones, as long as these are about as large as the new entry: removing
+   * them soon makes room. Otherwise it removes entries whose blocks are adjacent ({@link DictRoom}).
    *
    * @throws SharedMemoryError `ERR_CAPACITY`, `ENOSPC` no room can be made. As far as that can be known in
    * advance, only expired entries were removed.
@@ -97,7 +100,7 @@ export class DictWriter {
     if (eviction?.choose() !== true) return false;
     const { arena } = this.#structure;
     const isAlike = likeFactor * arena.room(eviction.victim / 2) >= bytes;
-    // It is not certain that an entry this large can be stored at all.
+    // An entry this large may not fit at all, so no entry is removed for it here.
     if (!isAlike || likeFactor * bytes > arena.capacity) return false;
     this.#table.remove(eviction.victim, eviction.victimLink);
     return true;

@@ -35,30 +35,42 @@ export const listWords = {
   /** A block of pointers to chunks, and their number: a power of two. 0: there is no directory yet. */
   directory: 3,
   chunks: 4,
-  /** Elements that are set aside next to the list: they do not belong to it yet, or no longer. */
+  /**
+   * The position of the elements that are set aside next to the list, and their number. These elements do not
+   * belong to the list yet, or no longer: see N3 of `ListState`.
+   */
   aside: 5,
   asideCount: 6,
-  /** Whether they are in front of the list, not behind it. */
+  /** Whether the elements that are set aside are in front of the list, not behind it. */
   asideInFront: 7,
-  /** The exchange in progress, as a number of {@link Turning}; where it begins, and its three parts. */
+  /**
+   * An exchange of two parts of the list that is in progress (N4 of `ListState`): its kind ({@link Turning});
+   * the position where it begins; the number of elements in its first, middle and last part.
+   */
   turning: 8,
   turnAt: 9,
   turnFirst: 10,
   turnMiddle: 11,
   turnLast: 12,
-  /** How many of its steps are done. */
+  /** How many steps of the exchange are done. */
   turned: 13,
   /** The sequence for the blocks of large values: odd while one of them is freed. */
   large: 14,
   count: 15,
 } as const;
 
-/** What to do when an exchange is done. */
+/** The kind of an exchange. It says what happens to the removed elements when the exchange is done. */
 export const enum Turning {
   None = 0,
-  /** The last part was set aside behind the list. The first part ends up there. */
+  /**
+   * The last part contains the new elements, which were set aside behind the list. After the exchange, the
+   * first part, which contains the removed elements, is set aside there.
+   */
   AtEnd = 1,
-  /** The first part was set aside in front of the list. The last part ends up there. */
+  /**
+   * The first part contains the new elements, which were set aside in front of the list. After the exchange,
+   * the last part, which contains the removed elements, is set aside there.
+   */
   AtFront = 2,
 }
 

@@ -14,7 +14,7 @@ import { StructureState } from '../structure/structure-state';
 
 /** How often a reader that sees changes in progress tries again before it takes the lock. */
 const mostTries = 64;
-/** The same for a reader of many elements. */
+/** How often a reader of many elements tries again before it takes the lock. */
 const mostLongTries = 4;
 
 /** Stands for no slot: no slot begins there. */
@@ -24,15 +24,15 @@ const none = 0;
 export const absent = Symbol('absent');
 
 /**
- * The reading part of a list. It reads without the lock, and uses the sequence to make sure that nobody
- * changed the list meanwhile. If others keep changing the list, it reads under the lock, as a change that
+ * The methods of a list that read. They read without the lock, and use the sequence to make sure that nobody
+ * changed the list meanwhile. If others keep changing the list, they read under the lock, as a change that
  * changes nothing.
  */
 export abstract class ListReader extends StructureState {
   protected readonly ring: ListRing;
   protected readonly slots: ListSlots;
   protected readonly sequence: Sequence;
-  /** The sequence of large values: see N5. */
+  /** The sequence of large values: see N5 of `ListState`. */
   protected readonly large: Sequence;
   /** Encodes the value that is searched for or expected. */
   protected readonly wanted = new Encoder();
@@ -114,7 +114,7 @@ export abstract class ListReader extends StructureState {
   }
 
   /**
-   * Makes the element from what was read of it.
+   * Makes an element from the intermediate result of reading it.
    *
    * @throws UnreadableError its bytes are not a valid value, or a shared object in it cannot be attached to.
    */
@@ -153,7 +153,7 @@ export abstract class ListReader extends StructureState {
     return this.#look(() => act(() => true));
   }
 
-  /** The same as {@link get}, for a large value (N5). */
+  /** The same as {@link get}, for a large value (N5 of `ListState`). */
   #getLarge(index: number): unknown {
     const { sequence, large } = this;
     let copies = 0;
@@ -196,7 +196,10 @@ export abstract class ListReader extends StructureState {
     return this.#steadily(mostLongTries, () => act(this.ring.length, matches));
   }
 
-  /** Returns what was read of an element, which {@link finish} completes; or {@link absent}. */
+  /**
+   * Returns the intermediate result of reading an element, from which {@link finish} makes the element; or
+   * {@link absent}.
+   */
   #peek(index: number): unknown {
     return this.#read(this.#slotOf(index));
   }

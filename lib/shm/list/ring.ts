@@ -74,7 +74,10 @@ export class ListRing {
     this.#log.write(this.#at + listWords.length, length);
   }
 
-  /** The same, as the store that commits a change. Without the log if nothing else was changed. */
+  /**
+   * Sets the length as the last step of a change. If nothing else was changed, this one store is the whole
+   * change, and needs no undo log.
+   */
   commitLength(length: number): void {
     if (this.#log.pending) {
       this.setLength(length);
@@ -120,8 +123,10 @@ export class ListRing {
   }
 
   /**
-   * Makes room for more positions. Nothing must be set aside at that time.
+   * Makes room for more positions. No elements may be set aside (N3 of `ListState`) when this is called.
    *
+   * @param used - how many positions are in use.
+   * @param more - how many more are needed.
    * @returns 0, or how many bytes could not be allocated.
    */
   widen(used: number, more: number): number {

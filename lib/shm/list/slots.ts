@@ -55,13 +55,13 @@ export class ListSlots {
     return this.#floats[slot / 2 + 1] ?? NaN;
   }
 
-  /** Returns what was read of a value, which is still to be finished. */
+  /** Reads a value. Returns an intermediate result, from which `finish` of codec.ts makes the value. */
   read(slot: number): unknown {
     if (this.tag(slot) === Tag.Number) return this.#floats[slot / 2 + 1];
     return this.readPlace(this.place(slot));
   }
 
-  /** The same, when the place of the value is already known. */
+  /** Like {@link read}, when the place of the value is already known. */
   readPlace({ at, tag, size }: Place): unknown {
     return at === nowhere ? noValue : read(this.#memory, tag, at, size);
   }
@@ -105,7 +105,7 @@ export class ListSlots {
     this.#describe(this.#ring.slot(position), pointer);
   }
 
-  /** Makes room for more positions. Nothing must be set aside at that time. */
+  /** Makes room for more positions. No elements may be set aside (N3 of `ListState`) when this is called. */
   widen(length: number, count: number): void {
     this.#memory.failure = undefined;
     this.#orFull(this.#ring.widen(length, count));
@@ -113,7 +113,10 @@ export class ListSlots {
     this.#state.log.commit();
   }
 
-  /** Moves a value from one slot to another, whose own value it replaces. No element is in `from` any more. */
+  /**
+   * Moves a value from the slot `from` to the slot `to`, and frees the value that was in `to`. Afterwards,
+   * `from` must not be used as an element any more.
+   */
   move(from: number, to: number): void {
     const { log } = this.#state;
     this.#sequence.open();
@@ -139,7 +142,10 @@ export class ListSlots {
     return { at: isThere ? 8 * pointer : nowhere, tag, size };
   }
 
-  /** Stores the encoded value in a new block, and returns it; or returns 0 if no block is needed. */
+  /**
+   * Stores the encoded value in a new block. Returns the pointer to the block, or 0 if the value needs no
+   * block.
+   */
   #store(): number {
     const { size } = this.encoder;
     if (size <= inlineBytes) return 0;

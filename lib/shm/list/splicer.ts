@@ -81,7 +81,7 @@ export class ListSplicer {
     if (this.#word(listWords.asideCount) !== 0) this.#freeAside();
   }
 
-  /** Sets values aside, behind the list, in parts. */
+  /** Sets new values aside behind the list (N3). Commits them in several parts if there are many. */
   #stageBehind(values: readonly unknown[]): void {
     const ring = this.#ring;
     const end = ring.head + ring.length;
@@ -94,7 +94,7 @@ export class ListSplicer {
     }
   }
 
-  /** The same, but in front of the list. */
+  /** Sets new values aside in front of the list. Otherwise like {@link #stageBehind}. */
   #stageInFront(values: readonly unknown[]): void {
     const { head } = this.#ring;
     this.#putAside(head, 0, true);
@@ -107,7 +107,10 @@ export class ListSplicer {
     }
   }
 
-  /** A value may have getters. These are user code, so the encoding is a call of user code. */
+  /**
+   * Encodes one of the values. A value may have getters, which are user code. So the encoding is done as a
+   * call of user code.
+   */
   #encode(values: readonly unknown[], i: number): void {
     this.#state.call(() => this.#slots.encoder.encode(`values[${i}]`, values[i]));
   }
@@ -118,7 +121,10 @@ export class ListSplicer {
     this.#write(listWords.asideInFront, isInFront ? 1 : 0);
   }
 
-  /** From now on, what is set aside takes part in an exchange. Some thread will complete it (N4). */
+  /**
+   * Begins an exchange that includes the elements that are set aside. From now on, it will be completed, if
+   * necessary by another thread (N4).
+   */
   #beginTurn(turning: Turning, at: number, first: number, middle: number, last: number): void {
     this.#breathe();
     this.#write(listWords.asideCount, 0);
@@ -179,7 +185,10 @@ export class ListSplicer {
     this.#log.commit();
   }
 
-  /** Takes `count` steps, which come after `before` others. Leaves out those that were already taken. */
+  /**
+   * Takes `count` steps of an exchange, where `before` steps come before them. Leaves out the steps that were
+   * already taken, perhaps by a thread that died.
+   */
   #swaps(before: number, count: number, step: (i: number) => void): void {
     const done = this.#word(listWords.turned) - before;
     if (done < 0) throw new CorruptError('a change of it makes no sense');

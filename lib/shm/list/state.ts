@@ -95,7 +95,10 @@ export class ListState extends ListReader {
     });
   }
 
-  /** Adds an element at the end, within another change. Commits it at once, whatever happens to that change. */
+  /**
+   * Adds an element at the end, within another change. Commits the element at once, so it stays even if the
+   * other change is undone later.
+   */
   protected append(value: unknown): void {
     this.slots.encoder.encode('value', value);
     this.#append(this.ring.length);
@@ -103,8 +106,8 @@ export class ListState extends ListReader {
   }
 
   /**
-   * Removes an element within another change, and commits that at once. The last element takes its place. Needs
-   * no memory.
+   * Removes an element within another change, and commits the removal at once. The last element of the list
+   * takes the place of the removed one. Needs no memory.
    */
   protected drop(index: number): void {
     const { ring, slots } = this;
@@ -143,7 +146,7 @@ export class ListState extends ListReader {
       const value = this.finish(this.slots.read(slot), length - 1);
       this.sequence.open();
       this.slots.free(slot);
-      // The list ended just before this chunk. The next push goes to the chunk before it.
+      // No element is in the chunk that begins at `end`, and the next push will go to the chunk before it.
       if (ListRing.begins(end)) ring.vacate(end);
       ring.commitLength(length - 1);
       return value;
@@ -204,7 +207,10 @@ export class ListState extends ListReader {
     // The next caller that enters continues the unfinished change, or clears the list.
   }
 
-  /** Leaves invalid data as it is. The next caller finds the same and throws the error. */
+  /**
+   * Undoes the change in progress if that is possible. Otherwise leaves the invalid data as it is: the next
+   * caller finds it too, and throws the error.
+   */
   #giveUp(): void {
     try {
       this.log.rollBack(structureLayout.arena);

@@ -24,17 +24,21 @@ const word = {
 
 export const ringWords = 8;
 
-/** The words of a record, before its value. Units of 0 mean that the next record is at the beginning. */
+/**
+ * The words of a record, before its value. If `units` is 0, there is no record at this place, but a mark: the
+ * next record is at the beginning of the memory.
+ */
 const record = { units: 0, size: 1, number: 2, state: 3 } as const;
 const recordUnits = 2;
 
 /**
- * The last word of a record: how its value is stored, in 4 bits; whether it was offered before; and its owner, as
- * the place of an entry of the roster, or `nobody`.
+ * The last word of a record: how its value is stored, in 4 bits; whether it was offered before; and its
+ * owner, as the place of an entry of the roster (the table of the threads that take part), or `nobody` or
+ * `done`.
  */
 const offeredBefore = 16;
 const ownerShift = 5;
-/** Values that cannot be the place of an entry. */
+/** Values that stand for no owner. No entry of the roster has such a place. */
 const nobody = 0;
 const done = 1;
 
@@ -118,7 +122,10 @@ export class Ring {
     return 8 * unitsOf(size);
   }
 
-  /** Appends a record. Returns false when there is no room for it now, or no memory: then that says why. */
+  /**
+   * Appends a record. Returns false when there is no room for it now, or when the system has no memory for
+   * it. In the second case, the `failure` of the memory says why.
+   */
   put(encoder: Encoder): boolean {
     this.#memory.failure = undefined;
     const { size } = encoder;
@@ -170,12 +177,13 @@ export class Ring {
     return found;
   }
 
-  /** Finishes a record that the owner has. Returns false when the owner does not have it. */
+  /** Marks a record of the owner as done. Returns false when the owner does not have it. */
   finish(held: Held, owner: number): boolean {
     const place = this.#locate(held, owner);
     if (place === 0) return false;
     this.#set(word.taken, this.taken - 1);
-    // So that nobody takes it for a record of that owner later, even when there is no record at that place.
+    // Removes the owner. Otherwise the bytes could be taken for a record of that owner later, even when there
+    // is no record at that place any more.
     const state = 2 * place + record.state;
     this.#log.write(state, withOwner(this.#ints[state] ?? 0, done));
     this.#finish(place);
@@ -226,7 +234,10 @@ export class Ring {
     this.#set(word.next, head);
   }
 
-  /** The owner of the first record, which is not done with it. No room becomes free before that. */
+  /**
+   * The owner of the first record, if it is not done with that record. No memory becomes free until it is.
+   * Undefined if the first record has no owner.
+   */
   get firstOwner(): number | undefined {
     if (this.#get(word.there) <= 0) return undefined;
     const owner = ownerOf(this.#stateAt(this.#from(word.head).at));
@@ -272,7 +283,10 @@ export class Ring {
     return memory.grow(2 * (tail + units + 1)) ? tail : 0;
   }
 
-  /** Moves the records at the beginning behind those that precede them, and makes more room behind them. */
+  /**
+   * Makes the records one row again: moves those at the beginning of the memory behind the ones that come
+   * before them in the order. Then makes room for a new record behind all of them.
+   */
   #unwrap(head: number, tail: number, units: number): number {
     const begin = this.#begin;
     const wrap = this.#wrapBehind(head);
@@ -288,7 +302,10 @@ export class Ring {
     return tail + moved;
   }
 
-  /** Finishes a record. Returns whether the head has moved. If it has passed `next`, that moves with it. */
+  /**
+   * Marks a record as done, and moves the head past all records at the front that are done. If the head
+   * passes `next`, `next` moves with it. Returns whether the head has moved.
+   */
   #finish(at: number): boolean {
     const left = this.#get(word.there) - 1;
     this.#set(word.there, left);
@@ -321,7 +338,10 @@ export class Ring {
     this.#set(word.next, this.#get(word.head));
   }
 
-  /** All records are done, so the next one is put at the beginning. */
+  /**
+   * Called when there is no record that is not done. Makes the next record be put at the beginning of the
+   * memory.
+   */
   #rewind(): void {
     const begin = this.#begin;
     this.#set(word.head, begin);
@@ -357,7 +377,10 @@ export class Ring {
     }
   }
 
-  /** The place of the record that a word points to. If there is a mark at that place, it is the beginning. */
+  /**
+   * The place of the record that one of the ring's words points to. If the word points to a mark (`units` 0),
+   * the record is at the beginning of the memory.
+   */
   #recordAt(which: number): number {
     const place = this.#placeIn(which);
     return place !== this.#get(word.tail) && this.#unitsAt(place) === 0 ? this.#begin : place;

@@ -296,7 +296,8 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
   async take(options?: WaitOptions): Promise<QueueItem<V>> {
     const state = this.open();
     const { timeout, signal } = waitOf(options);
-    // Within the attempt itself, so that nothing can happen between taking an item and recording it here.
+    // The item is recorded in this handle within the attempt itself, so that nothing can happen between
+    // taking the item and recording it.
     const wait = this.#taking((look) => this.#hold(look), timeout, signal);
     return state.put.wait(wait);
   }
@@ -535,7 +536,7 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
     return {
       handle: this,
       attempt: (look) => {
-        // Read first: if the queue is seen as shut down, all items that were put before that are seen too.
+        // `isShut` is read first: if it is true, all items that were put before the shutdown are seen too.
         const { isShut } = this.state;
         const taken = attempt(look || isShut);
         if (taken === undefined && isShut && this.state.isEmpty) throw this.#shutDown();
