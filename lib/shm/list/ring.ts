@@ -75,8 +75,8 @@ export class ListRing {
   }
 
   /**
-   * Sets the length as the last step of a change. If nothing else was changed, this one store is the whole
-   * change, and needs no undo log.
+   * Sets the length as the last step of a change. If the change has recorded nothing in the undo log, the log
+   * is not used here either: this one store makes the whole change visible.
    */
   commitLength(length: number): void {
     if (this.#log.pending) {

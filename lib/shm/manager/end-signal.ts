@@ -4,7 +4,10 @@ import type { LockSeat } from '../core/lock-seat';
 import { tellOf } from '../core/word';
 import { endAt, type ManagerState } from './state';
 
-/** How often a waiting thread checks for the end: the thread that began it may be killed before it wakes others. */
+/**
+ * How often a thread that waits for the end of a manager checks for it without being woken. The thread that
+ * ended the manager may have been killed before it woke others.
+ */
 const sliceMs = 1000;
 
 /** Tells the tasks of this thread when a manager ends. */
@@ -24,7 +27,11 @@ export class EndSignal {
     return this.#controller.signal;
   }
 
-  /** Called when the word has changed, or the time slice is over. */
+  /**
+   * Called when the word that says whether the manager has ended was changed, or when a time slice is over.
+   * Aborts the signal, or continues to wait: by a watch, which is a wait on a word by a background thread of
+   * the library.
+   */
   hear(): void {
     if (this.#state.hasEnded) {
       this.#controller.abort(this.#state.endedError());
@@ -39,7 +46,10 @@ export class EndSignal {
     native.watchWait(this.#watch, 0, sliceMs, false);
   }
 
-  /** The manager's handle is closed. Aborts if the manager has already ended, but not if it ends later. */
+  /**
+   * Called when the manager's handle is closed. Aborts the signal if the manager has already ended. If it
+   * ends later, the signal does not abort.
+   */
   close(): void {
     if (this.#state.hasEnded) this.hear();
     else this.#unwatch();

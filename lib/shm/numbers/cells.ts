@@ -73,7 +73,8 @@ class IntegerCells implements Cells<number> {
     const delta = checkInteger('delta', given, -span, span);
     const view = this.#view;
     for (;;) {
-      // Not read atomically: it is a guess that compareExchange confirms.
+      // The element need not be read atomically here: the value is only a guess, which compareExchange
+      // confirms.
       const before = view[index] ?? 0;
       const after = before + delta;
       if (after > this.#most || after < this.#least) {

@@ -216,7 +216,7 @@ export class SharedArray<T extends ElementType = ElementType>
   fill(value: ElementOf<T>, start?: number, end?: number): this {
     this.#check();
     const { view, cells } = this;
-    // One array type stands for all of them: they only differ in the type of an element.
+    // The cast is for TypeScript: here one type of typed arrays stands for all of them.
     (view as Float64Array).fill(cells.check('value', value) as number, start, end);
     return this;
   }

@@ -28,7 +28,10 @@ import { cellsOver, type Cells } from './cells';
 /** The greatest count that the native code accepts. There can never be that many waiters. */
 const everybody = 0xffff_ffff;
 
-/** The word that changes when an element was changed. The word after it counts the waiters. */
+/**
+ * The word, before the data, that {@link TypedData.notify} changes. Waiters for a change of an element sleep
+ * on it. The word after it counts them.
+ */
 const changedAt = 0;
 const wordsBytes = aligned(8);
 

@@ -87,7 +87,7 @@ export interface Encoded {
   readonly size: number;
 }
 
-/** Why a value cannot be an element. The class makes the error message from it. */
+/** Why a value cannot be an element. `ShareableList` makes the error message from it. */
 export type Refusal = { readonly refused: 'type' | 'range' | 'surrogate' } | TooLong;
 interface TooLong {
   readonly refused: 'length';
@@ -104,7 +104,7 @@ export class Shape {
   readonly length: number;
   /** The beginning of each slot, and the end of the last one, in words from the list's beginning. */
   readonly slots: Float64Array;
-  /** T + N: what follows does not belong to Python's list. */
+  /** The size of Python's list in bytes, T + N. What follows it does not belong to Python's list. */
   readonly size: number;
   /** The size of the largest slot, in bytes. */
   readonly largestSlot: number;
@@ -173,9 +173,9 @@ export class Elements {
   readonly #text: Buffer;
   readonly #floats: Float64Array;
   readonly #slots: Float64Array;
-  /** In int32s. */
+  /** Where the formats begin, as an index of `ints`. */
   readonly #formatsAt: number;
-  /** In bytes. */
+  /** Where the codes begin, as an index of `bytes`. */
   readonly #codesAt: number;
 
   constructor(buffer: ArrayBuffer, shape: Shape) {
@@ -444,7 +444,10 @@ export function statedBytes(low: number, high: number): number {
   return -1;
 }
 
-/** Safe integers become a Python int. -0 does not, because a Python int cannot be -0. */
+/**
+ * Whether a number is stored as a Python int: safe integers are. -0 is not, because a Python int cannot be
+ * -0.
+ */
 function isInt(value: number): boolean {
   return Number.isSafeInteger(value) && !Object.is(value, -0);
 }
@@ -458,7 +461,11 @@ function numberOf(word: bigint): number | bigint {
   return Number.isSafeInteger(number) ? number : word;
 }
 
-/** On systems where segments consist of whole pages, an empty list looks like an unfinished one. */
+/**
+ * Whether a list in this many bytes may be empty. Other lists whose length is 0 are unfinished. But on
+ * systems where segments consist of whole pages, an empty list looks like an unfinished one, so whole pages
+ * are accepted.
+ */
 function canBeEmpty(bytes: number): boolean {
   return (
     bytes === emptyListBytes || bytes === emptyListBytes + journalHeadBytes || bytes % 4096 === 0
@@ -512,7 +519,10 @@ export const journalLayout = {
   ownLockAt: 28,
   payloadAt: journalHeadBytes,
 
-  /** The first word past the list. */
+  /**
+   * Where the journal begins, in bytes from the beginning of the list: at the first multiple of 8 behind the
+   * list.
+   */
   begin: (shape: Shape): number => wordBytes * Math.ceil(shape.size / wordBytes),
   end: (shape: Shape): number => journalLayout.begin(shape) + journalHeadBytes + shape.largestSlot,
 } as const;

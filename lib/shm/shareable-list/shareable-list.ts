@@ -43,7 +43,10 @@ export type ShareableListOpenOptions = Omit<ShareableListCreateOptions, 'name'>;
 export interface ShareableListHandle {
   readonly shmkit: 'shareable-list';
   readonly name: string;
-  /** The handle of the lock that the list was created or attached to with. Its own lock has the list's name. */
+  /**
+   * The handle of the lock that was given to `create()`, `open()` or `attach()`. If this is the list's own
+   * lock (`lock: true`), it has the same name as the list.
+   */
   readonly lock?: NamedLockHandle | undefined;
 }
 
@@ -123,7 +126,7 @@ export class ShareableList extends Unassignable implements Iterable<ShareableVal
   ) {
     checkConstruction(elements instanceof Elements, new.target);
     super();
-    // When a lock is cloned, the clone is its handle.
+    // When this list is cloned, its lock is cloned too. The clone of a lock is its plain-data handle.
     showHandle(this, {
       shmkit: 'shareable-list',
       name: shm.name,
@@ -209,7 +212,10 @@ export class ShareableList extends Unassignable implements Iterable<ShareableVal
     return ShareableList.#attach(name, () => guardOf(lock, name));
   }
 
-  /** @internal The same as {@link attach}, for a handle. The new list is the only user of its lock's handle. */
+  /**
+   * @internal The same as {@link attach}, for the plain-data form of a list. The new list opens a handle to
+   * its lock for itself, and closes it when the list is closed.
+   */
   static fromHandle({ name, lock }: ShareableListHandle): ShareableList {
     if (lock === undefined) return ShareableList.attach(name);
     if (lock.name === name) return ShareableList.attach(name, { lock: true });
@@ -575,16 +581,23 @@ function hasOwnLock(name: string): boolean {
   }
 }
 
-/** Removes the lock's name again: a process that used the list after it was removed has created it again. */
+/**
+ * Removes the name of the lock of a list that does not exist any more. The lock was unlinked together with
+ * the list. But a process that still had the list open has created the lock again by using it.
+ */
 function tidyLock(name: string): void {
   try {
     NamedLock.unlink(name);
   } catch {
-    // Another process has removed it, or is allowed to: closing a list must not need a permission.
+    // There is no such lock any more, or only another user may remove it. The latter is no error: closing a
+    // list must not need a permission.
   }
 }
 
-/** Removes the lock's name. It does not exist if another process has removed it, or if the lock was never used. */
+/**
+ * Removes the name of the list's own lock. The lock does not exist if another process has removed it, or if
+ * it was never used.
+ */
 function unlinkLock(name: string): void {
   try {
     NamedLock.unlink(name);

@@ -47,7 +47,10 @@ export class Arena {
     this.#end = (memory.words - 2) | 1;
   }
 
-  /** Writes the words of a new arena, in ordinary memory: only the place of the rest. */
+  /**
+   * Writes the initial values of the own words of a new arena to ordinary memory. Only the word that says
+   * where the rest begins is not 0.
+   */
   static initialize(words: Int32Array, at: number, begin: number): void {
     words[at + word.top] = begin | 1;
   }
@@ -124,7 +127,10 @@ export class Arena {
     return (this.#flags(head) & isFree) !== 0;
   }
 
-  /** Where an allocated block begins; if there is a free block in front of it, where that begins. */
+  /**
+   * Returns the word where an allocated block begins. If there is a free block directly in front of it,
+   * returns where that one begins.
+   */
   beginOf(pointer: number): number {
     const head = 2 * pointer - 1;
     this.#sizeOf(head);
@@ -190,7 +196,10 @@ export class Arena {
     return head;
   }
 
-  /** The same, among the first few blocks of the list in which some blocks are large enough. */
+  /**
+   * Like {@link #find}, but looks at the first few blocks of the list in which some blocks are large enough,
+   * though not all.
+   */
   #findAmongSimilar(size: number): number {
     const list = listOf(size);
     const seconds = this.#ints[this.#at + word.seconds + (list >>> 4)] ?? 0;

@@ -12,10 +12,16 @@ const pageWords = pageBytes / 4;
 const leastPieceBytes = 1 << 16;
 const mostPieceBytes = 1 << 22;
 
-/** Engines count the bytes of a view as used memory. So a view shows only twice as much as there is. */
+/**
+ * Engines count the bytes of a view as used memory, also where no memory is reserved. So a view shows only
+ * twice as many bytes as have memory.
+ */
 const viewFactor = 2;
 const leastViewBytes = 1 << 16;
-/** Any engine that supports such views supports this size. */
+/**
+ * Every engine that can make an ArrayBuffer over shared memory can make one of this size. For larger objects,
+ * this is tried once at the beginning.
+ */
 const surelyShownBytes = 2 ** 31;
 
 /** The address space of an object, as its growing memory uses it. */
@@ -94,7 +100,10 @@ export class GrowingMemory implements Views {
     return new GrowingMemory(space, at, firstWords);
   }
 
-  /** The initial content of the word, for a new object that has memory for this many bytes. */
+  /**
+   * The initial content of the word that says how far the memory reaches, for a new object that has memory
+   * for this many bytes.
+   */
   static pages(firstBytes: number): number {
     return Math.floor(firstBytes / pageBytes);
   }
@@ -129,8 +138,8 @@ export class GrowingMemory implements Views {
   grow(words: number): boolean {
     if (this.reaches(words)) return true;
     if (words > this.words) return false;
-    // Does not begin where the word says, because that may have been overwritten. Reserving the same memory twice
-    // is harmless.
+    // The new memory does not begin where the word says that the memory ends, because that word may have been
+    // overwritten. Reserving the same memory twice is harmless.
     const { offset, bytes } = this.#space;
     const from = Math.floor((offset + 4 * this.#there) / pageBytes) * pageBytes;
     const least = offset + 4 * words;

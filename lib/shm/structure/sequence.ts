@@ -24,18 +24,21 @@ export class Sequence {
     return loadLast(this.#ints, this.#at);
   }
 
-  /** Something is about to be changed. */
+  /** Called before something is changed that readers may reach. Makes the word odd. */
   open(): void {
     storeFirst(this.#ints, this.#at, (this.#ints[this.#at] ?? 0) | 1);
   }
 
-  /** The changes were made or undone. They may be those of an owner that died. */
+  /**
+   * Called after the changes were made or undone. Makes the word even, with a new value. The changes may be
+   * those of an owner that died.
+   */
   close(): void {
     const now = this.#ints[this.#at] ?? 0;
     if ((now & 1) !== 0) storeLast(this.#ints, this.#at, now + 1);
   }
 
-  /** Something was changed by a single store. */
+  /** Called after something was changed by a single store. Gives the word a new even value. */
   step(): void {
     storeLast(this.#ints, this.#at, ((this.#ints[this.#at] ?? 0) | 1) + 1);
   }

@@ -21,7 +21,7 @@ export class Sequences {
     this.#at = at;
   }
 
-  /** Something that this sequence protects is about to be changed. */
+  /** Called before something is changed that the given sequence protects. Makes the sequence odd. */
   open(which: number): void {
     const bit = 1 << (which & 31);
     if (which < 32) {
@@ -39,7 +39,10 @@ export class Sequences {
     for (let which = 0; which < count; which++) this.open(which);
   }
 
-  /** The changes were made or undone. */
+  /**
+   * Called after the changes were made or undone. Makes all sequences even again that this thread has made
+   * odd.
+   */
   closeAll(): void {
     if ((this.#low | this.#high) === 0) return;
     for (let bits = this.#low; bits !== 0; bits &= bits - 1)
@@ -50,7 +53,10 @@ export class Sequences {
     this.#low = this.#high = 0;
   }
 
-  /** The same after an owner died, when nobody knows which sequences it had opened. */
+  /**
+   * Like {@link closeAll}, but called after a lock owner died, when nobody knows which sequences it had made
+   * odd. Makes all of them even.
+   */
   repair(): void {
     this.#low = this.#high = 0;
     for (let which = 0; which < count; which++) {

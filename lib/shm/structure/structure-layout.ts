@@ -36,15 +36,21 @@ export const structureLayout = {
 
 /** What differs between the kinds of structures. */
 export interface StructureShape {
-  /** The bytes for words that can be waited for, and for a roster: a multiple of 64. */
+  /**
+   * The bytes in front of the data, for words that can be waited for, and for a roster (the table of the
+   * threads that take part): a multiple of 64.
+   */
   readonly wordsBytes: number;
-  /** The number of its own words in the data, for a capacity. */
+  /**
+   * The number of words in the data that this kind of structure has for itself, for a given capacity in
+   * bytes.
+   */
   ownWords(capacity: number): number;
   /** The greatest size of a value, in bytes, that its stored size can express. */
   readonly mostValueBytes: number;
 }
 
-/** The same, if the size is stored in a word. */
+/** The greatest size of a value, in bytes, if the size is stored in a word of 32 bits. */
 export const mostBytesInWord = 2 ** 31 - 64;
 
 /** Where the undo log begins. */

@@ -112,7 +112,9 @@ export class StructureState implements SeatState, SizeLimit {
    */
   enter(timeout?: number): void {
     const wasInterrupted = this.#inside !== Inside.Not;
-    // Within a change, only user code can get here. The change may be one by a class of another realm.
+    // If this thread is making a change, only user code that the change has called can get here. The change
+    // may also have been begun through the class of another realm. This state does not know of such a change,
+    // but the seat does.
     const mayBeCalled = this.#inside === Inside.Calling || (!wasInterrupted && this.seat.isInside);
     if (mayBeCalled && !this.seat.isCallInterrupted) {
       throw this.error(
@@ -120,8 +122,8 @@ export class StructureState implements SeatState, SizeLimit {
         'is being changed by this thread: it waits for the function that was given',
       );
     }
-    // A getter of the value may have closed it after the handle was checked. The seat may be in use for another
-    // object now.
+    // The value may have a getter that has closed this structure after the handle was checked. The seat may
+    // be in use for another object now.
     if (this.#isClosed) throw this.error('ERR_CLOSED', 'was closed here');
     const abandoned = this.seat.enter(timeout);
     this.#inside = Inside.Changing;
@@ -175,7 +177,10 @@ export class StructureState implements SeatState, SizeLimit {
     return result;
   }
 
-  /** Makes a change that replaces everything, so that it does not matter what was there before. */
+  /**
+   * Makes a change that replaces all contents. So it also works if the old contents, or the undo log, are not
+   * valid.
+   */
   protected changeAnew(act: () => void, timeout?: number): void {
     this.#anew = true;
     try {
@@ -268,12 +273,18 @@ export class StructureState implements SeatState, SizeLimit {
     this.memory.detach();
   }
 
-  /** What is left to do after a change was committed or undone, by any thread. It may have been done already. */
+  /**
+   * Called after a change was committed or undone, no matter by which thread. Does what is left to do then,
+   * for example makes the sequences even. May be called again when all of that was done already.
+   */
   protected settle(): void {
     // Nothing by default.
   }
 
-  /** The same after an owner died. Then what this thread knows of its own change says nothing about that one. */
+  /**
+   * Called instead of {@link settle} after the changes of a lock owner that died were undone. What this
+   * thread remembers of its own changes, such as the sequences that it has made odd, does not help then.
+   */
   protected recover(): void {
     this.settle();
   }
