@@ -77,7 +77,8 @@ function building(): string {
   if (existsSync(path.join(root, 'package-lock.json'))) {
     return `${needs}, in ${root}: npm ci, then npm run build:native`;
   }
-  // The folder is never a value of its own: file tracers would treat it as one that is read.
+  // The path of the folder `native` is not computed as a value of its own. Otherwise file tracers would think
+  // that the folder is read at run time, and include it.
   return (
     `${needs}: npx --yes --package=node-gyp --package=node-addon-api ` +
     `node-gyp rebuild --directory "${root}${path.sep}native"`

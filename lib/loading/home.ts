@@ -17,18 +17,37 @@ export const version = typeof packageVersion === 'string' ? packageVersion : '';
 
 /** What all realms of a thread share. Nothing in it may keep a realm alive that has ended. */
 export interface Thread {
-  /** The keys are the indices in native code. */
+  /**
+   * For each object that this thread uses, the seat: the state that all handles of this thread to it share.
+   * The keys are the indices of the seats in native code.
+   */
   readonly seats: Map<number, unknown>;
+  /**
+   * For each watch, its listener. A watch is a wait on a word by a background thread. The keys are the indices
+   * of the watches in native code.
+   */
   readonly watches: Map<number, unknown>;
-  /** The indices of the seats whose agents have been asked for the lock. */
+  /**
+   * The indices of the seats for which an agent has been asked for the lock. An agent is a background thread
+   * that waits for a lock, so that the event loop need not block.
+   */
   readonly agents: Set<number>;
-  /** The exit listener that waits for these agents before the process ends, while there are any. */
+  /**
+   * The exit listener that waits for these agents before the process ends. Undefined while there are no
+   * agents.
+   */
   awaitAgents: (() => void) | undefined;
-  /** The words that tell the hot native calls which seat they are about, and their operands. */
+  /**
+   * Words that native code and JavaScript share. The native calls that are made most often get their operands
+   * through them, and the index of the seat that they are about: see shm/core/control.ts.
+   */
   readonly control: Int32Array<ArrayBuffer>;
-  /** When the addon rings next, by its steady clock. */
+  /**
+   * The moment at which the addon calls `onMoment` next, by its steady clock. Used for alarms, which are
+   * calls at a certain moment: see shm/core/alarms.ts.
+   */
   readonly alarm: { next: number; isInitialized: boolean };
-  /** The functions to call then, one for each realm that has set an alarm. */
+  /** The functions that `onMoment` calls, one for each realm that has set an alarm. */
   readonly ringers: Set<() => void>;
   /** The functions that native code calls. */
   readonly callbacks: {
@@ -41,11 +60,14 @@ export interface Thread {
   isInitialized: boolean;
   /** The functions to call at the end of a turn of the event loop; see shm/core/operations.ts. */
   readonly turnEnds: Set<() => void>;
-  /** The numbers of the foreign calls by their depth; see shm/core/foreign.ts. */
+  /**
+   * The number of the foreign call at each depth. A foreign call is a call of a function or getter of the
+   * user. See shm/core/foreign.ts.
+   */
   readonly foreignCallsAt: number[];
   /**
-   * How many realms, and copies of the library, listen for signals. Otherwise each would take the listeners
-   * of the others for those of the application. See shm/manager/endings.ts.
+   * How many realms, and copies of the library, listen for signals. Without this number, each of them would
+   * think that the listeners of the others belong to the application. See shm/manager/endings.ts.
    */
   readonly endings: { listening: number };
 }
@@ -62,8 +84,9 @@ export interface Home {
 }
 
 /**
- * Makes all of it from source code, so that the objects and functions belong to the thread's own realm. If
- * they belonged to the first realm that asks, that realm would be kept alive for ever.
+ * The source code of the function that makes the {@link Home}. It is evaluated in the thread's own realm, so
+ * that the objects and functions belong to that realm. If they belonged to the first realm that asks, that
+ * realm would be kept alive for ever.
  */
 const source = `(function (version, layoutVersion, root, addon) {
   const seats = new Map();
@@ -107,6 +130,9 @@ export const realm: object = Object.getPrototypeOf({}) as object;
 let found: Home | undefined;
 
 /**
+ * Returns what this thread has only once. Makes it at the first call, unless another realm or another copy of
+ * the library has made it.
+ *
  * @throws SharedMemoryError `ERR_NO_ADDON`; `ERR_ABI_MISMATCH` the thread uses another version of the library
  * already.
  */
@@ -137,9 +163,9 @@ function describe({ version, layoutVersion, root }: Omit<Home, 'addon' | 'thread
 }
 
 /**
- * Whether the existing home can be used instead of this copy of the package. A copy of another version shares
- * no state with this one, so the other copy must be used as a whole: it must have been evaluated in this
- * realm, and have everything that this copy promises.
+ * Whether this copy of the library can use the existing {@link Home}, which another copy may have made. If
+ * that copy has another version, the two share no state. Then the other copy must be used as a whole: it must
+ * have been evaluated in this realm, and have everything that this copy promises.
  */
 function serves(there: Home): boolean {
   if (there.root === root) return true;
@@ -149,7 +175,7 @@ function serves(there: Home): boolean {
   );
 }
 
-/** Whether a version is in the range `^wanted`. Only for versions without further parts. */
+/** Whether a version is in the range `^wanted`. False if one of the two is not of the form `1.2.3`. */
 function isCompatible(there: string, wanted: string): boolean {
   const has = numbersOf(there);
   const wants = numbersOf(wanted);

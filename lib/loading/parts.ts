@@ -25,10 +25,11 @@ export function part(name: Name): Exports {
 }
 
 /**
- * The library: the exports of the parts, by these names.
+ * Returns the library: an object with the exports of all parts, by these names. A part is evaluated when one
+ * of its exports is first used.
  *
- * @param loaders - functions that evaluate the parts with the module system of the caller. The one used
- * before may have ended.
+ * @param loaders - functions that evaluate the parts with the module system of the caller. The module system
+ * that was used before may not exist any more.
  */
 export function library(names: Readonly<Record<Name, string[]>>, loaders: Loaders): Exports {
   const { realms, version: shared } = home();

@@ -33,7 +33,7 @@ export function readUtf8(buffer: Buffer, at: number, end: number): string {
     : buffer.subarray(at, end).toString('utf8');
 }
 
-/** Only for a text that {@link isLatin1}. */
+/** Writes a text with one byte per character. {@link isLatin1} must be true for the text. */
 export function writeLatin1(buffer: Buffer, text: string, at: number): void {
   const { length } = text;
   if (length <= fewToWrite) {

@@ -104,8 +104,9 @@ export function kindOf(value: object): Kind {
 }
 
 /**
- * Whether it is an ordinary object. It may for example have been a Map before it was given another prototype.
- * Then it has no own properties, except for the elements of a typed array.
+ * Whether an object seems to be an ordinary one, so that the slower checks of {@link kindByAsking} are not
+ * needed. It may for example be a Map that was given another prototype. Such an object is expected to have no
+ * own properties, except for the elements of a typed array.
  */
 function seemsPlain(value: object): boolean {
   return !ArrayBuffer.isView(value) && tagged(value) === '[object Object]' && hasProperties(value);

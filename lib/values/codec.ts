@@ -178,8 +178,9 @@ export class Encoder {
   }
 
   /**
-   * Encodes a value that is being computed: by which thread, and the number of the computation within that
-   * thread. It does not wait for another computation.
+   * Encodes the placeholder of a value that is being computed. It says which thread computes the value, and
+   * the number of the computation within that thread. Its label is empty: the computation does not wait for
+   * another one yet (see `ValueWait` of the dict).
    */
   promise(token: number, serial: number): this {
     this.number = token;
@@ -221,7 +222,7 @@ export class Encoder {
     return this.#isLong(Tag.Packed, pieces?.size ?? bytes.length);
   }
 
-  /** The same for a value that may have any size. */
+  /** Like `#is`, but also checks the size, for values that may have any size. */
   #isLong(tag: Tag, size: number): this {
     const limit = this.#limit;
     if (limit !== undefined && size > limit.mostValueBytes) throw limit.tooLarge(size);
@@ -256,16 +257,17 @@ const noBuffers: ArrayBuffer[] = [];
 const noBases: number[] = [];
 
 /**
- * What was read of a value that must be unpacked. It is copied first, and unpacked later, when it is known
- * that nothing has changed in the meantime. The unpacker must not see a mix of two values.
+ * The intermediate result of reading a value that must be unpacked. The bytes are copied first, and unpacked
+ * later, when it is known that nothing has changed in the meantime. The unpacker must not see a mix of two
+ * values.
  */
 class Copy {
   bytes = Buffer.alloc(0);
   size = 0;
   tag = Tag.Packed;
   /**
-   * Its ArrayBuffers, which are already in their final copies, and the offset in its original at which each
-   * begins.
+   * The ArrayBuffers of the value. Their contents are not copied again: these are the buffers that the
+   * finished value will contain. For each, `bases` has the offset in the original buffer at which it begins.
    */
   buffers = noBuffers;
   bases = noBases;
@@ -279,13 +281,14 @@ const copy = new Copy();
  * Reads a value from memory that may be changing.
  *
  * @param at - the offset in bytes; a multiple of 8.
- * @returns what {@link finish} makes the value from. That must be called before anything else is read.
+ * @returns an intermediate result, from which {@link finish} makes the value. {@link finish} must be called
+ * before anything else is read.
  */
 export function read(views: Views, tag: Tag, at: number, size: number): unknown {
   return readInto(copy, views, tag, at, size);
 }
 
-/** The same, but the result may be finished after other values were read. */
+/** Like {@link read}, but other values may be read before {@link finish} is called for the result. */
 export function readApart(views: Views, tag: Tag, at: number, size: number): unknown {
   return tag >= Tag.Packed
     ? readInto(new Copy(), views, tag, at, size)
@@ -330,8 +333,8 @@ function readInto(copy: Copy, views: Views, tag: Tag, at: number, size: number):
 export const noValue: unknown = new Copy();
 
 /**
- * Makes what was read independent of later reads, so that it can be finished again. For use after
- * {@link finish} has thrown.
+ * Makes the intermediate result of {@link read} independent of later reads, so that {@link finish} can be
+ * called for it again. For use after {@link finish} has thrown.
  */
 export function apart(read: unknown): unknown {
   if (!(read instanceof Copy)) return read;
@@ -341,7 +344,7 @@ export function apart(read: unknown): unknown {
 }
 
 /**
- * Makes the value from what was read.
+ * Makes the value from the intermediate result of reading it.
  *
  * @throws CorruptError the bytes are not a valid value; MismatchError they may be one for another version or
  * runtime; what attaching to a shared object throws.
@@ -349,7 +352,7 @@ export function apart(read: unknown): unknown {
 export function finish(read: unknown): unknown {
   if (!(read instanceof Copy)) return read;
   const value = unpackCopy(read);
-  // Not after an error, because finishing may be tried again.
+  // The buffers are kept after an error, because this function may be called for the same result again.
   read.buffers = noBuffers;
   read.bases = noBases;
   if (read.bytes.length > largestScratchBytes) {

@@ -20,7 +20,10 @@ interface Shared {
  */
 export const sharedBrand = Symbol.for('shmkit.handle');
 
-/** Attaches to the object of a handle. It is set by a higher floor, which knows the classes. */
+/**
+ * Attaches to the object of a handle. Set by {@link tellClasses}, which is called by a higher floor (layer of
+ * the code) that knows the classes.
+ */
 let attachTo: ((handle: AnyHandle) => object) | undefined;
 
 /**
@@ -31,7 +34,10 @@ const collected = new FinalizationRegistry<string>((key) => {
   if (attached.get(key)?.deref() === undefined) attached.delete(key);
 });
 
-/** Registers the classes of shared objects, which are on a floor above this one. */
+/**
+ * Registers the classes of shared objects. They are on a higher floor (layer of the code), so this file
+ * cannot import them.
+ */
 export function tellClasses(
   all: readonly { readonly prototype: object }[],
   attach: (handle: AnyHandle) => object,
@@ -81,7 +87,10 @@ export function attachShared(handle: AnyHandle): object {
   return made;
 }
 
-/** Errors about a shared object in a value must not suggest creating the object. */
+/**
+ * Converts an error of attaching to a shared object within a value. Its message must not suggest creating the
+ * object.
+ */
 function explainWithin(error: unknown, { shmkit: kind, name }: AnyHandle): unknown {
   // A manager's own error says whether it is gone or dead.
   if (hasCode(error, 'ENOENT') && kind !== 'manager') {

@@ -1,7 +1,7 @@
 /**
  * Functions that check or read objects of the built-in classes. They work for objects of another realm (`vm`,
- * test runners) and for subclasses, whatever a program has changed. They are saved when this file is
- * evaluated.
+ * test runners) and for subclasses. They also work if a program has replaced methods of the built-in classes,
+ * because the original methods are saved when this file is evaluated.
  */
 import { types } from 'node:util';
 import { getter } from '../common/getters';
@@ -26,7 +26,10 @@ const valuesOf: ((this: never) => boolean | number | string | bigint)[] = [
 
 type Test = (value: unknown) => boolean;
 
-/** A runtime may lack a test for things that it does not have. */
+/**
+ * Returns a test of `node:util`. A runtime may lack the test for things that it does not have. Then nothing
+ * passes the test.
+ */
 function test(name: keyof typeof types): Test {
   const found = (types as Partial<Record<string, Test>>)[name];
   return found ?? (() => false);
@@ -67,7 +70,7 @@ export function isBuffer(value: ArrayBufferView): value is Buffer {
 
 export const isHidden = (value: object): boolean => hidden.some((isOne) => isOne(value));
 
-/** For an ArrayBuffer that is not shared. */
+/** The size of an ArrayBuffer in bytes. Not for a SharedArrayBuffer. */
 export const byteLengthOf = (buffer: ArrayBufferLike): number =>
   bytesOfBuffer.call(buffer) as number;
 
@@ -75,7 +78,7 @@ export const timeOf = (date: object): number => dateTime.call(date as Date);
 export const sourceOf = (expression: object): string => regExpSource.call(expression) as string;
 export const flagsOf = (expression: object): string => regExpFlags.call(expression) as string;
 
-/** Keys and values alternately, as they are now. */
+/** Returns the present entries of a Map: each key, followed by its value. */
 export function entriesOf(map: object): unknown[] {
   const all: unknown[] = [];
   mapForEach.call(map as Map<unknown, unknown>, (value: unknown, key: unknown) => {

@@ -1,6 +1,7 @@
 /**
- * The bytes of a packed value: any value that is more than a number, a word, a string or plain bytes. They
- * are the same in every runtime, and do not depend on anything else.
+ * The bytes of a packed value. Any value is packed, except a number, a string, plain bytes, a handle of a
+ * shared object, true, false, null and undefined. The bytes are the same in every runtime, and do not depend
+ * on anything else.
  *
  * The first byte is the version. The second is its complement, which distinguishes an unknown version from
  * bytes that were overwritten. The value follows: a {@link Code}, and what belongs to it. Lengths, counts and
@@ -42,10 +43,11 @@ export const mostDepth = 64;
 /** Texts up to this many characters have their length in the code. */
 export const shortText = 63;
 
+/** The first byte of each value. The comment of a code says what follows it. */
 export const enum Code {
   // 0 to 0x7f: the number itself.
+  /** Up to 0xbf: Latin-1 text. The code contains the number of characters. */
   ShortText = 0x80,
-  /** Up to 0xbf: Latin-1 text; the code contains the number of characters. */
   Undefined = 0xc0,
   Null = 0xc1,
   False = 0xc2,
@@ -56,7 +58,7 @@ export const enum Code {
   Int32 = 0xc6,
   Float64 = 0xc7,
   BigInt64 = 0xc8,
-  /** Whether it is negative; the number of bytes; the magnitude, highest byte first. */
+  /** Whether the number is negative; the number of bytes; the magnitude, highest byte first. */
   BigInt = 0xc9,
   /** The number of characters; then one byte each. */
   Latin1 = 0xca,
@@ -122,7 +124,7 @@ export const errorClasses = [
   'AggregateError',
 ] as const;
 
-/** A DOMException. Its name comes before its message. */
+/** The index that stands for DOMException. For this class, the name of the error comes before its message. */
 export const domException = 8;
 
 /** View classes. The format stores the index in this list. */

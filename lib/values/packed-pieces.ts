@@ -29,8 +29,11 @@ export class Pieces {
   }
 
   /**
+   * Adds a range of bytes of a buffer. If it overlaps with pieces that were added before, they become one
+   * piece.
+   *
    * @param length - the number of bytes, or -1 for all.
-   * @returns the index of the piece, or -1 for a buffer that has no bytes of its own.
+   * @returns the index of the piece, or -1 for a buffer that is detached or is not an ArrayBuffer.
    */
   indexOf(buffer: ArrayBufferLike, from: number, length: number): number {
     if (!isArrayBuffer(buffer) || isDetached(buffer as ArrayBuffer)) return -1;
@@ -62,7 +65,8 @@ export class Pieces {
   }
 
   /**
-   * To be called when all pieces have been added.
+   * Called when all pieces have been added. Makes the table that follows them, and determines the size of the
+   * whole value.
    *
    * @returns a buffer whose size was changed in the meantime by a getter in the value; otherwise undefined.
    */

@@ -382,7 +382,10 @@ class Unpacker {
     return readLatin1(this.#bytes, this.#skip(length), length);
   }
 
-  /** Reads a text that was probably read before. */
+  /**
+   * Reads the key of a property. Returns a string that was made before if it is the same, because most keys
+   * occur again.
+   */
   #key(): string {
     const byte = this.#byte();
     if (byte < firstShortText || byte > lastShortText) return this.#longText(codeOf(byte));
@@ -433,7 +436,7 @@ class Unpacker {
     return at;
   }
 
-  /** Adds the next object to the list. */
+  /** Records an object, so that a later {@link Code.Reference} can refer to it. Returns it. */
   #note<T>(object: T): T {
     this.#objects.push(object);
     return object;
@@ -521,7 +524,8 @@ function makeError(index: number, name: string, message: string | undefined): Er
   }
   if (errorClasses[index] === 'AggregateError') {
     const error = new AggregateError([], message);
-    // The error's own list follows, but there may be none.
+    // The constructor has made an empty list of errors. The list of the packed error is assigned later, if it
+    // has one.
     delete (error as Partial<AggregateError>).errors;
     return error;
   }

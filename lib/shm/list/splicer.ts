@@ -94,7 +94,7 @@ export class ListSplicer {
     }
   }
 
-  /** Sets new values aside in front of the list. Otherwise like {@link #stageBehind}. */
+  /** Sets new values aside in front of the list. Otherwise like `#stageBehind`. */
   #stageInFront(values: readonly unknown[]): void {
     const { head } = this.#ring;
     this.#putAside(head, 0, true);

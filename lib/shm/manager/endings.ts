@@ -3,15 +3,16 @@ import { native, thread } from '../core/binding';
 import { setAlarm } from '../core/alarms';
 import { now } from '../core/clock';
 
-/** Something that must be ended before this thread ends. */
+/** Something that must be ended before this thread ends: a manager. */
 interface Ending {
   endWithThread(): void;
 }
 
 /**
- * Whether the native code alone can end everything. It does so after all that the application does at its
- * end, in JavaScript or not (native/binding/endings.h). On systems that do not list names, the native code
- * cannot find them. There this thread ends everything itself while it still can.
+ * Whether the native code alone can end the managers of this thread. It does so after all that the
+ * application does at its end, in JavaScript or not (native/binding/endings.h). On systems that do not list
+ * the names of objects in a directory, the native code cannot find the objects of a manager. There this
+ * thread ends its managers itself, while it can still run JavaScript.
  */
 const nativeSuffices = native.place !== undefined;
 
@@ -87,7 +88,8 @@ function goLast(event: string | symbol): void {
 }
 
 function listen(): void {
-  // In front of the listeners that are there, as some remove themselves when they are called.
+  // Our listener is added in front of the existing ones, because some listeners remove themselves when they
+  // are called.
   for (const signal of signals) process.prependListener(signal, onSignal);
   process.on('removeListener', onRemoved);
   shared.listening++;
@@ -99,7 +101,10 @@ function unlisten(): void {
   shared.listening--;
 }
 
-/** How many listeners of each signal were removed in this turn: maybe because of that signal, before we get it. */
+/**
+ * How many listeners of each signal were removed in this turn of the event loop. Such a listener may have
+ * been called for the signal, and removed itself, before our listener was called. So it is still counted.
+ */
 const gone = new Map<string | symbol, number>();
 
 function onRemoved(event: string | symbol, listener: unknown): void {
@@ -121,10 +126,10 @@ function isReal(signal: NodeJS.Signals, number: unknown): signal is Signal {
 }
 
 /**
- * If any other code listens for the signal, and not only to clean up, that code decides whether the process
- * ends. Everything is ended when the process exits. If there is no such listener, the signal ends the
- * process, as it would have done without this library. This is checked when the signal comes, so the order of
- * the listeners does not matter.
+ * Called when a signal has come. If any other code listens for the signal, and not only to clean up, that
+ * code decides whether the process ends. Everything is ended when the process exits. If there is no such
+ * listener, the signal ends the process, as it would have done without this library. This is checked when the
+ * signal comes, so the order of the listeners does not matter.
  */
 function onSignal(signal: NodeJS.Signals, number?: unknown): void {
   if (!isReal(signal, number)) return;
@@ -137,8 +142,9 @@ function onSignal(signal: NodeJS.Signals, number?: unknown): void {
 }
 
 /**
- * The number of listeners of all copies of signal-exit, by the counts that it keeps of its own copies. Like this
- * library, they only clean up: each raises the signal again if it finds only listeners of its own kind.
+ * The number of listeners that the npm package signal-exit has for a signal, in all its copies. Its versions
+ * 3 and 4 keep a count of these copies. Like this library, these listeners only clean up: each raises the
+ * signal again if it finds only listeners of its own kind.
  */
 function listenersOfSignalExit(signal: Signal): number {
   if (signal === 'SIGBREAK') return 0;
@@ -154,9 +160,9 @@ function countIn(emitter: unknown): number {
 }
 
 /**
- * The system does not end the first process of a container by a signal that nobody handles. So this function
- * exits, with the code that a shell reports for a process that a signal has ended, after all listeners that
- * clean up have had their turn.
+ * Exits the process after all listeners that clean up have had their turn. Needed because the system does not
+ * end the first process of a container by a signal that nobody handles. The exit code is the one that a shell
+ * reports for a process that a signal has ended.
  */
 function exitFor(signal: Signal): void {
   if (process.listenerCount(signal) === 0) process.exit(128 + numberOf(signal));
@@ -175,7 +181,7 @@ function endAll(): void {
     try {
       ending.endWithThread();
     } catch {
-      // The next process that makes an object of that name finds what is left.
+      // What could not be ended stays. The next process that makes a manager of that name removes it.
     }
     forgetEnding(ending);
   }

@@ -67,7 +67,10 @@ export interface ManagerHandle {
 /** The environment variable that names the manager for a child process. */
 const variable = 'SHMKIT_MANAGER';
 
-/** Without methods whose types TypeScript would infer from promises of values; types.test-d.ts checks those. */
+/**
+ * The part of the contract that TypeScript checks here. `dict`, `list` and `queue` are left out, because
+ * TypeScript would infer their type arguments from promises of values. types.test-d.ts checks these methods.
+ */
 type PlainManager = Omit<contract.Manager, 'dict' | 'list' | 'queue'>;
 
 /**
@@ -119,7 +122,10 @@ export class Manager extends Unassignable implements Disposable, PlainManager {
   /** The number by which the native code knows this manager, if the manager ends with this thread. */
   #entrusted: number | undefined;
   #signal: EndSignal | undefined;
-  /** Handles that keep objects alive on systems where an object ends with its last handle, by their notes. */
+  /**
+   * Handles that keep objects alive, on systems where an object ends with its last handle. The keys are the
+   * notes of the objects: see {@link noteOf}.
+   */
   readonly #kept = new Map<string, { close(): void }>();
 
   private constructor(request: Request, isNew: boolean, hearsSignals: boolean) {
@@ -406,7 +412,8 @@ export class Manager extends Unassignable implements Disposable, PlainManager {
       this.#state.withdraw(isAtEnd);
       this.#signal?.close();
     } catch {
-      // Its bytes were overwritten. The next process that makes a manager of that name finds what is left.
+      // The bytes of the manager were overwritten. The next process that makes a manager of that name finds
+      // what is left.
     } finally {
       this.#attachment.close();
     }

@@ -19,7 +19,10 @@ const participants = 1024;
 /** The default address space for the notes: enough for more than a hundred thousand objects. */
 export const defaultCapacity = 1 << 24;
 
-/** With fewer notes than this, nobody checks whether the noted objects still exist. */
+/**
+ * With fewer notes than this, nobody checks whether the objects that they name still exist. A note is the
+ * record that a manager keeps of an object that was made in it.
+ */
 const fewNotes = 64;
 
 const shape: StructureShape = {
@@ -93,7 +96,10 @@ export class ManagerState extends ListState {
   readonly #words: Int32Array;
   /** Whether the manager ends with its last participant. */
   readonly isOfPeers: boolean;
-  /** The notes that this thread has read, how many they were, and after how many sweeps. */
+  /**
+   * A cache of the notes, so that each is read only once: the notes that this thread has read, their number,
+   * and the number of sweeps that there had been when they were read.
+   */
   readonly #known = new Set<unknown>();
   #knownCount = 0;
   #knownSweeps = 0;
@@ -112,7 +118,10 @@ export class ManagerState extends ListState {
     return (this.#words[modeAt] ?? 0) & 0o777;
   }
 
-  /** To be called when this thread has just made the manager. */
+  /**
+   * Called when this thread has just made the manager. Makes the new handle a participant: the entry of this
+   * thread is already in the roster.
+   */
   begin(): void {
     this.#roster.adopt();
     this.#members++;
@@ -197,7 +206,7 @@ export class ManagerState extends ListState {
   }
 
   /**
-   * The same, but only if the manager is dead.
+   * Does the same as {@link shutDown}, but only if the manager is dead.
    *
    * @returns whether it was dead.
    */
@@ -209,7 +218,10 @@ export class ManagerState extends ListState {
     });
   }
 
-  /** Entrusts the native code with ending the manager in the same way when this thread ends. */
+  /**
+   * Entrusts the native code with ending this manager, as {@link shutDown} or {@link withdraw} would do, when
+   * this thread ends.
+   */
   entrust(hearsSignals: boolean): Entrusted {
     const { name, index } = this.seat;
     const kinds = Object.keys(managedKinds) as ManagedKind[];
@@ -261,7 +273,10 @@ export class ManagerState extends ListState {
     ignoringAbsent(() => this.seat.removeName());
   }
 
-  /** Notes are added at the end, and only removed by a sweep. So a thread needs to read each of them only once. */
+  /**
+   * Whether an object is noted. Notes are added at the end, and only removed by a sweep. So a thread needs to
+   * read each of them only once.
+   */
   #isNoted(note: string): boolean {
     const sweeps = this.#words[sweepsAt] ?? 0;
     const { length } = this.ring;
@@ -286,7 +301,8 @@ export class ManagerState extends ListState {
 
   #sweep(): void {
     const words = this.#words;
-    // Counted first: if this thread dies in the middle, what others know of the notes is out of date.
+    // The sweep is counted before it begins. So if this thread dies in the middle of it, other threads still
+    // notice that the notes that they have read are out of date.
     words[sweepsAt] = ((words[sweepsAt] ?? 0) + 1) | 0;
     const notes = this.slice(0, Infinity);
     for (let index = notes.length - 1; index >= 0; index--) {
@@ -337,7 +353,8 @@ function isStillThere(kind: ManagedKind, name: string): boolean {
 }
 
 function end(kind: ManagedKind, name: string, isAtEnd: boolean): void {
-  // All bytes of a segment belong to its users. Its users are told of the end by their manager instead.
+  // All bytes of a memory segment belong to its users, so the end cannot be marked in it. Those who got the
+  // segment from this manager are told of the end by the manager.
   if (kind === 'memory') {
     classOf(kind).unlink(name);
     return;

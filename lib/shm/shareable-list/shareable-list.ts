@@ -582,8 +582,9 @@ function hasOwnLock(name: string): boolean {
 }
 
 /**
- * Removes the name of the lock of a list that does not exist any more. The lock was unlinked together with
- * the list. But a process that still had the list open has created the lock again by using it.
+ * Removes the name of the lock of a list that does not exist any more. Usually, the lock was unlinked
+ * together with the list. But a process that still had the list open may have created the lock again by using
+ * it.
  */
 function tidyLock(name: string): void {
   try {

@@ -197,7 +197,7 @@ export class Arena {
   }
 
   /**
-   * Like {@link #find}, but looks at the first few blocks of the list in which some blocks are large enough,
+   * Like `#find`, but looks at the first few blocks of the list in which some blocks are large enough,
    * though not all.
    */
   #findAmongSimilar(size: number): number {
