@@ -189,8 +189,8 @@ export class Encoder {
   }
 
   /**
-   * Makes a private copy of the value's bytes, valid until the next value. The original bytes may change in
-   * the meantime.
+   * Makes a private copy of the encoded bytes, so that the original bytes of the value may change afterwards.
+   * The copy is valid until the next value is encoded.
    */
   keep(): this {
     // Packed bytes are private already. (Not slice(): that of a Buffer copies nothing.)

@@ -1,6 +1,7 @@
 /**
  * Identifies a wait across threads and processes: when it began, and in which thread. If one wait begins
- * after another, the later one has the greater label.
+ * after another, the later one has the greater label. Labels are used to find waits that wait for each other
+ * in a circle; see value-wait.ts.
  */
 export interface Label {
   /** Milliseconds since the machine booted. */

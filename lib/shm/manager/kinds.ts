@@ -47,7 +47,10 @@ export function classOf(kind: ManagedKind): ManagedClass {
   return managedKinds[kind];
 }
 
-/** The note that a manager keeps of an object that it makes, so that the object can be unlinked. */
+/**
+ * Returns the note that a manager keeps of an object that it makes: a text with the kind and the name, by
+ * which the object can be unlinked later.
+ */
 export function noteOf(kind: ManagedKind, name: string): string {
   return `${kind} ${name}`;
 }

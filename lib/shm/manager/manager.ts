@@ -448,7 +448,7 @@ export class Manager extends Unassignable implements Disposable, PlainManager {
   }
 }
 
-/** Options in which the manager's mode is the default. */
+/** Returns the options with the mode of the manager, unless they contain a mode. */
 function withMode(options: unknown, mode: number): unknown {
   if (mode === defaultMode) return options;
   // The class refuses options that are not an object.
