@@ -1,4 +1,4 @@
-// Contract: the time, by clocks that nobody sets.
+// Contract: functions that read the time from clocks that nobody can set.
 //
 // Guarantees, by number:
 //
@@ -7,8 +7,9 @@
 //       rely on its zero. If the system's waits stand still while the machine sleeps, so does this
 //       clock.
 //   C3  SinceBootNanoseconds is the same in all processes of the machine (Linux: of one time
-//       namespace), so a moment of it can be stored in shared memory. It also counts while the
-//       machine sleeps. It starts again with each boot, as shared memory does.
+//       namespace), so its value can be stored in shared memory and compared in another process. It
+//       also counts while the machine sleeps. It starts again with each boot, as shared memory
+//       does.
 //
 // Mechanisms: clock_linux.cc, clock_darwin.cc, clock_win32.cc. The build files choose.
 #pragma once
@@ -18,7 +19,8 @@
 
 namespace shmkit::os {
 
-// steady_clock is CLOCK_MONOTONIC on Linux, which the pthread and futex calls are given.
+// On Linux, steady_clock is CLOCK_MONOTONIC. The pthread and futex calls of this library use that
+// clock, too.
 inline int64_t SteadyNanoseconds() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
              std::chrono::steady_clock::now().time_since_epoch())

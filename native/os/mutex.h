@@ -6,14 +6,16 @@
 // Guarantees, by number:
 //
 //   M1  There is one owner at a time, among all threads of all processes.
-//   M2  An owner is a thread. When it ends, however it ends, the system hands the mutex on, and the
-//       next owner gets kOwnerDied. That is a normal grant with additional news: the mutex is held,
-//       and is released in the ordinary way.
+//   M2  An owner is a thread. When it ends, however it ends, the system gives the mutex to the next
+//       owner, whose result is kOwnerDied. This result means that the mutex was acquired, as
+//       kAcquired does, and also that the last owner died. The mutex is released in the ordinary
+//       way.
 //   M3  Only the owning thread may Unlock.
 //   M4  A thread that locks a mutex which it already holds waits for itself for ever (POSIX) or
-//       gets the mutex twice (Windows). So the floors above must know what a thread holds.
-//   M5  There is one Mutex per storage and process, because systems keep lists of held mutexes by
-//       address.
+//       gets the mutex twice (Windows). So the code that uses this class must know what a thread
+//       holds.
+//   M5  A process must have only one Mutex object for a mutex, at one address. The reason is that
+//       systems keep lists of held mutexes by address.
 //   M6  The storage must stay mapped while the mutex is held or waited for.
 //   M7  If the constant bytes of the storage are not those of this mechanism's mutex, the result is
 //       kBroken, and the storage is not touched.
@@ -89,7 +91,7 @@ class Mutex {
   Mutex(void* storage, const ObjectId& id, Constant constant, void* handle, Turns::Sign sign)
       : storage_(storage), constant_(constant), id_(id), handle_(handle), turns_(sign) {}
 
-  // M8.
+  // Leaves the mutex to a sleeping waiter for a moment, if that is due (M8).
   void GiveWay();
 
   bool Intact() const { return constant_.word->load(std::memory_order_relaxed) == constant_.value; }

@@ -2,14 +2,16 @@
 //
 // The name of a section disappears with its last handle, and not before. Its size is rounded up to
 // pages. So each name has an entry in addition to the sections that have had the name, one after
-// another. The entry is a small section of its own, and a mutex. Every process that has one of the
-// sections mapped keeps the entry's section open. A process holds the mutex while it reads or
-// changes the entry. With the entry, a name can be removed while its segment is in use, and given
-// to another segment. A segment appears when it is finished, and its size is exact.
+// another. These sections are called the bearers of the name. The entry consists of a small section
+// of its own and a mutex. Every process that has one of the sections mapped keeps the entry's
+// section open. A process holds the mutex while it reads or changes the entry. With the entry, a
+// name can be removed while its segment is in use, and given to another segment. A segment appears
+// when it is finished, and its size is exact.
 //
-// If the exact name is free, a section gets it, so that other programs (Python) find the section
-// there, and so that sections of other programs are found. If a removed section that is still in
-// use has the exact name, the next section gets a number as its name.
+// For Windows, a section has the same name as its segment ("the exact name") whenever that name is
+// free. So other programs (Python) find the section under this name, and this library finds the
+// sections of other programs. If a section that was removed, but is still in use, has the exact
+// name, the name of the next section contains a number in addition.
 //
 // Guarantees, by number:
 //
@@ -27,16 +29,18 @@
 
 namespace shmkit::os {
 
-// One bearer of a name; 0 means none. If it is even, its section has the exact name.
+// The number of a bearer: of one of the sections that have had a name, one after another. 0 means
+// none. If the number is even, the section has the exact name.
 using Bearer = uint64_t;
 
 class NameEntry {
  public:
-  // Waits for other processes that use the entry, but not for ever: EBUSY.
+  // Opens the entry of a name, or makes it, and acquires its mutex. EBUSY if other processes hold
+  // the mutex for too long.
   static Result<NameEntry> Enter(const std::string& name);
   NameEntry(NameEntry&& other) noexcept;
   NameEntry(const NameEntry&) = delete;
-  // Leaves the entry to other processes.
+  // Releases the mutex and closes the entry. Other processes can use the entry then.
   ~NameEntry();
 
   // The section that has the name now; ENOENT if there is none. `access` as for OpenFileMappingW.
@@ -65,7 +69,8 @@ class NameEntry {
     uint64_t size;  // of the live section
     // The last bearer number that was used.
     uint64_t last;
-    // Not 0: the section with the exact name was removed.
+    // Not 0: the section with the exact name does not count as a bearer any more, because it was
+    // removed. It exists as long as a process uses it.
     uint64_t removed_plain;
   };
 

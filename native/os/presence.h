@@ -1,9 +1,9 @@
 // Contract: a token by which every process on the machine can tell whether the token's holder still
 // lives.
 //
-// A thread enters once. It writes its token into shared memory next to everything that it takes
-// there. A thread that finds the token later asks whether the holder is present, and cleans up
-// after a holder that is not.
+// A thread calls Enter once, and then has a token. When it acquires something in shared memory, it
+// writes its token next to that. A thread that finds the token later asks whether the holder is
+// present. If not, it cleans up after the holder.
 //
 // Guarantees, by number:
 //
@@ -12,14 +12,15 @@
 //       however it ends: the kernel releases it. Process ids are not used. So it does not matter
 //       which process has the same id now, in which namespace, or that a parent has not yet waited
 //       for its child. A process that is merely stopped is present. The end of a thread does not
-//       end its token: a thread that its process outlives must Leave.
+//       end its token: a thread that ends before its process must call Leave.
 //   P3  Everyone who shares the segments can check a token: all threads, processes and users, in
 //       any process namespace, whatever the umask of the holder.
 //   P4  A living holder is never taken for dead: a check that fails says present. 0 and numbers
 //       above kMaxToken are no token of anyone.
-//   P5  A program that the holder starts, or becomes, does not have its token. A process that is
-//       forked, and starts no other program, shares it: the token is present until both processes
-//       have ended, or until one of them leaves.
+//   P5  A program that the holder's process starts does not have the token. Nor does a program by
+//       which the process replaces itself (exec). A process that is forked, and starts no other
+//       program, shares the token: the token is present until both processes have ended, or until
+//       one of them calls Leave.
 //   P6  A holder that is killed leaves nothing behind. If presence is a file, it leaves an empty
 //       file, which the next check of its token removes.
 //

@@ -1,4 +1,5 @@
-// Presence as a lock file per token, which is under flock(2) as long as its holder is present.
+// Presence by lock files: each token has a file, on which the holder of the token has a lock by
+// flock(2) as long as it is present.
 //
 // The kernel releases the flock with its last descriptor, but the file stays. A thread that checks
 // and gets a shared flock has found the file of a dead holder, and removes it (P6). Checks take
@@ -28,7 +29,8 @@ class PresenceFiles {
   // A path is the token's 13 hexadecimal digits between these two strings.
   constexpr PresenceFiles(const char* before, const char* after) : before_(before), after_(after) {}
 
-  // Returns a descriptor to keep. EBUSY: this token is not available, but another one may be.
+  // Makes the file of the token and locks it. Returns the descriptor, which must stay open for as
+  // long as the holder is present. EBUSY: this token is not available, but another one may be.
   Result<int> Take(uint64_t token) const;
   void Leave(uint64_t token, int fd) const;
   bool IsPresent(uint64_t token) const;

@@ -7,7 +7,8 @@
 
 namespace shmkit::os {
 
-// Even a single collision with a used token is almost impossible.
+// How many random tokens are tried if a token is in use already. Even the first one is almost
+// always free.
 constexpr int kMostDraws = 16;
 
 inline uint64_t DrawToken() {

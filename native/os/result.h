@@ -1,8 +1,8 @@
 // The result of an operating-system call: a value, or which call failed and how.
 //
 // Nothing in native/os throws. A Failure names the call as the system's manual does. Its error is
-// an errno value on every platform (the Windows files translate), so that the floors above compare
-// one set of numbers.
+// an errno value on every platform (the Windows files translate their errors), so that the callers
+// compare one set of numbers.
 #pragma once
 
 #include <cerrno>

@@ -102,13 +102,13 @@ uint64_t MemoryLimit();
 // Every existing segment, or ENOTSUP if the system does not tell.
 Result<std::vector<Listing>> List();
 
-// Frees the memory, the address range and the handle of the name.
+// Unmaps the segment, which frees its address range, and closes what `keep_alive` holds.
 void Unmap(const Segment& segment);
-// Frees the memory and the handle of the name, but keeps the address range (S6) until GiveBack.
-// Returns false if other memory has taken the range by now (Windows). Then there is nothing to
-// drain or to give back.
+// Unmaps the segment and closes what `keep_alive` holds, but keeps the address range (S6) until
+// GiveBack. Returns false if other memory has taken the range by now (Windows). Then there is
+// nothing to drain or to give back.
 bool Overlay(const Segment& segment);
-// Drops what late writers may have written to an overlaid range.
+// Frees the memory of what late writers may have written to an overlaid range.
 void Drain(const Segment& overlaid);
 // Frees an overlaid range.
 void GiveBack(const Segment& overlaid);
@@ -122,7 +122,8 @@ extern const bool kNamesOutliveHandles;
 extern const bool kPublishesWhole;
 // The maximum length of a name, in bytes of UTF-8.
 extern const size_t kNameLimitBytes;
-// The directory in which segments are files of their names, or null.
+// The directory that contains each segment as a file with the segment's name. Null if there is no
+// such directory.
 extern const char* const kPlace;
 
 }  // namespace shmkit::os

@@ -15,7 +15,7 @@ namespace shmkit::os {
 // nothing runs.
 bool StartThread(std::function<void()> body);
 
-// May end early.
+// Sleeps for that time, or for less if a signal comes.
 void SleepFor(uint32_t milliseconds);
 
 // Gives the processor to other threads for the shortest time that the system offers.

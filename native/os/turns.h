@@ -1,4 +1,5 @@
-// Turns at a mutex that the system gives to any thread that comes first.
+// Makes sleeping waiters get their turn at a mutex, although the system gives the mutex to any
+// thread that comes first.
 //
 // Giving a free mutex to the first thread that comes makes the mutex fast: a waiter needs some
 // microseconds to wake up, and in that time the last owner can lock and unlock it many times. But
@@ -11,9 +12,9 @@
 //      another thread has the mutex, or until no waiter came in time. Its cost is limited, because
 //      it happens rarely.
 //
-// This is for mechanisms whose system hands a mutex to no particular waiter. All of its state
-// belongs to this process and affects only timing. If a thread sees a change late or not at all, a
-// turn is early or late.
+// This class is for systems that give a released mutex to no particular waiter. All state of the
+// class belongs to this process and affects only timing. So if a thread sees a change of the state
+// late or not at all, the only effect is that waiters get their turn earlier or later.
 #pragma once
 
 #include <algorithm>
@@ -28,7 +29,8 @@ namespace shmkit::os {
 
 class Turns {
  public:
-  // Whether the sign of waiters may remain after waiters were killed.
+  // Whether the mutex shows exactly if there are waiters, or may still show waiters that were
+  // killed.
   enum class Sign { kExact, kMayLinger };
 
   explicit Turns(Sign sign) : sign_(sign) {}
@@ -70,7 +72,8 @@ class Turns {
   // How long woken waiters have to take the mutex, counted from the release, in nanoseconds.
   static constexpr int64_t kShortestPatience = 1000000;
   static constexpr int64_t kLongestPatience = 8000000;
-  // How long after a turn the first thread that comes gets the mutex again.
+  // How long after a turn of the waiters GiveWay does nothing, so that the first thread that comes
+  // gets the mutex. In nanoseconds.
   static constexpr int64_t kShortestPause = 2000000;
   static constexpr int64_t kLongestPause = 16000000;
 

@@ -29,8 +29,9 @@ int MakeUnfinished(char (&path)[kUnfinishedPathBytes]);
 // Whether a file of that name is not a segment: it is or was being made, or it is a presence.
 bool IsNoSegment(const char* name);
 
-// Removes what dead creators left (U3), and the presences of dead threads, which have flocks, too.
-// Returns whether there was any.
+// Removes the files of dead creators (U3). Also removes the presence files of dead threads
+// (presence_files.h), because a living thread holds the flock of its file, too. Returns whether any
+// file was removed.
 bool RemoveLeft();
 
 }  // namespace shmkit::os
