@@ -132,8 +132,8 @@ void AgentThread::Keep(std::unique_lock<std::mutex>& guard) {
   changed_.WaitFor(guard, os::Deadline::Never(), [this] {
     return state_ == State::kIdle || state_ == State::kWanted || IsToReturn();
   });
-  // An outcome without the lock was collected, and the lock may have been requested again since
-  // then.
+  // There is nothing to unlock: the client has collected an outcome without the lock. It may have
+  // requested the lock again since then.
   if (state_ == State::kIdle || state_ == State::kWanted) return;
   const bool held = state_ != State::kGranted || IsHeld(outcome_);
   if (held) {

@@ -18,11 +18,14 @@
 // Invariants, by number:
 //
 //   A1  The thread that locks is the thread that unlocks.
-//   A2  A granted lock that is not wanted any more is put back with its news (SharedObject L4).
-//   A3  If the client leaves (Quit) while it holds the lock, the thread puts the lock back like the
-//       lock of a dead owner (SharedObject L4), and ends.
-//   A4  The thread is never joined, because it may sleep in a lock whose owner never ends. It keeps
-//       alive what it needs, and checks every kSliceMs whether it is still wanted.
+//   A2  If the client does not want the lock any more when the thread has acquired it, the thread
+//       unlocks it. If the thread was told that the last owner died, the next owner is told again
+//       (SharedObject L4).
+//   A3  If the client leaves (Quit) while it holds the lock, the thread unlocks the lock, and ends.
+//       The next owner is told that the last owner died (SharedObject L4).
+//   A4  The thread is never joined, because it may sleep in a lock whose owner never ends. It has
+//       references to all objects that it uses, so that they exist as long as the thread. It checks
+//       every kSliceMs whether it is still needed.
 #pragma once
 
 #include <functional>
@@ -36,8 +39,8 @@ namespace shmkit {
 
 class AgentThread : public std::enable_shared_from_this<AgentThread> {
  public:
-  // `notify` is called on the agent's thread for each outcome to collect. The constructor takes a
-  // reference to `object`.
+  // `notify` is called when there is an outcome to collect, usually on the agent's thread. The
+  // constructor takes a reference to `object`.
   AgentThread(SharedObject* object, std::function<void()> notify);
   ~AgentThread();
   AgentThread(const AgentThread&) = delete;
@@ -45,19 +48,21 @@ class AgentThread : public std::enable_shared_from_this<AgentThread> {
 
   // Asks for the lock, unless it was asked for already. False if the system cannot start a thread.
   bool Request();
-  // The lock is not wanted any more, unless Request is called again.
+  // Withdraws the request: the client does not want the lock any more, unless it calls Request
+  // again.
   void Cancel();
-  // The outcome of the request, if there is one. With kYes and kAbandoned the client has the lock.
+  // Returns the outcome of the request, if there is one. With kYes and kAbandoned the client has
+  // the lock.
   std::optional<Acquired> Collect();
   // The same, but waits for the outcome. kTimeout leaves the request as it is.
   Acquired CollectUntil(const os::Deadline& deadline);
-  // Gives back what was collected.
+  // Makes the thread unlock the lock that the client has collected. Does not wait for it.
   void Release();
-  // Waits until the thread has given back what the client released, what it does not want any more,
-  // or what it held when it left. The thread does so at once. The wait is limited to a tenth of a
-  // second.
+  // If the thread has to unlock the lock, waits until it has done so. It has to if the client has
+  // released the lock, does not want it any more, or left while it held it. The thread does so at
+  // once. The wait is limited to a tenth of a second.
   void AwaitReturn();
-  // The client leaves (A3).
+  // Called when the client does not need the agent any more (A3). The thread ends.
   void Quit();
 
   bool HoldsForClient();

@@ -4,8 +4,9 @@
 //
 //   C1  Each Set is answered by one call of `notify`, not before its moment, unless Set is called
 //       again before that.
-//   C2  The thread is never joined. It keeps alive what it needs. It ends after Quit, or when it
-//       has had nothing to do for a while.
+//   C2  The thread is never joined. It has references to all objects that it uses, so that they
+//       exist as long as the thread. It ends after Quit, or when it has had nothing to do for a
+//       while.
 #pragma once
 
 #include <functional>
@@ -22,9 +23,10 @@ class AlarmThread : public std::enable_shared_from_this<AlarmThread> {
   // wait for the client.
   explicit AlarmThread(std::function<void()> notify) : notify_(std::move(notify)) {}
 
-  // False if the system cannot start a thread.
+  // Sets the moment, in place of one that was set before. Returns false if the system cannot start
+  // a thread.
   bool Set(const os::Deadline& moment);
-  // The client leaves.
+  // Called when the client does not need the thread any more. The thread ends.
   void Quit();
 
  private:

@@ -17,7 +17,8 @@ constexpr uint16_t kLayoutVersion = 2;
 
 // States of an object, in this order:
 //
-//   kMaking  the creator has not finished. Visible only where objects are not published whole.
+//   kMaking  the creator has not finished. Other processes can see this state only where an object
+//            gets its name before it is finished (os::kPublishesWhole is false).
 //   kLive    in use.
 //   kDoomed  must be unlinked by the lock's present owner when it releases, or by the next owner.
 //   kDead    unlinked: a thread that acquires the lock and finds this state gives the lock back and
@@ -43,9 +44,9 @@ struct Header {
   std::atomic<uint32_t> state;
   std::atomic<uint32_t> news;
   alignas(8) uint8_t mutex[os::kMutexBytes];
-  // Not 0: what the object belongs to has ended, and the object is not used any more (L6 in
-  // shared_object.h). It is not in the cache line that every acquisition writes to, because some
-  // operations read it each time.
+  // Not 0: the manager to which the object belongs has ended, and the object cannot be used any
+  // more (L6 in shared_object.h). This field is not in the cache line that every acquisition writes
+  // to, because some operations read it each time.
   std::atomic<uint32_t> ended;
 };
 

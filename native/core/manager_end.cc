@@ -6,8 +6,8 @@ namespace shmkit {
 
 namespace {
 
-// How long another thread may work with a manager that ends. What is done under its lock takes well
-// under a millisecond.
+// How long the end of a manager waits for the manager's lock. What other threads do while they hold
+// it takes well under a millisecond.
 constexpr double kLockGraceMs = 1000;
 
 bool IsHeld(Acquired acquired) {
@@ -79,7 +79,8 @@ SharedObject* Attach(const std::string& name, uint16_t kind, OpenFailure* why) {
   object->DropReference();
 }
 
-// The digit of the kind of that name, or null.
+// Returns a pointer to the digit in `heads` of the kind that the name belongs to. Null if the name
+// does not belong to the manager.
 const char* KindOf(const std::string& name, const ManagerFacts& facts) {
   const char* const end = facts.heads.data() + facts.heads.size();
   for (const char* kind = facts.heads.data(); kind < end; kind += strlen(kind) + 1) {
@@ -88,7 +89,7 @@ const char* KindOf(const std::string& name, const ManagerFacts& facts) {
   return nullptr;
 }
 
-// Whether all objects that existed are gone, or are going.
+// Ends all objects of the manager. Returns false if the system does not list their names.
 [[gnu::cold]] bool EndAllOf(const ManagerFacts& facts, Leaving& leaving) {
   const auto names = os::List();
   if (!names.ok()) return false;
@@ -104,7 +105,8 @@ const char* KindOf(const std::string& name, const ManagerFacts& facts) {
   if (!end) return;
   const Acquired acquired = object->LockUntil(os::Deadline::After(kLockGraceMs));
   const bool locked = IsHeld(acquired);
-  // Without the lock, another thread may be about to take part.
+  // A manager of peers ends only if nobody else takes part (E3). Without the lock this is not
+  // certain, because another thread may be about to take part.
   if (facts.of_peers && (!locked || LeaveRoster(*object, facts, leaving))) {
     if (locked) object->PutBack(acquired);
     return;

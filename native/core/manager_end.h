@@ -1,15 +1,18 @@
-// How a manager ends when no JavaScript can run for it any more: its worker is terminated, or a
-// signal ends the process. lib/shm/manager/state.ts does the same with the manager's notes, and
-// describes the result.
+// Ends a manager when no JavaScript can run for it any more: its worker is terminated, or a signal
+// ends the process. lib/shm/manager/state.ts does the same in JavaScript, and describes the result.
+// There, the objects to unlink are found by the manager's notes, which are a list of all objects
+// that were made in the manager.
 //
 // Guarantees, by number:
 //
 //   E1  All participants are told, as by shutdown(), before the first name is removed.
-//   E2  Names are found by their prefix, under the manager's lock and after the end has begun. So
-//       no object is made after the search. If the system does not list names (macOS, Windows), or
-//       if the lock cannot be acquired, the manager's own name stays. With it, the creator of the
-//       next manager of that name finds the notes of the objects that exist.
-//   E3  A manager of peers ends only if nobody takes part except those who leave.
+//   E2  The names of the manager's objects are found by their prefix, under the manager's lock and
+//       after the end has begun. So no object is made after the search. If the system does not list
+//       names (macOS, Windows), or if the lock cannot be acquired, the manager's own name stays. So
+//       the creator of the next manager of that name can open this one, and find the remaining
+//       objects by its notes.
+//   E3  A manager of peers belongs to all its participants, and not to its creator. It ends only if
+//       all participants are threads that leave now or have ended.
 //   E4  Bytes in shared memory are untrusted input: every number from them is checked before use,
 //       and no wait for a lock is longer than kLockGraceMs.
 #pragma once
@@ -25,10 +28,10 @@ namespace shmkit {
 // lib/shm/manager/state.ts has the same values.
 enum class ManagerEnd : uint32_t { kNot = 0, kBegun = 1, kDone = 2 };
 
-// Why and how an object's name is removed.
+// What a name that belongs to a manager leads to. This decides how the name is removed.
 enum class ManagedAs : uint32_t {
   kMemory = 0,  // the user's bytes, without a header
-  kLock = 1,    // its name goes under its lock (SharedObject L2)
+  kLock = 1,    // its name is removed while its lock is held (SharedObject L2)
   kObject = 2,
 };
 
@@ -42,9 +45,10 @@ struct ManagerFacts {
   // ManagedAs as a digit, the prefix, and NUL.
   std::string heads;
   size_t end_at;
-  // The roster: where the number of used entries is, where the first entry is, and how many bytes
-  // an entry has. The first word of an entry is half a token plus 1, and the second word is the
-  // other half plus 1.
+  // The roster is the list of the threads that take part in the manager. These are the places of
+  // its number of used entries and of its first entry, and the size of an entry in bytes. The first
+  // word of an entry is half a token (os::Presence) plus 1, and the second word is the other half
+  // plus 1.
   size_t used_at;
   size_t roster_at;
   size_t entry_bytes;
@@ -59,7 +63,8 @@ class Leaving {
   virtual bool IsGone(uint64_t token) = 0;
   // Whether a leaving thread, or its agent, holds the lock.
   virtual bool Holds(SharedObject* object) = 0;
-  // Gives up a lock that such a thread holds and that is doomed.
+  // Called for a lock that such a thread holds and that has been unlinked: it is doomed (layout.h),
+  // so its name is still there. Removes the name, by unlocking the lock or without doing so.
   virtual void GiveUp(SharedObject* object) = 0;
 };
 

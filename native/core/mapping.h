@@ -1,14 +1,15 @@
 // A mapped segment. ArrayBuffers may have been made over it.
 //
-// It has one owner, and any number of buffers. The last of them frees it. The engine frees buffers
-// later than it detaches them, on any thread, or never (a buffer that was transferred lives on
-// elsewhere). Invariants, by number:
+// A mapping has one owner, and any number of buffers. It is freed when the owner and all buffers
+// are gone. The engine frees buffers later than it detaches them, on any thread, or never (a buffer
+// that was transferred lives on elsewhere). Invariants, by number:
 //
 //   Q1  After Close no access through any buffer reaches the segment: its range is in quarantine
 //       (core/quarantine.h). It is unmapped only if no pointer to it can exist: only the library
-//       has seen it, in buffers that reach no other thread, and all these buffers are hidden.
-//   Q2  As long as the owner has not closed it, the memory stays while a buffer shows it, even if
-//       the owner is gone.
+//       has used it, in buffers that reach no other thread, and all these buffers were detached
+//       (Hide in binding/buffers.h).
+//   Q2  As long as the owner has not called Close, the memory stays mapped while there is a buffer
+//       over it, even if the owner is gone.
 #pragma once
 
 #include <memory>
@@ -32,15 +33,18 @@ class Mapping {
   // For whom a buffer is made.
   enum class Audience { kUsers, kLibrary };
 
+  // Called before a buffer is made.
   void NoteBuffer(Audience audience);
-  // A buffer of the library was emptied, and no code works with it.
+  // Called when a buffer of the library was detached, and no code works with it.
   void NoteHidden();
-  // The engine has freed a buffer. Touches no environment.
+  // Called when the engine has freed a buffer. May be called on any thread, because it does not use
+  // an environment.
   void DropBuffer();
 
-  // Idempotent.
+  // Ends all access to the segment (Q1). Idempotent.
   void Close();
-  // The owner leaves.
+  // Called when the owner does not need the mapping any more. The caller must not use it after
+  // that.
   void Abandon();
 
  private:

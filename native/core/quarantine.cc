@@ -26,7 +26,9 @@ constexpr size_t kMostRanges = 32768;
 // A hundredth of a 47-bit address space, or less if the process may map less.
 constexpr uint64_t kMostBytes = uint64_t{1} << 40;
 constexpr uint64_t kMostShare = 8;
-// Longer than any call that fills memory in user space. The kernel's own copies never crash.
+// Longer than any call takes that fills memory in user space. Calls that let the kernel fill memory
+// may take longer. They need not be considered, because the kernel never crashes when the memory is
+// gone.
 constexpr std::chrono::seconds kDrainAge{10};
 constexpr size_t kMostLooks = 16;
 

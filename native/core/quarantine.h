@@ -10,8 +10,9 @@
 //       bytes than the limits allow: address space is nearly free, but a stale write into memory of
 //       another owner is not.
 //   G3  What late writers put into a range is dropped some time later, so that it uses no memory.
-//   G4  If the process cannot map any more, all settled ranges are given back, beginning with those
-//       that were settled some time ago.
+//   G4  A range is settled when the engine has freed the buffer (G1). If the process cannot map any
+//       more memory, all settled ranges are given back. Ranges that were closed some time ago are
+//       given back first.
 #pragma once
 
 #include <cerrno>
@@ -27,7 +28,8 @@ class QuarantinedRange;
 // has freed the buffer.
 std::shared_ptr<QuarantinedRange> PutInQuarantine(const os::Segment& segment);
 
-// May be called on any thread.
+// Called when the engine has freed the buffer. From then on the range may be given back. May be
+// called on any thread.
 void Settle(const std::shared_ptr<QuarantinedRange>& range);
 
 // Gives settled ranges back (G4). False if there was none.

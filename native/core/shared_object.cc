@@ -15,7 +15,8 @@ namespace shmkit {
 namespace {
 
 // How long an attaching process waits for a creator to finish, where an unfinished object is
-// visible at all. A slow machine needs less to fill the object.
+// visible at all: the first number, plus the time to fill the object at the second number. Even a
+// slow machine fills an object faster.
 constexpr double kCreatorGraceMs = 1000;
 constexpr double kCreatorBytesPerMs = 1e5;
 
@@ -118,19 +119,20 @@ void ReadOnce(const os::Segment& segment, Header* copy) {
   memcpy(static_cast<void*>(copy), words, sizeof words);
 }
 
-// Whether the segment is an object of this kind that can be used here. Then `*copy` has its header.
+// Checks whether the segment is an object of this kind that can be used here. Returns nothing if it
+// is, and `*copy` has its header then. Otherwise returns the reason.
 std::optional<Refusal> Inspect(const os::Segment& segment, uint16_t kind, Header* copy,
                                uint32_t* found) {
   const auto& shared = *static_cast<const Header*>(segment.address);
   const auto bytes = static_cast<uint32_t>(std::min<uint64_t>(segment.size, UINT32_MAX));
   *found = bytes;
   if (segment.size < kHeaderBytes) return Refusal::kTruncated;
-  // Read the state before the rest, which is complete for everyone who has seen the final state. In
-  // the other order, a creator that finishes in between would vouch for data that was read half
-  // written.
+  // Read the state before the rest. A creator writes the state last. So if the state is final, the
+  // rest is complete, too. In the other order, the creator could finish between the two reads: then
+  // the rest would be half written, and the state would say that it is complete.
   uint32_t state = shared.state.load(std::memory_order_acquire);
   ReadOnce(segment, copy);
-  // Until the state says so, the rest of the header may be half written.
+  // Until the state says that the object is finished, the rest of the header may be half written.
   const bool may_be_unfinished = copy->magic == 0 || copy->magic == kMagic;
   if (may_be_unfinished && !os::kPublishesWhole) {
     AwaitCreator(shared, segment.size);
@@ -220,8 +222,9 @@ SharedObject* SharedObject::Find(const std::string& name, const Contents& conten
   uint32_t word = 0;
   Header header{};
   if (const auto refusal = Inspect(segment, contents.kind, &header, &word)) {
-    // What a creator left that died while it created the object is removed. Where that cannot
-    // happen, the object is not ours.
+    // A creator may have died and left an unfinished object. This object is removed. On platforms
+    // where no creator can leave one (os::kPublishesWhole), it was not made by this library, so it
+    // stays.
     const bool unfinished = refusal == Refusal::kUnfinished && word == kMaking;
     const bool litter = unfinished && !os::kPublishesWhole;
     // It is gone already if another attaching process was faster.
@@ -278,8 +281,10 @@ void SharedObject::AddReference() {
   ++references_;
 }
 
-// The system may grant the lock to its owner once more (os::Mutex M4), and here it is not known
-// which thread the owner is. A thread that holds the lock has a reference (L5).
+// Whether the caller may try to acquire the lock without knowing which thread holds it. On some
+// systems, a thread that holds the lock already would get it a second time (os::Mutex M4). A thread
+// that holds the lock has a reference (L5). So if there is only one reference, which is the
+// caller's, no thread of this process holds the lock.
 bool SharedObject::MayTry() {
   if (!os::Mutex::kGrantedTwice) return true;
   const std::lock_guard<std::mutex> guard(TheRegistry().guard);
@@ -304,8 +309,9 @@ void SharedObject::DropReference() {
     if (--references_ > 0) return;
     registry.objects.erase(KeyOf(identity_, id_));
   }
-  // Not under the registry's mutex, because unmapping takes time. If the object is opened now, it
-  // is mapped again, in addition to a mapping in which this process holds nothing.
+  // Not under the registry's mutex, because unmapping takes time. If another thread opens the
+  // object now, the object is mapped twice for a moment. That does no harm, because no thread holds
+  // a lock in the old mapping.
   mutex_.Close();
   mapping_->Close();
   mapping_->Abandon();

@@ -1,5 +1,6 @@
-// How an object that grows gets more memory. The object's class knows who may call this and when,
-// and how far the memory reaches already. Here it is only a range of bytes.
+// How an object that grows gets more memory. The object's class in TypeScript knows who may call
+// this and when, and how much memory the object has already. The code here only knows a range of
+// bytes.
 #include "shared_object.h"
 
 namespace shmkit {

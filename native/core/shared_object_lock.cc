@@ -82,8 +82,8 @@ os::Status SharedObject::Finish() {
   return unlinked;
 }
 
-// A dead object that still has its name: its last owner died before it removed the name, or is
-// about to remove it.
+// Removes the name of a dead object that still has its name. The last owner of its lock died before
+// it removed the name, or is about to remove it.
 os::Status SharedObject::Clear() {
   const os::Grant grant = mutex_.LockUntil(os::Deadline::After(kFinisherGraceMs));
   if (grant == os::Grant::kTimeout) return os::Failure{EBUSY, "unlink"};
@@ -109,7 +109,9 @@ os::Status SharedObject::Unlink(bool held_by_this_thread) {
   uint32_t state = kLive;
   header_->state.compare_exchange_strong(state, kDoomed);
   if (state == kDead) return os::Failure{ENOENT, "unlink"};
-  // Not before the owner is done: until then, the name must not lead to a free lock.
+  // If this thread holds the lock, the name is removed when it unlocks the lock. It must not be
+  // removed before: another thread could make a new object of that name, and acquire its lock,
+  // while this thread still holds the old one.
   if (held_by_this_thread) return os::Nothing{};
 
   const os::Grant grant = mutex_.LockUntil(os::Deadline::After(kUnlinkGraceMs));
@@ -127,7 +129,8 @@ os::Status SharedObject::Unlink(bool held_by_this_thread) {
   return finished;
 }
 
-// Under the lock, so that the second of two removers sees what the first one has done (L3).
+// The name is removed under the lock, so that the second of two removers sees what the first one
+// has done (L3).
 os::Status SharedObject::RemoveName(bool held_by_this_thread) {
   if (held_by_this_thread) return os::Unlink(name_, &identity_);
   const Acquired acquired = LockUntil(os::Deadline::After(kRemoversGraceMs));
@@ -136,8 +139,9 @@ os::Status SharedObject::RemoveName(bool held_by_this_thread) {
   return unlinked;
 }
 
-// The object is not doomed before RemoveName has had the lock, because that acquisition would then
-// remove the name. From here on, an acquisition finds the object doomed or dead, and checks why.
+// An object other than a lock is marked doomed only after RemoveName. If it were marked before, the
+// acquisition of the lock in RemoveName would find the mark, and remove the name itself. After
+// that, each acquisition finds the object doomed or dead, and then checks whether it has ended.
 os::Status SharedObject::End(bool is_lock, bool held_by_this_thread) {
   header_->ended.store(1, std::memory_order_relaxed);
   if (is_lock) return Unlink(held_by_this_thread);

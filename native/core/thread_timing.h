@@ -7,7 +7,7 @@ namespace shmkit {
 // V2).
 constexpr double kSliceMs = 250;
 
-// How long a thread with nothing to do stays.
+// How long a thread with nothing to do waits for a new request before it ends.
 constexpr double kIdleLingerMs = 2000;
 
 }  // namespace shmkit

@@ -36,8 +36,10 @@ void WatchThread::Quit() {
   const std::lock_guard<std::mutex> guard(mutex_);
   quitting_ = true;
   changed_.NotifyAll();
-  // Wakes the thread if it sleeps, and a waiter for which a wake was meant that the client has not
-  // heard of yet (V3). These sleepers cannot be told from others, which look and continue to sleep.
+  // This wakes the thread if it sleeps. The thread may also have been woken already, without the
+  // client knowing. Then that wake may have been meant for another waiter (V3), and this wakes that
+  // waiter, too. All waiters are woken, because the right ones cannot be selected. The others look
+  // at the word and continue to sleep.
   os::Wake(*word_, os::kWakeAll);
 }
 
@@ -54,9 +56,10 @@ void WatchThread::Run() {
   }
 }
 
-// Waits for one slice. If the client has seen another value in the meantime, the same sleep serves
-// it: the word must change before there is news for it, and that change wakes all who sleep here
-// (os::Waiter W2).
+// Waits for one slice of time. The client may call Watch in the meantime, with another value that
+// it has seen. Then this sleep need not be interrupted: before the client has to look at the word,
+// the word must change again, and the wake after that change reaches all who sleep here (os::Waiter
+// W2).
 void WatchThread::Look(std::unique_lock<std::mutex>& guard) {
   const uint32_t seen = seen_;
   const os::Deadline slice = until_.Within(kSliceMs);

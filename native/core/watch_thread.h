@@ -9,9 +9,10 @@
 // Invariants, by number:
 //
 //   V1  Each Watch is answered by one call of `notify`, unless it is cancelled or Watch is called
-//       again before that. The call means only that it is time to look.
-//   V2  The thread is never joined. It keeps alive what it needs. Quit wakes it. If it falls asleep
-//       at that very moment, it notices at the end of its slice that it is not wanted any more.
+//       again before that. The call means only that the client should look at the word.
+//   V2  The thread is never joined. It has references to all objects that it uses, so that they
+//       exist as long as the thread. Quit wakes it. If it falls asleep at that very moment, it
+//       notices at the end of its slice of time that it is not needed any more.
 //   V3  If a wake reaches the thread when it is not wanted any more, the wake is passed on: it may
 //       have been meant for only one waiter, and for another one.
 #pragma once
@@ -34,10 +35,11 @@ class WatchThread : public std::enable_shared_from_this<WatchThread> {
   WatchThread(const WatchThread&) = delete;
   WatchThread& operator=(const WatchThread&) = delete;
 
-  // False if the system cannot start a thread.
+  // Starts to wait until the word is not `seen`, or until that deadline. Returns false if the
+  // system cannot start a thread.
   bool Watch(uint32_t seen, const os::Deadline& until);
   void Cancel();
-  // The client leaves.
+  // Called when the client does not need the thread any more. The thread ends.
   void Quit();
 
  private:
