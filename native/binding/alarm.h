@@ -1,4 +1,5 @@
-// The alarm of one environment. JavaScript's timers belong to the program, which may replace them.
+// The alarm of one environment: a timer that calls a JavaScript function when a moment has come.
+// JavaScript's own timers are not used, because the program may replace them.
 #pragma once
 
 #include <memory>
@@ -19,10 +20,10 @@ class Alarm {
 
   // Replaces the moment that was set before. False if the system cannot start a thread.
   bool Set(const os::Deadline& moment);
-  // Whether the event loop is kept alive until then.
+  // Sets whether the event loop is kept alive until the alarm.
   void Expect(bool expects);
 
-  // The environment ends.
+  // Called when the environment ends. Makes the alarm's thread end.
   void Leave();
 
  private:

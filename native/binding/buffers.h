@@ -11,7 +11,7 @@ namespace shmkit {
 Napi::Value Show(Napi::Env env, Mapping* mapping, Mapping::Audience audience, size_t offset,
                  size_t length);
 
-// Empties a buffer that only the library has seen.
+// Detaches a buffer that only the library has used, so that its length is 0, and tells the mapping.
 void Hide(Napi::Env env, Mapping* mapping, napi_value buffer);
 
 }  // namespace shmkit

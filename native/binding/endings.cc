@@ -159,7 +159,8 @@ void Endings::EndEach() {
 }
 
 // Runs in the thread that calls exit(). This is usually the main thread, within a call from
-// JavaScript that does not return. Environments that have ended have already left.
+// JavaScript that does not return. Environments that have ended have already called Leave, so they
+// are not in the list any more.
 void Endings::EndAtExit() {
   EnteredThreads& all = AllEntered();
   if (all.process != os::ProcessId()) return;
@@ -173,8 +174,8 @@ void Endings::EndAtExit() {
   EndEach();
 }
 
-// This thread does not continue what it was doing with its managers, so nobody waits for their
-// locks.
+// If these entries belong to this thread, gives back the locks of its managers. This thread does
+// not continue what it was doing with them. So EndEach need not wait for these locks.
 void Endings::GiveUpHere() {
   if (thread_ != std::this_thread::get_id()) return;
   for (const Entry* entry = first_; entry; entry = entry->next) {

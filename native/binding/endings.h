@@ -35,8 +35,9 @@ class Endings {
   Endings(const Endings&) = delete;
   Endings& operator=(const Endings&) = delete;
 
-  // The token of this thread, with which it takes part in what it does, and its seats, which say
-  // what it holds.
+  // Must be called on the environment's thread before Add. `token` is the token of this thread
+  // (os::Presence). In a manager's roster it stands for this thread. `seats` says which locks this
+  // thread holds.
   void Enter(uint64_t token, Seats* seats);
 
   // From now on until Remove, the manager of that seat ends when this thread ends. If it hears
@@ -45,11 +46,11 @@ class Endings {
   bool Add(napi_env env, Entry* entry);
   void Remove(const Entry* entry);
 
-  // The environment ends.
+  // Called when the environment ends. Ends all managers that were added and not removed.
   void Leave(Seats& seats, const os::Presence& presence);
 
-  // The process ends at once: ends all managers of all environments, whose threads still run for a
-  // moment.
+  // Ends all managers of all environments of this process. Called when the process is about to end.
+  // Its threads still run for a moment.
   static void EndAll();
   // Whether `token` belongs to a thread of this process. Call it only during EndAll.
   static bool IsOfProcess(uint64_t token);

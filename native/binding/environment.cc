@@ -90,8 +90,9 @@ os::Result<os::Presence*> Environment::TakePresence() {
   return presence_.get();
 }
 
-// No JavaScript runs now. So a task that has acquired a lock, and wants to keep it, knows about the
-// lock.
+// Called at the end of a turn of the event loop. Tells JavaScript which locks were acquired in this
+// turn and are still held. No JavaScript runs now. So if a task acquired a lock in this turn and
+// was not interrupted, JavaScript knows by now that the task holds the lock.
 void Environment::EndTurn() {
   if (!seats.AwaitsTurn()) return;
   const std::vector<uint32_t> fresh = seats.TakeFresh();

@@ -33,9 +33,12 @@ class Environment {
   // uncaught error.
   static void LetGoHere();
 
-  // `control` is the array whose first word says which seat the hot calls are about. The callbacks
-  // are told of locks that were granted, of words that changed, and of turns of the event loop that
-  // left something behind. `nothing` is a function that does nothing.
+  // `control` is the array whose first word says which seat the hot calls are about: the calls that
+  // take no arguments, so that they are fast (seats.h). `on_grant` is called when an agent has an
+  // outcome, for example the lock. `on_news` is called when a word may have changed. `on_turn` is
+  // called at the end of a turn of the event loop, if there are locks that were acquired in that
+  // turn and are still held, or if JavaScript asked for the call. `nothing` is a function that does
+  // nothing.
   struct Callbacks {
     napi_value on_grant;
     napi_value on_news;

@@ -12,7 +12,7 @@ namespace shmkit {
 namespace {
 
 // How soon a blocked thread notices that its environment is being ended (process.exit in another
-// thread, worker.terminate). That cannot interrupt native code.
+// thread, worker.terminate). Ending an environment does not interrupt native code.
 constexpr double kInterruptibleMs = 100;
 
 // Waits until the deadline in slices, as long as the environment lives. If the environment is being
@@ -90,8 +90,8 @@ napi_value ProveStack(napi_env env, napi_callback_info) {
   return proven;
 }
 
-// (seat): this thread holds the lock, itself or through its agent; the next owner is told that this
-// owner died
+// (seat): marks the lock, so that its next owner is told that this owner died. This thread must
+// hold the lock, itself or through its agent, and still holds it after the call.
 Napi::Value Abandon(const Napi::CallbackInfo& info) {
   const Seat* const seat = SeatOf(info);
   if (seat) seat->object->Abandon();
@@ -127,7 +127,8 @@ Napi::Value AgentRequest(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), Environment::Of(info.Env()).seats.Request(NumberOf(info)));
 }
 
-// (seat, whether tasks of this thread wait for each other to release it)
+// (seat, whether tasks of this thread wait until another task of this thread releases the lock): if
+// so, the event loop is kept alive
 Napi::Value Await(const Napi::CallbackInfo& info) {
   Seat* const seat = SeatOf(info);
   if (seat) Environment::Of(info.Env()).seats.Await(*seat, info[1].As<Napi::Boolean>());

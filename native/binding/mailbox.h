@@ -12,12 +12,15 @@ namespace shmkit {
 
 class Mailbox : public std::enable_shared_from_this<Mailbox> {
  public:
-  // Call it once, on the environment's thread.
+  // Sets the function that receives the numbers. Must be called once, on the environment's thread,
+  // before the first number is sent. Returns false if it fails.
   bool Open(napi_env env, napi_value receiver);
   bool is_open() const { return opened_; }
-  // May be called on any thread. Does nothing when the environment is gone.
+  // Sends a number to the receiver. May be called on any thread. Does nothing when the environment
+  // is gone.
   void Post(uint32_t number);
-  // Keeps the event loop alive while something is expected.
+  // These keep the event loop alive while a number is expected. Calls are counted: the event loop
+  // may end when each call of Expect was followed by a call of Unexpect.
   void Expect(napi_env env);
   void Unexpect(napi_env env);
 

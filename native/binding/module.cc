@@ -10,8 +10,9 @@
 
 namespace {
 
-// Does nothing in a process that was forked from this one: what such a process seems to hold is
-// held by this process.
+// When this process ends, lets the thread that ends it give back its locks. Does nothing in a
+// process that was forked from this one: the locks that such a process seems to hold are held by
+// this process.
 void LetGoAtExit() {
   static const int64_t process = shmkit::os::ProcessId();
   [[maybe_unused]] static const bool once = (shmkit::os::AtProcessExit([] {

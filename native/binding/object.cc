@@ -120,8 +120,8 @@ Napi::Value End(const Napi::CallbackInfo& info) {
   return ToValue(info.Env(), seat->object->End(is_lock, info[2].As<Napi::Boolean>()));
 }
 
-// (seat, offset, length, with users), where both numbers are inside the object -> a new
-// ArrayBuffer, or undefined if the runtime refuses external memory
+// (seat, offset, length, whether users of the library get the buffer) -> a new ArrayBuffer, or
+// undefined if the runtime refuses external memory. The range must be inside the object.
 Napi::Value Buffer(const Napi::CallbackInfo& info) {
   const Seat* const seat = SeatOf(info);
   if (!seat) return {};
@@ -212,8 +212,9 @@ Napi::Value WatchClose(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// addFloat64(): the words that both sides can access say to which number, and how much (see
-// lock.cc).
+// addFloat64(): adds to a float64 of the current seat's object, as one atomic step. The operands
+// are in the array that both sides can access (see lock.cc): the offset of the number at index 1,
+// and how much to add at index 2. The old value is left at index 3.
 napi_value AddFloat64(napi_env env, napi_callback_info) {
   const Seat* const seat = CurrentSeat(env);
   if (!seat) return nullptr;
@@ -252,9 +253,9 @@ Napi::Value IsPresent(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), is_present);
 }
 
-// (control words, function that agents call with a seat, function that is called with a watch that
-// has news, function that is called with the seats that are newly held at the end of a turn,
-// function that does nothing)
+// (control words, on_grant, on_news, on_turn, nothing): see Environment::Initialize. on_grant gets
+// the number of a seat, on_news gets the number of a watch, and on_turn gets an array of the
+// numbers of seats.
 Napi::Value Initialize(const Napi::CallbackInfo& info) {
   auto control = info[0].As<Napi::Int32Array>();
   Environment::Of(info.Env()).Initialize(control.Data(), {info[1], info[2], info[3], info[4]});

@@ -9,7 +9,8 @@
 //   H2  A handler of the application's own native code stays, and decides.
 //   H3  The first process of a container, which the system does not end, exits with 128 plus the
 //       signal number.
-//   H4  When nothing hears signals any more, everything is as before.
+//   H4  When the library does not listen for signals any more, signals have the same effect as
+//       before it started to listen.
 //   H5  The thread that received the signal does not continue in the meantime, unless the end takes
 //       long: the thread may hold what the end waits for. If another thread exits, the process
 //       still ends by the signal.
@@ -22,14 +23,15 @@
 
 namespace shmkit {
 
-// Calls are counted. False if there is no libuv, or no thread can be started; nothing is heard
-// then.
+// Starts to listen for signals: from now on, `end` is called when a signal is about to end the
+// process (H1). Calls are counted, and UnhearSignals undoes one of them. Returns false if there is
+// no libuv, or if no thread can be started. Then the call has no effect.
 bool HearSignals(napi_env env, void (*end)());
 void UnhearSignals();
 // Waits while a signal is about to end the process, or while the library finds out whether it is.
 // Otherwise the caller would end the process first.
 void AwaitEndBySignal();
-// No signal is heard any more, no matter how many calls of HearSignals are active.
+// Stops listening for signals, no matter how often HearSignals was called.
 void DeafenToSignals();
 
 }  // namespace shmkit

@@ -12,9 +12,9 @@
 // This is the state at the moment of the signal. So a listener that cleans up and raises the signal
 // again (signal-exit) is recognised as a listener, even though it stops listening in between.
 //
-// When the process exits, Node shuts libuv down while other threads still exist, and is not able to
-// tell them before. A thread that calls libuv then gets an abort. So our thread does not return
-// from an abort().
+// When the process exits, Node shuts libuv down while other threads still exist, and cannot tell
+// them in advance. If a thread calls libuv after that, libuv calls abort(). So our thread handles
+// SIGABRT: its handler does not return if our thread called abort() in this way.
 #include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
@@ -44,8 +44,8 @@ constexpr int kNumbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR2};
 // How long our thread may take to start or to stop.
 constexpr double kGraceMs = 1000;
 
-// How long a thread that received a signal is held, while the signal is decided about and the
-// managers end.
+// How long a thread that received a signal waits in the signal handler, while our thread finds out
+// whether the signal ends the process, and ends the managers.
 constexpr double kHoldMs = 250;
 
 constexpr int kRunDefault = 0;  // UV_RUN_DEFAULT
@@ -110,7 +110,8 @@ bool IsOurs(const Action& action) { return CodeOf(action) == reinterpret_cast<vo
 struct Watched {
   int number = 0;
   bool held = false;
-  // What the signal did without a listener. Node restores the terminal before it ends by a signal.
+  // The handler that the signal had when there was no listener. The process ends by this handler:
+  // Node's handler restores the terminal first.
   Action before{};
   // One of the two watchers waits for the signal. When the signal has come, the other one takes its
   // place before libuv stops the first. So there is always one.
@@ -134,7 +135,8 @@ class Listener {
     return true;
   }
 
-  // Waits until everything is as before.
+  // Undoes one call of Begin, or all of them. If none is left, waits until the signals have the
+  // same handlers as before.
   void Stop(bool for_all) {
     std::unique_lock<std::mutex> guard(mutex_);
     if (wanted_ == 0) return;
@@ -145,7 +147,9 @@ class Listener {
                      [this] { return state_ == State::kStopped || wanted_ > 0; });
   }
 
-  // Called in a signal handler. False if signals are not heard any more.
+  // Called in a signal handler. Tells our thread that the signal has come, and waits until our
+  // thread has decided what happens. Returns false, and does nothing, if our thread does not listen
+  // any more.
   bool Hear(int number) {
     ++hearing_;
     const bool hears = hears_;
@@ -160,6 +164,7 @@ class Listener {
     return hears;
   }
 
+  // Waits, for at most kHoldMs, while our thread decides about a signal, or ends the process.
   // Called in a signal handler, too.
   void AwaitDecision() const {
     if (pthread_equal(pthread_self(), thread_) != 0) return;
@@ -167,7 +172,8 @@ class Listener {
     while (IsDeciding() && !grace.passed()) os::Nap();
   }
 
-  // Waits without a limit: an end that has begun ends the process.
+  // The same, but if our thread is ending the process, there is no limit: the process ends in any
+  // case.
   void AwaitEnd() const {
     AwaitDecision();
     if (pthread_equal(pthread_self(), thread_) != 0) return;
@@ -186,10 +192,11 @@ class Listener {
   }
 
  private:
-  // Our thread leaves the states kStarting and kStopping.
+  // Only our thread changes the state when it is kStarting or kStopping.
   enum class State { kStopped, kStarting, kHearing, kStopping };
 
-  // If a step fails, what exists of the loop is left behind: the process has no more descriptors.
+  // If a step fails, the parts of the event loop that were made already are not freed. Steps fail
+  // only if the process has no more file descriptors.
   bool Start() {
     if (!functions_.Find()) return false;
     loop_ = std::make_unique<char[]>(functions_.loop_size());
@@ -280,7 +287,7 @@ class Listener {
       hears_ = true;
       for (Watched& each : watched_) Hold(each);
       Become(State::kHearing);
-      // The caller that wanted it may have stopped it in the meantime.
+      // The caller of Begin may have called Stop in the meantime, so look at `wanted_` again.
       functions_.async_send(async_.get());
     } else if (state == State::kStopping) {
       for (Watched& each : watched_) LetGo(each);
@@ -290,7 +297,8 @@ class Listener {
     }
   }
 
-  // Passes signals that have come since then to the handler that is installed now.
+  // Signals may have come while our handlers were being removed. Sends them to the process again,
+  // for the handlers that are installed now.
   void PassOn() {
     bool came[std::size(kNumbers)] = {};
     bool is_hearing = true;
@@ -354,7 +362,7 @@ class Listener {
   }
 
   void OnLibuvs(Watched& watched) {
-    // Does not apply while the signal is being released.
+    // Our thread has stopped listening for this signal (LetGo), so the call comes too late.
     if (!watched.held) return;
     watched.current ^= 1;
     functions_.signal_start_oneshot(watched.watchers[watched.current].get(), OnWatched,
@@ -364,12 +372,14 @@ class Listener {
     ending_ = true;
     // Further signals that come during the end must not end the process at once.
     Overlay(watched);
-    // This holds the thread that received the first signal.
+    // The first signal went to libuv's handler, so the thread that received it continues. This
+    // signal makes that thread wait in our handler (H5).
     kill(getpid(), watched.number);
     EndBy(watched);
   }
 
-  // libuv is not told, because the process may be at its exit, where libuv has ended already.
+  // Ends the managers, and then the process by the signal. Does not call libuv, because the process
+  // may be exiting, and libuv may have been shut down already.
   [[noreturn]] void EndBy(const Watched& watched) {
     const int number = watched.number;
     ending_ = true;
@@ -431,7 +441,8 @@ void OnSignal(int number) {
   errno = error;
 }
 
-// All other threads abort as usual.
+// If our thread has called abort() because libuv was shut down, it sleeps here until the process
+// has exited. All other threads abort as usual.
 void OnAbort(int number) {
   while (TheListener().IsInLibuv()) pause();
   const Action plain{};

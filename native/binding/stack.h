@@ -43,7 +43,7 @@ class Stack {
 #endif
   }
 
-  // What the deepest change needs below the call that takes its lock, multiplied several times.
+  // Several times the stack that the deepest change needs below the call that takes its lock.
   static constexpr uintptr_t kNeededBytes = uintptr_t{32} << 10;
   // Twice as much, so that a recursion has to prove it only every few hundred calls.
   static constexpr uintptr_t kProvenBytes = 2 * kNeededBytes;

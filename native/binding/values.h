@@ -1,5 +1,5 @@
-// Makes JavaScript values of what the floors below return. Failures are returned as data, and
-// TypeScript makes errors of them.
+// Makes JavaScript values of what native/core and native/os return. Failures are returned as data,
+// and TypeScript makes errors of them.
 #pragma once
 
 #include <napi.h>

@@ -12,8 +12,8 @@ uint32_t Watches::Add(SharedObject* object, os::WaitWord* word) {
     index = vacant_.back();
     vacant_.pop_back();
   }
-  // News for a closed watch may reach the watch that has its number now. That does no harm: the
-  // receiver looks, and watches again.
+  // A number that was posted for a closed watch may arrive when a new watch has that number. That
+  // does no harm: the receiver looks at the word, and waits again if it has not changed.
   slots_[index].thread = std::make_shared<WatchThread>(
       object, word, [mailbox = mailbox_, index] { mailbox->Post(index); });
   return index;

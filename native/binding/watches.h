@@ -1,4 +1,5 @@
-// The words that tasks of one environment wait for, by watch number. A thread watches each of them.
+// The watches of one environment, by number. A watch is a wait for a word in shared memory on
+// behalf of JavaScript tasks. Each watch has a thread of its own, which waits.
 #pragma once
 
 #include <memory>
@@ -15,20 +16,22 @@ class Watches {
   Watches(const Watches&) = delete;
   Watches& operator=(const Watches&) = delete;
 
-  // `on_news` is called with the number of a watch when it is time to look.
+  // `on_news` is called with the number of a watch when JavaScript should look at its word: the
+  // word has changed, or the time is over.
   void Initialize(napi_value on_news);
 
   uint32_t Add(SharedObject* object, os::WaitWord* word);
   void Close(uint32_t index);
 
-  // If `awaited`, the event loop is kept alive until the next news or Cancel. False if the system
+  // Starts a wait until the word is not `seen`, or until the deadline. Then `on_news` is called. If
+  // `awaited`, the event loop is kept alive until Settle or Cancel. Returns false if the system
   // cannot start a thread.
   bool Watch(uint32_t index, uint32_t seen, const os::Deadline& until, bool awaited);
-  // The news has come.
+  // Called when `on_news` was called. The watch does not keep the event loop alive any more.
   void Settle(uint32_t index);
   void Cancel(uint32_t index);
 
-  // The environment ends.
+  // Called when the environment ends. Makes the threads of all watches end.
   void Leave();
 
  private:
