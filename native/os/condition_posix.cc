@@ -1,5 +1,5 @@
-// pthread_cond_t with CLOCK_MONOTONIC. On macOS it uses spans, because no other clock is possible
-// there.
+// pthread_cond_t with CLOCK_MONOTONIC. On macOS no other clock than the wall clock can be set for
+// it. There, it waits for spans of time instead of until moments.
 #include <pthread.h>
 #include <time.h>
 

@@ -278,7 +278,8 @@ Occupancy Mutex::Peek(bool* owner_died) {
   return Occupancy::kFree;
 }
 
-// A process of another namespace may have a thread with the same id. That thread is not affected:
+// Checks whether this process has a thread with the owner's thread id. The owner may be a thread of
+// another PID namespace that has the same id by chance. The thread here is not affected even then:
 // signal 0 only checks whether a thread exists.
 bool Mutex::IsHeldHere() const {
   const size_t offset = TheAnatomy().owner_offset;

@@ -78,8 +78,8 @@ Result<HANDLE> NameEntry::Open(DWORD access) {
     if (section) return section;
     const Failure failure = LastFailure("OpenFileMappingW");
     if (failure.error != ENOENT) return failure;
-    // All processes that had the section are gone. They left the entry to processes that have
-    // another section.
+    // All processes that had this section are gone. The entry still exists, because other processes
+    // have another section of the same name.
     words_->live = 0;
   }
   if (words_->removed_plain != 0) return Failure{ENOENT, "OpenFileMappingW"};

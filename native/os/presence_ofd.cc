@@ -7,8 +7,8 @@
 // process can take a write lock, which would keep others out. Anyone can pretend to be present, but
 // cannot prevent others from being present.
 //
-// A kernel without such locks (gVisor's) has them for no process. There, each presence is a lock
-// file in the same directory (presence_files.h).
+// If the kernel does not have such locks (gVisor's), no process on the machine can use them. Then
+// each presence is a lock file in the same directory (presence_files.h).
 //
 // The kernel keeps the locks of one file in a list. A check walks the list, so its time grows with
 // the number of tokens on the machine.
@@ -25,7 +25,7 @@ namespace {
 // The one directory that all processes which share segments have in common.
 constexpr char kCommonDirectory[] = "/dev/shm";
 
-// Named unlike any object (unfinished_linux.h).
+// The names of these files differ from the names of all objects (unfinished_linux.h).
 constexpr PresenceFiles kFiles{"/dev/shm/shmkit.presence@", ""};
 
 static_assert(sizeof(off_t) == 8, "a token is an offset");
@@ -105,8 +105,8 @@ bool Presence::IsPresent(uint64_t token) const {
   if (!IsToken(token)) return false;
   if (token == token_) return true;  // a thread's own lock does not conflict with itself
   if (!IsByFile(handle_) && IsLockedByAnother(static_cast<int>(handle_), token)) return true;
-  // If a kernel refuses one process what it grants another, the first process must not count as
-  // dead.
+  // The holder may have a lock file although this thread has a lock, if the kernel refused such a
+  // lock to the holder only. It must not count as dead then.
   return kFiles.IsPresent(token);
 }
 

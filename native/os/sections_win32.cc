@@ -11,7 +11,8 @@ namespace shmkit::os {
 
 namespace {
 
-// The largest number of threads that could ever wait for one word. More permits would be left over.
+// The maximum count of a semaphore: the largest number of threads that could ever wait for one
+// word. A permit more than that would have no waiter.
 constexpr LONG kMostPermits = 4096;
 
 struct Section {

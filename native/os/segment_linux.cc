@@ -112,7 +112,8 @@ Result<Segment> Furnish(int fd, const CreateOptions& options, const Initializer*
   if (!mapped.ok()) return mapped;
   Status ready = initializer ? initializer->fill(mapped.value().address, initializer->context)
                              : Status(Nothing{});
-  // Last, because a process that may not read an unfinished file cannot remove it.
+  // This is the last step. Until then, the owner may read the file. If its creator dies, another
+  // process of the same user can open the unfinished file, and so remove it (U3).
   if (ready.ok() && fchmod(fd, options.mode) != 0) ready = Failure{errno, "fchmod"};
   if (ready.ok()) return mapped;
   Unmap(mapped.value());
@@ -150,7 +151,7 @@ Failure NotNamed(int error, const char* call) {
   return {error, call, error == EEXIST ? nullptr : kDirectory};
 }
 
-// The error if this way does not work, but another way may.
+// The error of CreateUnnamed if unnamed files do not work here, but CreateNamed may work.
 constexpr int kAnotherWay = 0;
 
 Result<Segment> CreateUnnamed(const std::string& path, const CreateOptions& options,
@@ -205,7 +206,8 @@ const char* const kPlace = kDirectory;
 Result<Segment> Create(const std::string& name, const CreateOptions& options,
                        const Initializer* initializer) {
   const std::string path = PathOf(name);
-  // This detects a taken name before much memory is reserved for nothing. linkat decides.
+  // This only prevents that much memory is reserved for nothing if the name is taken already.
+  // Whether the name is free is decided later, by linkat or link.
   if (options.size > kSmallBytes && access(path.c_str(), F_OK) == 0) {
     return Failure{EEXIST, "access"};
   }

@@ -76,7 +76,8 @@ Result<Segment> MapSection(HANDLE section, const Identity& identity, uint64_t si
   return Segment{address, bytes, identity, new Holding{section, nullptr}};
 }
 
-// Without its entry, a segment could not be told from another of the same name, so it is released.
+// Makes the segment keep the entry of its name (N2). If that fails, unmaps the segment: without the
+// entry, it could not be distinguished from another segment of the same name.
 Status KeepEntry(const Segment& segment, const NameEntry& entry) {
   const Result<HANDLE> kept = entry.Keep();
   if (kept.ok()) {

@@ -18,8 +18,9 @@ namespace {
 
 constexpr char kWhere[] = "/dev/shm";
 
-// No kind of object has this name (lib/shm/core/names.ts), and the name of a plain segment never
-// begins like those of the kinds.
+// No segment has a name with this prefix. The names of objects begin with "shmkit." and a kind
+// (lib/shm/core/names.ts), and none of the kinds is called "unfinished". The name of a plain
+// segment never begins with such a prefix.
 constexpr char kUnfinishedPrefix[] = "shmkit.unfinished@";
 // presence_ofd.cc
 constexpr char kPresencePrefix[] = "shmkit.presence@";
