@@ -1,10 +1,10 @@
-"""shmkit's SharedArray as a numpy array: the same memory, nothing copied.
+"""shmkit's SharedArray as a numpy array. Both use the same memory; nothing is copied.
 
     with shmkit_array.attach(name, "float64") as shared:
         shared.array *= 2
 
-An array of the name NAME is the shared memory object shmkit.array.NAME. It begins with a header,
-which says what is in it and where. All numbers in it are little-endian:
+The array with the name NAME is the shared memory object shmkit.array.NAME. It begins with a header
+that describes its contents. All numbers in the header are little-endian:
 
     offset  size  what
     0       4     magic: SHMK
@@ -14,7 +14,7 @@ which says what is in it and where. All numbers in it are little-endian:
     40      4     type of the elements, see ELEMENT_TYPES
     48      8     number of elements
 
-Python takes no lock: let the Node side hold the array's lock for it, as main.ts does.
+This module takes no lock. Let the Node side hold the array's lock meanwhile, as main.ts does.
 """
 
 import struct
@@ -42,7 +42,7 @@ ELEMENT_TYPES = {
 
 
 def attach(name, dtype=None):
-    """Attaches to the SharedArray of that name; raises FileNotFoundError where there is none.
+    """Attaches to the SharedArray of that name. Raises FileNotFoundError if there is none.
 
     With a dtype, an array of any other type is a TypeError. An object that is no array of a layout
     known here is a ValueError.
@@ -56,7 +56,7 @@ def attach(name, dtype=None):
 
 
 class SharedArray:
-    """An array that is attached to. Close it, or use it in a `with` statement."""
+    """An attached array. Close it, or use it in a `with` statement."""
 
     def __init__(self, memory, name, dtype):
         element_type, length, offset = _read_header(memory, name)
@@ -67,7 +67,7 @@ class SharedArray:
         self._memory = memory
 
     def close(self):
-        """Lets go of the memory. It stays for the others.
+        """Detaches from the memory. Other processes keep it.
 
         Let go of other views of the array before (`del`): as long as there are any, Python does not
         unmap the memory, and this raises BufferError.
@@ -83,7 +83,7 @@ class SharedArray:
 
 
 def _attach_only(name):
-    """Attaches to shared memory that is somebody else's to unlink.
+    """Attaches to shared memory that another process will unlink.
 
     Before 3.13 Python takes memory that it attached to for its own: its resource tracker would
     unlink it when this process ends.
@@ -96,7 +96,7 @@ def _attach_only(name):
 
 
 def _read_header(memory, name):
-    """The type of the elements, their number, and where the first one is."""
+    """The type of the elements, their number, and the offset of the first one."""
     if memory.size < HEADER.size:
         raise ValueError(f"'{name}' is too small for a shmkit object")
     magic, version, kind, offset, type_number, length = HEADER.unpack_from(memory.buf)
