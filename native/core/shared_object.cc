@@ -281,16 +281,6 @@ void SharedObject::AddReference() {
   ++references_;
 }
 
-// Whether the caller may try to acquire the lock without knowing which thread holds it. On some
-// systems, a thread that holds the lock already would get it a second time (os::Mutex M4). A thread
-// that holds the lock has a reference (L5). So if there is only one reference, which is the
-// caller's, no thread of this process holds the lock.
-bool SharedObject::MayTry() {
-  if (!os::Mutex::kGrantedTwice) return true;
-  const std::lock_guard<std::mutex> guard(TheRegistry().guard);
-  return references_ == 1;
-}
-
 void SharedObject::RemoveNamesHeldHere() {
   const std::lock_guard<std::mutex> guard(TheRegistry().guard);
   for (const auto& each : TheRegistry().objects) {

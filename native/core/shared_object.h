@@ -177,7 +177,7 @@ class SharedObject {
   os::Status Finish();
   os::Status Clear();
   bool FinishDoomed();
-  bool MayTry();
+  void FinishIfFree();
 
   const std::string name_;
   Mapping* const mapping_;

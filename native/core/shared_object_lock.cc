@@ -1,5 +1,8 @@
 // How acquisitions of a shared object's lock are evaluated, and how its name is removed under the
 // lock: L2 to L4.
+#include <atomic>
+
+#include "../os/thread.h"
 #include "shared_object.h"
 
 namespace shmkit {
@@ -99,10 +102,26 @@ os::Status SharedObject::Clear() {
 // was killed since then. Any thread that comes across the object and can get its lock does this: a
 // thread that opens the name, or that lets go of the object. Returns whether the object is dead.
 bool SharedObject::FinishDoomed() {
-  if (header_->state.load(std::memory_order_acquire) != kDoomed || !MayTry()) return false;
+  if (header_->state.load(std::memory_order_acquire) != kDoomed) return false;
+  if (!os::Mutex::kGrantedTwice) {
+    FinishIfFree();
+  } else {
+    // A thread that holds the lock would get it a second time (os::Mutex M4), and it is not known
+    // here whether the caller holds it. So a thread tries that holds nothing.
+    std::atomic<bool> is_done{false};
+    const auto attempt = [this, &is_done] {
+      FinishIfFree();
+      is_done.store(true);
+    };
+    if (!os::StartThread(attempt)) return false;
+    while (!is_done.load()) os::Nap();
+  }
+  return header_->state.load(std::memory_order_relaxed) == kDead;
+}
+
+void SharedObject::FinishIfFree() {
   const Acquired acquired = TryLock();
   if (acquired == Acquired::kYes || acquired == Acquired::kAbandoned) PutBack(acquired);
-  return header_->state.load(std::memory_order_relaxed) == kDead;
 }
 
 os::Status SharedObject::Unlink(bool held_by_this_thread) {
