@@ -54,10 +54,10 @@ export function currentForeignCall(): number {
 export const noCall = -1;
 
 /**
- * Whether an operation was interrupted. The operation began within a foreign call (the outer call), or outside all
- * foreign calls. It makes a foreign call itself (the inner call), which is one level deeper. If the inner call is not running, the
- * operation was interrupted. So this function must be called only from code that cannot run during the operation,
- * except within the inner call.
+ * Whether an operation was interrupted. The operation began within a foreign call (the outer call), or outside
+ * all foreign calls. It makes a foreign call itself (the inner call), which is one level deeper. If the inner
+ * call is not running, the operation was interrupted. So this function must be called only from code that cannot
+ * run during the operation, except within the inner call.
  *
  * Returns false where the engine does not show the stack: nothing is treated as interrupted as long as it is not
  * certain.
