@@ -5,5 +5,11 @@
  */
 export type Answer<T> = T | Promise<T>;
 
+/**
+ * A value that changes by itself, such as the number of entries. An engine that answers at once has it as a
+ * property: `dict.size`. An engine that answers with promises has it as a method: `await dict.size()`.
+ */
+export type Reading<T> = T | (() => Promise<T>);
+
 /** A sequence of results, sync or async. */
 export type Answers<T> = Iterable<T> | AsyncIterable<T>;

@@ -1,5 +1,5 @@
 import type { ChangeOptions, WaitOptions } from '../common/options';
-import type { Answer, Answers } from './answer';
+import type { Answer, Answers, Reading } from './answer';
 import type { Named } from './named';
 
 /** How long an entry lives. */
@@ -14,6 +14,8 @@ export interface TtlOptions {
  * they have the same contents in the same order.
  */
 export interface Dict<V = unknown> extends Named {
+  /** The number of entries. */
+  readonly size: Reading<number>;
   /**
    * The value of a key, or undefined when there is none.
    *
@@ -106,6 +108,6 @@ export interface Dict<V = unknown> extends Named {
 /**
  * Named values as the properties of an object. The engine defines how these properties appear to a program.
  */
-export interface Namespace extends Named {
-  readonly values: object;
+export interface Namespace<T extends object = object> extends Named {
+  readonly values: T;
 }

@@ -1,5 +1,5 @@
 import type { ChangeOptions } from '../common/options';
-import type { Answer, Answers } from './answer';
+import type { Answer, Answers, Reading } from './answer';
 import type { Named } from './named';
 
 /**
@@ -7,6 +7,8 @@ import type { Named } from './named';
  * or not at all, even if a process dies. A negative index counts from the end.
  */
 export interface List<V = unknown> extends Named {
+  /** The number of elements. */
+  readonly length: Reading<number>;
   /**
    * The element at an index, or undefined beyond either end.
    *

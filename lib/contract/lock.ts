@@ -1,5 +1,6 @@
 import type { WaitOptions } from '../common/options';
-import type { Answer } from './answer';
+import type { Answer, Reading } from './answer';
+import type { Named } from './named';
 
 /**
  * A mutual exclusion lock. The owner holds it until the owner releases it or dies in any way. After a death,
@@ -11,7 +12,9 @@ export interface Lock {
   /** The name of the object that the lock belongs to. */
   readonly name: string;
   /** Whether the lock is held through this handle. */
-  readonly held: boolean;
+  readonly held: Reading<boolean>;
+  /** Whether anybody holds the lock. */
+  readonly locked: Reading<boolean>;
   /**
    * Acquires the lock as soon as it is free, without blocking the event loop. Waiting for a lock that another
    * task of this thread holds is allowed, and is not an error.
@@ -41,6 +44,9 @@ export interface Lock {
   runExclusive<T>(fn: (guard: LockGuard) => T | PromiseLike<T>, options?: WaitOptions): Promise<T>;
 }
 
+/** A {@link Lock} that is an object of its own, and does not belong to another one. */
+export interface NamedLock extends Lock, Named {}
+
 /** A lock that is held. */
 export interface LockGuard {
   /**
@@ -62,11 +68,11 @@ export interface LockGuard {
  * A lock that its owner can acquire again. It becomes free when every acquisition has been released. The
  * owner is a thread with all its tasks: tasks of one thread do not exclude each other.
  */
-export interface RLock {
-  /** The lock's name. */
-  readonly name: string;
+export interface RLock extends Named {
   /** Whether this thread holds the lock. */
-  readonly held: boolean;
+  readonly held: Reading<boolean>;
+  /** Whether anybody holds the lock. */
+  readonly locked: Reading<boolean>;
   /**
    * Acquires the lock, also if this thread holds it already. Otherwise as {@link Lock.acquire}.
    *
@@ -108,9 +114,11 @@ export interface RLockGuard {
 }
 
 /** A lock that is held by many readers, or by one writer. Waiters get it in the order in which they asked. */
-export interface RWLock {
-  /** The lock's name. */
-  readonly name: string;
+export interface RWLock extends Named {
+  /** The number of readers that hold the lock. */
+  readonly readers: Reading<number>;
+  /** Whether a writer holds the lock. */
+  readonly writing: Reading<boolean>;
   /**
    * Acquires the lock for reading, as soon as no writer holds it or has been waiting for it.
    *

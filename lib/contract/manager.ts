@@ -2,7 +2,7 @@ import type { ElementOf, ElementType } from '../common/element-types';
 import type { Answer } from './answer';
 import type { Dict, Namespace } from './dict';
 import type { List } from './list';
-import type { Lock, RLock, RWLock } from './lock';
+import type { NamedLock, RLock, RWLock } from './lock';
 import type { NumberArray, Value } from './numbers';
 import type { Queue } from './queue';
 import type { Barrier, Condition, Event, Semaphore } from './sync';
@@ -25,7 +25,7 @@ export interface Manager {
    * @throws SharedMemoryError `ERR_SHUTDOWN` the manager has ended; `ERR_CLOSED`; the methods below throw the
    * same.
    */
-  lock(name?: string): Answer<Lock>;
+  lock(name?: string): Answer<NamedLock>;
   rlock(name?: string): Answer<RLock>;
   rwlock(name?: string): Answer<RWLock>;
   /**
@@ -46,9 +46,17 @@ export interface Manager {
     name?: string,
     options?: { readonly type: T; readonly length: number },
   ): Answer<NumberArray<T>>;
-  dict<V = unknown>(name?: string): Answer<Dict<V>>;
+  /** @param options - `ttl`: the time to live of entries in milliseconds. Default: they stay. */
+  dict<V = unknown>(
+    name?: string,
+    options?: { readonly ttl?: number | undefined },
+  ): Answer<Dict<V>>;
   list<V = unknown>(name?: string): Answer<List<V>>;
-  queue<V = unknown>(name?: string): Answer<Queue<V>>;
+  /** @param options - `maxSize`: the maximum number of items. Default: there is none. */
+  queue<V = unknown>(
+    name?: string,
+    options?: { readonly maxSize?: number | undefined },
+  ): Answer<Queue<V>>;
   namespace(name?: string): Answer<Namespace>;
   /** Ends the manager and all objects that it made, for every process. Waiters get `ERR_SHUTDOWN`. */
   shutdown(): Answer<void>;

@@ -1,12 +1,14 @@
 import type { ElementOf, ElementType } from '../common/element-types';
 import type { ChangeOptions, WaitOptions } from '../common/options';
 import type { NotAPromise } from '../common/sync-callbacks';
-import type { Answer } from './answer';
+import type { Answer, Reading } from './answer';
 import type { Lock } from './lock';
 import type { Named } from './named';
 
 /** A number. Each method is one atomic operation, whatever the element type, and integers wrap around. */
 export interface Value<T extends ElementType = ElementType> extends Named {
+  /** The number. */
+  readonly value: Reading<ElementOf<T>>;
   /** A lock for changes that take more than one step, or that change more than this number. */
   readonly lock: Lock;
   /**
@@ -53,8 +55,16 @@ export interface Value<T extends ElementType = ElementType> extends Named {
 
 /** An array of numbers. Each method is one atomic operation on one of them. See {@link Value}. */
 export interface NumberArray<T extends ElementType = ElementType> extends Named {
+  /** The number of elements. It never changes. */
+  readonly length: Reading<number>;
   /** A lock for changes that take more than one step, or that change more than one number. */
   readonly lock: Lock;
+  /** The element at an index, or undefined beyond either end. A negative index counts from the end. */
+  at(index: number): Answer<ElementOf<T> | undefined>;
+  /** Sets an element. */
+  set(index: number, value: ElementOf<T>): Answer<void>;
+  /** Sets the elements from `start` up to, but not including, `end`, one by one. */
+  fill(value: ElementOf<T>, start?: number, end?: number): Answer<this>;
   /**
    * Adds to an element.
    *

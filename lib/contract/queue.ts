@@ -1,5 +1,5 @@
 import type { WaitOptions } from '../common/options';
-import type { Answer } from './answer';
+import type { Answer, Reading } from './answer';
 import type { Named } from './named';
 
 /**
@@ -9,6 +9,14 @@ import type { Named } from './named';
  * before it has acknowledged it.
  */
 export interface Queue<V = unknown> extends Named {
+  /** The number of items that no consumer has taken. */
+  readonly size: Reading<number>;
+  /** The maximum number of items, or undefined when only the room for them limits it. */
+  readonly maxSize: Reading<number | undefined>;
+  /** The number of items that were put and are not done. */
+  readonly unfinished: Reading<number>;
+  /** Whether the queue was shut down. */
+  readonly isShutDown: Reading<boolean>;
   /**
    * Appends an item as soon as there is room for it. A caller that has waited for long is served before
    * callers that come later.

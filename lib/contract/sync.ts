@@ -1,11 +1,15 @@
 import type { WaitOptions } from '../common/options';
 import type { NotAPromise } from '../common/sync-callbacks';
-import type { Answer } from './answer';
+import type { Answer, Reading } from './answer';
 import type { Lock } from './lock';
 import type { Named } from './named';
 
 /** A number of permits, each of which has one holder at a time. When a holder dies, its permits come back. */
 export interface Semaphore extends Named {
+  /** The number of permits that nobody has. */
+  readonly value: Reading<number>;
+  /** The maximum number of permits, or undefined when there is none. */
+  readonly max: Reading<number | undefined>;
   /**
    * Takes a permit as soon as there is one. A caller that has waited for long is served before callers that
    * come later.
@@ -44,6 +48,8 @@ export interface SemaphoreGuard {
 
 /** A flag that every process can set, clear and wait for. */
 export interface Event extends Named {
+  /** Whether the flag is set. */
+  readonly isSet: Reading<boolean>;
   /** Sets the flag: all waiters go on, and nobody waits until it is cleared. */
   set(): Answer<void>;
   /** Clears the flag: callers that wait from now on wait until it is set. */
@@ -93,6 +99,12 @@ export interface Condition extends Named {
 
 /** A point at which a number of parties wait for each other, again and again. A party that dies breaks it. */
 export interface Barrier extends Named {
+  /** The number of parties. */
+  readonly parties: Reading<number>;
+  /** The number of parties that are waiting. */
+  readonly waiting: Reading<number>;
+  /** Whether the barrier is broken. */
+  readonly broken: Reading<boolean>;
   /**
    * Waits until all parties have arrived. The last one runs the action before any party goes on.
    *

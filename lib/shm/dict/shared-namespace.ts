@@ -39,7 +39,7 @@ export interface SharedNamespaceHandle<
  */
 export class SharedNamespace<T extends object = Record<string, unknown>>
   extends Structure
-  implements contract.Namespace
+  implements contract.Namespace<T>
 {
   declare readonly shmkit: 'namespace';
   readonly #state: DictState;
