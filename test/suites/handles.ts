@@ -1,112 +1,116 @@
-// What is true of the handles of every structure, wherever its two sides are.
-import { attach } from 'shmkit';
+// What is true of the handles of every kind of object, wherever its two sides are.
+import type { contract } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 import { expectRejection } from '../support/errors';
 import { uniqueName } from '../support/names';
-import type { Place, Remote } from '../support/places';
-import type { Structure, Structures } from '../support/remote';
-import { onWindows } from '../support/system';
+import type { Kind, Kinds, Place, Remote } from '../support/places';
 
-/** The smallest set of operations that shows whether two handles lead to one structure. */
+type Named = Remote<contract.Named>;
+
+/** The smallest set of operations that shows whether two handles lead to one object. */
 interface Use<T> {
-  put(into: Remote<T>, value: string): Promise<unknown>;
-  /** Everything that was put, in any order. */
-  found(there: Remote<T>): Promise<unknown[]>;
+  /** The options that a new object needs. */
+  readonly options?: object;
+  /** Changes the object in a way that can be seen through another handle. */
+  change(object: Remote<T>): Promise<unknown>;
+  /** How often the object was changed. */
+  changes(object: Remote<T>): Promise<number>;
 }
 
-export function describeHandles<K extends keyof Structures>(
-  place: Place,
-  kind: K,
-  use: Use<Structures[K]>,
-): void {
+export function describeHandles<K extends Kind>(place: Place, kind: K, use: Use<Kinds[K]>): void {
   // What all kinds have in common can be used with each of them.
-  const own = (any: Remote<Structure>) => any as unknown as Remote<Structures[K]>;
-  const put = (into: Remote<Structure>, value: string) => use.put(own(into), value);
-  const found = async (there: Remote<Structure>) => (await use.found(own(there))).sort();
-  const ofHere = () => place.classHere<keyof Structures>(kind);
-  const ofThere = () => place.classOf<keyof Structures>(kind);
+  const own = (any: Named) => any as unknown as Remote<Kinds[K]>;
+  const change = (object: Named) => use.change(own(object));
+  const changes = (object: Named) => use.changes(own(object));
+  const makerOf = (maker: unknown) =>
+    maker as {
+      create(options?: object): Promise<Named>;
+      attach(name: string): Promise<Named>;
+      open(name: string, options?: object): Promise<Named>;
+      unlink(name: string): Promise<void>;
+    };
+  const ofHere = () => makerOf(place.makerHere<Kind>(kind));
+  const ofThere = () => makerOf(place.makerThere<Kind>(kind));
+  const { options = {} } = use;
 
   describe(`a ${kind}`, () => {
-    it('that is made there is opened and attached to here, by its name', async () => {
+    it('that was made there is opened and attached to here, by its name', async () => {
       const name = uniqueName();
       await expectRejection(ofThere().attach(name), 'ENOENT', name);
-      await using made = await ofThere().create({ name, capacity: 1 << 20 });
-      await expectRejection(ofHere().create({ name }), 'EEXIST', name);
-      await expectRejection(ofThere().create({ name }), 'EEXIST', name);
-      await using opened = await ofHere().open(name, { capacity: 1 << 22 });
+      await using made = await ofThere().create({ name, ...options });
+      await expectRejection(ofHere().create({ name, ...options }), 'EEXIST', name);
+      await expectRejection(ofThere().create({ name, ...options }), 'EEXIST', name);
+      await using opened = await ofHere().open(name, options);
       await using attached = await ofHere().attach(name);
-      expect(await opened.capacity()).toBe(await made.capacity());
-      await put(opened, 'it');
-      expect([await found(made), await found(attached)]).toEqual([['it'], ['it']]);
+      expect([await opened.shmkit(), await opened.name()]).toEqual([kind, name]);
+      await change(opened);
+      expect([await changes(made), await changes(attached)]).toEqual([1, 1]);
       await made.unlink();
     });
 
     it('is one, when both sides open it at once', async () => {
       const name = uniqueName();
-      const both = [ofHere().open(name), ofThere().open(name)] as const;
+      const both = [ofHere().open(name, options), ofThere().open(name, options)] as const;
       await using here = await both[0];
       await using there = await both[1];
-      await put(here, 'from here');
-      await put(there, 'from there');
-      expect(await found(here)).toEqual(['from here', 'from there']);
+      await change(here);
+      await change(there);
+      expect([await changes(here), await changes(there)]).toEqual([2, 2]);
       await here.unlink();
     });
 
     it('loses its name for both, and stays with who has it', async () => {
       const name = uniqueName();
-      await using here = await ofHere().create({ name });
+      await using here = await ofHere().create({ name, ...options });
       await using there = await ofThere().attach(name);
       await ofThere().unlink(name);
       await expectRejection(ofHere().attach(name), 'ENOENT', name);
       await expectRejection(ofThere().attach(name), 'ENOENT', name);
       await expectRejection(here.unlink(), 'ENOENT', name);
-      await put(there, 'still there');
-      expect(await found(here)).toEqual(['still there']);
+      await change(there);
+      expect(await changes(here)).toBe(1);
     });
 
     it('is the same by the handle that comes from there as data', async () => {
-      const { here, there } = await place.share<Structure>(kind);
+      const { here, there } = await place.share<contract.Named>(kind, options);
       const handle = await there.toJSON();
       expect(handle).toEqual(await here.toJSON());
-      using attached = attach(handle);
-      expect(attached.name).toBe(await there.name());
+      await using attached = await place.attachHere<contract.Named>(handle);
+      expect(await attached.name()).toBe(await there.name());
     });
 
     it('that is closed there is whole here, and for who attaches there again', async () => {
-      const { here, there } = await place.share<Structure>(kind);
+      const { here, there } = await place.share<contract.Named>(kind, options);
       const name = await here.name();
-      await put(here, 'from here');
-      await put(there, 'from there');
+      await change(here);
+      await change(there);
       expect(await there.closed()).toBe(false);
       await there.close();
       await there.close();
       expect([await there.closed(), await here.closed()]).toEqual([true, false]);
-      await expectRejection(put(there, 'no'), 'ERR_CLOSED', name);
-      await expectRejection(found(there), 'ERR_CLOSED');
-      await expectRejection(there.bytesUsed(), 'ERR_CLOSED');
+      await expectRejection(change(there), 'ERR_CLOSED', name);
       await using again = await ofThere().attach(name);
-      expect(await here.bytesUsed()).toBeGreaterThan(0);
-      expect(await found(again)).toEqual(['from here', 'from there']);
+      expect([await changes(here), await changes(again)]).toEqual([2, 2]);
     });
 
-    it.runIf(place.canEnd && onWindows)('goes with the place that made it', async () => {
-      const name = uniqueName();
-      const other = await place.another();
-      const made = await other.classOf<keyof Structures>(kind).create({ name });
-      await put(made, 'no will');
-      await other.end();
-      await expectRejection(ofHere().attach(name), 'ENOENT', name);
-    });
-
-    it.runIf(place.canEnd && !onWindows)('outlives the place that made it', async () => {
-      const name = uniqueName();
-      const other = await place.another();
-      const made = await other.classOf<keyof Structures>(kind).create({ name });
-      await put(made, 'a will');
-      await other.end();
-      await using here = await ofHere().attach(name);
-      expect(await found(here)).toEqual(['a will']);
-      await here.unlink();
-    });
+    it.runIf(place.canEnd)(
+      place.traits.keepsUnused
+        ? 'outlives the place that made it'
+        : 'goes with the place that made it',
+      async () => {
+        const name = uniqueName();
+        const other = await place.another();
+        const made = makerOf(other.makerThere<Kind>(kind));
+        await change(await made.create({ name, ...options }));
+        await other.end();
+        if (!place.traits.keepsUnused) {
+          await expectRejection(ofHere().attach(name), 'ENOENT', name);
+          return;
+        }
+        await using here = await ofHere().attach(name);
+        expect(await changes(here)).toBe(1);
+        await here.unlink();
+      },
+    );
   });
 }

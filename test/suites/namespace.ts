@@ -1,19 +1,21 @@
-// What SharedNamespace promises, wherever its two sides are.
-import { SharedValue, type SharedNamespace, type SharedNamespaceOptions } from 'shmkit';
+// What a namespace promises, wherever its two sides are.
+import type { contract } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 import { expectRejection } from '../support/errors';
-import type { Place } from '../support/places';
-import { temporary } from '../support/temporaries';
+import type { Place, Remote } from '../support/places';
 import { describeHandles } from './handles';
 import { values } from './values';
 
-export function describeNamespace(place: Place): void {
-  const share = <P extends object = Record<string, unknown>>(options?: SharedNamespaceOptions) =>
-    place.share<SharedNamespace<P>>('SharedNamespace', options);
+type Int32 = contract.Value<'int32'>;
 
-  describeHandles(place, 'SharedNamespace', {
-    put: (namespace, value) => namespace.values.set(value, value),
-    found: async (namespace) => Object.values(await namespace.values.all()),
+export function describeNamespace(place: Place): void {
+  const share = <P extends object = Record<string, unknown>>(options?: object) =>
+    place.share<contract.Namespace<P>>('namespace', options);
+
+  describeHandles(place, 'namespace', {
+    change: async ({ values }) =>
+      values.set('changes', (((await values.get('changes')) ?? 0) as number) + 1),
+    changes: async ({ values }) => ((await values.get('changes')) ?? 0) as number,
   });
 
   describe('a namespace', () => {
@@ -45,14 +47,14 @@ export function describeNamespace(place: Place): void {
     });
 
     it('carries shared objects, which come back attached', async () => {
-      const { here, there } = await share<{ hits: SharedValue<'int32'> }>();
-      using hits = temporary(SharedValue.create({ type: 'int32' }));
+      const { here, there } = await share();
+      const { here: hits } = await place.share<Int32>('value', { type: 'int32' });
       await there.values.set('hits', hits);
-      using fromHere = (await here.values.get('hits')) as SharedValue<'int32'> & Disposable;
-      using fromThere = (await there.values.get('hits')) as SharedValue<'int32'> & Disposable;
-      fromHere.add(1);
-      fromThere.add(1);
-      expect(hits.value).toBe(2);
+      await using fromHere = (await here.values.get('hits')) as Remote<Int32>;
+      await using fromThere = (await there.values.get('hits')) as Remote<Int32>;
+      await fromHere.add(1);
+      await fromThere.add(1);
+      expect(await hits.value()).toBe(2);
     });
 
     it('has every property that both sides assign at once', async () => {
@@ -98,7 +100,10 @@ export function describeNamespace(place: Place): void {
       async () => {
         const { here } = await share();
         const other = await place.another();
-        const there = await other.attach<SharedNamespace>('SharedNamespace', here);
+        const there = await other.attach<contract.Namespace<Record<string, unknown>>>(
+          'namespace',
+          here,
+        );
         const valueOf = (n: number) => (n % 2 === 0 ? { n } : `${n} ${'ż'.repeat(n)}`);
         const { asked, done } = await other.endAmid((n) => there.values.set(`${n}`, valueOf(n)));
         const found = Object.entries(await here.values.all());

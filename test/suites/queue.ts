@@ -1,37 +1,20 @@
-// What SharedQueue promises, wherever its two sides are.
-import { SharedValue, type SharedQueue, type SharedQueueOptions } from 'shmkit';
+// What a queue promises, wherever its two sides are.
+import type { contract } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 import { expectRejection } from '../support/errors';
-import { forms, type Form } from '../support/peers';
 import { all, type Place, type Remote } from '../support/places';
-import { temporary, timed } from '../support/temporaries';
+import { timed } from '../support/temporaries';
 import { describeHandles } from './handles';
 import { values } from './values';
 
-/** The waiting verbs of a queue, in one form. */
-function waitingVerbs<V>(form: Form, queue: Remote<SharedQueue<V>>) {
-  const isSync = form === 'sync';
-  return {
-    put: isSync ? queue.putSync : queue.put,
-    get: isSync ? queue.getSync : queue.get,
-    take: isSync ? queue.takeSync : queue.take,
-    join: isSync ? queue.joinSync : queue.join,
-  };
-}
+type Int32 = contract.Value<'int32'>;
 
 export function describeQueue(place: Place): void {
-  const share = <V = number>(options?: SharedQueueOptions) =>
-    place.share<SharedQueue<V>>('SharedQueue', options);
+  const share = <V = number>(options?: object) => place.share<contract.Queue<V>>('queue', options);
 
-  describeHandles(place, 'SharedQueue', {
-    put: (queue, value) => queue.put(value),
-    found: async (queue) => {
-      const items = [];
-      for (let n = await queue.size(); n > 0; n--) items.push(await queue.take());
-      const found = items.map((item) => item.value);
-      for (const item of items) await item.giveBack();
-      return found;
-    },
+  describeHandles(place, 'queue', {
+    change: (queue) => queue.put('a change'),
+    changes: (queue) => queue.size(),
   });
 
   describe('a queue', () => {
@@ -40,8 +23,8 @@ export function describeQueue(place: Place): void {
       for (let i = 0; i < 10; i++) await there.put(i);
       expect([await here.size(), await here.unfinished()]).toEqual([10, 10]);
       for (let i = 0; i < 5; i++) expect(await here.get()).toBe(i);
-      await here.putSync(10);
-      for (let i = 5; i < 9; i++) expect(await there.getSync()).toBe(i);
+      await here.put(10);
+      for (let i = 5; i < 9; i++) expect(await there.get()).toBe(i);
       expect([await there.tryGet(), await here.tryGet(), await there.tryGet()]).toEqual([
         9,
         10,
@@ -67,17 +50,17 @@ export function describeQueue(place: Place): void {
     });
 
     it('carries shared objects, which come back attached', async () => {
-      const { here, there } = await share<SharedValue<'int32'>>();
-      using value = temporary(SharedValue.create({ type: 'int32', value: 5 }));
+      const { here, there } = await share<unknown>();
+      const { here: value } = await place.share<Int32>('value', { type: 'int32', value: 5 });
       await there.put(value);
-      using got = await here.get();
-      got.add(1);
-      expect(value.value).toBe(6);
+      await using got = (await here.get()) as Remote<Int32>;
+      await got.add(1);
+      expect(await value.value()).toBe(6);
     });
 
     it('has as many items as it may, for both sides', async () => {
-      const { here, there } = await share<string>({ maxSize: 2, capacity: 1 << 16 });
-      expect([await there.maxSize(), await there.capacity()]).toEqual([2, await here.capacity()]);
+      const { here, there } = await share<string>({ maxSize: 2 });
+      expect([await there.maxSize(), await here.maxSize()]).toEqual([2, 2]);
       expect([await there.tryPut('1'), await here.tryPut('2')]).toEqual([true, true]);
       expect([await there.tryPut('3'), await here.tryPut('3')]).toEqual([false, false]);
       expect([await there.clear(), await here.size(), await here.unfinished()]).toEqual([2, 0, 0]);
@@ -94,13 +77,13 @@ export function describeQueue(place: Place): void {
     });
   });
 
-  describe.each(forms)('waiting there, %s,', (form) => {
+  describe.each(place.traits.forms)('waiting there, %s,', (form) => {
     // A blocked thread cannot wake itself.
     const wakes = it.runIf(form === 'async' || place.canEnd);
 
     wakes('for an item lasts until one is put here', async () => {
       const { here, there } = await share<string>();
-      const { get, take } = waitingVerbs(form, there);
+      const { get, take } = place.inForm(form, there);
       const got = get();
       await place.begun();
       await here.put('first');
@@ -116,7 +99,7 @@ export function describeQueue(place: Place): void {
     wakes('for room lasts until an item is taken here', async () => {
       const { here, there } = await share<string>({ maxSize: 1 });
       await here.put('first');
-      const put = waitingVerbs(form, there).put('second');
+      const put = place.inForm(form, there).put('second');
       await place.begun();
       expect([await here.size(), await here.get()]).toEqual([1, 'first']);
       await put;
@@ -126,7 +109,7 @@ export function describeQueue(place: Place): void {
     wakes('for all to be done lasts until it is', async () => {
       const { here, there } = await share();
       for (let i = 0; i < 3; i++) await here.put(i);
-      const joined = waitingVerbs(form, there).join();
+      const joined = place.inForm(form, there).join();
       await place.begun();
       await here.get();
       await here.taskDone();
@@ -139,7 +122,7 @@ export function describeQueue(place: Place): void {
 
     wakes('ends when the queue is shut down here', async () => {
       const { here, there } = await share();
-      const cut = expectRejection(waitingVerbs(form, there).get(), 'ERR_SHUTDOWN');
+      const cut = expectRejection(place.inForm(form, there).get(), 'ERR_SHUTDOWN');
       await place.begun();
       await here.shutdown();
       await cut;
@@ -148,7 +131,7 @@ export function describeQueue(place: Place): void {
 
     it('lasts as long as it may, and is over then', async () => {
       const { here, there } = await share<string>({ maxSize: 1 });
-      const { put, get, take, join } = waitingVerbs(form, there);
+      const { put, get, take, join } = place.inForm(form, there);
       const timeout = 20;
       const expectTimeout = async (wait: () => Promise<unknown>) => {
         const took = await timed(() => expectRejection(wait(), 'ERR_TIMEOUT', `${timeout} ms`));
@@ -195,7 +178,7 @@ export function describeQueue(place: Place): void {
       const { here, there } = await share<string>();
       await here.put('1');
       await here.put('2');
-      const first = await there.takeSync();
+      const first = await there.take();
       expect([first.value, await here.size(), await here.get()]).toEqual(['1', 1, '2']);
       expect(await here.tryGet()).toBeUndefined();
       await first.giveBack();
@@ -204,7 +187,7 @@ export function describeQueue(place: Place): void {
       await expectRejection(first.ack(), 'ERR_NOT_HELD');
       await again.ack();
       await there.taskDone();
-      expect([await here.unfinished(), await here.bytesUsed()]).toEqual([0, 0]);
+      expect([await here.unfinished(), await here.size()]).toEqual([0, 0]);
     });
 
     it('is offered again where its block is left without an acknowledgement', async () => {
@@ -233,7 +216,7 @@ export function describeQueue(place: Place): void {
   describe('a queue iterated there', () => {
     it('gives what is put here until it is shut down here', async () => {
       const { here, there } = await share();
-      const got = all(there);
+      const got = all(there.items());
       for (let i = 0; i < 20; i++) await here.put(i);
       await here.shutdown();
       expect(await got).toEqual(Array.from({ length: 20 }, (_, i) => i));
@@ -261,14 +244,13 @@ export function describeQueue(place: Place): void {
       await there.shutdown();
       expect(await here.isShutDown()).toBe(true);
       await expectRejection(here.put(2), 'ERR_SHUTDOWN');
-      await expectRejection(there.putSync(2), 'ERR_SHUTDOWN');
       await expectRejection(there.tryPut(2), 'ERR_SHUTDOWN');
       const waiting = there.get();
       await place.begun();
       await item.giveBack();
       expect(await waiting).toBe(1);
       await expectRejection(there.get(), 'ERR_SHUTDOWN');
-      await expectRejection(here.takeSync(), 'ERR_SHUTDOWN');
+      await expectRejection(here.take(), 'ERR_SHUTDOWN');
     });
   });
 
@@ -277,10 +259,9 @@ export function describeQueue(place: Place): void {
       const { here, there } = await share<unknown>({ capacity: 1 << 16 });
       for (const [act, code, said] of [
         [() => there.put(() => 1), 'ERR_INVALID_ARG_TYPE', 'value'],
-        [() => there.putSync(() => 1), 'ERR_INVALID_ARG_TYPE', 'value'],
         [() => there.tryPut('x'.repeat(1 << 16)), 'ERR_CAPACITY', 'capacity'],
         [() => there.get({ timeout: -1 }), 'ERR_OUT_OF_RANGE', 'timeout'],
-        [() => there.getSync({ signal: 1 } as never), 'ERR_INVALID_ARG_VALUE', 'signal'],
+        [() => there.get({ signal: 1 } as never), 'ERR_INVALID_ARG_TYPE', 'signal'],
         [() => there.taskDone(0), 'ERR_OUT_OF_RANGE', 'count'],
         [() => there.taskDone(), 'ERR_NOT_HELD', '0 items'],
       ] as const) {
@@ -295,9 +276,9 @@ export function describeQueue(place: Place): void {
       const { here } = await share<string>();
       for (const value of ['1', '2', '3', '4']) await here.put(value);
       const other = await place.another();
-      const there = await other.attach<SharedQueue<string>>('SharedQueue', here);
+      const there = await other.attach<contract.Queue<string>>('queue', here);
       await there.take();
-      await there.takeSync();
+      await there.take();
       expect(await there.get()).toBe('3');
       await (await there.take()).ack();
       const waiting = [here.take(), here.get()] as const;
@@ -312,8 +293,11 @@ export function describeQueue(place: Place): void {
     it('while it waits leaves the next item to another', async () => {
       const { here } = await share<string>();
       const other = await place.another();
-      const there = await other.attach<SharedQueue<string>>('SharedQueue', here);
-      const cut = [there.take(), there.get(), there.getSync()].map((wait) =>
+      const there = await other.attach<contract.Queue<string>>('queue', here);
+      const waiting = [there.take(), there.get()];
+      // It blocks the thread, so it comes last.
+      if (place.traits.forms.includes('sync')) waiting.push(other.inForm('sync', there).get());
+      const cut = waiting.map((wait) =>
         expect(wait).rejects.toThrow('gone'),
       );
       await other.begun();
@@ -326,11 +310,11 @@ export function describeQueue(place: Place): void {
     it('amid puts leaves each item whole, in order, and none missing that was answered', async () => {
       const { here } = await share<{ n: number; text: string }>();
       const other = await place.another();
-      const there = await other.attach<SharedQueue>('SharedQueue', here);
+      const there = await other.attach<contract.Queue>('queue', here);
       const itemOf = (n: number) => ({ n, text: 'ż'.repeat(n) });
       const { asked, done } = await other.endAmid((n) => there.put(itemOf(n)));
       await here.shutdown();
-      const found = await all(here);
+      const found = await all(here.items());
       for (const item of found) expect(item).toEqual(itemOf(item.n));
       // They were requested in this order, and none is missing.
       expect(found.map(({ n }) => n)).toEqual(found.map((_, i) => i));
@@ -341,7 +325,7 @@ export function describeQueue(place: Place): void {
     it('amid takes leaves what it has not acknowledged, and that is taken again', async () => {
       const { here } = await share();
       const other = await place.another();
-      const there = await other.attach<SharedQueue<number>>('SharedQueue', here);
+      const there = await other.attach<contract.Queue<number>>('queue', here);
       const count = 600;
       for (let i = 0; i < count; i++) await here.put(i);
       const acknowledged = new Set<number>();

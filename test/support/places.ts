@@ -1,17 +1,26 @@
-// The places that share structures, and in which tests have operations performed.
+// The places that share an engine's objects, and in which tests have operations performed.
 import { fork, type ChildProcess } from 'node:child_process';
 import cluster from 'node:cluster';
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import type { contract } from 'shmkit';
+import { engines as enginesByName, type EngineName } from '../fixtures/places/engines';
 import { Host } from '../fixtures/places/host';
-import type { Order, Report } from '../fixtures/places/wire';
+import type { Handle, Order, Report } from '../fixtures/places/wire';
 import { fixturePath } from './children';
 import { uniqueName } from './names';
+import { forms, type Form } from './peers';
 import type { Remote } from './promised';
-import { Caller, isGone, type Structure, type Structures } from './remote';
+import { Caller, isGone, type Kind, type Kinds, type RemoteMaker } from './remote';
+import { onWindows } from './system';
 
 export { stuck } from './remote';
+export type { EngineName } from '../fixtures/places/engines';
 export type { Remote } from './promised';
+export type { Kind, Kinds } from './remote';
+
+/** The engines that every test of the contract is run with. */
+export const engines = Object.keys(enginesByName) as EngineName[];
 
 export const places = [
   'another handle in this process',
@@ -19,7 +28,19 @@ export const places = [
   'a cluster worker',
   'a worker thread',
 ] as const;
-export type Kind = (typeof places)[number];
+export type PlaceKind = (typeof places)[number];
+
+/** What differs between engines. */
+interface Traits {
+  /** How it can wait. */
+  readonly forms: readonly Form[];
+  /** Whether an object stays when the process ends that made it, and no other process uses it. */
+  readonly keepsUnused: boolean;
+}
+
+const traitsOf: Record<EngineName, Traits> = {
+  'shared memory': { forms, keepsUnused: !onWindows },
+};
 
 /** A running host, and how to reach it. */
 interface Site {
@@ -37,8 +58,8 @@ interface Listener {
 const program = 'places/place';
 
 /** Every message is copied, as it is on every other channel. */
-function openHere({ hear }: Listener): Site {
-  const host = new Host((report) => {
+function openHere(engine: EngineName, { hear }: Listener): Site {
+  const host = new Host(enginesByName[engine], (report) => {
     const copy = structuredClone(report);
     setImmediate(() => hear(copy));
   });
@@ -67,8 +88,8 @@ function openProcess(child: ChildProcess, { hear, lose }: Listener): Site {
   };
 }
 
-function openThread({ hear, lose }: Listener): Site {
-  const worker = new Worker(fixturePath(program));
+function openThread(engine: EngineName, { hear, lose }: Listener): Site {
+  const worker = new Worker(fixturePath(program), { argv: [engine] });
   const exit = once(worker, 'exit').then(lose);
   worker.on('message', hear);
   return {
@@ -80,34 +101,34 @@ function openThread({ hear, lose }: Listener): Site {
   };
 }
 
-function open(kind: Kind, listener: Listener): Site {
+function open(engine: EngineName, kind: PlaceKind, listener: Listener): Site {
   const exec = fixturePath(program);
   switch (kind) {
     case 'another handle in this process':
-      return openHere(listener);
+      return openHere(engine, listener);
     case 'a forked child':
-      return openProcess(fork(exec, { execArgv: [], serialization: 'advanced' }), listener);
+      return openProcess(
+        fork(exec, [engine], { execArgv: [], serialization: 'advanced' }),
+        listener,
+      );
     case 'a cluster worker':
-      cluster.setupPrimary({ exec, args: [], execArgv: [], serialization: 'advanced' });
+      cluster.setupPrimary({ exec, args: [engine], execArgv: [], serialization: 'advanced' });
       return openProcess(cluster.fork().process, listener);
     case 'a worker thread':
-      return openThread(listener);
+      return openThread(engine, listener);
   }
 }
 
-function connect(kind: Kind) {
-  const caller: Caller = new Caller((order) => site.tell(order));
+function connect(engine: EngineName, kind: PlaceKind, adopt?: (handle: Handle) => Promise<object>) {
+  const caller: Caller = new Caller((order) => site.tell(order), adopt);
   let begin!: () => void;
   const ready = new Promise<void>((resolve) => (begin = resolve));
-  const site: Site = open(kind, {
+  const site: Site = open(engine, kind, {
     hear: (report) => (report === 'ready' ? begin() : caller.hear(report)),
     lose: () => caller.lose(),
   });
   return { caller, site, ready };
 }
-
-/** The place where the tests run. Objects here are used in the same way as objects elsewhere. */
-const { caller: home } = connect('another handle in this process');
 
 /** Waits until a condition holds that another place must be asked for. */
 export async function untilTrue(ask: () => Promise<boolean>): Promise<void> {
@@ -122,49 +143,77 @@ export async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
 }
 
 export class Place {
+  readonly traits: Traits;
   /** Whether the place can be ended, and its thread blocked, while this thread continues. */
   readonly canEnd: boolean;
   readonly isProcess: boolean;
-  readonly #kind: Kind;
+  readonly #engine: EngineName;
+  readonly #kind: PlaceKind;
   readonly #others: Place[] = [];
-  readonly #shared: { here: Remote<Structure>; there: AsyncDisposable }[] = [];
+  readonly #shared: { here: Remote<contract.Named>; there: AsyncDisposable }[] = [];
+  /** The kinds of the objects that tests have. */
+  readonly #kinds = new WeakMap<object, Kind>();
+  /** The place where the tests run. Objects here are used in the same way as objects elsewhere. */
+  readonly #home: Caller;
   #caller!: Caller;
   #site!: Site;
 
-  constructor(kind: Kind) {
+  constructor(engine: EngineName, kind: PlaceKind) {
+    this.traits = traitsOf[engine];
+    this.#engine = engine;
     this.#kind = kind;
+    this.#home = connect(engine, 'another handle in this process').caller;
     this.canEnd = kind !== 'another handle in this process';
     this.isProcess = kind === 'a forked child' || kind === 'a cluster worker';
   }
 
   /** Resolves when the place can be asked. */
   async start(): Promise<this> {
-    const { caller, site, ready } = connect(this.#kind);
+    const { caller, site, ready } = connect(this.#engine, this.#kind, (handle) =>
+      this.#home.attachTo(handle),
+    );
     this.#caller = caller;
     this.#site = site;
     await ready;
     return this;
   }
 
-  /** A class of the library in that place. */
-  classOf<K extends keyof Structures>(kind: K) {
-    return this.#caller.classOf(kind);
+  /** Makes objects in that place. */
+  makerThere<K extends Kind>(kind: K): RemoteMaker<Kinds[K]> {
+    return this.#caller.maker(kind);
   }
 
-  /** A class of the library in this place. */
-  classHere<K extends keyof Structures>(kind: K) {
-    return home.classOf(kind);
+  /** Makes objects in this place. */
+  makerHere<K extends Kind>(kind: K): RemoteMaker<Kinds[K]> {
+    return this.#home.maker(kind);
   }
 
-  /** Creates a structure here, to which the place attaches by its name. {@link clear} removes it. */
-  async share<T>(
-    kind: keyof Structures,
-    options: object = {},
-  ): Promise<{ here: Remote<T>; there: Remote<T> }> {
-    const here = await home.classOf(kind).create({ name: uniqueName(), ...options });
-    const there = await this.classOf(kind).attach(await here.name());
-    this.#shared.push({ here, there });
+  /** Creates an object here, to which the place attaches by its name. {@link clear} removes it. */
+  async share<T>(kind: Kind, options: object = {}): Promise<{ here: Remote<T>; there: Remote<T> }> {
+    const here = await this.#home.maker<Kind>(kind).create({ name: uniqueName(), ...options });
+    const there = await this.makerThere<Kind>(kind).attach(await here.name());
+    this.#kinds.set(here, kind).set(there, kind);
+    this.#shared.push({ here: here as unknown as Remote<contract.Named>, there });
     return { here, there } as unknown as { here: Remote<T>; there: Remote<T> };
+  }
+
+  /** Attaches in this place to the object that plain data describe. */
+  attachHere<T>(handle: object): Promise<Remote<T>> {
+    return this.#home.attachTo(handle) as Promise<Remote<T>>;
+  }
+
+  /** The object with verbs that wait in that form: in the sync form, they block the thread. */
+  inForm<T extends object>(form: Form, object: T): T {
+    if (form === 'async') return object;
+    const kind = this.#kinds.get(object)!;
+    const engine = enginesByName[this.#engine];
+    return new Proxy(object, {
+      get: (target, verb) =>
+        Reflect.get(
+          target,
+          typeof verb === 'string' ? (engine.blocking(kind, verb) ?? verb) : verb,
+        ),
+    });
   }
 
   /**
@@ -172,19 +221,21 @@ export class Place {
    * removes it.
    */
   async another(): Promise<Place> {
-    const other = await new Place(this.#kind).start();
+    const other = await new Place(this.#engine, this.#kind).start();
     this.#others.push(other);
     return other;
   }
 
   /** Attaches in that place. */
-  async attach<T>(kind: keyof Structures, here: { name(): Promise<string> }): Promise<Remote<T>> {
-    return (await this.classOf(kind).attach(await here.name())) as unknown as Remote<T>;
+  async attach<T>(kind: Kind, here: { name(): Promise<string> }): Promise<Remote<T>> {
+    const there = await this.makerThere<Kind>(kind).attach(await here.name());
+    this.#kinds.set(there, kind);
+    return there as unknown as Remote<T>;
   }
 
   /** Resolves when all requests are under way, here and there. */
   async begun(): Promise<void> {
-    await Promise.all([this.#caller.begun(), home.begun()]);
+    await Promise.all([this.#caller.begun(), this.#home.begun()]);
   }
 
   /** Resolves when `stuck` has been called in that place. */

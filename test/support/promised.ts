@@ -1,7 +1,7 @@
 // What an engine that answers by promises would provide in place of a class of this library: the same
 // verbs, with the same meaning under `await`. docs/architecture.md says how members that are not verbs are
 // mapped.
-import type { SharedNamespace } from 'shmkit';
+import type { contract } from 'shmkit';
 
 /** Properties that a handle knows about any object, so that no request is needed. */
 export type OfHandle = 'shmkit' | 'name' | 'closed' | 'toJSON';
@@ -16,11 +16,12 @@ type Verb<M, T> = M extends (...args: infer A) => infer R
   ? (...args: A) => Answered<R, T>
   : () => Promise<M>;
 
-type Answered<R, T> = [R] extends [Generator<infer X, unknown, never>]
+type Answered<R, T> = [R] extends [Sequence<infer X>]
   ? AsyncIterableIterator<X>
-  : [R] extends [AsyncGenerator<infer X, unknown, never>]
-    ? AsyncIterableIterator<X>
-    : Promise<Answer<Awaited<R>, T>>;
+  : Promise<Answer<Awaited<R>, T>>;
+
+/** What is iterated. Text and arrays are data, and shared objects are used by requests. */
+type Sequence<X> = (Iterable<X> | AsyncIterable<X>) & { readonly length?: never; unlink?: never };
 
 /**
  * Data are answered as they are. The object itself, and objects that it gave away, are again used by
@@ -29,7 +30,7 @@ type Answered<R, T> = [R] extends [Generator<infer X, unknown, never>]
 type Answer<R, T> = R extends T ? Promised<T> : R extends Given ? Token<R> : R;
 
 /** An item to acknowledge, or a guard to release. */
-type Given = Disposable & ({ ack(): void } | { release(): void; close?: never });
+type Given = { ack(): unknown } | { release(): unknown; acquire?: never; close?: never };
 
 /** It contains its data, and its methods are requests. */
 export type Token<T> = {
@@ -49,13 +50,18 @@ export interface Properties<P extends object> {
   all(): Promise<P>;
 }
 
-type Values<T> = T extends SharedNamespace<infer P> ? { readonly values: Properties<P> } : unknown;
+type Values<T> = T extends HasProperties ? { readonly values: Properties<T['values']> } : unknown;
+
+/** A namespace. The `values` of other kinds is a method. */
+interface HasProperties {
+  readonly values: object & { readonly call?: never };
+}
 
 type Iterated<T> = T extends Iterable<infer X> | AsyncIterable<infer X>
   ? AsyncIterable<X>
   : unknown;
 
-type Asked<T> = Exclude<keyof T, symbol | (T extends SharedNamespace<infer _> ? 'values' : never)>;
+type Asked<T> = Exclude<keyof T, symbol | (T extends HasProperties ? 'values' : never)>;
 
 type Common<T> = AsyncDisposable & Iterated<T> & Values<T>;
 
@@ -64,4 +70,8 @@ export type Promised<T> = Pick<T, keyof T & OfHandle> &
   Common<T>;
 
 /** An object in another place: its promised verbs, its blocking verbs, and what its handle there knows. */
-export type Remote<T> = Verbs<T, Asked<T>> & Common<T>;
+export type Remote<T> = Verbs<T, Exclude<Asked<T>, 'lock'>> & Common<T> & OwnLock<T>;
+
+type OwnLock<T> = T extends { readonly lock: contract.Lock }
+  ? { readonly lock: Remote<contract.Lock> }
+  : unknown;

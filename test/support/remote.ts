@@ -1,17 +1,10 @@
 // The client of what test/fixtures/places/host.ts serves: objects in other places, which are used by
 // promises. Each verb has its own name, and under `await` its own result.
-import {
-  SharedMemoryError,
-  attach,
-  type Handle,
-  type SharedDict,
-  type SharedList,
-  type SharedNamespace,
-  type SharedQueue,
-} from 'shmkit';
+import { SharedMemoryError, type contract } from 'shmkit';
 import {
   failureOf,
   type Failure,
+  type Handle,
   type Order,
   type Outcome,
   type Parcel,
@@ -19,17 +12,27 @@ import {
 } from '../fixtures/places/wire';
 import type { Remote } from './promised';
 
-export interface Structures {
-  SharedDict: SharedDict;
-  SharedList: SharedList;
-  SharedNamespace: SharedNamespace;
-  SharedQueue: SharedQueue;
+/** What an engine makes, by the names of kinds. */
+export interface Kinds {
+  lock: contract.NamedLock;
+  rlock: contract.RLock;
+  rwlock: contract.RWLock;
+  semaphore: contract.Semaphore;
+  event: contract.Event;
+  condition: contract.Condition;
+  barrier: contract.Barrier;
+  value: contract.Value;
+  array: contract.NumberArray;
+  dict: contract.Dict;
+  list: contract.List;
+  queue: contract.Queue;
+  namespace: contract.Namespace<Record<string, unknown>>;
+  manager: contract.Manager;
 }
+export type Kind = keyof Kinds;
 
-export type Structure = Structures[keyof Structures];
-
-/** A class in another place. The objects that it returns are used from here. */
-export interface RemoteClass<T> {
+/** Makes objects of one kind in another place. They are used from here. */
+export interface RemoteMaker<T> {
   create(options?: object): Promise<Remote<T>>;
   attach(name: string): Promise<Remote<T>>;
   open(name: string, options?: object): Promise<Remote<T>>;
@@ -48,15 +51,23 @@ export const stuck = (): never => {
  * Verbs that call a function and cannot await it. The function runs in the other place, so its source is
  * sent, and it can use only its arguments. All other functions stay here, and are called from there.
  */
-const callingThere = new Set(['update', 'getOrSetSync']);
+const callingThere = new Set([
+  'update',
+  'getOrSetSync',
+  'runExclusiveSync',
+  'waitFor',
+  'waitForSync',
+]);
 
 /** Verbs whose results are iterated with `for await`. */
-const iterators: Record<keyof Structures, readonly string[]> = {
-  SharedDict: ['keys', 'values', 'entries', '@@iterator'],
-  SharedList: ['keys', 'values', 'entries', '@@iterator'],
-  SharedNamespace: [],
-  SharedQueue: ['items', '@@iterator'],
+const iterators: Partial<Record<Kind, readonly string[]>> = {
+  dict: ['keys', 'values', 'entries'],
+  list: ['values', 'entries'],
+  queue: ['items'],
 };
+
+/** Kinds that have a lock of their own. */
+const withLock = new Set<Kind>(['condition', 'value', 'array']);
 
 const ofProperties = ['get', 'set', 'has', 'delete', 'keys', 'all'];
 
@@ -69,6 +80,9 @@ interface Pending {
   begun: Promise<void>;
   settle: (outcome: Outcome) => void;
 }
+
+/** The plain data of the objects that are used from here. */
+const handles = new WeakMap<object, Handle>();
 
 const gone: Failure = { name: 'PlaceGone', message: 'the place is gone' };
 
@@ -86,6 +100,7 @@ function errorOf({ name, message, code }: Failure): Error {
 
 export class Caller {
   readonly #tell: (order: Order) => void;
+  readonly #adopt: (handle: Handle) => Promise<object>;
   readonly #pending = new Map<number, Pending>();
   readonly #functions: Verb[] = [];
   #lastId = 0;
@@ -94,24 +109,32 @@ export class Caller {
   /** Resolves when {@link stuck} was called in that place. */
   readonly stuck = new Promise<void>((resolve) => (this.#stick = resolve));
 
-  constructor(tell: (order: Order) => void) {
+  /**
+   * @param adopt - attaches in this place to an object that was read as a value in that place. By default, the
+   * places are the same.
+   */
+  constructor(tell: (order: Order) => void, adopt?: (handle: Handle) => Promise<object>) {
     this.#tell = tell;
+    this.#adopt = adopt ?? ((handle) => this.attachTo(handle));
   }
 
-  /** A class of the library in that place. */
-  classOf<K extends keyof Structures>(kind: K): RemoteClass<Structures[K]> {
-    const make = async (verb: string, ...args: unknown[]) => {
-      const kept = (await this.#ask(kind, verb, args)) as Kept;
-      return this.#structure(kind, kept.ref) as Remote<Structures[K]>;
-    };
+  /** Makes objects of a kind in that place. */
+  maker<K extends Kind>(kind: K): RemoteMaker<Kinds[K]> {
+    const make = async (verb: string, ...args: unknown[]) =>
+      this.#object(await this.#ask(undefined, verb, [kind, ...args])) as Remote<Kinds[K]>;
     return {
       create: (options = {}) => make('create', options),
       attach: (name) => make('attach', name),
       open: (name, options = {}) => make('open', name, options),
       unlink: async (name) => {
-        await this.#ask(kind, 'unlink', [name]);
+        await this.#ask(undefined, 'unlink', [kind, name]);
       },
     };
+  }
+
+  /** Attaches in that place to the object that plain data describe. */
+  async attachTo(handle: Handle): Promise<object> {
+    return this.#object(await this.#ask(undefined, 'attachTo', [handle]));
   }
 
   /** Resolves when all requests are under way in that place. */
@@ -132,7 +155,7 @@ export class Caller {
     for (const { settle } of [...this.#pending.values()]) settle({ failure: gone });
   }
 
-  #ask(on: string | number, verb: string, args: unknown[]): Promise<Parcel> {
+  #ask(on: number | undefined, verb: string, args: unknown[]): Promise<Parcel> {
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
       let begin!: () => void;
@@ -152,35 +175,47 @@ export class Caller {
     });
   }
 
-  #structure(kind: keyof Structures, ref: number): object {
+  #object(parcel: Parcel): object {
+    if (parcel.is !== 'object') throw new Error(`${parcel.is} is no object`);
+    const { ref, handle } = parcel;
+    const kind = parcel.kind as Kind;
     const own = new Map<PropertyKey, unknown>([
-      // An object with a `then` would be taken for a promise.
-      ['then', undefined],
       [Symbol.asyncDispose, this.#verb(ref, '@@dispose')],
-      [Symbol.asyncIterator, () => this.#iterate(ref, '@@iterator', [])],
     ]);
-    for (const verb of iterators[kind]) {
+    for (const verb of iterators[kind] ?? []) {
       own.set(verb, (...args: unknown[]) => this.#iterate(ref, verb, args));
     }
-    if (kind === 'SharedNamespace') {
+    if (kind === 'namespace') {
       const verbs = ofProperties.map((name) => [name, this.#verb(ref, `values.${name}`)] as const);
       own.set('values', Object.fromEntries(verbs));
     }
+    if (withLock.has(kind)) own.set('lock', this.#members(ref, 'lock.', new Map()));
+    const object = this.#members(ref, '', own);
+    handles.set(object, handle);
+    return object;
+  }
+
+  /** An object whose members are requests, except for its own. */
+  #members(ref: number, prefix: string, own: ReadonlyMap<PropertyKey, unknown>): object {
     const object: object = new Proxy(
       {},
       {
-        get: (_, name) =>
-          own.has(name) || typeof name === 'symbol' ? own.get(name) : this.#verb(ref, name, object),
+        get: (_, name) => {
+          // An object with a `then` would be taken for a promise.
+          if (own.has(name) || typeof name === 'symbol' || name === 'then') return own.get(name);
+          return this.#verb(ref, prefix + name, object);
+        },
       },
     );
     return object;
   }
 
-  #item({ ref, data }: Kept): object {
+  #token({ ref, data }: Kept): object {
     return {
       ...data,
       ack: this.#verb(ref, 'ack'),
       giveBack: this.#verb(ref, 'giveBack'),
+      release: this.#verb(ref, 'release'),
       [Symbol.asyncDispose]: this.#verb(ref, '@@dispose'),
     };
   }
@@ -192,11 +227,13 @@ export class Caller {
         case 'data':
           return parcel.value;
         case 'shared':
-          return attach(parcel.handle);
+          return this.#adopt(parcel.handle);
         case 'itself':
           return itself;
+        case 'object':
+          return this.#object(parcel);
         case 'kept':
-          return this.#item(parcel);
+          return this.#token(parcel);
         default:
           throw new Error(`${parcel.is} is no answer`);
       }
@@ -228,9 +265,8 @@ export class Caller {
       return { is: 'function', id: this.#functions.push(value as Verb) - 1 };
     }
     if (typeof value === 'object' && value !== null) {
-      if ('toJSON' in value && 'unlink' in value) {
-        return { is: 'shared', handle: (value.toJSON as () => Handle)() };
-      }
+      const handle = handles.get(value);
+      if (handle) return { is: 'shared', handle };
       if ('signal' in value && value.signal instanceof AbortSignal) {
         const signal = this.#follow(value.signal);
         return { is: 'options', data: { ...value, signal: undefined }, signal };

@@ -171,8 +171,8 @@ const calls: fc.Arbitrary<Call> = fc.oneof(
 );
 
 describe('a list of three processes', () => {
-  const place = new Place('a forked child');
-  const further = new Place('a forked child');
+  const place = new Place('shared memory', 'a forked child');
+  const further = new Place('shared memory', 'a forked child');
   beforeAll(() => Promise.all([place.start(), further.start()]));
   afterAll(() => Promise.all([place.end(), further.end()]));
 
@@ -180,8 +180,8 @@ describe('a list of three processes', () => {
     const step = fc.record({ who: fc.nat(2), call: calls });
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 30, size: 'max' }), async (steps) => {
-        const { here, there } = await place.share<SharedList>('SharedList');
-        const third = await further.attach<SharedList>('SharedList', here);
+        const { here, there } = await place.share<SharedList>('list');
+        const third = await further.attach<SharedList>('list', here);
         const lists = [here, there, third];
         const array: unknown[] = [];
         for (const { who, call } of steps) {
