@@ -6,7 +6,8 @@ import { Attachment, Request } from './attachment';
 import { checkConstruction } from './construction';
 import { showHandle } from './handle';
 import type { ObjectKind } from './layout';
-import type { Contents } from './object-seat';
+import type { LockSeat } from './lock-seat';
+import type { Contents, SeatState } from './object-seat';
 
 /** Options of the `open` methods of all kinds. */
 export interface OpenOptions {
@@ -46,6 +47,18 @@ export abstract class NamedObject extends Unassignable {
   /** @internal */
   protected get attachment(): Attachment {
     return this.#attachment;
+  }
+
+  /** @internal Makes the state, unless another handle has made it. If that fails, closes this handle. */
+  protected stateBy<S extends SeatState>(make: (seat: LockSeat) => S): S {
+    const { attachment } = this;
+    const { seat } = attachment;
+    try {
+      return seat.state(() => make(seat));
+    } catch (error) {
+      attachment.close();
+      throw error;
+    }
   }
 
   /** Whether this handle was closed. */

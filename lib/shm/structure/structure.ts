@@ -1,5 +1,4 @@
 import type { Request } from '../core/attachment';
-import type { LockSeat } from '../core/lock-seat';
 import { NamedObject, type CreateOptions, type OpenOptions } from '../core/named-object';
 import type { StructureState } from './structure-state';
 
@@ -27,18 +26,6 @@ export abstract class Structure extends NamedObject {
 
   /** @internal Returns the state. Throws if the handle is closed. */
   protected abstract open(): StructureState;
-
-  /** @internal Makes the state, unless another handle has made it. If that fails, closes this handle. */
-  protected stateBy<S extends StructureState>(make: (seat: LockSeat) => S): S {
-    const { attachment } = this;
-    const { seat } = attachment;
-    try {
-      return seat.state(() => make(seat));
-    } catch (error) {
-      attachment.close();
-      throw error;
-    }
-  }
 
   /**
    * The bytes that the contents take, including the overhead of each part. If another process or thread is

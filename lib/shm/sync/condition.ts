@@ -67,13 +67,7 @@ export class NamedCondition extends NamedObject implements contract.Condition {
 
   private constructor(request: Request) {
     super(request);
-    const { seat } = this.attachment;
-    try {
-      this.#state = seat.state(() => new ConditionState(seat));
-    } catch (error) {
-      this.attachment.close();
-      throw error;
-    }
+    this.#state = this.stateBy((seat) => new ConditionState(seat));
     this.#lock = new Lock(this.attachment, this);
   }
 

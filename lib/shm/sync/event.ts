@@ -84,13 +84,7 @@ export class NamedEvent extends NamedObject implements contract.Event {
 
   private constructor(request: Request) {
     super(request);
-    const { seat } = this.attachment;
-    try {
-      this.#state = seat.state(() => new EventState(seat));
-    } catch (error) {
-      this.attachment.close();
-      throw error;
-    }
+    this.#state = this.stateBy((seat) => new EventState(seat));
   }
 
   /**

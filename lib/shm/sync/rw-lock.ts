@@ -62,13 +62,7 @@ export class NamedRWLock extends NamedObject implements contract.RWLock {
 
   private constructor(request: Request) {
     super(request);
-    const { seat } = this.attachment;
-    try {
-      this.#state = seat.state(() => new RWLockState(seat));
-    } catch (error) {
-      this.attachment.close();
-      throw error;
-    }
+    this.#state = this.stateBy((seat) => new RWLockState(seat));
   }
 
   /**
