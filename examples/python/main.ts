@@ -1,6 +1,6 @@
 /**
  * numpy computes on an array that was created here, directly in its shared memory. Nothing is copied or
- * sent. Needs python3 with numpy.
+ * sent. Python holds the array's lock meanwhile. Needs python3 with numpy.
  *
  *     node -r ts-node/register examples/python/main.ts
  */
@@ -14,9 +14,8 @@ async function main(): Promise<void> {
   try {
     for (let i = 0; i < numbers.length; i++) numbers.array[i] = i;
     print('before', numbers);
-    // Python takes no lock. Meanwhile, this lock keeps other shmkit processes out.
-    await numbers.lock.runExclusive(() => python('normalize.py', numbers.name));
-    print('after', numbers);
+    await python('normalize.py', numbers.name);
+    numbers.lock.runExclusiveSync(() => print('after', numbers));
   } finally {
     numbers.unlink();
   }
@@ -25,7 +24,10 @@ async function main(): Promise<void> {
 async function python(program: string, ...args: string[]): Promise<void> {
   // -B: Python writes no compiled files next to the sources.
   const words = ['-B', path.join(__dirname, program), ...args];
-  const child = spawn('python3', words, { stdio: 'inherit' });
+  // The folder of shmkit.py in this package.
+  const folder = path.join(path.dirname(require.resolve('shmkit/package.json')), 'python');
+  const env = { ...process.env, PYTHONPATH: folder };
+  const child = spawn('python3', words, { stdio: 'inherit', env });
   const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
   if (code !== 0) throw new Error(`python3 ended by ${signal ?? `code ${code}`}`);
 }

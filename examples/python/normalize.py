@@ -2,9 +2,10 @@
 
 import sys
 
-import shmkit_array
+import shmkit
 
-with shmkit_array.attach(sys.argv[1], "float64") as shared:
-    shared.array -= shared.array.mean()
-    shared.array /= shared.array.std()
-    print(f"python3 scaled {shared.array.size} numbers in place")
+with shmkit.SharedArray(sys.argv[1], "float64") as shared:
+    with shared.lock:
+        shared.array -= shared.array.mean()
+        shared.array /= shared.array.std()
+    print(f"python3 scaled {len(shared)} numbers in place")

@@ -6,7 +6,8 @@ Elements go as the hexadecimal digits of their bytes, so that each keeps all of 
 import json
 import sys
 
-import shmkit_array
+import numpy
+import shmkit
 
 shared = None
 
@@ -14,13 +15,13 @@ shared = None
 def answer(verb, *args):
     global shared
     if verb == "attach":
-        shared = shmkit_array.attach(*args)
+        shared = shmkit.SharedArray(*args)
         return [str(shared.array.dtype), shared.array.size]
     if verb == "read":
         return shared.array.tobytes().hex()
     if verb == "write":
         values = bytes.fromhex(args[0])
-        shared.array[:] = shmkit_array.numpy.frombuffer(values, shared.array.dtype)
+        shared.array[:] = numpy.frombuffer(values, shared.array.dtype)
         return None
     if verb == "reverse":
         shared.array[:] = shared.array[::-1].copy()
