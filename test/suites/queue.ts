@@ -297,9 +297,7 @@ export function describeQueue(place: Place): void {
       const waiting = [there.take(), there.get()];
       // It blocks the thread, so it comes last.
       if (place.traits.forms.includes('sync')) waiting.push(other.inForm('sync', there).get());
-      const cut = waiting.map((wait) =>
-        expect(wait).rejects.toThrow('gone'),
-      );
+      const cut = waiting.map((wait) => expect(wait).rejects.toThrow('gone'));
       await other.begun();
       await other.end();
       await Promise.all(cut);
