@@ -2,10 +2,16 @@
 // under `await`, here and there.
 import { afterAll, afterEach, beforeAll, describe } from 'vitest';
 import { engines, Place, places } from '../support/places';
+import { describeArray } from './array';
+import { describeBarrier } from './barrier';
+import { describeCondition } from './condition';
 import { describeDict } from './dict';
+import { describeEvent } from './event';
 import { describeList } from './list';
+import { describeManager } from './manager';
 import { describeNamespace } from './namespace';
 import { describeQueue } from './queue';
+import { describeValue } from './value';
 
 const everywhere = engines.flatMap((engine) => places.map((kind) => ({ engine, kind })));
 
@@ -19,4 +25,11 @@ describe.each(everywhere)('by $engine, shared with $kind:', ({ engine, kind }) =
   describeList(place);
   describeQueue(place);
   describeNamespace(place);
+
+  describeEvent(place);
+  describeCondition(place);
+  describeBarrier(place);
+  describeValue(place);
+  describeArray(place);
+  describeManager(place);
 });

@@ -202,10 +202,13 @@ export class Place {
     return this.#home.attachTo(handle) as Promise<Remote<T>>;
   }
 
-  /** The object with verbs that wait in that form: in the sync form, they block the thread. */
-  inForm<T extends object>(form: Form, object: T): T {
+  /**
+   * The object with verbs that wait in that form: in the sync form, they block the thread.
+   *
+   * @param kind - needed if a manager made the object.
+   */
+  inForm<T extends object>(form: Form, object: T, kind = this.#kinds.get(object)!): T {
     if (form === 'async') return object;
-    const kind = this.#kinds.get(object)!;
     const engine = enginesByName[this.#engine];
     return new Proxy(object, {
       get: (target, verb) =>
