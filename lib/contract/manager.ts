@@ -61,8 +61,9 @@ export interface Manager {
   /** Ends the manager and all objects that it made, for every process. Waiters get `ERR_SHUTDOWN`. */
   shutdown(): Answer<void>;
   /**
-   * Ends the use of the manager through this handle. The objects that the manager made end only when the manager's
-   * owner ends, or when its last participant closes it or ends.
+   * Ends the use of the manager through this handle. The objects that the manager made stay: they end with the
+   * manager, which is by {@link Manager.shutdown}, by the end of its owner, or, if its participants own it
+   * together, by that of the last of them. An owner that is killed leaves the manager to the participants that live.
    */
   close(): Answer<void>;
   toJSON(): object;

@@ -5,7 +5,7 @@ import type { Answer, Reading } from './answer';
 import type { Lock } from './lock';
 import type { Named } from './named';
 
-/** A number. Each method is one atomic operation, whatever the element type, and integers wrap around. */
+/** A number. Each method is one atomic operation, whatever the element type. */
 export interface Value<T extends ElementType = ElementType> extends Named {
   /** The number. */
   readonly value: Reading<ElementOf<T>>;
@@ -15,6 +15,7 @@ export interface Value<T extends ElementType = ElementType> extends Named {
    * Adds to the number.
    *
    * @returns the number before the change.
+   * @throws RangeError `ERR_OUT_OF_RANGE` the sum does not fit the type; nothing was changed.
    */
   add(delta: ElementOf<T>): Answer<ElementOf<T>>;
   /**
@@ -30,20 +31,20 @@ export interface Value<T extends ElementType = ElementType> extends Named {
    */
   compareExchange(expected: ElementOf<T>, value: ElementOf<T>): Answer<ElementOf<T>>;
   /**
-   * Replaces the number by the result of a function, while no other task or process holds the lock. An engine
-   * may have to call the function more than once.
+   * Replaces the number by the result of a function, while no other task or process holds the lock. It may
+   * already be held through this handle. An engine may have to call the function more than once.
    *
    * @returns the new number.
    * @throws what the function throws: then nothing was changed. SharedMemoryError `ERR_DEADLOCK` this thread
-   * holds the lock; `ERR_TIMEOUT`.
+   * holds the lock through another handle; `ERR_TIMEOUT`.
    */
   update(
     fn: (value: ElementOf<T>) => NotAPromise<ElementOf<T>>,
     options?: ChangeOptions,
   ): Answer<ElementOf<T>>;
   /**
-   * Waits until the number differs from `expected` and {@link Value.notify} has been called. Returns at once
-   * if the number differs already.
+   * Waits until the number differs from `expected`. Returns at once if it differs already. A change is noticed
+   * when {@link Value.notify} is called, or some time later without it.
    *
    * @returns the number.
    * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`. The signal's reason when it aborts.
@@ -69,7 +70,8 @@ export interface NumberArray<T extends ElementType = ElementType> extends Named 
    * Adds to an element.
    *
    * @returns the number before the change.
-   * @throws RangeError `ERR_OUT_OF_RANGE` there is no such index; all methods throw this.
+   * @throws RangeError `ERR_OUT_OF_RANGE` the sum does not fit the type; nothing was changed. There is no such
+   * index: all methods throw this.
    */
   add(index: number, delta: ElementOf<T>): Answer<ElementOf<T>>;
   /**
