@@ -742,10 +742,9 @@ class _Mutex:
         ended = attached.word(_ENDED) != 0
         if state == _DOOMED and (self._finish(attached) or ended):
             state = _DEAD
-        if state == _DEAD:
+        if state == _DEAD or ended:
             self._unlock()
-            if ended:
-                self._check_end(attached)
+            self._check_end(attached)
             return self.GONE
         if attached.word(_NEWS) == 0:
             return self.ACQUIRED

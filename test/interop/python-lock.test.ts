@@ -257,7 +257,11 @@ inPython('a lock in Python (skipped where there is no python3, and where it is n
   it('ends with its manager', async () => {
     using manager = Manager.create({ name: uniqueName('app') });
     using lock = manager.lock('jobs');
+    using value = manager.value('hits', { type: 'int32' });
     const python = new Python();
+    await python.ask(`value = shmkit.SharedValue("${value.name}")`);
+    expect(await python.ask('value.lock.acquire()')).toBe(true);
+    await python.ask('value.lock.release()');
     await python.ask(`lock = shmkit.attach({"shmkit": "lock", "name": "${lock.name}"})`);
     const guard = lock.acquireSync();
     await python.begin('lock.acquire()');
@@ -265,6 +269,8 @@ inPython('a lock in Python (skipped where there is no python3, and where it is n
     expect(await python.hear()).toMatchObject({ code: 'ERR_SHUTDOWN' });
     guard.release();
     expect(await python.ask('lock.acquire()')).toMatchObject({ code: 'ERR_SHUTDOWN' });
+    expect(await python.ask('value.lock.acquire()')).toMatchObject({ code: 'ERR_SHUTDOWN' });
+    expect(existsSync(`/dev/shm/shmkit.value@${manager.name}@hits`)).toBe(false);
     await python.end();
   });
 
