@@ -1,5 +1,6 @@
 // Objects that contain many entries, and code that knows all kinds of objects. See parts.ts.
 export { attach, type Attached, type Handle } from './attach';
+export { attachAll, type AttachedAll } from './attach-all';
 export {
   ShareableList,
   type ShareableListAttachOptions,

@@ -231,7 +231,8 @@ function partsOf(value: object, place: string): [unknown, string][] {
   return [];
 }
 
-function step(kind: Kind, key: string): string {
+/** What leads to a property or an element, in the place of a part. */
+export function step(kind: Kind, key: string): string {
   if (kind === Kind.Array && /^\d+$/.test(key)) return `[${key}]`;
   return identifier.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
 }

@@ -18,6 +18,7 @@ import {
   SharedQueue,
   SharedValue,
   attach,
+  attachAll,
   type contract,
   type Attached,
   type ChangeOptions,
@@ -632,6 +633,16 @@ describe('handles', () => {
     >();
     // @ts-expect-error its properties cannot be assigned
     SharedDict.attach('x').shmkit = 'dict';
+    const message = {} as { job: SharedDictHandle<number>; more: [SharedValueHandle<'int8'>, 5] };
+    expectTypeOf(attachAll(message)).toEqualTypeOf<{
+      job: SharedDict<number>;
+      more: [SharedValue<'int8'>, 5];
+    }>();
+    expectTypeOf(attachAll(new Map<string, NamedLockHandle>())).toEqualTypeOf<
+      Map<string, NamedLock>
+    >();
+    expectTypeOf(attachAll(new Date())).toEqualTypeOf<Date>();
+    expectTypeOf(attachAll<unknown>({})).toBeUnknown();
     expectTypeOf<Attached<NamedEventHandle | NamedLockHandle>>().toEqualTypeOf<
       NamedEvent | NamedLock
     >();
