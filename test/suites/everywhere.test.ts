@@ -4,8 +4,12 @@ import { afterAll, afterEach, beforeAll, describe } from 'vitest';
 import { engines, Place, places } from '../support/places';
 import { describeDict } from './dict';
 import { describeList } from './list';
+import { describeLock } from './lock';
 import { describeNamespace } from './namespace';
 import { describeQueue } from './queue';
+import { describeRLock } from './rlock';
+import { describeRWLock } from './rw-lock';
+import { describeSemaphore } from './semaphore';
 
 const everywhere = engines.flatMap((engine) => places.map((kind) => ({ engine, kind })));
 
@@ -19,4 +23,9 @@ describe.each(everywhere)('by $engine, shared with $kind:', ({ engine, kind }) =
   describeList(place);
   describeQueue(place);
   describeNamespace(place);
+
+  describeLock(place);
+  describeRLock(place);
+  describeRWLock(place);
+  describeSemaphore(place);
 });
