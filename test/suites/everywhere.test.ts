@@ -12,6 +12,12 @@ import { describeManager } from './manager';
 import { describeNamespace } from './namespace';
 import { describeQueue } from './queue';
 import { describeValue } from './value';
+import { describeLock } from './lock';
+import { describeNamespace } from './namespace';
+import { describeQueue } from './queue';
+import { describeRLock } from './rlock';
+import { describeRWLock } from './rw-lock';
+import { describeSemaphore } from './semaphore';
 
 const everywhere = engines.flatMap((engine) => places.map((kind) => ({ engine, kind })));
 
@@ -32,4 +38,8 @@ describe.each(everywhere)('by $engine, shared with $kind:', ({ engine, kind }) =
   describeValue(place);
   describeArray(place);
   describeManager(place);
+  describeLock(place);
+  describeRLock(place);
+  describeRWLock(place);
+  describeSemaphore(place);
 });

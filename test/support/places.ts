@@ -36,10 +36,12 @@ interface Traits {
   readonly forms: readonly Form[];
   /** Whether an object stays when the process ends that made it, and no other process uses it. */
   readonly keepsUnused: boolean;
+  /** Whether a semaphore's permits can be released by those who have none, which adds permits. */
+  readonly addsPermits: boolean;
 }
 
 const traitsOf: Record<EngineName, Traits> = {
-  'shared memory': { forms, keepsUnused: !onWindows },
+  'shared memory': { forms, keepsUnused: !onWindows, addsPermits: true },
 };
 
 /** A running host, and how to reach it. */
