@@ -31,7 +31,8 @@ export interface Lock {
    */
   tryAcquire(): Answer<LockGuard | null>;
   /**
-   * Releases the lock that was acquired through this handle. Does not wait.
+   * Releases the lock that was acquired through this handle. Does not wait: other processes may see the lock
+   * become free a moment later.
    *
    * @throws SharedMemoryError `ERR_NOT_HELD`
    */
@@ -44,7 +45,11 @@ export interface Lock {
   runExclusive<T>(fn: (guard: LockGuard) => T | PromiseLike<T>, options?: WaitOptions): Promise<T>;
 }
 
-/** A {@link Lock} that is an object of its own, and does not belong to another one. */
+/**
+ * A {@link Lock} that is an object of its own, and does not belong to another one. If it was unlinked, an attached
+ * process moves on to the new lock of that name, so that all agree which lock it is. If there is none, `acquire`
+ * throws `ENOENT`.
+ */
 export interface NamedLock extends Lock, Named {}
 
 /** A lock that is held. */
@@ -113,7 +118,10 @@ export interface RLockGuard {
   release(): Answer<void>;
 }
 
-/** A lock that is held by many readers, or by one writer. Waiters get it in the order in which they asked. */
+/**
+ * A lock that is held by many readers, or by one writer. Threads get it in the order in which they asked, and so
+ * do the tasks of one thread.
+ */
 export interface RWLock extends Named {
   /** The number of readers that hold the lock. */
   readonly readers: Reading<number>;
@@ -135,7 +143,8 @@ export interface RWLock extends Named {
   /**
    * Acquires the lock for writing, as soon as no other thread or task holds it.
    *
-   * @throws as {@link RWLock.acquireRead}; SharedMemoryError `ERR_DEADLOCK` this thread holds it for reading.
+   * @throws as {@link RWLock.acquireRead}; SharedMemoryError `ERR_DEADLOCK` this thread holds it
+   * for reading, and an engine notices that. Otherwise the call waits.
    */
   acquireWrite(options?: WaitOptions): Promise<RWLockGuard>;
   /**

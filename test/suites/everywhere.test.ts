@@ -8,16 +8,14 @@ import { describeCondition } from './condition';
 import { describeDict } from './dict';
 import { describeEvent } from './event';
 import { describeList } from './list';
-import { describeManager } from './manager';
-import { describeNamespace } from './namespace';
-import { describeQueue } from './queue';
-import { describeValue } from './value';
 import { describeLock } from './lock';
+import { describeManager } from './manager';
 import { describeNamespace } from './namespace';
 import { describeQueue } from './queue';
 import { describeRLock } from './rlock';
 import { describeRWLock } from './rw-lock';
 import { describeSemaphore } from './semaphore';
+import { describeValue } from './value';
 
 const everywhere = engines.flatMap((engine) => places.map((kind) => ({ engine, kind })));
 
