@@ -1,6 +1,6 @@
-"""What CPython's multiprocessing takes for the same work.
+"""Measures how long CPython's multiprocessing takes for the same work.
 
-python3 peers.py <row> <count> [prefix of names] prints the nanoseconds of one operation.
+python3 peers.py <row> <count> [prefix of names] prints the time of one operation in nanoseconds.
 """
 
 import multiprocessing
@@ -49,7 +49,7 @@ def semaphore(count, _prefix):
 
 
 def rlock(count, _prefix):
-    """Held once all the time: each turn enters it again."""
+    """This thread holds the lock all the time. Each iteration acquires it again."""
     mutex = context.RLock()
     with mutex:
         start = now()
@@ -95,7 +95,8 @@ def increment(count, _prefix):
     return (max(ends) - min(starts)) / total
 
 
-# Processes that wait for each other: the two sides of a round trip, for each kind of object to wait for.
+# Processes that wait for each other. Each *_sides function returns the two sides of a round trip: the function for
+# the measuring process, and the function for the other one.
 
 
 def event_sides():

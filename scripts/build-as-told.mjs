@@ -11,7 +11,7 @@ const options = { cwd, stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8' };
 const load = 'try { require("shmkit"); } catch (error) { console.log(error.message); }';
 const told = execFileSync(process.execPath, ['-e', load], options);
 console.log(told);
-const [, command] = told.trim().split('make and Python: ');
+const [, command] = told.trim().split('make and Python), run: ');
 if (!command) throw new Error('it does not say what builds one');
 execFileSync(command, {
   ...options,

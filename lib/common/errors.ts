@@ -124,8 +124,8 @@ export function unknownProperty(
   instead: string | undefined,
 ): TypeError {
   const what = typeof key === 'symbol' ? String(key) : `'${key}'`;
-  const why = instead === undefined ? 'nobody else would ever see it' : `use ${instead}`;
-  return invalidName(`${type} has no property ${what} that could be assigned: ${why}`);
+  const why = instead === undefined ? 'no other process would see it' : `use ${instead}`;
+  return invalidName(`cannot assign to ${what}: ${type} has no such property; ${why}`);
 }
 
 /** The error for an assignment to a property that is read-only. */
@@ -134,8 +134,8 @@ export function readOnlyProperty(
   key: string,
   instead: string | undefined,
 ): TypeError {
-  const why = instead === undefined ? 'it can only be read' : `use ${instead}`;
-  return invalidName(`${type} has a property '${key}' that cannot be assigned: ${why}`);
+  const way = instead === undefined ? '' : `; use ${instead}`;
+  return invalidName(`cannot assign to '${key}': this property of ${type} is read-only${way}`);
 }
 
 /** Describes an object in words. */

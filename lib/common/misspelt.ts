@@ -10,7 +10,7 @@ export function unknownOption(key: string, known: readonly string[], hint?: stri
   const said = hint ?? didYouMean(key, known);
   return invalidName(
     `unknown option '${key}'${said === undefined ? '' : ` (${said})`}; ` +
-      `there are ${known.map((each) => `'${each}'`).join(', ')}`,
+      `known options: ${known.map((each) => `'${each}'`).join(', ')}`,
   );
 }
 

@@ -84,7 +84,9 @@ function guess(given: unknown, known: readonly string[]): object {
 /** Returns what the message says about an option that the function does not have but others do, if anything. */
 function misplaced(key: string): string | undefined {
   if (key === 'name') return 'the name is the first argument';
-  if (key === 'signal') return 'nothing reaches a thread that is blocked; the async verb takes one';
+  if (key === 'signal') {
+    return 'a signal cannot reach a blocked thread; the asynchronous method accepts one';
+  }
   return undefined;
 }
 
@@ -127,7 +129,7 @@ export function checkTimeout(timeout: unknown): number | undefined {
     throw invalidType('timeout', 'a number of milliseconds', timeout);
   }
   if (Number.isNaN(timeout) || timeout < 0) {
-    throw outOfRange('timeout', 'milliseconds, 0 or more', timeout);
+    throw outOfRange('timeout', 'a number of milliseconds, 0 or more', timeout);
   }
   return timeout === Infinity ? undefined : timeout;
 }

@@ -17,9 +17,9 @@ type Callback = (...args: never[]) => unknown;
 
 const generators = new Set<unknown>(['GeneratorFunction', 'AsyncGeneratorFunction']);
 
-const runsNothing = 'is a generator function, and to call it runs nothing';
-const givesGenerator = 'returned a generator, which runs when this is over';
-const givesPromise = 'returned a promise, and it is not awaited';
+const runsNothing = 'it is a generator function, and calling it does not run its code';
+const givesGenerator = 'it returned a generator, whose code would run only later';
+const givesPromise = 'it returned a promise, which is not awaited';
 
 /**
  * Rejects an argument that is not a function, or is a generator function. A caller that passes a generator
@@ -30,7 +30,9 @@ const givesPromise = 'returned a promise, and it is not awaited';
  */
 export function checkCallback(name: string, fn: unknown): asserts fn is Callback {
   if (typeof fn !== 'function') throw invalidType(name, 'a function', fn);
-  if (!isOrdinary(fn) && isGenerator(fn)) throw refusal(name, runsNothing);
+  if (!isOrdinary(fn) && isGenerator(fn)) {
+    throw refusal(`${name} must be an ordinary or async function`, runsNothing);
+  }
 }
 
 /**
@@ -38,19 +40,17 @@ export function checkCallback(name: string, fn: unknown): asserts fn is Callback
  * returns. This check comes before anything is done for the function and before it is called. So an async function
  * does not run at all, if it is recognized as one.
  *
- * @param which - how the message describes the function, and which method takes an async function instead.
+ * @param must - the beginning of the message: what the function must do, and which method accepts an async function.
  * @throws TypeError `ERR_INVALID_ARG_TYPE`
  */
-export function checkSyncCallback(
-  name: string,
-  fn: unknown,
-  which: string,
-): asserts fn is Callback {
+export function checkSyncCallback(name: string, fn: unknown, must: string): asserts fn is Callback {
   if (typeof fn !== 'function') throw invalidType(name, 'a function', fn);
   if (isOrdinary(fn)) return;
-  if (isGenerator(fn)) throw refusal(which, runsNothing);
-  if (isAsync(fn)) throw refusal(which, 'is async: its promise is not awaited');
-  if (hasThen(fn, which)) throw refusal(which, 'has a then() as a promise, and is not awaited');
+  if (isGenerator(fn)) throw refusal(must, runsNothing);
+  if (isAsync(fn)) throw refusal(must, 'it is async, and its promise would not be awaited');
+  if (hasThen(fn, must)) {
+    throw refusal(must, 'it has a then() method like a promise, and is not awaited');
+  }
 }
 
 /**
@@ -61,19 +61,19 @@ export function checkSyncCallback(
  * @throws TypeError `ERR_INVALID_ARG_TYPE` the result is a promise or a generator, or has a `then` method
  * like a promise.
  */
-export function atOnce<T>(result: T, which: string): T {
+export function atOnce<T>(result: T, must: string): T {
   if (typeof result === 'object' ? result !== null : typeof result === 'function') {
-    refuseLater(result as object, which);
+    refuseLater(result as object, must);
   }
   return result;
 }
 
-function refuseLater(result: object, which: string): void {
-  if (hasThen(result, which) || types.isPromise(result)) {
+function refuseLater(result: object, must: string): void {
+  if (hasThen(result, must) || types.isPromise(result)) {
     silence(result);
-    throw refusal(which, givesPromise);
+    throw refusal(must, givesPromise);
   }
-  if ('next' in result && types.isGeneratorObject(result)) throw refusal(which, givesGenerator);
+  if ('next' in result && types.isGeneratorObject(result)) throw refusal(must, givesGenerator);
 }
 
 /**
@@ -93,11 +93,11 @@ function silence(result: object): void {
  * Whether a value has a `then` method. Throws if reading `then` throws: such a value is not accepted, because
  * `await` could not use it either.
  */
-function hasThen(value: object, which: string): boolean {
+function hasThen(value: object, must: string): boolean {
   try {
     return typeof (value as { then?: unknown }).then === 'function';
   } catch (cause) {
-    throw refusal(which, 'gave something whose then cannot be read', cause);
+    throw refusal(must, 'its property then, or that of its result, cannot be read', cause);
   }
 }
 
@@ -135,12 +135,13 @@ function tagOf(fn: object): unknown {
   }
 }
 
-function refusal(which: string, what: string, cause?: unknown): TypeError {
-  const error = new TypeError(`${which}, ${what}`, cause === undefined ? undefined : { cause });
+/** @param must - what the function must do, as the beginning of the message. */
+function refusal(must: string, why: string, cause?: unknown): TypeError {
+  const error = new TypeError(`${must}: ${why}`, cause === undefined ? undefined : { cause });
   return Object.assign(error, { code: 'ERR_INVALID_ARG_TYPE' });
 }
 
-/** How messages describe functions that compute a new value from an old one. */
-export const changing = 'fn, which has to change the value at once';
-/** How messages describe functions that compute a missing value. */
-export const computing = 'fn, which getOrSet() takes if it is async';
+/** What messages say about functions that compute a new value from an old one. */
+export const changing = 'fn must compute the new value synchronously';
+/** What messages say about functions that compute a missing value. */
+export const computing = 'fn must be synchronous (use getOrSet() for async functions)';

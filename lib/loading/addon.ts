@@ -57,14 +57,14 @@ function isBundled(): boolean {
 }
 
 function unbundling(): string {
-  const copy = (folder: string) => `copy its folder prebuilds to ${path.join(folder, 'prebuilds')}`;
+  const copy = (folder: string) => `copy its prebuilds folder to ${path.join(folder, 'prebuilds')}`;
   if (isExecutable()) {
     return `shmkit was bundled into ${process.execPath}: ${copy(path.dirname(process.execPath))}`;
   }
   return (
     `shmkit was bundled into ${__filename}: keep it out of the bundle (esbuild: --external:shmkit; ` +
     "webpack: externals: { shmkit: 'commonjs shmkit' }; rollup: external: ['shmkit']), or " +
-    `${copy(root)}; docs/platforms.md has a line for each bundler`
+    `${copy(root)}; docs/platforms.md says how for each bundler`
   );
 }
 
@@ -73,14 +73,14 @@ function unbundling(): string {
  * knows `&&`.
  */
 function building(): string {
-  const needs = 'to build one, with a C++ compiler, make and Python';
+  const needs = 'to build one (needs a C++ compiler, make and Python)';
   if (existsSync(path.join(root, 'package-lock.json'))) {
-    return `${needs}, in ${root}: npm ci, then npm run build:native`;
+    return `${needs}, run in ${root}: npm ci, then npm run build:native`;
   }
   // The path of the folder `native` is not computed as a value of its own. Otherwise file tracers would think
   // that the folder is read at run time, and include it.
   return (
-    `${needs}: npx --yes --package=node-gyp --package=node-addon-api ` +
+    `${needs}, run: npx --yes --package=node-gyp --package=node-addon-api ` +
     `node-gyp rebuild --directory "${root}${path.sep}native"`
   );
 }
@@ -91,14 +91,14 @@ function why(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   if (!message.startsWith('No native build was found')) {
     const isOfGlibc = /ld-linux|libc\.so\.6|GLIBC/.test(message);
-    const hint = isOfGlibc ? '; on musl, where that is not Alpine, set LIBC=musl' : '';
+    const hint = isOfGlibc ? '; on a musl system other than Alpine, set LIBC=musl' : '';
     return `the addon for ${system} cannot be loaded here (${message})${hint}`;
   }
   const [, libc] = /\blibc=(\w+)/.exec(message) ?? [];
   const here = process.platform === 'linux' && libc !== undefined ? `${system} ${libc}` : system;
   const there = prebuilt();
   const tried = `tried ${path.join(root, 'build', 'Release')} and prebuilds for ${here}`;
-  const others = there.length > 0 ? `there are: ${there.join(', ')}` : 'there are none';
+  const others = there.length > 0 ? `the package has: ${there.join(', ')}` : 'the package has none';
   return `there is no addon for this system: ${tried}; ${others}`;
 }
 

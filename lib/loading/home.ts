@@ -147,9 +147,9 @@ function findHome(): Home {
     if (serves(there)) return there;
     throw new SharedMemoryError(
       'ERR_ABI_MISMATCH',
-      `this thread uses shmkit ${describe(there)} already, and cannot use shmkit ` +
-        `${describe({ version, layoutVersion, root })} besides: they would not know ` +
-        'of the locks that the other holds; install one version only (npm dedupe, overrides)',
+      `this thread already uses shmkit ${describe(there)}, so it cannot also use shmkit ` +
+        `${describe({ version, layoutVersion, root })}: neither would know about the locks that ` +
+        'the other holds; install only one version (npm dedupe, overrides)',
     );
   }
   const make = runInThisContext(source) as (...args: unknown[]) => Home;
@@ -159,7 +159,7 @@ function findHome(): Home {
 }
 
 function describe({ version, layoutVersion, root }: Omit<Home, 'addon' | 'thread' | 'realms'>) {
-  return `${version} (layout version ${layoutVersion}) of ${root}`;
+  return `${version} (layout version ${layoutVersion}) from ${root}`;
 }
 
 /**

@@ -117,10 +117,11 @@ export function attach<H extends Handle>(handle: H): Attached<H> {
 
 /** The part of the message that says what a handle is, and what to use instead of the given argument. */
 function expected(given: unknown): string {
-  const handle = "what a shared object's toJSON() gave, such as { shmkit: 'dict', name: 'cache' }";
+  const handle =
+    "the result of a shared object's toJSON(), such as { shmkit: 'dict', name: 'cache' }";
   if (typeof given !== 'string') return handle;
-  if (given.trimStart().startsWith('{')) return `${handle}, and text has to be parsed first`;
+  if (given.trimStart().startsWith('{')) return `${handle} (parse JSON text first)`;
   const found = kindsOf(given);
   const calls = found.map((kind) => attachingTo(kind, given)).join(' or ');
-  return calls === '' ? handle : `${handle}; by its name it is ${calls}`;
+  return calls === '' ? handle : `${handle} (to attach by name, use ${calls})`;
 }

@@ -367,17 +367,17 @@ function unpackCopy(copy: Copy): unknown {
   if (tag === Tag.Handle) return attachShared(parseHandle(readLatin1(bytes, 0, size)));
   if (tag !== Tag.Packed) {
     throw new MismatchError(
-      `a value of it is stored as ${tag}, of which this version does not know`,
+      `a value in it is stored in form ${tag}, which this version does not know`,
     );
   }
   const head = bytes[0] ?? 0;
   if (copy.isNonsense || size < headBytes || bytes[1] !== (~head & 0xff)) {
-    throw new CorruptError('a value of it makes no sense');
+    throw new CorruptError('a value in it has invalid bytes');
   }
   const found = head & ~hasBuffers;
   if (found !== version) {
     throw new MismatchError(
-      `a value of it was packed by another version of shmkit, in format ${found}; this one reads ${version}`,
+      `a value in it was packed by another version of shmkit, in format ${found}; this version reads ${version}`,
     );
   }
   return unpack(bytes, headBytes, size, buffers, bases);

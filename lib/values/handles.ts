@@ -64,7 +64,7 @@ export function parseHandle(text: string): AnyHandle {
   } catch {
     // Treated like any other text that is not a handle.
   }
-  throw new CorruptError('a value of it is no handle');
+  throw new CorruptError('a value in it is not a valid handle');
 }
 
 /**
@@ -95,7 +95,7 @@ function explainWithin(error: unknown, { shmkit: kind, name }: AnyHandle): unkno
   // A manager's own error says whether it is gone or dead.
   if (hasCode(error, 'ENOENT') && kind !== 'manager') {
     const { syscall, errno } = error;
-    const message = `${kind} '${name}' is gone: nothing has that name any more`;
+    const message = `${kind} '${name}' is gone: there is none with that name any more`;
     return new SharedMemoryError('ENOENT', message, {
       ...(syscall !== undefined && { syscall }),
       ...(errno !== undefined && { errno }),
@@ -104,11 +104,11 @@ function explainWithin(error: unknown, { shmkit: kind, name }: AnyHandle): unkno
   }
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'ERR_OUT_OF_RANGE') {
-    const message = `a value of it holds a shared object of kind '${kind}', of which this version does not know`;
+    const message = `a value in it contains a shared object of kind '${kind}', which this version does not know`;
     return new MismatchError(message, { cause: error });
   }
   if (code === 'ERR_INVALID_ARG_TYPE') {
-    return new CorruptError('a value of it is no handle', { cause: error });
+    return new CorruptError('a value in it is not a valid handle', { cause: error });
   }
   return error;
 }

@@ -108,7 +108,7 @@ export function primitiveOf(boxed: object): boolean | number | string | bigint {
       // It wraps another type.
     }
   }
-  throw new TypeError('not an object of a primitive value');
+  throw new TypeError('not a wrapper object of a primitive value');
 }
 
 export const isNativeCode = (text: string): boolean => /\{\s*\[native code\]\s*\}\s*$/.test(text);

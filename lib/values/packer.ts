@@ -469,10 +469,9 @@ class Packer {
   }
 }
 
-const ownBuffer =
-  'an ArrayBuffer that is neither detached nor shared; slice() copies one that is shared';
+const ownBuffer = 'an ArrayBuffer that is not detached or shared (slice() copies a shared one)';
 
-const wholeBuffer = 'a value none of whose getters changes the size of an ArrayBuffer in it';
+const wholeBuffer = 'a value whose getters do not resize its ArrayBuffers';
 
 let idle: Packer | undefined;
 

@@ -92,7 +92,7 @@ class Unpacker {
       const value = this.#value(0);
       // These calls may add more to the list.
       for (const each of this.#later) this.#contents(each);
-      if (this.#at !== end) throw new CorruptError('a value of it ends before its bytes do');
+      if (this.#at !== end) throw new CorruptError('a value in it has extra bytes at its end');
       return value;
     } finally {
       this.#buffers = [];
@@ -340,7 +340,7 @@ class Unpacker {
     if (name === undefined || buffer === undefined) throw nonsense();
     const Class = viewMakers[name];
     if (Class === undefined) {
-      throw new MismatchError(`a value of it is a ${name}, which this runtime does not have`);
+      throw new MismatchError(`a value in it is a ${name}, which this runtime does not have`);
     }
     const { BYTES_PER_ELEMENT: one = 1 } = Class as { BYTES_PER_ELEMENT?: number };
     const isInside =
@@ -492,7 +492,7 @@ const viewMakers: Record<(typeof viewClasses)[number], ViewClass | undefined> = 
   Float16Array,
 };
 
-const nonsense = () => new CorruptError('a value of it makes no sense');
+const nonsense = () => new CorruptError('a value in it has invalid bytes');
 
 function isContainer(code: Code): boolean {
   return (
@@ -518,7 +518,7 @@ function hide(error: Error, key: string, value: unknown): void {
 function makeError(index: number, name: string, message: string | undefined): Error {
   if (index === domException) {
     if (OwnDOMException === undefined) {
-      throw new MismatchError('a value of it is a DOMException, which this runtime does not have');
+      throw new MismatchError('a value in it is a DOMException, which this runtime does not have');
     }
     return new OwnDOMException(message, name);
   }
@@ -538,7 +538,7 @@ function makeRegExp(source: string, flags: string): RegExp {
   try {
     return new RegExp(source, flags);
   } catch (cause) {
-    const message = `a value of it is no RegExp of this runtime: ${JSON.stringify(source)}`;
+    const message = `a value in it is a RegExp that this runtime does not support: ${JSON.stringify(source)}`;
     throw new MismatchError(message, { cause });
   }
 }

@@ -129,7 +129,7 @@ void Environment::Leave() {
 namespace {
 
 Seat* Checked(napi_env env, Seat* seat) {
-  if (!seat) napi_throw_error(env, "ERR_CLOSED", "this object was closed here");
+  if (!seat) napi_throw_error(env, "ERR_CLOSED", "this handle was closed");
   return seat;
 }
 

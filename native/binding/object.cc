@@ -221,7 +221,7 @@ napi_value AddFloat64(napi_env env, napi_callback_info) {
   double* const operands = Environment::Of(env).seats.operands();
   std::atomic<uint64_t>* cell = seat->object->CellAt(static_cast<size_t>(operands[1]));
   if (!cell) {
-    napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "there is no number at this place");
+    napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "there is no number at this offset");
     return nullptr;
   }
   uint64_t before = cell->load();

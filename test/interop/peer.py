@@ -1,4 +1,4 @@
-"""Python's own shared_memory on the other side. Speaks by lines, as the other fixtures do."""
+"""The peer process: uses Python's own shared_memory. Communicates line by line, as the other fixtures do."""
 
 import json
 import sys
@@ -11,7 +11,7 @@ def say(what):
 
 def attach(name):
     memory = shared_memory.SharedMemory(name=name)
-    # Before 3.13 Python unlinks the memory that it has attached to when it ends.
+    # Before version 3.13, Python unlinks memory that it has attached to when the process ends.
     resource_tracker.unregister(memory._name, "shared_memory")
     return memory
 

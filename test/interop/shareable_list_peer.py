@@ -1,6 +1,6 @@
-"""CPython's own ShareableList on the other side: answers commands, one a line, by one line each.
+"""The peer process: uses CPython's own ShareableList. Reads one command per line and answers each with one line.
 
-Values go as [type, text], so that an int stays one, and a float keeps all of its bits.
+Values are sent as [type, text], so that an int stays an int and a float keeps all its bits.
 """
 
 import json
@@ -45,7 +45,7 @@ def answer(verb, *args):
         return bytes(shared.shm.buf).hex()
     if verb == "attach":
         shared = ShareableList(name=args[0])
-        # Before 3.13 Python unlinks the memory that it has attached to when it ends.
+        # Before version 3.13, Python unlinks memory that it has attached to when the process ends.
         resource_tracker.unregister(shared.shm._name, "shared_memory")
         return len(shared)
     if verb == "get":

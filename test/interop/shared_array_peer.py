@@ -1,6 +1,6 @@
-"""numpy on a SharedArray: answers commands, one a line, by one line each.
+"""The peer process: uses numpy on a SharedArray. Reads one command per line and answers each with one line.
 
-Elements go as the hexadecimal digits of their bytes, so that each keeps all of its bits.
+Elements are sent as the hexadecimal digits of their bytes, so that each element keeps all its bits.
 """
 
 import json

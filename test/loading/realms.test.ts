@@ -305,7 +305,7 @@ describe('copies of the package in one thread', () => {
     for (const [what, file] of Object.entries(others)) {
       const [name, code, message] = told[what] ?? [];
       expect([what, name, code]).toEqual([what, 'SharedMemoryError', 'ERR_ABI_MISMATCH']);
-      expect(message).toContain(`uses shmkit ${version} (layout version 2) of ${root} already`);
+      expect(message).toContain(`already uses shmkit ${version} (layout version 2) from ${root}`);
       expect(message).toContain(path.dirname(path.dirname(file)));
     }
   });

@@ -193,14 +193,14 @@ describe('the package', () => {
     const [name, code, message] = loadedWith({ 'prebuilds/sunos-x64/shmkit.node': '' });
     expect([name, code]).toEqual(['SharedMemoryError', 'ERR_NO_ADDON']);
     expect(message).toContain(`prebuilds for ${process.platform}-${process.arch}`);
-    expect(message).toContain('there are: sunos-x64;');
+    expect(message).toContain('the package has: sunos-x64;');
     if (process.platform === 'linux') {
       expect(message).toMatch(new RegExp(`for linux-${process.arch} (glibc|musl);`));
     }
     // One command that works in every shell, wherever the package is.
     const folder = path.join('node_modules', 'shmkit', 'native');
     expect(message).toMatch(
-      /with a C\+\+ compiler, make and Python: npx --yes --package=node-gyp --package=node-addon-api node-gyp rebuild --directory "([^"]+)"$/,
+      /\(needs a C\+\+ compiler, make and Python\), run: npx --yes --package=node-gyp --package=node-addon-api node-gyp rebuild --directory "([^"]+)"$/,
     );
     expect(message?.endsWith(`${folder}"`)).toBe(true);
     expect(path.isAbsolute(/"(.+)"$/.exec(message ?? '')?.[1] ?? '')).toBe(true);
@@ -229,7 +229,7 @@ describe('the package', () => {
       expect(stdout).toContain(`shmkit was bundled into ${realpathSync(file)}: keep it out`);
       expect(stdout).toContain('esbuild: --external:shmkit');
       const folder = path.join(realpathSync(bundle), 'prebuilds');
-      expect(stdout).toContain(`or copy its folder prebuilds to ${folder};`);
+      expect(stdout).toContain(`or copy its prebuilds folder to ${folder};`);
     } finally {
       rmSync(bundle, { recursive: true });
     }

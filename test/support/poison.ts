@@ -64,7 +64,7 @@ export const reasons: Reason[] = [
         {
           why: 'has bytes that make no sense',
           code: 'ERR_CORRUPT',
-          said: /no handle/,
+          said: /not a valid handle/,
           make: () => withBytes('{"shmkit"', '}"shmkit"'),
         },
       ]

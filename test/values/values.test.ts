@@ -438,7 +438,7 @@ describe('packed bytes', () => {
     };
     for (const head of [2, 3, 0x82, 0]) {
       expect(readAs(head, ~head & 255)).toThrow(MismatchError);
-      expect(readAs(head, ~head & 255)).toThrow(/format \d+; this one reads 1/);
+      expect(readAs(head, ~head & 255)).toThrow(/format \d+; this version reads 1/);
       expect(readAs(head, 254 ^ 7)).toThrow(CorruptError);
     }
   });

@@ -101,7 +101,7 @@ export class Attachment {
   }
 
   #check(): void {
-    if (this.closed) throw this.error('ERR_CLOSED', 'was closed here');
+    if (this.closed) throw this.error('ERR_CLOSED', 'cannot be used: this handle was closed');
     if (this.seat.hasEnded) throw this.seat.endedError();
   }
 

@@ -48,7 +48,7 @@ export function explainPresence(
   const why = failure.place === undefined ? unknown(failure) : reason(failure, kind, name);
   return failed(
     failure,
-    `${called(kind, name)}: this thread cannot show others that it is there: ${why}`,
+    `${called(kind, name)}: this thread cannot show other processes that it is alive: ${why}`,
     name,
   );
 }
@@ -57,7 +57,7 @@ export function explainPresence(
 export function explainList(failure: NativeFailure): SharedMemoryError {
   const why =
     failure.place === undefined
-      ? `the system does not tell (${failure.code})`
+      ? `the system does not provide a list (${failure.code})`
       : placeReason(failure, failure.place);
   return failed(failure, `shared objects cannot be listed: ${why}`);
 }
@@ -88,21 +88,21 @@ function reason(failure: NativeFailure, kind: Kind, name: string): string {
   if (place !== undefined) return placeReason(failure, place);
   switch (code) {
     case 'ENOENT':
-      return 'there is none of that name; create() or open() makes one';
+      return 'there is none with that name; create() or open() creates one';
     case 'EEXIST':
-      return 'the name is taken; attach() or open() uses what is there';
+      return 'the name is taken; attach() or open() uses the existing object';
     case 'EACCES':
     case 'EPERM':
       return syscall === 'unlink' ? mayNotRemove(kind, name) : mayNotUse(kind, name);
     case 'EINVAL':
       return syscall === 'mmap'
-        ? 'it has no bytes; its creator may have died before giving it a size'
+        ? 'it has no bytes; its creator may have died before it set a size'
         : `the system refused (${syscall})`;
     case 'ELOOP':
     case 'EISDIR':
     case 'ENXIO':
     case 'ENODEV':
-      return 'what bears the name is not a shared memory object';
+      return 'the entry with that name is not a shared memory object';
     default:
       return unknown(failure);
   }
@@ -117,13 +117,13 @@ function placeReason(failure: NativeFailure, place: string): string {
   const { code, syscall } = failure;
   switch (code) {
     case 'ENOENT':
-      return `${place} is not there: mount a tmpfs at it (a container has none with --ipc=none)`;
+      return `${place} does not exist: mount a tmpfs there (a container with --ipc=none has no ${place})`;
     case 'ENOTDIR':
-      return `${place} is no directory: mount a tmpfs at it`;
+      return `${place} is not a directory: mount a tmpfs there`;
     case 'EROFS':
       return (
-        `${place} is read-only: mount a tmpfs at it that is not; ` +
-        'of what is there already, segments can be attached with readOnly'
+        `${place} is read-only: mount a writable tmpfs there; ` +
+        'existing segments can be attached with readOnly'
       );
     case 'EACCES':
       return mayNotUsePlace(place);
@@ -132,7 +132,7 @@ function placeReason(failure: NativeFailure, place: string): string {
     case 'ENOSPC':
       return lacksRoom(failure);
     default:
-      return `the file system at ${place} does not do what it takes (${syscall}, ${code}): mount a tmpfs at it`;
+      return `the file system at ${place} cannot hold shared objects (${syscall}: ${code}): mount a tmpfs there`;
   }
 }
 
@@ -142,12 +142,12 @@ function lacksRoom({ place, bytes }: NativeFailure): string {
   const room = roomAt(place);
   if (room === undefined) return `${place} has no room${wanted}`;
   if (room.isFullOfFiles && (bytes === undefined || bytes <= room.free)) {
-    return `${place} takes no more names: its file system has as many files as it may (nr_inodes)`;
+    return `${place} cannot hold more names: its file system has its maximum number of files (nr_inodes)`;
   }
   const { total, free } = room;
   return (
-    `${place} has no room${wanted}: ${describeBytes(total)} in all, ${describeBytes(free)} free; ` +
-    'in a container, docker run --shm-size gives it more'
+    `${place} has no room${wanted}: ${describeBytes(total)} in total, ${describeBytes(free)} free; ` +
+    'in a container, docker run --shm-size makes it larger'
   );
 }
 
@@ -158,8 +158,8 @@ function lacksMemory({ place, bytes }: NativeFailure): string {
   const limit = memoryLimit();
   if (bytes <= limit) return `the system has no memory left for ${describeExactly(bytes)}`;
   return (
-    `${describeExactly(bytes)} are more than the ${describeBytes(limit)} of memory that this container or ` +
-    `control group may have, to which ${place} counts`
+    `${describeExactly(bytes)} is more than the memory limit of ${describeBytes(limit)} for this container or ` +
+    `control group; ${place} counts towards that limit`
   );
 }
 
@@ -183,16 +183,16 @@ function mayNotUse(kind: Kind, name: string): string {
   const found = permissionsOfObject(kind, name);
   return (
     `permission denied${found === undefined ? '' : `: it belongs to ${owner(found)}`}; its owner and mode decide ` +
-    'who may, and by default its owner alone: create it with a mode such as 0o660 or 0o666, which is exact ' +
-    'whatever the umask, or as the user who is to use it'
+    'who can use it (by default, only the owner): create it with a mode such as 0o660 or 0o666 (the umask ' +
+    'does not change it), or as the user who will use it'
   );
 }
 
 function mayNotRemove(kind: Kind, name: string): string {
   const found = permissionsOfObject(kind, name);
   return (
-    `its name may not be removed${found === undefined ? '' : `: it belongs to ${owner(found)}`}; in a sticky ` +
-    `directory, which ${native.place ?? 'that of shared memory'} is, only the owner of a name may`
+    `its name cannot be removed${found === undefined ? '' : `: it belongs to ${owner(found)}`}; ` +
+    `${native.place ?? 'the directory of shared memory'} is a sticky directory, where only the owner can remove a name`
   );
 }
 
@@ -200,6 +200,6 @@ function mayNotUsePlace(place: string): string {
   const found = permissionsOf(place);
   return (
     `permission denied at ${place}${found === undefined ? '' : `: it belongs to ${owner(found)}`}; ` +
-    `it takes mode 1777 (chmod 1777 ${place}) for all users to create objects`
+    `for all users to create objects, it must have mode 1777 (chmod 1777 ${place})`
   );
 }

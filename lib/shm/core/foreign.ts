@@ -27,7 +27,8 @@ const { foreignCallsAt } = thread;
 /**
  * Makes a foreign call.
  *
- * @param notAsync - how messages describe the function. If this is given, the function must not return a promise.
+ * @param notAsync - the beginning of the message about an async function. If this is given, the function must
+ * not return a promise.
  */
 export function callForeign<A, T>(fn: (argument: A) => T, argument: A, notAsync?: string): T {
   const outer = control[foreignCalls] ?? 0;

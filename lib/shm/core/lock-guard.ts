@@ -69,7 +69,7 @@ export class LockGuard implements contract.LockGuard {
     if (this.#seat.holder !== this) {
       throw new SharedMemoryError(
         'ERR_NOT_HELD',
-        `${called(this.#lock.kind, this.#lock.name)}: this guard has released it before`,
+        `${called(this.#lock.kind, this.#lock.name)}: this guard has already released it`,
         { resource: this.#lock.name },
       );
     }

@@ -68,7 +68,7 @@ function stopAwaitingAgents(): void {
 const mostHandovers = 16;
 
 const tooManyHeld =
-  'this thread holds 2000 locks already; the system would not hand on more if it died';
+  'this thread already holds 2000 locks; if it died, the system could not release more';
 
 const overwritten = 'its bytes were overwritten; unlink it and open it again';
 
@@ -570,7 +570,9 @@ export class LockSeat extends ObjectSeat {
     if (agents.size === 0) process.on('exit', (thread.awaitAgents = awaitAgents));
     agents.add(this.index);
     this.#agentAsked = native.agentRequest(this.index);
-    if (!this.#agentAsked) this.#fail('EAGAIN', 'the system gives no thread to wait for it');
+    if (!this.#agentAsked) {
+      this.#fail('EAGAIN', 'the system could not create a thread to wait for it');
+    }
   }
 
   #settleFirst(outcome: Acquired, byAgent: boolean): void {

@@ -16,8 +16,8 @@ import { LockGuard } from './lock-guard';
 import { gone, notFree, type LockSeat } from './lock-seat';
 import { LockWaiter } from './lock-waiter';
 
-/** How error messages describe an argument `fn` that must not be async, because it runs while the lock is held. */
-export const notAsync = 'fn, which runExclusive() takes if it is async';
+/** What messages say about an argument `fn` that must not be async, because it runs while the lock is held. */
+export const notAsync = 'fn must be synchronous (use runExclusive() for async functions)';
 
 /** Keeps the handle of an object alive for as long as its lock is in use. */
 const owners = new WeakMap<Lock, object>();
@@ -109,8 +109,8 @@ export class Lock extends Unassignable implements contract.Lock {
       if (seat.holder !== null && !seat.reclaim()) {
         throw this.#attachment.error(
           'ERR_DEADLOCK',
-          'is held by this thread; waiting for it would never end; release it first, also where nobody ' +
-            'awaited what acquire() gave',
+          'is already held by this thread, so waiting for it would never end; release it first ' +
+            '(an acquire() that was not awaited holds it, too)',
         );
       }
       const result = seat.acquireSync(this, remaining(deadline), isScoped);

@@ -29,13 +29,16 @@ function missing(kind: Kind, name: string, verb: Verb): string | undefined {
   const others = kindsOf(name).filter((other) => other !== kind);
   if (others.length > 0) {
     const calls = others.flatMap((other) => classesOf(other).map((type) => call(type, verb, name)));
-    return `, but ${others.map(aKind).join(' and ')} of that name: ${calls.join(' or ')}`;
+    const have = others.length === 1 ? 'has' : 'have';
+    return `, but ${others.map(aKind).join(' and ')} ${have} that name: ${calls.join(' or ')}`;
   }
   const managed = managerOf(name);
   if (managed === undefined || kind === 'manager') return undefined;
   const { manager, own } = managed;
-  if (!isThere('manager', manager)) return `, and no ${called('manager', manager)} to make it`;
-  return `; its manager makes one: ${call('Manager', 'attach', manager)}.${kind}(${quoted(own)})`;
+  if (!isThere('manager', manager)) {
+    return `, and there is no ${called('manager', manager)} to create it`;
+  }
+  return `; its manager can create it: ${call('Manager', 'attach', manager)}.${kind}(${quoted(own)})`;
 }
 
 /** The kinds of which an object by that name exists. */

@@ -129,8 +129,8 @@ export function checkMayBeMade(kind: Kind, name: string): void {
   if (isManaging || !isManaged(name)) return;
   throw new SharedMemoryError(
     'EINVAL',
-    `${JSON.stringify(name)} cannot name ${aKind(kind)} that is made here: it contains '/'; ` +
-      "such names are those of a manager's objects, which its methods make",
+    `${JSON.stringify(name)} cannot be the name of a new ${words[kind]}: it contains '/'; ` +
+      'only the methods of a manager create objects with such names',
     { resource: name },
   );
 }
@@ -199,22 +199,22 @@ function checkName(kind: Kind, name: unknown): asserts name is string {
   const refuse = (code: 'EINVAL' | 'ENAMETOOLONG', why: string): never => {
     throw new SharedMemoryError(
       code,
-      `${JSON.stringify(name)} cannot name ${aKind(kind)}: ${why}`,
+      `${JSON.stringify(name)} cannot be the name of ${aKind(kind)}: ${why}`,
       {
         resource: name,
       },
     );
   };
   if (name === '') refuse('EINVAL', 'it is empty');
-  if (name === '.' || name === '..') refuse('EINVAL', 'it is a directory');
+  if (name === '.' || name === '..') refuse('EINVAL', 'it is the name of a directory');
   const managed = isManaged(name) && kind !== 'manager' ? managerOf(name) : undefined;
   if (managed === undefined && name.includes('/')) refuse('EINVAL', slash(kind, name));
   if (name.includes('\0')) refuse('EINVAL', 'it contains a NUL character');
   if (process.platform === 'win32' && name.includes('\\')) refuse('EINVAL', "it contains '\\'");
   // A lone surrogate has no UTF-8 form. Encoders would turn many different names into one.
-  if (loneSurrogate.test(name)) refuse('EINVAL', 'it contains half a surrogate pair');
+  if (loneSurrogate.test(name)) refuse('EINVAL', 'it contains a lone surrogate');
   if (kind === 'memory' && name.startsWith(reserved)) {
-    refuse('EINVAL', `names that begin with '${reserved}' are the library's own`);
+    refuse('EINVAL', `names that begin with '${reserved}' are reserved for this library`);
   }
   const isPlain = kind === 'memory' && managed === undefined;
   const isDigested = !isPlain && native.nameLimitBytes < tooFewBytes;
@@ -223,14 +223,14 @@ function checkName(kind: Kind, name: unknown): asserts name is string {
   const limit = most - around;
   const length = Buffer.byteLength(name);
   if (length > limit) {
-    refuse('ENAMETOOLONG', `it takes ${length} bytes in UTF-8, and ${limit} is the most`);
+    refuse('ENAMETOOLONG', `it has ${length} bytes in UTF-8, and the maximum is ${limit}`);
   }
 }
 
 /** The error for a name that is not a string. */
 export function noName(given: unknown): TypeError {
   const isObject = typeof given === 'object' && given !== null;
-  const why = isObject ? 'a string, ahead of any options' : 'a string';
+  const why = isObject ? 'a string, before any options' : 'a string';
   return invalidType('name', why, given);
 }
 
@@ -238,8 +238,8 @@ export function noName(given: unknown): TypeError {
 function slash(kind: Kind, name: string): string {
   const why = "it contains '/'";
   if (kind !== 'manager' && managerOf(`/${name}`) !== undefined) {
-    return `${why}; use '.', '-' or '_' to part words, or '/${name}' for what a manager made`;
+    return `${why}; use '.', '-' or '_' to separate words, or '/${name}' for an object of a manager`;
   }
   if (/^\/[^/]+$/.test(name)) return `${why}; leave it out: ${quoted(name.slice(1))}`;
-  return `${why}; use '.', '-' or '_' to part words`;
+  return `${why}; use '.', '-' or '_' to separate words`;
 }

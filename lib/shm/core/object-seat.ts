@@ -112,8 +112,8 @@ export class ObjectSeat implements ObjectShape {
   endedError(): SharedMemoryError {
     return new SharedMemoryError(
       'ERR_SHUTDOWN',
-      `${called(this.kind, this.name)} has ended with the manager that made it: that was shut down, or its ` +
-        'owner has ended',
+      `${called(this.kind, this.name)} has ended together with its manager: the manager was shut down, or ` +
+        'its owner has ended',
       { resource: this.name },
     );
   }
@@ -147,7 +147,7 @@ export class ObjectSeat implements ObjectShape {
     if (words.length >= least) return words;
     throw new SharedMemoryError(
       'ERR_CORRUPT',
-      `${called(this.kind, this.name)} has a header that makes no sense; unlink() removes it`,
+      `${called(this.kind, this.name)} has an invalid header; unlink() removes it`,
       { resource: this.name },
     );
   }
@@ -196,8 +196,8 @@ export class ObjectSeat implements ObjectShape {
     if (buffer !== undefined) return buffer;
     throw new SharedMemoryError(
       'ERR_ZERO_COPY_UNAVAILABLE',
-      `${called(this.kind, this.name)}: this runtime takes no outside memory of ${length} bytes as ` +
-        'an ArrayBuffer; NamedLock, and SharedMemory with read() and write(), do without',
+      `${called(this.kind, this.name)}: this runtime does not accept ${length} bytes of external ` +
+        'memory as an ArrayBuffer; NamedLock, and read() and write() of SharedMemory, work without it',
       { resource: this.name },
     );
   }

@@ -19,10 +19,10 @@ function explainRefusal({ refusal, found }: NativeRefusal, kind: ObjectKind) {
   switch (refusal) {
     case Refusal.Truncated:
       return corrupt(
-        `it has ${found} bytes, fewer than its header (${layout.headerBytes}) says or takes`,
+        `it has ${found} bytes, less than a header (${layout.headerBytes} bytes) or less than its header says`,
       );
     case Refusal.Foreign:
-      return corrupt('it does not begin as an object of this library does');
+      return corrupt('it does not begin with the header of a shmkit object');
     case Refusal.Unfinished:
       return corrupt('its creator did not finish it, or its header was overwritten');
     case Refusal.Kind:
@@ -34,15 +34,15 @@ function explainRefusal({ refusal, found }: NativeRefusal, kind: ObjectKind) {
       return {
         code: 'ERR_ABI_MISMATCH' as const,
         why:
-          `it was made by a shmkit with layout version ${found}, and this one has ` +
-          `${layout.version}; use one version on a machine`,
+          `it was created by a shmkit with layout version ${found}, but this one has ` +
+          `${layout.version}; use only one version on a machine`,
       };
     case Refusal.Abi:
       return {
         code: 'ERR_ABI_MISMATCH' as const,
         why:
-          `its mutex is of ${describeAbi(found)}, which this process ` +
-          `(${describeAbi(native.layout.abi ?? 0)}) cannot share`,
+          `it has ${describeAbi(found)}, but this process uses ` +
+          `${describeAbi(native.layout.abi ?? 0)}; they are not compatible`,
       };
   }
 }

@@ -249,8 +249,8 @@ export class Roster {
     }
     throw new SharedMemoryError(
       'ERR_CAPACITY',
-      `${called(this.#seat.kind, this.#seat.name)} has room for ${this.#capacity} threads, and as ` +
-        'many take part; create it with a greater participants',
+      `${called(this.#seat.kind, this.#seat.name)} has room for ${this.#capacity} threads, and all ` +
+        'places are taken; create it with a larger value of participants',
       { resource: this.#seat.name },
     );
   }

@@ -274,8 +274,8 @@ export class SharedMemory extends Unassignable {
     if (this.#buffer === undefined) {
       throw new SharedMemoryError(
         'ERR_ZERO_COPY_UNAVAILABLE',
-        `${called('memory', this.name)}: this runtime takes no outside memory of ${this.size} ` +
-          'bytes as an ArrayBuffer; read() and write() copy instead',
+        `${called('memory', this.name)}: this runtime does not accept ${this.size} bytes of external ` +
+          'memory as an ArrayBuffer; use read() and write(), which copy',
         { resource: this.name },
       );
     }
@@ -406,7 +406,7 @@ export class SharedMemory extends Unassignable {
     this.close();
     throw new SharedMemoryError(
       'ERR_WRONG_KIND',
-      `${called('memory', this.name)} is there with ${this.size} bytes, and ${size} were asked for`,
+      `${called('memory', this.name)} has ${this.size} bytes, but ${size} were requested`,
       { resource: this.name },
     );
   }
@@ -416,9 +416,11 @@ export class SharedMemory extends Unassignable {
       if (this.#lifetime?.hasEnded) throw this.#lifetime.endedError();
       return;
     }
-    throw new SharedMemoryError('ERR_CLOSED', `${called('memory', this.name)} was closed here`, {
-      resource: this.name,
-    });
+    throw new SharedMemoryError(
+      'ERR_CLOSED',
+      `${called('memory', this.name)} cannot be used: this handle was closed`,
+      { resource: this.name },
+    );
   }
 }
 

@@ -279,7 +279,7 @@ export class Word {
         () => true,
         new SharedMemoryError(
           'EAGAIN',
-          `${called(this.#seat.kind, this.#seat.name)}: the system gives no thread to wait for it`,
+          `${called(this.#seat.kind, this.#seat.name)}: the system could not create a thread to wait for it`,
           { resource: this.#seat.name },
         ),
       );

@@ -106,8 +106,9 @@ export class DictEntries {
    */
   bodyOfWords(at: number, words: number): number {
     const body = this.bodyOf(at);
-    if (!this.#memory.reaches(body + words))
-      throw new CorruptError('a value of it is of no length');
+    if (!this.#memory.reaches(body + words)) {
+      throw new CorruptError('a value in it has an invalid length');
+    }
     return body;
   }
 
@@ -160,7 +161,7 @@ export class DictEntries {
    */
   readLocked(at: number): unknown {
     const value = this.readWhole(at);
-    if (value === nonsenseValue) throw new CorruptError('a value of it is of no length');
+    if (value === nonsenseValue) throw new CorruptError('a value in it has an invalid length');
     return value;
   }
 

@@ -384,7 +384,10 @@ export class SharedDict<V = unknown> extends Structure implements contract.Dict<
     if (typeof there !== 'symbol') return there as V;
     settleOperations();
     if (there === pending && state.claims.isOwn(key)) {
-      throw this.attachment.error('ERR_DEADLOCK', `: this thread computes '${key}' already`);
+      throw this.attachment.error(
+        'ERR_DEADLOCK',
+        `cannot wait for the value of ${JSON.stringify(key)}: this thread is already computing it`,
+      );
     }
     const waiting = ValueWait.ofThread(timeout === undefined);
     const computation = state.claims.computation(waiting);
@@ -529,7 +532,7 @@ export class SharedDict<V = unknown> extends Structure implements contract.Dict<
       const claim = state.claim(key, waiting.looks(look), waiting, computation);
       if (claim !== pending) return claim;
       if (!waiting.goOn(() => state.claims.computationOf(key))) {
-        const what = `: what computes ${JSON.stringify(key)} waits for this call, which would wait for it`;
+        const what = `cannot wait for the value of ${JSON.stringify(key)}: its computation waits for this call, so both would wait for ever`;
         throw this.attachment.error('ERR_DEADLOCK', what);
       }
       isOver = false;
@@ -572,7 +575,7 @@ export class SharedDict<V = unknown> extends Structure implements contract.Dict<
   #late(key: string, timeout: number): never {
     throw this.attachment.error(
       'ERR_TIMEOUT',
-      `: somebody else computes ${JSON.stringify(key)}, and did not end within ${timeout} ms`,
+      `has no value of ${JSON.stringify(key)} after ${timeout} ms: another caller is still computing it`,
     );
   }
 }
@@ -582,7 +585,7 @@ assignedBy(
   'dict',
   (key, value) =>
     `set(${quoted(key)}, ${shown(value)})` +
-    (Number.isNaN(value) ? ', or to change what is there, add() or update()' : ''),
+    (Number.isNaN(value) ? ', or add() or update() to change an existing value' : ''),
 );
 
 function contentsOf({ capacity, ttl, eviction }: SharedDictOptions) {
@@ -607,7 +610,9 @@ function checkKey(key: string): string {
 /** Returns milliseconds; 0 means that entries never expire. */
 function checkTtl(ttl: unknown): number {
   if (typeof ttl !== 'number') throw invalidType('ttl', 'a number of milliseconds', ttl);
-  if (!(ttl > 0)) throw outOfRange('ttl', 'milliseconds, more than 0 (Infinity: for ever)', ttl);
+  if (!(ttl > 0)) {
+    throw outOfRange('ttl', 'a number of milliseconds, more than 0 (Infinity: for ever)', ttl);
+  }
   return ttl === Infinity ? 0 : ttl;
 }
 

@@ -28,7 +28,7 @@ export const none = 0;
 export const nonsense = -1;
 
 /** The message for a table whose pointers are not valid. */
-export const noTable = 'its table makes no sense; clear() empties it';
+export const noTable = 'its hash table is inconsistent; clear() empties it';
 
 /**
  * The hash table of a dict, in shared memory. It grows by one bucket at a time (Litwin, "Linear hashing",

@@ -60,7 +60,7 @@ export class ListRing {
     const length = this.#ints[this.#at + listWords.length] ?? 0;
     // Short lists skip the check against the number of slots. Most lists are much shorter than that.
     if (length < 0 || (length > chunkSlots && length > this.slots)) {
-      throw new CorruptError('it has no such length');
+      throw new CorruptError('its length is invalid');
     }
     return length;
   }
@@ -114,7 +114,7 @@ export class ListRing {
    * @throws CorruptError it does not.
    */
   reach(pointer: number, words: number): void {
-    if (!this.reaches(pointer, words)) throw new CorruptError('a pointer of it leads astray');
+    if (!this.reaches(pointer, words)) throw new CorruptError('a pointer in it is out of bounds');
   }
 
   /** Whether a pointer leads to the given number of words within the memory. */
@@ -196,9 +196,11 @@ export class ListRing {
     const chunks = ints[this.#at + listWords.chunks] ?? 0;
     if (directory !== this.#directory || chunks !== this.#chunks) {
       const isSize = chunks >= leastChunks && chunks <= mostChunks && (chunks & (chunks - 1)) === 0;
-      if (!isSize) throw new CorruptError('it has no such size');
+      if (!isSize) throw new CorruptError('the size of its directory is invalid');
       this.reach(directory, chunks);
-      if (this.#arena.room(directory) < 4 * chunks) throw new CorruptError('it has no directory');
+      if (this.#arena.room(directory) < 4 * chunks) {
+        throw new CorruptError('its directory is too small');
+      }
       this.#directory = directory;
       this.#chunks = chunks;
     }

@@ -150,7 +150,7 @@ export class ListSplicer {
     const last = this.#word(listWords.turnLast);
     const all = first + middle + last;
     if (Math.min(first, middle, last) < 0 || all > ring.slots) {
-      throw new CorruptError('a change of it makes no sense');
+      throw new CorruptError('its record of an unfinished change is invalid');
     }
     this.#sequence.open();
     if (middle === 0 && (first === 0 || last === 0)) {
@@ -191,7 +191,7 @@ export class ListSplicer {
    */
   #swaps(before: number, count: number, step: (i: number) => void): void {
     const done = this.#word(listWords.turned) - before;
-    if (done < 0) throw new CorruptError('a change of it makes no sense');
+    if (done < 0) throw new CorruptError('its record of an unfinished change is invalid');
     for (let i = done; i < count; i++) {
       step(i);
       if (this.#log.room >= stepRoom) continue;
@@ -218,7 +218,9 @@ export class ListSplicer {
     const isInFront = this.#word(listWords.asideInFront) !== 0;
     const from = this.#word(listWords.aside);
     const count = this.#word(listWords.asideCount);
-    if (count < 0 || count > ring.slots) throw new CorruptError('a change of it makes no sense');
+    if (count < 0 || count > ring.slots) {
+      throw new CorruptError('its record of an unfinished change is invalid');
+    }
     this.#sequence.open();
     for (let left = count; left > 0; left--) {
       this.#breathe();

@@ -257,7 +257,7 @@ export class ListState extends ListReader {
     const { length } = ring;
     const i = index < 0 ? index + length : index;
     if (i >= 0 && i < length) return ring.slot(ring.head + i);
-    const range = length === 0 ? 'of an element, of which there is none' : rangeOf(length);
+    const range = length === 0 ? 'the index of an element (the list is empty)' : rangeOf(length);
     throw outOfRange('index', range, index);
   }
 }

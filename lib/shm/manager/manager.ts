@@ -236,7 +236,7 @@ export class Manager extends Unassignable implements Disposable, PlainManager {
     if (name !== undefined) return Manager.attach(name);
     throw new SharedMemoryError(
       'ENOENT',
-      `the environment has no ${variable}; start this process with what manager.env() gives`,
+      `the environment variable ${variable} is not set; start this process with the variables of manager.env()`,
     );
   }
 
@@ -422,12 +422,15 @@ export class Manager extends Unassignable implements Disposable, PlainManager {
   #make<K extends ManagedKind>(kind: K, given: unknown, options: unknown): Managed<K> {
     this.#attachment.open();
     if (given !== undefined && typeof given !== 'string') throw noName(given);
-    if (given === '') throw this.#attachment.error('EINVAL', 'cannot make what has an empty name');
-    if (given?.includes('/'))
+    if (given === '') {
+      throw this.#attachment.error('EINVAL', 'cannot create an object with an empty name');
+    }
+    if (given?.includes('/')) {
       throw this.#attachment.error(
         'EINVAL',
-        `cannot make ${JSON.stringify(given)}: it contains '/'`,
+        `cannot create ${JSON.stringify(given)}: the name contains '/'`,
       );
+    }
     const name = managedName(this.name, given ?? freshName());
     systemName(kind, name);
     const { mode } = this.#state;

@@ -138,7 +138,7 @@ export class ManagerState extends ListState {
       if (!this.#isInUse()) {
         throw this.error(
           'ENOENT',
-          'is dead: all who took part in it have died; Manager.create() removes what they left',
+          'is dead: all its participants have died; Manager.create() removes what they left',
         );
       }
       this.#roster.join();

@@ -359,7 +359,7 @@ function elementsOf<T extends ElementType>(
   const { type, length, from } = options;
   if (from === undefined) return { type: checkType(type), length: checkLength(length) };
   if (length !== undefined) {
-    throw invalidType('length', 'absent where the elements are given', length);
+    throw invalidType('length', 'omitted when from is given', length);
   }
   checkIterable('from', from);
   const data = elementsFrom(type, from);
@@ -373,7 +373,7 @@ function elementsFrom<T extends ElementType>(
   const given = typeOfArray(from) as T | undefined;
   const type = asked ?? given;
   if (type === undefined) {
-    throw invalidType('type', 'given where the elements are no typed array', type);
+    throw invalidType('type', 'an element type (required because from is not a typed array)', type);
   }
   checkType(type);
   if (given === type) {

@@ -216,7 +216,7 @@ export class SharedValue<T extends ElementType = ElementType>
    */
   [Symbol.toPrimitive](hint: string): string {
     if (hint === 'string') return `SharedValue ${quoted(this.name)}`;
-    throw invalidType('an operand', 'a number, which its value property is', this);
+    throw invalidType('an operand', 'a number (use its value property)', this);
   }
 
   /** Returns a handle as plain data, to send to another process, which passes it to {@link attach}. */

@@ -177,7 +177,7 @@ export abstract class TypedData<T extends ElementType> extends NamedObject {
   protected addAt(index: number, delta: unknown): ElementOf<T> {
     const before = this.cells.add(index, delta);
     if (before === undefined) {
-      throw outOfRange('delta', `one by which the sum stays within ${this.type}`, delta);
+      throw outOfRange('delta', `a number that keeps the sum in the range of ${this.type}`, delta);
     }
     return before;
   }
@@ -227,7 +227,7 @@ function checkShape<T extends ElementType>(seat: ObjectSeat, expected: Expected<
   const type = typeOfNumber(number);
   const bytes = type === undefined ? NaN : length * constructorOf(type).BYTES_PER_ELEMENT;
   if (type === undefined || length < 1 || dataAt < wordsBytes || !(dataAt + bytes <= size)) {
-    throw wrong('ERR_CORRUPT', 'has a header that makes no sense; unlink() removes it');
+    throw wrong('ERR_CORRUPT', 'has an invalid header; unlink() removes it');
   }
   if (expected.type !== undefined && expected.type !== type) {
     throw wrong('ERR_WRONG_KIND', `is of type ${type}, not ${expected.type}`);

@@ -88,7 +88,7 @@ export class QueueItem<V> implements contract.QueueItem<V> {
     const { name } = this.#keeper;
     throw new SharedMemoryError(
       'ERR_NOT_HELD',
-      `${called('queue', name)}: this item was acknowledged or given back before, or cleared away`,
+      `${called('queue', name)}: this item was already acknowledged or given back, or removed by clear()`,
       { resource: name },
     );
   }

@@ -229,7 +229,7 @@ export class Ring {
       this.#step(walk);
     }
     if (taken !== this.taken || ready !== 0 || this.ready !== 0) {
-      throw new CorruptError('its ring has not what it says');
+      throw new CorruptError('its ring buffer is inconsistent: its counts do not match its items');
     }
     this.#set(word.next, head);
   }
@@ -398,25 +398,29 @@ export class Ring {
   }
 
   #arrive(walk: Walk): void {
-    if (walk.at === this.#get(word.tail)) throw new CorruptError('its ring has fewer than it says');
+    if (walk.at === this.#get(word.tail)) {
+      throw new CorruptError('its ring buffer is inconsistent: it has fewer items than it counts');
+    }
     const units = this.#unitsAt(walk.at);
     if (units !== 0) {
       walk.units = units;
       return;
     }
-    if (walk.wrapped) throw new CorruptError('its ring has no end');
+    if (walk.wrapped) throw new CorruptError('its ring buffer is inconsistent: it has no end');
     walk.wrapped = true;
     walk.at = this.#begin;
     walk.units = this.#unitsAt(walk.at);
-    if (walk.units === 0) throw new CorruptError('its ring has no end');
+    if (walk.units === 0) throw new CorruptError('its ring buffer is inconsistent: it has no end');
   }
 
   #unitsAt(at: number): number {
-    if (!this.#memory.reaches(2 * (at + 1))) throw new CorruptError('its ring leads astray');
+    if (!this.#memory.reaches(2 * (at + 1))) {
+      throw new CorruptError('its ring buffer is inconsistent: a position is out of bounds');
+    }
     const units = this.#ints[2 * at + record.units] ?? 0;
     if (units === 0) return 0;
     if (units < recordUnits || !this.#memory.reaches(2 * (at + units))) {
-      throw new CorruptError('a record of it has no end');
+      throw new CorruptError('its ring buffer is inconsistent: the size of a record is invalid');
     }
     return units;
   }
@@ -428,14 +432,16 @@ export class Ring {
   #placeIn(which: number): number {
     const place = this.#get(which);
     if (place < this.#begin || !this.#memory.reaches(2 * (place + 1))) {
-      throw new CorruptError('its ring leads astray');
+      throw new CorruptError('its ring buffer is inconsistent: a position is out of bounds');
     }
     return place;
   }
 
   #wrapBehind(head: number): number {
     const wrap = this.#placeIn(word.wrap);
-    if (wrap < head) throw new CorruptError('its ring is none');
+    if (wrap < head) {
+      throw new CorruptError('its ring buffer is inconsistent: it ends before its first item');
+    }
     return wrap;
   }
 

@@ -338,7 +338,7 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
     checkInteger('count', count, 1, mostItems);
     const excess = state.countDone(count);
     if (excess > 0) {
-      const what = `has ${count - excess} items that are not done, so ${count} cannot have been`;
+      const what = `has ${count - excess} items that are not done, so ${count} cannot be counted as done`;
       throw this.attachment.error('ERR_NOT_HELD', what);
     }
   }
@@ -466,8 +466,8 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
     if (!state.hasRoomFor(encoder.size)) {
       throw this.attachment.error(
         'ERR_CAPACITY',
-        `can never have room for ${Ring.bytesOf(encoder.size)} bytes, its capacity is ` +
-          `${state.capacity}; create it with a greater one`,
+        `can never have room for ${Ring.bytesOf(encoder.size)} bytes: its capacity is ` +
+          `${state.capacity}; create it with a larger capacity`,
       );
     }
     return encoder;
@@ -476,7 +476,7 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
   #append(encoder: Encoder, look?: boolean, waiting?: Waiting): true | undefined {
     const outcome = this.state.append(encoder, look, waiting);
     if (outcome !== shut) return outcome;
-    throw this.attachment.error('ERR_SHUTDOWN', 'was shut down: nothing is put any more');
+    throw this.attachment.error('ERR_SHUTDOWN', 'was shut down: it accepts no more items');
   }
 
   #hold(look: boolean): QueueItem<V> | undefined {
@@ -518,7 +518,7 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
         this.state.withdraw(waiting);
         const { size, maxSize, blocker } = this.state;
         const isBlocked = size < maxSize && blocker !== undefined;
-        const why = `: process ${blocker} has taken an item and is not done with it, and no room behind it is free before`;
+        const why = `: process ${blocker} has taken an item and is not done with it; the room behind it becomes free only after that`;
         throw this.attachment.error(
           'ERR_TIMEOUT',
           `had no room within ${timeout} ms${isBlocked ? why : ''}`,
@@ -560,7 +560,7 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
         const { unfinished } = this.state;
         throw this.attachment.error(
           'ERR_TIMEOUT',
-          `had ${unfinished} items not done after ${limit} ms`,
+          `still had ${unfinished} items that were not done after ${limit} ms`,
         );
       },
     };
@@ -574,7 +574,7 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
   protected override letGo(): void {
     const { attachment, state } = this;
     if (this.#held.size > 0 && !attachment.hasEnded) {
-      const what = `has ${this.#held.size} items taken through this handle; ack() or giveBack() them`;
+      const what = `has ${this.#held.size} items taken through this handle; ack() or giveBack() them first`;
       throw attachment.error('EBUSY', what);
     }
     state.holders.delete(this);

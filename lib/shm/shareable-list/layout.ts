@@ -130,16 +130,18 @@ export class Shape {
 
   /** Reads the shape of an existing list, or returns what is wrong with it. Reads each offset once. */
   static read(buffer: ArrayBuffer): Shape | string {
-    if (buffer.byteLength < emptyListBytes) return `${buffer.byteLength} bytes are no list`;
+    if (buffer.byteLength < emptyListBytes) {
+      return `${buffer.byteLength} bytes are too few for a list`;
+    }
     const words = wordsOf(buffer);
     // The creator writes the length last, so it is read first.
     const length = Number(Atomics.load(words, 0));
     const most = Math.floor((buffer.byteLength - emptyListBytes) / leastElementBytes);
     if (length === 0 && !canBeEmpty(buffer.byteLength)) {
-      return `its length is 0, and it has ${buffer.byteLength} bytes: its creator has not finished it`;
+      return `its length is 0, but it has ${buffer.byteLength} bytes: its creator has not finished it`;
     }
     if (length < 0 || length > most) {
-      return `its length is ${length}, and its ${buffer.byteLength} bytes hold at most ${most}`;
+      return `its length is ${length}, but ${buffer.byteLength} bytes can hold at most ${most} elements`;
     }
     const slots = new Float64Array(length + 1);
     let largestSlot = 0;
@@ -147,15 +149,16 @@ export class Shape {
     for (let i = 0; i <= length; i++) {
       const offset = Number(words[i + 1]);
       const size = offset - before;
-      if (i === 0 ? offset !== 0 : !isSlot(size))
-        return `the offset ${offset} cannot be its no. ${i}`;
+      if (i === 0 ? offset !== 0 : !isSlot(size)) {
+        return `its offset no. ${i} is invalid: ${offset}`;
+      }
       largestSlot = Math.max(largestSlot, size);
       slots[i] = offset / wordBytes + length + 2;
       before = offset;
     }
     const shape = new Shape(slots, largestSlot);
     if (shape.size <= buffer.byteLength) return shape;
-    return `it would take ${shape.size} bytes, and has ${buffer.byteLength}`;
+    return `it needs ${shape.size} bytes, but has ${buffer.byteLength}`;
   }
 
   /** The size of a slot, in bytes. */

@@ -439,7 +439,7 @@ export class ShareableList extends Unassignable implements Iterable<ShareableVal
     if (lock === undefined) return fn();
     const guard = lock.held ? undefined : lock.acquireScoped();
     try {
-      if (this.#journal?.replay() === false) throw corrupt(this.name, 'its journal is none');
+      if (this.#journal?.replay() === false) throw corrupt(this.name, 'its journal is invalid');
       return fn();
     } finally {
       guard?.release();
@@ -447,9 +447,11 @@ export class ShareableList extends Unassignable implements Iterable<ShareableVal
   }
 
   #closedError(): SharedMemoryError {
-    return new SharedMemoryError('ERR_CLOSED', `${called(this.name)} was closed here`, {
-      resource: this.name,
-    });
+    return new SharedMemoryError(
+      'ERR_CLOSED',
+      `${called(this.name)} cannot be used: this handle was closed`,
+      { resource: this.name },
+    );
   }
 }
 
@@ -520,21 +522,21 @@ function refusal(name: string | undefined, i: number, value: unknown, why: Refus
     case 'type':
       return invalidType(what, 'a string, number, bigint, boolean, Uint8Array or null', value);
     case 'range':
-      return outOfRange(what, 'an integer of 64 bits', value);
+      return outOfRange(what, 'a signed 64-bit integer', value);
     case 'surrogate':
-      return outOfRange(what, 'a string without half a surrogate pair', value);
+      return outOfRange(what, 'a string without lone surrogates', value);
     case 'length':
       return new SharedMemoryError(
         'ERR_CAPACITY',
         `${name === undefined ? 'a list' : called(name)}: element ${i} has room for ${why.room} ` +
-          `bytes, and the value takes ${why.bytes}`,
+          `bytes, but the value needs ${why.bytes}`,
         name === undefined ? {} : { resource: name },
       );
   }
 }
 
 function corrupt(name: string, why: string): SharedMemoryError {
-  return new SharedMemoryError('ERR_CORRUPT', `${called(name)} is no list: ${why}`, {
+  return new SharedMemoryError('ERR_CORRUPT', `${called(name)} is not a valid list: ${why}`, {
     resource: name,
   });
 }
@@ -544,8 +546,8 @@ function corruptElement(name: string, elements: Elements, i: number): SharedMemo
   return new SharedMemoryError(
     'ERR_CORRUPT',
     `${called(name)}: element ${i} has the format ${format} and the code ${elements.codeOf(i)}, ` +
-      'which do not go together, or a text that is not UTF-8; whoever was changing it may have ' +
-      'died, and set() makes it whole',
+      'which do not match, or a text that is not UTF-8; a process may have died while it was changing ' +
+      'the element; set() repairs it',
     { resource: name },
   );
 }

@@ -101,7 +101,9 @@ export class Arena {
    */
   takeAt(head: number, units: number): number {
     const whole = this.#sizeOf(head);
-    if (whole < units || !this.isFree(head)) throw new CorruptError('a free block is none');
+    if (whole < units || !this.isFree(head)) {
+      throw new CorruptError('its memory blocks are inconsistent: a block is in use or too small');
+    }
     this.#unlink(head, whole);
     this.#cut(head, whole, units);
     this.#add(word.used, this.#sizeOf(head));
@@ -137,7 +139,7 @@ export class Arena {
     if ((this.#flags(head) & previousIsFree) === 0) return head;
     const before = this.#ints[head - 1] ?? 0;
     if (this.#sizeOf(head - 2 * before) !== before) {
-      throw new CorruptError('its free blocks contradict');
+      throw new CorruptError('its memory blocks are inconsistent: two sizes of one block differ');
     }
     return head - 2 * before;
   }
@@ -151,12 +153,16 @@ export class Arena {
   free(pointer: number): void {
     let head = 2 * pointer - 1;
     let size = this.#sizeOf(head);
-    if (this.#flags(head) & isFree) throw new CorruptError('a free block was freed');
+    if (this.#flags(head) & isFree) {
+      throw new CorruptError('its memory blocks are inconsistent: a block would be freed twice');
+    }
     this.#add(word.used, -size);
     if (this.#flags(head) & previousIsFree) {
       const before = this.#ints[head - 1] ?? 0;
       head -= 2 * before;
-      if (this.#sizeOf(head) !== before) throw new CorruptError('its free blocks contradict');
+      if (this.#sizeOf(head) !== before) {
+        throw new CorruptError('its memory blocks are inconsistent: two sizes of one block differ');
+      }
       this.#unlink(head, before);
       size += before;
     }
@@ -189,7 +195,9 @@ export class Arena {
     const head = 2 * pointer - 1;
     const found = this.#sizeOf(head);
     if (found < size || !(this.#flags(head) & isFree)) {
-      throw new CorruptError('its free blocks are not where they should be');
+      throw new CorruptError(
+        'its memory blocks are inconsistent: a block is in the wrong free list',
+      );
     }
     this.#unlink(head, found);
     this.#cut(head, found, size);
@@ -306,7 +314,7 @@ export class Arena {
   get top(): number {
     const top = this.#ints[this.#at + word.top] ?? 0;
     if (top < this.#begin || top > this.#end || (top & 1) === 0 || !this.#memory.reaches(top + 1)) {
-      throw new CorruptError('its memory ends nowhere');
+      throw new CorruptError('the end of its memory is invalid');
     }
     return top;
   }
@@ -321,14 +329,16 @@ export class Arena {
     const { top } = this;
     const size = (this.#ints[head] ?? 0) >>> 2;
     if (head < this.#begin || size < leastSize || head + 2 * size > top) {
-      throw new CorruptError('a block is none');
+      throw new CorruptError('its memory blocks are inconsistent: the size of a block is invalid');
     }
     return size;
   }
 
   #payload(pointer: number): number {
     const at = 2 * pointer;
-    if (at <= this.#begin || at + 2 > this.top) throw new CorruptError('a pointer leads astray');
+    if (at <= this.#begin || at + 2 > this.top) {
+      throw new CorruptError('a pointer in it is out of bounds');
+    }
     return at;
   }
 

@@ -84,7 +84,7 @@ export class GrowingMemory implements Views {
     if (space.bytes > surelyShownBytes) space.hide(space.show(space.bytes));
     this.#show(firstWords);
     this.fixed = this.ints;
-    if (!this.#look(1)) throw new CorruptError('its memory ends nowhere');
+    if (!this.#look(1)) throw new CorruptError('the end of its memory is invalid');
   }
 
   /** Makes the memory of an object. Its views are not given to user code. */

@@ -55,8 +55,7 @@ export class StructureState implements SeatState, SizeLimit {
       size - dataAt === capacity &&
       4 * (blocksAt(shape, capacity) + 2) <= capacity &&
       seat.words.byteLength === shape.wordsBytes;
-    if (!isWhole)
-      throw this.error('ERR_CORRUPT', 'has a header that makes no sense; unlink() removes it');
+    if (!isWhole) throw this.error('ERR_CORRUPT', 'has an invalid header; unlink() removes it');
     try {
       const firstWords = blocksAt(shape, capacity) + 2;
       this.memory = GrowingMemory.of(seat, structureLayout.pages, firstWords);
@@ -119,12 +118,12 @@ export class StructureState implements SeatState, SizeLimit {
     if (mayBeCalled && !this.seat.isCallInterrupted) {
       throw this.error(
         'ERR_DEADLOCK',
-        'is being changed by this thread: it waits for the function that was given',
+        'is already being changed by this thread, which is still running the function given to that change',
       );
     }
     // The value may have a getter that has closed this structure after the handle was checked. The seat may
     // be in use for another object now.
-    if (this.#isClosed) throw this.error('ERR_CLOSED', 'was closed here');
+    if (this.#isClosed) throw this.error('ERR_CLOSED', 'cannot be used: this handle was closed');
     const abandoned = this.seat.enter(timeout);
     this.#inside = Inside.Changing;
     if (abandoned || wasInterrupted || this.log.pending) this.#recover();
@@ -220,14 +219,14 @@ export class StructureState implements SeatState, SizeLimit {
     return this.error(
       'ERR_CAPACITY',
       `has no room for ${bytes} bytes${isScattered ? ' in one piece' : ''}: ` +
-        `${used} of ${capacity} are used; create it with a greater capacity`,
+        `${used} of ${capacity} bytes are used; create it with a larger capacity`,
     );
   }
 
   /** @param size - the size in bytes; `Infinity` if it was too large to count. */
   tooLarge(size: number): SharedMemoryError {
     const most = this.mostValueBytes;
-    const bytes = size === Infinity ? 'so many' : String(size);
+    const bytes = size === Infinity ? 'that many' : String(size);
     return this.error(
       'ERR_CAPACITY',
       `cannot store ${bytes} bytes: a value may have at most ${most} bytes`,

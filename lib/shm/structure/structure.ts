@@ -51,7 +51,7 @@ export abstract class Structure extends NamedObject {
     const { attachment } = this;
     const { state } = this;
     if (state.inside && !state.isInterrupted) {
-      throw attachment.error('EBUSY', 'is being changed by this thread');
+      throw attachment.error('EBUSY', 'cannot be closed: this thread is changing it');
     }
     attachment.close();
   }

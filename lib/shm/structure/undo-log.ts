@@ -61,7 +61,7 @@ export class UndoLog {
   keep(index: number): void {
     const ints = this.#ints;
     const count = this.#count;
-    if (count >= this.#capacity) throw new CorruptError('a change of it takes too many steps');
+    if (count >= this.#capacity) throw new CorruptError('a change to it needs too many steps');
     const record = this.#at + 1 + 2 * count;
     ints[record] = index;
     ints[record + 1] = ints[index] ?? 0;
@@ -82,13 +82,14 @@ export class UndoLog {
   rollBack(least: number): void {
     const count = this.#ints[this.#at] ?? 0;
     this.#count = 0;
-    if (count < 0 || count > this.#capacity)
-      throw new CorruptError('its undo log has no such length');
+    if (count < 0 || count > this.#capacity) {
+      throw new CorruptError('the length of its undo log is invalid');
+    }
     for (let n = count - 1; n >= 0; n--) {
       const record = this.#at + 1 + 2 * n;
       const index = this.#ints[record] ?? -1;
       if (index < least || !this.#memory.reaches(index + 1)) {
-        throw new CorruptError('its undo log leads astray');
+        throw new CorruptError('a position in its undo log is out of bounds');
       }
       this.#ints[index] = this.#ints[record + 1] ?? 0;
     }

@@ -38,24 +38,24 @@ export function unreadable(error: unknown, where: Whereabouts): unknown {
 
 /** The error for an entry of which not even the key makes sense. */
 export function unreadableEntry(kind: Kind, name: string): UnreadableError {
-  const message = `${called(kind, name)}: an entry of it makes no sense; clear() empties it`;
+  const message = `${called(kind, name)}: an entry in it is invalid; clear() empties it`;
   return new UnreadableError('ERR_CORRUPT', message, { resource: name });
 }
 
 /** Emits a warning about a value that was skipped, if there is no caller that could get an error. */
 export function warnOf(error: UnreadableError): void {
   const { message, code } = error;
-  process.emitWarning(`${message}; it was passed over`, { type: 'SharedMemoryWarning', code });
+  process.emitWarning(`${message}; it was skipped`, { type: 'SharedMemoryWarning', code });
 }
 
 function reason(error: unknown): { code: string; said: string; cause: unknown } | undefined {
   if (error instanceof SharedMemoryError) {
-    const said = `a shared object in it cannot be attached to: ${error.message}`;
+    const said = `attaching to a shared object in it failed: ${error.message}`;
     return { code: error.code, said, cause: error };
   }
   const isMismatch = error instanceof MismatchError;
   if (!isMismatch && !(error instanceof CorruptError)) return undefined;
-  const said = error.message.replace(/^a value of it /, 'it ');
+  const said = error.message.replace(/^a value in it /, 'it ');
   return { code: isMismatch ? 'ERR_ABI_MISMATCH' : 'ERR_CORRUPT', said, cause: error.cause };
 }
 
@@ -67,7 +67,7 @@ function valueAt(key: string | number | undefined): string {
 /** The part of the message that says what to do about a value that cannot be read. */
 function wayOut(code: string, { kind, key }: Whereabouts): string {
   if (code !== 'ENOENT' && code !== 'ERR_CORRUPT') return '';
-  if (kind === 'namespace') return '; delete it or assign another';
+  if (kind === 'namespace') return '; delete it or assign another value';
   if (key === undefined) return '';
   return typeof key === 'number'
     ? '; set() replaces it'

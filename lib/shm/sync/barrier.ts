@@ -34,8 +34,8 @@ import {
 import type { Wait } from '../core/word';
 import { BarrierState, type Arrival } from './barrier-state';
 
-/** How messages describe actions. */
-const notAsync = 'the action, which wait() takes if it is async';
+/** What messages say about actions. */
+const notAsync = 'the action must be synchronous (use wait() for async actions)';
 
 /** Options that belong to a handle to a barrier, and not to the barrier. */
 export interface NamedBarrierHandleOptions {
@@ -101,10 +101,7 @@ export class NamedBarrier extends NamedObject implements contract.Barrier {
     const { seat } = attachment;
     try {
       if (seat.length < 1 || seat.length > mostParties) {
-        throw attachment.error(
-          'ERR_CORRUPT',
-          'has a header that makes no sense; unlink() removes it',
-        );
+        throw attachment.error('ERR_CORRUPT', 'has an invalid header; unlink() removes it');
       }
       this.#state = seat.state(() => new BarrierState(seat));
       if (parties !== undefined && parties !== this.parties) {
@@ -308,7 +305,7 @@ export class NamedBarrier extends NamedObject implements contract.Barrier {
         this.#state.break(arrival.generation);
         // All other parties may have arrived at the last moment.
         if (this.#state.outcome(arrival, false) === 'passed') return arrival.index;
-        const missing = `not all of its ${this.parties} parties came within ${timeout} ms`;
+        const missing = `not all of its ${this.parties} parties arrived within ${timeout} ms`;
         throw this.attachment.error('ERR_TIMEOUT', `is broken: ${missing}`);
       },
       calledOff: () => this.#state.break(arrival.generation),
@@ -345,7 +342,7 @@ export class NamedBarrier extends NamedObject implements contract.Barrier {
   }
 
   #brokenError() {
-    const what = 'is broken: a party left it, died, or aborted it; reset() makes it as new';
+    const what = 'is broken: a party left it, died, or aborted it; reset() makes it usable again';
     return this.attachment.error('ERR_BROKEN_BARRIER', what);
   }
 

@@ -248,7 +248,10 @@ export class NamedCondition extends NamedObject implements contract.Condition {
   #checkHeld(): void {
     this.attachment.open();
     if (this.lock.held) return;
-    throw this.attachment.error('ERR_NOT_HELD', 'has a lock that is not held through this handle');
+    throw this.attachment.error(
+      'ERR_NOT_HELD',
+      'cannot be used: its lock is not held through this handle',
+    );
   }
 
   #begin(waiting?: Waiting): Holder {
@@ -320,7 +323,7 @@ export class NamedCondition extends NamedObject implements contract.Condition {
   }
 }
 
-const notAsync = 'the predicate, which has to be true or not at once';
+const notAsync = 'the predicate must return its result synchronously';
 
 function checkPredicate(predicate: unknown): void {
   checkSyncCallback('predicate', predicate, notAsync);

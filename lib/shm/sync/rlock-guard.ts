@@ -44,7 +44,7 @@ export class RLockGuard implements contract.RLockGuard {
     if (this.#released) {
       throw new SharedMemoryError(
         'ERR_NOT_HELD',
-        `${called('rlock', this.#lock.name)}: this guard has released it before`,
+        `${called('rlock', this.#lock.name)}: this guard has already released it`,
         { resource: this.#lock.name },
       );
     }

@@ -48,7 +48,7 @@ export class RWLockGuard implements contract.RWLockGuard {
     if (this.#released) {
       throw new SharedMemoryError(
         'ERR_NOT_HELD',
-        `${called('rwlock', this.#lock.name)}: this guard has released it before`,
+        `${called('rwlock', this.#lock.name)}: this guard has already released it`,
         { resource: this.#lock.name },
       );
     }

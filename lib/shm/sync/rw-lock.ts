@@ -212,7 +212,7 @@ export class NamedRWLock extends NamedObject implements contract.RWLock {
     const { held } = this.#state;
     if (held !== 0 && (held < 0 || mode === Mode.Write)) {
       const how =
-        held < 0 ? 'writing' : 'reading; release that first, a read cannot become a write';
+        held < 0 ? 'writing' : 'reading; release it first: a read lock cannot become a write lock';
       throw this.attachment.error('ERR_DEADLOCK', `is held by this thread for ${how}`);
     }
     const claim: Claim = { mode, nested: true };

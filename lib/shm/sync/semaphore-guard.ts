@@ -33,7 +33,7 @@ export class SemaphoreGuard implements contract.SemaphoreGuard {
     if (this.#released) {
       throw new SharedMemoryError(
         'ERR_NOT_HELD',
-        `${called('semaphore', this.#semaphore.name)}: this guard has released its permit before`,
+        `${called('semaphore', this.#semaphore.name)}: this guard has already released its permit`,
         { resource: this.#semaphore.name },
       );
     }

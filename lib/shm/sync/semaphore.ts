@@ -81,19 +81,16 @@ export class NamedSemaphore extends NamedObject implements contract.Semaphore {
     const { seat } = attachment;
     try {
       if (seat.length > mostPermits) {
-        throw attachment.error(
-          'ERR_CORRUPT',
-          'has a header that makes no sense; unlink() removes it',
-        );
+        throw attachment.error('ERR_CORRUPT', 'has an invalid header; unlink() removes it');
       }
       this.#state = seat.state(() => new SemaphoreState(seat));
       if (max !== undefined && max !== this.#state.max) {
-        const bound = this.#state.max === undefined ? 'no bound' : `a max of ${this.#state.max}`;
-        throw attachment.error('ERR_WRONG_KIND', `has ${bound}, not ${max}`);
+        const bound = this.#state.max === undefined ? 'no max' : `a max of ${this.#state.max}`;
+        throw attachment.error('ERR_WRONG_KIND', `has ${bound}, but max: ${max} was requested`);
       }
       if (robust !== undefined && robust !== this.robust) {
         const what = this.robust ? 'is robust' : 'is not robust';
-        throw attachment.error('ERR_WRONG_KIND', `${what}, and robust: ${robust} was asked for`);
+        throw attachment.error('ERR_WRONG_KIND', `${what}, but robust: ${robust} was requested`);
       }
     } catch (error) {
       attachment.close();
@@ -249,7 +246,7 @@ export class NamedSemaphore extends NamedObject implements contract.Semaphore {
   #tooMany(count: number, { max, value }: { max: number; value: number }): Error {
     return this.attachment.error(
       'ERR_NOT_HELD',
-      `has ${value} of its ${max} permits, so ${count} cannot have been acquired to be released`,
+      `has ${value} of its ${max} permits available, so ${count} more cannot be released`,
     );
   }
 
@@ -293,7 +290,10 @@ export class NamedSemaphore extends NamedObject implements contract.Semaphore {
     const { attachment } = this;
     const held = Math.min(this.#held, this.#state.held);
     if (held > 0 && !attachment.hasEnded) {
-      throw attachment.error('EBUSY', `has ${held} permits held through this handle; release them`);
+      throw attachment.error(
+        'EBUSY',
+        `has ${held} permits held through this handle; release them first`,
+      );
     }
     this.#state.holders.delete(this);
     this.#state.freed.giveUp(this, attachment.closedMeanwhile());
@@ -309,7 +309,7 @@ function contentsOf(options: NamedSemaphoreOptions): Contents {
   checkInteger('value', value, 0, mostPermits);
   if (max !== undefined) {
     checkInteger('max', max, 1, mostPermits);
-    if (value > max) throw outOfRange('value', `at most max, ${max}`, value);
+    if (value > max) throw outOfRange('value', `at most max (${max})`, value);
   }
   checkInteger('participants', participants, 1, mostParticipants);
   return {

@@ -132,12 +132,12 @@ describe.each(all.map((type) => [type.name, type] as const))('%s', (_, Type) => 
     expectCode(
       () => Type.open({ name: 'x', ...needs.get(Type) }),
       'ERR_INVALID_ARG_TYPE',
-      /^name .*ahead of any options/,
+      /^name .*before any options/,
     );
     expectCode(
       () => Type.attach({ name: 'x' }),
       'ERR_INVALID_ARG_TYPE',
-      /^name .*ahead of any options/,
+      /^name .*before any options/,
     );
     expectCode(() => Type.open(), 'ERR_INVALID_ARG_TYPE', /^name must be a string/);
     expectCode(() => Type.attach(), 'ERR_INVALID_ARG_TYPE', /^name must be a string/);
@@ -172,13 +172,13 @@ describe.each(all.map((type) => [type.name, type] as const))('%s', (_, Type) => 
     expectCode(
       () => Type.create(other),
       'ERR_INVALID_ARG_VALUE',
-      /^unknown option 'zzzzzzzz'; there are /,
+      /^unknown option 'zzzzzzzz'; known options: /,
     );
   });
 
   it('says of what other kind the object of a name is, and how to attach to it', () => {
     const name = uniqueName();
-    expectCode(() => Type.attach(name), 'ENOENT', name, 'create() or open() makes one');
+    expectCode(() => Type.attach(name), 'ENOENT', name, 'create() or open() creates one');
     // Objects of other kinds may have the same name as a segment.
     const other = Type === (SharedDict as unknown) ? SharedValue : SharedDict;
     make(other, { name });
@@ -295,13 +295,13 @@ describe('what a property would have been', () => {
     [SharedNamespace, 'a b', 'it', "values['a b'] = 'it'"],
     [SharedDict, 'a', 1n, "set('a', 1n)"],
     [SharedDict, "it's", {}, "set('it\\'s', {…})"],
-    [SharedDict, 'n', NaN, "set('n', …), or to change what is there, add() or update()"],
+    [SharedDict, 'n', NaN, "set('n', …), or add() or update() to change an existing value"],
     [SharedNamespace, 'n', NaN, 'values.n = …'],
     [SharedList, '0', null, 'set(0, null)'],
     [SharedArray, '3', 1.5, 'set(3, 1.5)'],
     [ShareableList, '1', 'a', "set(1, 'a')"],
     [SharedMemory, '0', 255, "array('uint8')[0] = 255"],
-    [NamedLock, 'owner', 'me', 'nobody else'],
+    [NamedLock, 'owner', 'me', 'no other process'],
   ];
 
   it.each(cases)('of %o: %s', (type, key, value, told) => {
@@ -317,7 +317,7 @@ describe('what a property would have been', () => {
     [SharedMemory, 'buffer', null, 'write()'],
     [NamedSemaphore, 'value', 1, 'acquire() and release()'],
     [NamedEvent, 'isSet', true, 'set() or clear()'],
-    [SharedQueue, 'size', 0, 'it can only be read'],
+    [SharedQueue, 'size', 0, 'is read-only'],
   ];
 
   it.each(readers)('of %o: %s, which can only be read', (type, key, value, told) => {
@@ -354,7 +354,7 @@ describe('a handle', () => {
   });
 
   it('is no text', () => {
-    expectCode(attached(JSON.stringify(dict)), 'ERR_INVALID_ARG_TYPE', 'parsed first');
+    expectCode(attached(JSON.stringify(dict)), 'ERR_INVALID_ARG_TYPE', 'parse JSON text first');
     expectCode(attached(`{${'x'.repeat(10_000)}`), 'ERR_INVALID_ARG_TYPE', /^.{1,300}$/);
   });
 
@@ -386,7 +386,7 @@ describe('what a manager made', () => {
     const told = `Manager.attach('${manager.name}').list('none')`;
     expectCode(() => SharedList.attach(absent), 'ENOENT', told);
     expectCode(() => SharedList.attach(`/${uniqueName()}/x`), 'ENOENT', 'no manager');
-    expectCode(() => manager.dict({} as never), 'ERR_INVALID_ARG_TYPE', 'ahead of any options');
+    expectCode(() => manager.dict({} as never), 'ERR_INVALID_ARG_TYPE', 'before any options');
     expectCode(() => manager.value('v'), 'ERR_INVALID_ARG_TYPE', "type: 'float64'");
   });
 });
@@ -533,7 +533,11 @@ describe('arguments of verbs', () => {
       'ERR_INVALID_ARG_VALUE',
       "'timeout'?",
     );
-    expectCode(() => lock.acquireSync({ signal } as never), 'ERR_INVALID_ARG_VALUE', 'async verb');
+    expectCode(
+      () => lock.acquireSync({ signal } as never),
+      'ERR_INVALID_ARG_VALUE',
+      'asynchronous method',
+    );
     expectCode(
       () => lock.acquireSync({ timeout: '5s' as never }),
       'ERR_INVALID_ARG_TYPE',

@@ -119,14 +119,14 @@ const refusals: Case[] = [
     verbs: [...creating, ...attaching, ...removing, 'memory.list'],
     code: 'ENOENT',
     syscalls: ['open', 'opendir', 'unlink'],
-    words: ['/dev/shm is not there', 'mount a tmpfs'],
+    words: ['/dev/shm does not exist', 'mount a tmpfs'],
   },
   {
     what: '/dev/shm is a file',
     commands: 'mount -t tmpfs tmpfs /dev && touch /dev/shm',
     verbs: [...creating, ...attaching, ...removing, 'memory.list'],
     code: 'ENOTDIR',
-    words: ['/dev/shm is no directory'],
+    words: ['/dev/shm is not a directory'],
   },
   {
     what: '/dev/shm is read-only',
@@ -208,7 +208,7 @@ const refusals: Case[] = [
     commands: `${tmpfs('size=64k')} && head -c 65536 /dev/zero > /dev/shm/all`,
     verbs: creating,
     code: 'ENOSPC',
-    words: ['/dev/shm has no room', '64 KiB in all, 0 bytes free', '--shm-size'],
+    words: ['/dev/shm has no room', '64 KiB in total, 0 bytes free', '--shm-size'],
   },
   {
     what: '/dev/shm is small',
@@ -216,7 +216,11 @@ const refusals: Case[] = [
     verbs: ['memory.create larger than /dev/shm'],
     code: 'ENOSPC',
     syscalls: ['fallocate'],
-    words: ['for 95.4 MiB (100000000 bytes)', '64 MiB in all, 64 MiB free', 'nothing was created'],
+    words: [
+      'for 95.4 MiB (100000000 bytes)',
+      '64 MiB in total, 64 MiB free',
+      'nothing was created',
+    ],
   },
   {
     what: 'a dict grows in a small /dev/shm',
@@ -224,14 +228,14 @@ const refusals: Case[] = [
     verbs: ['dict.open'],
     code: 'ENOSPC',
     syscalls: ['fallocate'],
-    words: ['/dev/shm has no room for', '1 MiB in all', 'nothing was changed'],
+    words: ['/dev/shm has no room for', '1 MiB in total', 'nothing was changed'],
   },
   {
     what: '/dev/shm takes no more names',
     commands: `${tmpfs('nr_inodes=2')} && touch /dev/shm/there`,
     verbs: creating,
     code: 'ENOSPC',
-    words: ['/dev/shm takes no more names', 'nr_inodes'],
+    words: ['/dev/shm cannot hold more names', 'nr_inodes'],
   },
 ];
 
@@ -248,7 +252,7 @@ describe.skipIf(whyNoMounts)(`where something is missing (${whyNoMounts ?? 'root
       expect(found.syscall).toMatch(/^[a-z]+$/);
       for (const word of words) expect(`${verb}: ${found.message}`).toContain(word);
       expect(found.message).not.toMatch(
-        /create\(\) or open\(\) makes one|failed with|undefined|NaN/,
+        /create\(\) or open\(\) creates one|failed with|undefined|NaN/,
       );
     }
   });
@@ -359,7 +363,9 @@ describe.skipIf(whyNoGroups)(`in a limited control group (${whyNoGroups ?? 'root
     for (const found of Object.values(outcomes)) {
       expect(found).toMatchObject({ code: 'ENOMEM', syscall: 'fallocate' });
       const { message } = found as Complaint;
-      expect(message).toMatch(/1 GiB( \(\d+ bytes\))? are more than the [\d.]+ [MG]iB of memory/);
+      expect(message).toMatch(
+        /1 GiB( \(\d+ bytes\))? is more than the memory limit of [\d.]+ [MG]iB/,
+      );
       expect(message).toContain('container');
     }
     expect(left).toEqual(['shmkit.dict.made']);
@@ -426,7 +432,9 @@ describe.skipIf(whyNeither)(`where a system call is refused (${whyNeither ?? 'ro
       expect(found).toMatchObject({
         code: 'EPERM',
         syscall: 'link',
-        message: expect.stringMatching(/file system at \/dev\/shm does not do/) as string,
+        message: expect.stringMatching(
+          /file system at \/dev\/shm cannot hold shared objects/,
+        ) as string,
       });
     }
     expect(left).toEqual([]);

@@ -266,7 +266,7 @@ describe('a list', () => {
       expectCode(() => list.update(index, () => 1), 'ERR_OUT_OF_RANGE', 'index');
       expectCode(() => list.compareAndSet(index, 1, 1), 'ERR_OUT_OF_RANGE', 'index');
     }
-    expectCode(() => empty.add(0, 1), 'ERR_OUT_OF_RANGE', 'there is none');
+    expectCode(() => empty.add(0, 1), 'ERR_OUT_OF_RANGE', 'the list is empty');
     for (const index of [0.5, NaN, Infinity]) {
       expectCode(() => list.at(index), 'ERR_OUT_OF_RANGE', 'index');
     }

@@ -278,7 +278,8 @@ describe('a manager', () => {
       expect(long.name).toHaveLength(longest + name.length + 2);
     }
     const tooLong = () => managers[0]!.value('n'.repeat(longest + 1));
-    if (!onWindows) expectCode(tooLong, 'ENAMETOOLONG', `${longest + name.length + 2} is the most`);
+    if (!onWindows)
+      expectCode(tooLong, 'ENAMETOOLONG', `the maximum is ${longest + name.length + 2}`);
     using memory = managers[0]!.memory('memory', { size: 8 });
     memory.unlink();
     expectCode(() => SharedMemory.attach(memory.name), 'ENOENT');

@@ -136,7 +136,7 @@ describe('permits', () => {
     made.acquireSync().release();
     using unbounded = temporary(NamedSemaphore.create());
     const bounded = () => NamedSemaphore.open(unbounded.name, { max: 1 });
-    expectCode(bounded, 'ERR_WRONG_KIND', unbounded.name, 'no bound');
+    expectCode(bounded, 'ERR_WRONG_KIND', unbounded.name, 'no max');
     unbounded.release();
   });
 });
