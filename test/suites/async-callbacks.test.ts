@@ -39,7 +39,7 @@ function casesOf(temporaries: Temporaries): Record<string, Case> {
   const list = temporaries.add(SharedList.create());
   list.push(1);
   const locked = /runExclusive\(\)/;
-  const changing = /has to change the value at once/;
+  const changing = /must compute the new value synchronously/;
   const held = <T>(act: () => T): T => condition.lock.runExclusiveSync(act as () => never);
   return {
     'lock.runExclusiveSync': {
