@@ -1,12 +1,10 @@
 import { Kind, kindOf, step } from '../values/cloneable';
 import { attach, type Attached, type Handle } from './attach';
 
-type Sealed = Date | RegExp | Error | ArrayBuffer | ArrayBufferView | ((...args: never) => unknown);
-
 /** The type of a value in which each handle is replaced by the object that it stands for. */
 export type AttachedAll<T> = T extends Handle
   ? Attached<T>
-  : T extends Sealed
+  : T extends Date | RegExp | Error | ArrayBuffer | ArrayBufferView | ((...args: never) => unknown)
     ? T
     : T extends Map<infer K, infer V>
       ? Map<AttachedAll<K>, AttachedAll<V>>
