@@ -14,7 +14,10 @@
 //
 // When the process exits, Node shuts libuv down while other threads still exist, and cannot tell
 // them in advance. If a thread calls libuv after that, libuv calls abort(). So our thread handles
-// SIGABRT: its handler does not return if our thread called abort() in this way.
+// SIGABRT: its handler does not return if our thread called abort() in this way. For all other
+// threads it calls the handler that lies under it: the application's, or libuv's. It is installed
+// again before each call of libuv that can abort, because a listener that was added to SIGABRT in
+// the meantime has replaced it.
 #include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
@@ -102,7 +105,7 @@ void* ImageOf(void* code) {
 }
 
 void OnSignal(int number);
-void OnAbort(int number);
+void OnAbort(int number, siginfo_t* info, void* context);
 
 bool IsOurs(const Action& action) { return CodeOf(action) == reinterpret_cast<void*>(OnSignal); }
 
@@ -183,6 +186,9 @@ class Listener {
   // Whether this is our thread, and it calls libuv.
   bool IsInLibuv() const { return pthread_equal(pthread_self(), thread_) != 0 && !ending_; }
 
+  // What lies under our handler of SIGABRT.
+  const Action& under_abort() const { return under_abort_[under_abort_at_]; }
+
   pid_t pid() const { return pid_; }
   const Action* BeforeOf(int number) const {
     for (const Watched& each : watched_) {
@@ -238,6 +244,10 @@ class Listener {
   void Run() {
     const os::SignalsBlocked undisturbed;
     thread_ = pthread_self();
+    sigset_t only;
+    sigemptyset(&only);
+    sigaddset(&only, SIGABRT);
+    pthread_sigmask(SIG_UNBLOCK, &only, nullptr);
     HoldAbort();
     // Returns when everything is closed.
     functions_.run(Loop(), kRunDefault);
@@ -246,22 +256,22 @@ class Listener {
     Become(State::kStopped);
   }
 
-  static void HoldAbort() {
-    sigset_t only;
-    sigemptyset(&only);
-    sigaddset(&only, SIGABRT);
-    pthread_sigmask(SIG_UNBLOCK, &only, nullptr);
-    if (!IsDefault(ActionAt(SIGABRT))) return;
-    Action ours{};
-    ours.sa_handler = OnAbort;
-    sigemptyset(&ours.sa_mask);
+  static bool HoldsAbort() { return CodeOf(ActionAt(SIGABRT)) == reinterpret_cast<void*>(OnAbort); }
+
+  void HoldAbort() {
+    if (HoldsAbort()) return;
+    // Our handler may be running now in another thread, so what it reads is not overwritten.
+    const unsigned next = under_abort_at_ ^ 1;
+    under_abort_[next] = ActionAt(SIGABRT);
+    under_abort_at_ = next;
+    Action ours = under_abort();
+    ours.sa_sigaction = OnAbort;
+    ours.sa_flags = (ours.sa_flags | SA_SIGINFO) & ~SA_RESETHAND;
     sigaction(SIGABRT, &ours, nullptr);
   }
 
-  static void LetGoOfAbort() {
-    const Action plain{};
-    if (CodeOf(ActionAt(SIGABRT)) == reinterpret_cast<void*>(OnAbort))
-      sigaction(SIGABRT, &plain, nullptr);
+  void LetGoOfAbort() {
+    if (HoldsAbort()) sigaction(SIGABRT, &under_abort(), nullptr);
   }
 
   void Become(State state) {
@@ -290,6 +300,7 @@ class Listener {
       // The caller of Begin may have called Stop in the meantime, so look at `wanted_` again.
       functions_.async_send(async_.get());
     } else if (state == State::kStopping) {
+      HoldAbort();
       for (Watched& each : watched_) LetGo(each);
       hears_ = false;
       PassOn();
@@ -364,6 +375,7 @@ class Listener {
   void OnLibuvs(Watched& watched) {
     // Our thread has stopped listening for this signal (LetGo), so the call comes too late.
     if (!watched.held) return;
+    HoldAbort();
     watched.current ^= 1;
     functions_.signal_start_oneshot(watched.watchers[watched.current].get(), OnWatched,
                                     watched.number);
@@ -410,6 +422,8 @@ class Listener {
   std::atomic<pthread_t> thread_{};
   Functions functions_{};
   pid_t pid_ = 0;
+  Action under_abort_[2]{};
+  std::atomic<unsigned> under_abort_at_{0};
   std::unique_ptr<char[]> loop_;
   std::unique_ptr<char[]> async_;
   Watched watched_[std::size(kNumbers)];
@@ -442,12 +456,21 @@ void OnSignal(int number) {
 }
 
 // If our thread has called abort() because libuv was shut down, it sleeps here until the process
-// has exited. All other threads abort as usual.
-void OnAbort(int number) {
-  while (TheListener().IsInLibuv()) pause();
+// has exited. For all other threads, this is as if our handler was not there.
+void OnAbort(int number, siginfo_t* info, void* context) {
+  const Listener& listener = TheListener();
+  while (listener.IsInLibuv()) pause();
+  const Action under = listener.under_abort();
+  if (IsIgnored(under)) return;
   const Action plain{};
-  sigaction(number, &plain, nullptr);
-  raise(number);
+  if (IsDefault(under) || (under.sa_flags & SA_RESETHAND) != 0) sigaction(number, &plain, nullptr);
+  if (IsDefault(under)) {
+    raise(number);
+  } else if ((under.sa_flags & SA_SIGINFO) != 0) {
+    under.sa_sigaction(number, info, context);
+  } else {
+    under.sa_handler(number);
+  }
 }
 
 }  // namespace

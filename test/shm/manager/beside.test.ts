@@ -3,6 +3,7 @@
 // then. Nothing is left.
 import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
+import { Manager } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 import type { Beside } from '../../fixtures/manager/beside';
 import { ended } from '../../fixtures/zygotes/forking';
@@ -11,7 +12,7 @@ import { uniqueName } from '../../support/names';
 import { compileForking, whyNoZygotes } from '../../support/zygotes';
 import { onLinux } from '../../support/system';
 
-type Sort = 'ofSignals' | 'exits' | 'exitsOfMain';
+type Sort = 'ofSignals' | 'exits' | 'exitsOfMain' | 'aborts';
 
 const programs = JSON.parse(
   execFileSync(process.execPath, [fixturePath('manager/beside'), '"list"'], { encoding: 'utf8' }),
@@ -78,15 +79,28 @@ describe.runIf(onLinux)('who owns a manager ends as without one (names can be li
     expect(namesOf(name)).toEqual([]);
   });
 
-  it('as often as signals come at that moment', async () => {
-    const program = 'process.reallyExit() while signals come that it handles';
-    for (let round = 0; round < 20; round++) {
+  it.each(programs.exitsOfMain.filter((each) => each.includes('while signals come')))(
+    'as often as signals come at that moment: %s',
+    async (program) => {
+      for (let round = 0; round < 20; round++) {
+        const name = uniqueName('app');
+        const beside: Beside = { program, when: 'before', how: 'create', name };
+        expect(await run(beside)).toEqual({ said: [], code: 5, signal: null });
+        expect(namesOf(name)).toEqual([]);
+      }
+    },
+  );
+
+  it.each(casesOf(['aborts'], { how: 'create' }))(
+    'also when it aborts, which leaves the names: $program, which begins $when',
+    async (beside) => {
       const name = uniqueName('app');
-      const beside: Beside = { program, when: 'before', how: 'create', name };
-      expect(await run(beside)).toEqual({ said: [], code: 5, signal: null });
+      const [end, expected] = await Promise.all([run({ ...beside, name }), usual(beside)]);
+      expect(end).toEqual(expected);
+      Manager.create({ name }).shutdown();
       expect(namesOf(name)).toEqual([]);
-    }
-  });
+    },
+  );
 
   it.each(casesOf(['exits'], { how: 'create', inWorker: true }))(
     'in a worker: $program, which begins $when',
