@@ -162,6 +162,8 @@ class Lock:
     def __init__(self, attached):
         self._attached = attached
         self._mutex = _Mutex.of(attached)
+        # The thread that has acquired the lock by this object last.
+        self._holder = None
         self.abandoned = False
 
     @property
@@ -190,13 +192,21 @@ class Lock:
         elif timeout is not None:
             deadline = time.monotonic() + max(timeout, 0)
         while True:
-            if self._mutex is None:
-                raise Error("ERR_CLOSED", f"{self._attached.title} was closed here")
-            got = self._mutex.acquire(self._attached, deadline)
+            attached, mutex = self._attached, self._mutex
+            # Other threads may close this object meanwhile.
+            if mutex is None or not mutex.use():
+                raise attached.closed()
+            try:
+                got = mutex.acquire(attached, deadline)
+            finally:
+                mutex.let_go()
+            if got is None:
+                return False
             if got is not _Mutex.GONE:
+                self._holder = threading.current_thread()
                 self.abandoned = got is _Mutex.ABANDONED
-                return got is not None
-            self._reopen()
+                return True
+            self._reopen(attached)
 
     def release(self):
         """Releases the lock. Raises Error `ERR_NOT_HELD` if this thread does not hold it."""
@@ -211,14 +221,14 @@ class Lock:
     def __exit__(self, *_):
         self.release()
 
-    def _reopen(self):
+    def _reopen(self, attached):
         raise FileNotFoundError(errno.ENOENT, "the object was unlinked", self.name)
 
     def _close(self):
         if self._mutex is None:
             return
-        if self._mutex.is_held_here():
-            raise Error("EBUSY", f"{self._attached.title} is held by this thread; release it first")
+        if self._holder is not None and self._mutex.is_held_by(self._holder):
+            raise Error("EBUSY", f"{self._attached.title} is held; release it first")
         self._mutex.let_go()
         self._mutex = None
 
@@ -235,21 +245,23 @@ class NamedLock(Lock):
 
     def __init__(self, name):
         super().__init__(_attach_lock(name))
+        self._reopening = threading.Lock()
 
     def close(self):
-        """Detaches. Raises Error `EBUSY` if this thread holds the lock."""
+        """Detaches. Raises Error `EBUSY` while a thread holds the lock by this object."""
         self._close()
         self._attached.close()
 
     # An unlinked lock is gone, and the name may lead to a new one.
-    def _reopen(self):
-        old = self._attached
-        new = _attach_lock(old.name)
-        self._mutex.let_go()
-        self._mutex = None
-        old.close()
-        self._attached = new
-        self._mutex = _Mutex.of(new)
+    def _reopen(self, attached):
+        with self._reopening:
+            if self._attached is not attached or self._mutex is None:
+                return
+            new = _attach_lock(attached.name)
+            mutex = _Mutex.of(new)
+            self._mutex.let_go()
+            attached.close()
+            self._attached, self._mutex = new, mutex
 
 
 class _Typed(_Closing):
@@ -286,7 +298,7 @@ class _Typed(_Closing):
     def close(self):
         """Detaches.
 
-        Raises BufferError while views are in use (delete these first), and Error `EBUSY` while this
+        Raises BufferError while views are in use (delete these first), and Error `EBUSY` while a
         thread holds the lock.
         """
         if self._lock is not None:
@@ -330,11 +342,17 @@ class SharedValue(_Typed):
     """A number: shmkit's SharedValue.
 
     To read or to assign `value` is one access. `shared.value += 1` is two, so hold the lock for it,
-    in Node too (`update()` does so, `add()` does not).
+    in Node too (`update()` does so, `add()` does not). Who waits for a change in Node notices it
+    within a fraction of a second.
     """
+
+    _cell = None
 
     def __init__(self, name):
         super().__init__("value", name)
+        if self._attached.length != 1:
+            self.close()
+            raise self._attached.corrupt(f"it has {self._attached.length} numbers")
         self._cell = self._bytes.cast(self._format)
 
     @property
@@ -347,7 +365,8 @@ class SharedValue(_Typed):
         self._cell[0] = value
 
     def _release(self):
-        self._cell.release()
+        if self._cell is not None:
+            self._cell.release()
         super()._release()
 
 
@@ -377,6 +396,8 @@ def _numpy():
 def _system_name(kind, name):
     if not isinstance(name, str):
         raise TypeError(f"name must be a str, not {type(name).__name__}")
+    if kind == "memory" and name.startswith("shmkit."):
+        raise ValueError(f"{name!r} is the name of an object of shmkit, not of a segment")
     if name.startswith("/"):
         manager, _, own = name[1:].rpartition("/")
         if manager and own:
@@ -397,7 +418,7 @@ def _untrack(segment):
 class _Segment:
     """A mapped file of shared memory, and which file it is."""
 
-    def __init__(self, system_name):
+    def __init__(self, system_name, keeps_file=False):
         self.system_name = system_name
         self.path = None
         if not _ON_LINUX:
@@ -413,7 +434,7 @@ class _Segment:
                 raise Error("ERR_CORRUPT", f"'{system_name}' is empty: its creator may have died")
             self.identity = (found.st_dev, found.st_ino)
             self._owner = mmap.mmap(file, found.st_size)
-            self._file = os.dup(file)
+            self.file = os.dup(file) if keeps_file else None
         finally:
             os.close(file)
         self.size = found.st_size
@@ -427,13 +448,8 @@ class _Segment:
         else:
             self._owner = shared_memory.SharedMemory(self.system_name)
             _untrack(self._owner)
-        self._file = None
         self.size = self._owner.size
         self.buf = self._owner.buf
-
-    @property
-    def file(self):
-        return self._file
 
     def close(self):
         if self.buf is None:
@@ -445,7 +461,8 @@ class _Segment:
             except BufferError:
                 self.buf = memoryview(self._owner)
                 raise
-            os.close(self._file)
+            if self.file is not None:
+                os.close(self.file)
         else:
             self._owner.close()
         self.buf = None
@@ -458,7 +475,8 @@ class _Attached:
         self.kind = kind
         self.name = name
         try:
-            self.segment = _Segment(_system_name(kind, name))
+            # The mutex is mapped from the file, too.
+            self.segment = _Segment(_system_name(kind, name), keeps_file=True)
         except FileNotFoundError as error:
             raise FileNotFoundError(errno.ENOENT, self._missing(), error.filename) from None
         try:
@@ -471,16 +489,6 @@ class _Attached:
     def title(self):
         return f"{self.kind} '{self.name}'"
 
-    @property
-    def state(self):
-        return self.word(_STATE)
-
-    def word(self, at):
-        return struct.unpack_from("=I", self.segment.buf, at)[0]
-
-    def set_word(self, at, value):
-        struct.pack_into("=I", self.segment.buf, at, value)
-
     def _missing(self):
         others = [
             kind
@@ -492,6 +500,13 @@ class _Attached:
 
     def corrupt(self, why):
         return Error("ERR_CORRUPT", f"{self.title} is not a valid object: {why}")
+
+    def closed(self):
+        return Error("ERR_CLOSED", f"{self.title} cannot be used: it was closed here")
+
+    @property
+    def is_closed(self):
+        return self.segment.buf is None
 
     def close(self):
         self.segment.close()
@@ -510,7 +525,9 @@ class _Attached:
                 "use the shmkit.py of the shmkit version that made it",
             )
         if _KINDS.get(kind) != self.kind:
-            raise Error("ERR_WRONG_KIND", f"'{self.name}' is not of kind {self.kind}, but of kind {_KINDS.get(kind, kind)}")
+            other = _KINDS.get(kind, kind)
+            raise Error("ERR_WRONG_KIND", f"'{self.name}' is a {other}, not of kind {self.kind}")
+        (self.state,) = struct.unpack_from("=I", self.segment.buf, _STATE)
         if self.state not in (_LIVE, _DOOMED, _DEAD):
             raise self.corrupt("its creator has not finished it")
         if not _HEADER_BYTES <= at <= size or at % 64 != 0 or whole > size:
@@ -650,6 +667,14 @@ class _Mutex:
             mutex._users += 1
             return mutex
 
+    def use(self):
+        """Keeps the mutex mapped until `let_go`. Returns False if it is not mapped any more."""
+        with self._guard:
+            if self._users == 0:
+                return False
+            self._users += 1
+            return True
+
     def __init__(self, attached):
         self._identity = attached.segment.identity
         self._users = 0
@@ -663,7 +688,13 @@ class _Mutex:
             raise OSError(code, os.strerror(code), attached.segment.path)
         self._base = base
         self._address = base + _MUTEX
-        self._word = ctypes.c_uint32.from_address(self._address + self._libc.owner_at)
+        self._owner_word = self._word_at(_MUTEX + self._libc.owner_at)
+        self._constant_word = self._word_at(_MUTEX + self._libc.constant[0])
+        self._state, self._news = self._word_at(_STATE), self._word_at(_NEWS)
+        self._ended = self._word_at(_ENDED)
+
+    def _word_at(self, offset):
+        return ctypes.c_uint32.from_address(self._base + offset)
 
     def let_go(self):
         with self._guard:
@@ -674,7 +705,11 @@ class _Mutex:
                 self._libc.munmap(self._base, mmap.PAGESIZE)
 
     def is_held_here(self):
-        return self._owner == self._self()
+        return self.is_held_by(threading.current_thread())
+
+    def is_held_by(self, thread):
+        # After a fork, the child's threads are others. A thread that has ended holds nothing.
+        return self._owner == (os.getpid(), thread) and thread.is_alive()
 
     def acquire(self, attached, deadline):
         """Returns ACQUIRED, ABANDONED or GONE, or None when the time is over.
@@ -687,31 +722,31 @@ class _Mutex:
             result = self._lock(attached, deadline)
             if result == errno.EOWNERDEAD:
                 self._libc.consistent(self._address)
-                attached.set_word(_NEWS, 1)
+                self._news.value = 1
             if result in (0, errno.EOWNERDEAD):
-                self._owner = self._self()
+                self._owner = (os.getpid(), threading.current_thread())
                 return self._settle(attached)
         except BaseException:
-            self._give_back(attached)
+            self._give_back()
             raise
         self._check_end(attached)
         if result == errno.ETIMEDOUT:
             return None
-        if attached.state == _DEAD:
+        if self._state.value == _DEAD:
             return self.GONE
         raise attached.corrupt(f"its mutex cannot be acquired ({os.strerror(result)})")
 
-    def _give_back(self, attached):
+    def _give_back(self):
         """For Ctrl-C at any moment, also just after the lock was acquired."""
-        if self._word.value & self._OWNER_MASK != threading.get_native_id():
+        if self._owner_word.value & self._OWNER_MASK != threading.get_native_id():
             return
         # This tells whether the last owner died.
         if self._libc.consistent(self._address) == 0:
-            attached.set_word(_NEWS, 1)
+            self._news.value = 1
         self._unlock()
 
     def release(self):
-        is_awaited = self._word.value & self._WAITERS != 0
+        is_awaited = self._owner_word.value & self._WAITERS != 0
         self._unlock()
         now = time.monotonic()
         if not is_awaited or self._turn_began is None:
@@ -730,34 +765,34 @@ class _Mutex:
             return
         if result == errno.EOWNERDEAD:
             self._libc.consistent(self._address)
-        self._owner = self._self()
+        self._owner = (os.getpid(), threading.current_thread())
         try:
-            if attached.state == _DEAD:
+            if self._state.value == _DEAD:
                 self._finish(attached)
         finally:
             self._unlock()
 
     def _settle(self, attached):
-        state = attached.state
-        ended = attached.word(_ENDED) != 0
+        state = self._state.value
+        ended = self._ended.value != 0
         if state == _DOOMED and (self._finish(attached) or ended):
             state = _DEAD
         if state == _DEAD or ended:
             self._unlock()
             self._check_end(attached)
             return self.GONE
-        if attached.word(_NEWS) == 0:
+        if self._news.value == 0:
             return self.ACQUIRED
-        attached.set_word(_NEWS, 0)
+        self._news.value = 0
         return self.ABANDONED
 
     def _finish(self, attached):
         """Marks a doomed object dead, and removes its name. The caller holds the lock."""
-        attached.set_word(_STATE, _DEAD)
+        self._state.value = _DEAD
         if self._remove_name(attached):
             return True
         # Without a name to be removed the object would block the name for ever.
-        attached.set_word(_STATE, _DOOMED if attached.word(_ENDED) != 0 else _LIVE)
+        self._state.value = _DOOMED if self._ended.value != 0 else _LIVE
         return False
 
     @staticmethod
@@ -773,17 +808,15 @@ class _Mutex:
             return False
         return True
 
-    @staticmethod
-    def _check_end(attached):
-        if attached.word(_ENDED) != 0:
+    def _check_end(self, attached):
+        if self._ended.value != 0:
             raise Error(
                 "ERR_SHUTDOWN",
                 f"{attached.title} has ended together with the manager that made it",
             )
 
     def _lock(self, attached, deadline):
-        at, value = self._libc.constant
-        if ctypes.c_uint32.from_address(self._address + at).value != value:
+        if self._constant_word.value != self._libc.constant[1]:
             raise attached.corrupt("its mutex was overwritten")
         while True:
             result = self._libc.trylock(self._address)
@@ -793,6 +826,8 @@ class _Mutex:
             if deadline is not None and now >= deadline:
                 return errno.ETIMEDOUT
             self._check_end(attached)
+            if attached.is_closed:
+                raise attached.closed()
             until = now + self._SLICE if deadline is None else min(now + self._SLICE, deadline)
             if self._libc.clocklock is None:
                 time.sleep(self._POLL)
@@ -807,8 +842,3 @@ class _Mutex:
     def _unlock(self):
         self._owner = None
         self._libc.unlock(self._address)
-
-    @staticmethod
-    def _self():
-        """This thread. After a fork, the child's thread is another one."""
-        return (os.getpid(), threading.current_thread())

@@ -223,6 +223,26 @@ inPython('a lock in Python (skipped where there is no python3, and where it is n
     await python.end();
   });
 
+  it('is given up by a thread that waits for it when another thread closes it', async () => {
+    const { lock, python } = await shared();
+    using _lock = lock;
+    const guard = lock.acquireSync();
+    await python.ask('said = []');
+    await python.ask(
+      'def wait():\n  said.append("waits")\n  try: lock.acquire()\n  except shmkit.Error as error: said.append(error.code)\n',
+    );
+    await python.ask('threads = [threading.Thread(target=wait) for _ in range(4)]');
+    await python.ask('[thread.start() for thread in threads]\nNone');
+    await python.ask('while len(said) < 4: pass');
+    await python.ask('lock.close()');
+    await python.ask('[thread.join() for thread in threads]\nNone');
+    expect(await python.ask('said[4:]')).toEqual(Array(4).fill('ERR_CLOSED'));
+    guard.release();
+    expect(lock.acquireSync().abandoned).toBe(false);
+    lock.release();
+    await python.end();
+  });
+
   it('that Python takes again and again is not kept from Node', async () => {
     const { lock, python } = await shared();
     using _lock = lock;
@@ -290,6 +310,9 @@ inPython('a lock in Python (skipped where there is no python3, and where it is n
     });
     expect(await python.ask('shmkit.attach({"shmkit": "dict", "name": "x"})')).toMatchObject({
       code: 'ERR_WRONG_KIND',
+    });
+    expect(await python.ask(`shmkit.SharedMemory("shmkit.lock.${lock.name}")`)).toMatchObject({
+      error: 'ValueError',
     });
     expect(await python.ask('shmkit.NamedLock("a/b")')).toMatchObject({ error: 'ValueError' });
     expect(await python.ask('shmkit.NamedLock(5)')).toMatchObject({ error: 'TypeError' });

@@ -141,7 +141,7 @@ describe.runIf(numpy)('numpy (skipped where there is no python3 with numpy)', ()
   const lies: [string, RegExp, (bytes: Buffer) => unknown][] = [
     ['another magic', /no header of shmkit/, (bytes) => bytes.write('SHMQ')],
     ['another version', /layout version 3/, (bytes) => bytes.writeUInt16LE(3, 4)],
-    ['another kind', /not of kind array, but of kind value/, (bytes) => bytes.writeUInt16LE(2, 6)],
+    ['another kind', /is a value, not of kind array/, (bytes) => bytes.writeUInt16LE(2, 6)],
     ['data inside of the header', /contradicts/, (bytes) => bytes.writeUInt32LE(64, 12)],
     ['data at an odd place', /contradicts/, (bytes) => bytes.writeUInt32LE(260, 12)],
     ['data beyond the end', /contradicts/, (bytes) => bytes.writeUInt32LE(1 << 20, 12)],
