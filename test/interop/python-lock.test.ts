@@ -354,7 +354,7 @@ describe.runIf(hasNumpy && isLinux)('the example of the README (skipped without 
     const code = (source: string) => source.replaceAll(/(['"])samples\1/g, `'${name}'`);
     const node = `import { createRequire } from 'node:module';
 const require = createRequire(${JSON.stringify(path.resolve('package.json'))});
-${code(js).replace('import { SharedArray } from', 'const { SharedArray } = require(').replace("'shmkit';", "'shmkit');")}`;
+${code(js.replace('10_000', 'Infinity')).replace('import { SharedArray } from', 'const { SharedArray } = require(').replace("'shmkit';", "'shmkit');")}`;
     const startNode = () => spawn(process.execPath, ['--input-type=module', '-e', node]);
     const children = [startNode()];
     try {
