@@ -103,7 +103,7 @@ afterEach(() => {
 });
 
 it('the classes here are all that there are', () => {
-  const others = ['SharedMemoryError', 'attach'];
+  const others = ['SharedMemoryError', 'attach', 'attachAll'];
   const names = all.map(({ name }) => name).concat(others);
   expect(names.sort()).toEqual(publicNames);
 });
