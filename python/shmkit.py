@@ -22,13 +22,14 @@ A lock is a robust mutex of the C library, which lies in shared memory. Python a
 same mutex, so they exclude each other. If an owner is killed, the system hands the lock to the next
 owner, and `abandoned` says so. This works on Linux, and only between programs with the same C
 library and machine; everything else is refused with `ERR_ABI_MISMATCH`. Memory, arrays and values
-can be used on all systems that shmkit supports.
+can be used on Windows and macOS, too (on macOS, with names of which the system needs no digest).
 
 The layout is described in docs/memory-layout.md.
 """
 
 import ctypes
 import errno
+import io
 import mmap
 import os
 import platform
@@ -111,6 +112,8 @@ def attach(handle):
         "shareable-list": shareable_list,
     }
     kind, name = handle["shmkit"], handle["name"]
+    if kind == "memory":
+        return SharedMemory(name, read_only=handle.get("readOnly", False))
     if kind not in classes:
         known = ", ".join(classes)
         raise Error("ERR_WRONG_KIND", f"{kind} '{name}' cannot be used from Python, only: {known}")
@@ -130,12 +133,14 @@ class _Closing:
 class SharedMemory(_Closing):
     """An attached segment: shmkit's SharedMemory, also one that Python made.
 
+    read_only: `buf` cannot be written to. This needs only the permission to read.
+
     Raises FileNotFoundError if there is none of that name, and PermissionError.
     """
 
-    def __init__(self, name):
+    def __init__(self, name, read_only=False):
         self.name = name
-        self._segment = _Segment(_system_name("memory", name))
+        self._segment = _Segment(_system_name("memory", name), read_only=read_only)
 
     @property
     def size(self):
@@ -157,11 +162,15 @@ class Lock:
 
     The owner is a thread. If it ends or is killed while it holds the lock, the next owner gets the
     lock, and `abandoned` is True for that owner.
+
+    If Ctrl-C interrupts `acquire`, the lock is not held. As with every lock of Python, an interrupt
+    just before or after the block of a `with` may leave it held, until the thread ends.
     """
 
     def __init__(self, attached):
-        self._attached = attached
-        self._mutex = _Mutex.of(attached)
+        # What is attached, and its mutex. None when this object is closed.
+        self._use = (attached, _Mutex.of(attached))
+        self._name, self._title = attached.name, attached.title
         # The thread that has acquired the lock by this object last.
         self._holder = None
         self.abandoned = False
@@ -169,12 +178,13 @@ class Lock:
     @property
     def name(self):
         """The name of the object that the lock belongs to."""
-        return self._attached.name
+        return self._name
 
     @property
     def held(self):
         """Whether this thread holds the lock."""
-        return self._mutex is not None and self._mutex.is_held_here()
+        use = self._use
+        return use is not None and use[1].is_held_by(threading.current_thread())
 
     def acquire(self, block=True, timeout=None):
         """Acquires the lock. Blocks this thread while another thread or process holds the lock.
@@ -192,27 +202,51 @@ class Lock:
         elif timeout is not None:
             deadline = time.monotonic() + max(timeout, 0)
         while True:
-            attached, mutex = self._attached, self._mutex
-            # Other threads may close this object meanwhile.
-            if mutex is None or not mutex.use():
-                raise attached.closed()
+            use = self._use
+            if use is None:
+                raise self._closed()
+            if not use[1].keep():
+                # Another thread has closed this object, or opened its name again.
+                continue
+            got = self._attempt(use, deadline)
+            if got is not _Mutex.GONE:
+                return got is not None
+            self._reopen(use)
+
+    def _attempt(self, use, deadline):
+        attached, mutex = use
+        attempt = _Attempt()
+        try:
             try:
-                got = mutex.acquire(attached, deadline)
+                got = mutex.acquire(attached, deadline, attempt)
+                if attempt.is_held:
+                    with _guard():
+                        if self._use is not use:
+                            raise self._closed()
+                        self._holder = threading.current_thread()
+                        self.abandoned = got is _Mutex.ABANDONED
+                return got
             finally:
                 mutex.let_go()
-            if got is None:
-                return False
-            if got is not _Mutex.GONE:
-                self._holder = threading.current_thread()
-                self.abandoned = got is _Mutex.ABANDONED
-                return True
-            self._reopen(attached)
+        except BaseException:
+            mutex.give_back(attempt)
+            raise
 
     def release(self):
         """Releases the lock. Raises Error `ERR_NOT_HELD` if this thread does not hold it."""
-        if not self.held:
-            raise Error("ERR_NOT_HELD", f"{self._attached.title} is not held by this thread")
-        self._mutex.release()
+        use = self._use
+        if use is None or not use[1].is_held_by(threading.current_thread()):
+            raise Error("ERR_NOT_HELD", f"{self._title} is not held by this thread")
+        attached, mutex = use
+        attempt = _Attempt(taken=True)
+        mutex.keep()
+        try:
+            mutex.release(attached, attempt)
+        except BaseException:
+            mutex.give_back(attempt)
+            raise
+        finally:
+            mutex.let_go()
 
     def __enter__(self):
         self.acquire()
@@ -221,16 +255,27 @@ class Lock:
     def __exit__(self, *_):
         self.release()
 
-    def _reopen(self, attached):
-        raise FileNotFoundError(errno.ENOENT, "the object was unlinked", self.name)
+    def _closed(self):
+        return Error("ERR_CLOSED", f"{self._title} cannot be used: it was closed here")
+
+    def _reopen(self, use):
+        raise FileNotFoundError(errno.ENOENT, "the object was unlinked", self._name)
+
+    def _refuse_if_held(self):
+        use, holder = self._use, self._holder
+        if use is not None and holder is not None and use[1].is_held_by(holder):
+            raise Error("EBUSY", f"{self._title} is held; release it first")
 
     def _close(self):
-        if self._mutex is None:
-            return
-        if self._holder is not None and self._mutex.is_held_by(self._holder):
-            raise Error("EBUSY", f"{self._attached.title} is held; release it first")
-        self._mutex.let_go()
-        self._mutex = None
+        """Returns what is still attached, or None."""
+        with _guard():
+            use = self._use
+            if use is None:
+                return None
+            self._refuse_if_held()
+            self._use = None
+        use[1].let_go()
+        return use[0]
 
 
 class NamedLock(Lock):
@@ -245,23 +290,23 @@ class NamedLock(Lock):
 
     def __init__(self, name):
         super().__init__(_attach_lock(name))
-        self._reopening = threading.Lock()
 
     def close(self):
         """Detaches. Raises Error `EBUSY` while a thread holds the lock by this object."""
-        self._close()
-        self._attached.close()
+        attached = self._close()
+        if attached is not None:
+            attached.close()
 
     # An unlinked lock is gone, and the name may lead to a new one.
-    def _reopen(self, attached):
-        with self._reopening:
-            if self._attached is not attached or self._mutex is None:
-                return
-            new = _attach_lock(attached.name)
-            mutex = _Mutex.of(new)
-            self._mutex.let_go()
-            attached.close()
-            self._attached, self._mutex = new, mutex
+    def _reopen(self, use):
+        new = _attach_lock(self._name)
+        fresh = (new, _Mutex.of(new))
+        with _guard():
+            old = use if self._use is use else fresh
+            if old is use:
+                self._use = fresh
+        old[1].let_go()
+        old[0].close()
 
 
 class _Typed(_Closing):
@@ -277,11 +322,19 @@ class _Typed(_Closing):
             bytes_ = length * struct.calcsize("=" + self._format)
             if at + bytes_ > self._attached.segment.size:
                 raise self._attached.corrupt(f"it is too small for {length} elements")
-            self._bytes = self._attached.segment.buf[at : at + bytes_]
+            self._span = slice(at, at + bytes_)
+            self._show()
         except BaseException:
+            self._hide()
             self._attached.close()
             raise
         self._lock = None
+
+    def _show(self):
+        self._bytes = self._attached.segment.buf[self._span]
+
+    def _hide(self):
+        self._bytes = None
 
     @property
     def name(self):
@@ -302,12 +355,15 @@ class _Typed(_Closing):
         thread holds the lock.
         """
         if self._lock is not None:
+            self._lock._refuse_if_held()
+        self._hide()
+        try:
+            self._attached.close()
+        except BufferError:
+            self._show()
+            raise
+        if self._lock is not None:
             self._lock._close()
-        self._release()
-        self._attached.close()
-
-    def _release(self):
-        self._bytes.release()
 
 
 class SharedArray(_Typed):
@@ -319,23 +375,38 @@ class SharedArray(_Typed):
 
     def __init__(self, name, dtype=None):
         super().__init__("array", name)
-        numpy = _numpy()
         is_other = dtype is not None and str(dtype) != self.type
-        if is_other and not (numpy and numpy.dtype(dtype) == numpy.dtype(self.type)):
+        if is_other and not self._is_of(dtype):
             self.close()
             raise TypeError(f"array '{name}' has elements of {self.type}, not {dtype}")
-        self.view = self._bytes.cast(self._format) if len(self._bytes) > 0 else self._bytes
-        self.array = numpy.frombuffer(self._bytes, self.type) if numpy else self.view
 
     def __len__(self):
         return len(self.view)
 
-    def _release(self):
-        self.array = None
-        view, self.view = getattr(self, "view", None), None
-        if view is not None:
-            view.release()
-        super()._release()
+    @property
+    def array(self):
+        """The elements, where they lie."""
+        return self._array
+
+    @array.setter
+    def array(self, value):
+        # `shared.array *= 2` assigns what it has changed. Anything else is copied into the memory.
+        if value is not self._array:
+            self._array[:] = value
+
+    def _is_of(self, dtype):
+        numpy = _numpy()
+        return numpy is not None and numpy.dtype(dtype) == numpy.dtype(self.type)
+
+    def _show(self):
+        super()._show()
+        numpy = _numpy()
+        self.view = self._bytes.cast(self._format) if len(self._bytes) > 0 else self._bytes
+        self._array = numpy.frombuffer(self._bytes, self.type) if numpy else self.view
+
+    def _hide(self):
+        self._array = self.view = None
+        super()._hide()
 
 
 class SharedValue(_Typed):
@@ -346,14 +417,19 @@ class SharedValue(_Typed):
     within a fraction of a second.
     """
 
-    _cell = None
-
     def __init__(self, name):
         super().__init__("value", name)
         if self._attached.length != 1:
             self.close()
             raise self._attached.corrupt(f"it has {self._attached.length} numbers")
+
+    def _show(self):
+        super()._show()
         self._cell = self._bytes.cast(self._format)
+
+    def _hide(self):
+        self._cell = None
+        super()._hide()
 
     @property
     def value(self):
@@ -364,14 +440,12 @@ class SharedValue(_Typed):
     def value(self, value):
         self._cell[0] = value
 
-    def _release(self):
-        if self._cell is not None:
-            self._cell.release()
-        super()._release()
-
 
 def shareable_list(name):
     """Attaches to a ShareableList. Unlike with Python's own class, it stays when Python ends.
+
+    Do not change a list that Node made with a lock: a change that Node was making when it died is
+    completed later, over what Python wrote.
 
     Raises Error `ENOTSUP` before Python 3.9, whose lists have another layout.
     """
@@ -418,29 +492,34 @@ def _untrack(segment):
 class _Segment:
     """A mapped file of shared memory, and which file it is."""
 
-    def __init__(self, system_name, keeps_file=False):
+    def __init__(self, system_name, keeps_file=False, read_only=False):
         self.system_name = system_name
         self.path = None
         if not _ON_LINUX:
-            self._map_by_python()
+            self._map_by_python(read_only)
             return
         if system_name in ("", ".", "..") or "/" in system_name or "\0" in system_name:
             raise ValueError(f"{system_name!r} cannot be a name")
         self.path = os.path.join("/dev/shm", system_name)
-        file = os.open(self.path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        mode = os.O_RDONLY if read_only else os.O_RDWR
+        file = io.FileIO(os.open(self.path, mode | os.O_CLOEXEC | os.O_NOFOLLOW), closefd=True)
+        self.file = None
         try:
-            found = os.fstat(file)
+            found = os.fstat(file.fileno())
             if found.st_size == 0:
                 raise Error("ERR_CORRUPT", f"'{system_name}' is empty: its creator may have died")
             self.identity = (found.st_dev, found.st_ino)
-            self._owner = mmap.mmap(file, found.st_size)
-            self.file = os.dup(file) if keeps_file else None
+            access = mmap.ACCESS_READ if read_only else mmap.ACCESS_WRITE
+            self._owner = mmap.mmap(file.fileno(), found.st_size, access=access)
+            if keeps_file:
+                self.file = file
         finally:
-            os.close(file)
+            if self.file is None:
+                file.close()
         self.size = found.st_size
         self.buf = memoryview(self._owner)
 
-    def _map_by_python(self):
+    def _map_by_python(self, read_only):
         from multiprocessing import shared_memory
 
         if sys.version_info >= (3, 13):
@@ -449,20 +528,20 @@ class _Segment:
             self._owner = shared_memory.SharedMemory(self.system_name)
             _untrack(self._owner)
         self.size = self._owner.size
-        self.buf = self._owner.buf
+        self.buf = self._owner.buf.toreadonly() if read_only else self._owner.buf
 
     def close(self):
         if self.buf is None:
             return
         if _ON_LINUX:
-            self.buf.release()
             try:
+                self.buf.release()
                 self._owner.close()
             except BufferError:
                 self.buf = memoryview(self._owner)
                 raise
             if self.file is not None:
-                os.close(self.file)
+                self.file.close()
         else:
             self._owner.close()
         self.buf = None
@@ -542,9 +621,11 @@ def _attach_lock(name):
             return attached
         # Its last owner marked it dead, and is about to remove its name, or died before that.
         mutex = _Mutex.of(attached)
+        attempt = _Attempt()
         try:
-            mutex.clear(attached, time.monotonic() + 1)
+            mutex.clear(attached, time.monotonic() + 1, attempt)
         finally:
+            mutex.give_back(attempt)
             mutex.let_go()
             attached.close()
 
@@ -571,6 +652,8 @@ class _LibC:
         self.trylock = self._function(libc, "pthread_mutex_trylock")
         self.unlock = self._function(libc, "pthread_mutex_unlock")
         self.consistent = self._function(libc, "pthread_mutex_consistent")
+        self.timedlock = libc.pthread_mutex_timedlock
+        self.timedlock.argtypes = [ctypes.c_void_p, ctypes.POINTER(_Timespec)]
         self.clocklock = None
         if hasattr(libc, "pthread_mutex_clocklock"):
             self.clocklock = libc.pthread_mutex_clocklock
@@ -607,21 +690,59 @@ class _LibC:
     def _learn(self, libc):
         """Learns from a mutex that is made here where its words are."""
         attributes = (ctypes.c_char * 64)()
-        mutex = (ctypes.c_char * self.MUTEX_BYTES)()
+        # Kept for ever, in case this is interrupted while the thread holds it.
+        self._model = mutex = (ctypes.c_char * self.MUTEX_BYTES)()
         libc.pthread_mutexattr_init(attributes)
         libc.pthread_mutexattr_settype(attributes, 0)
         libc.pthread_mutexattr_setpshared(attributes, 1)
         libc.pthread_mutexattr_setrobust(attributes, 1)
         libc.pthread_mutex_init(mutex, attributes)
-        words = struct.unpack("=16I", mutex.raw)
-        at = next((i for i, word in enumerate(words) if word != 0), 0)
+        free = struct.unpack("=16I", mutex.raw)
+        at = next((i for i, word in enumerate(free) if word != 0), 0)
         # The offset and value of the word that never changes.
-        self.constant = 4 * at, words[at]
+        self.constant = 4 * at, free[at]
         self.trylock(ctypes.addressof(mutex))
-        words = struct.unpack("=16I", mutex.raw)
+        held = struct.unpack("=16I", mutex.raw)
         self.unlock(ctypes.addressof(mutex))
-        # The offset of the word with the owner's id, by which the kernel finds dead owners.
-        self.owner_at = 4 * words.index(threading.get_native_id())
+        # The offset of the word with the owner's id, in which a bit says that others wait.
+        owner = threading.get_native_id()
+        self.owner_at = 4 * next(i for i in range(16) if free[i] == 0 and held[i] == owner)
+
+
+# Reentrant, because a signal handler may use a lock, too.
+_the_guard = threading.RLock()
+
+
+def _guard():
+    """Guards the tables of this module, and which mutex an object uses."""
+    return _the_guard
+
+
+def _after_fork():
+    global _the_guard
+    _the_guard = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+class _Attempt:
+    """Whether the thread holds a mutex, whatever interrupts it.
+
+    The results of the C calls are recorded by `extend`, which calls and records without a step of
+    Python in between. An interrupt comes only between two steps.
+    """
+
+    def __init__(self, taken=False):
+        self.locked = [0] if taken else []
+        self.unlocked = []
+        # Whether the last owner died, and this has been told to nobody else.
+        self.has_news = False
+
+    @property
+    def is_held(self):
+        return bool(self.locked) and self.locked[-1] in (0, errno.EOWNERDEAD) and not self.unlocked
 
 
 class _Mutex:
@@ -637,21 +758,21 @@ class _Mutex:
 
     _libc = None
     _known = {}
-    _guard = threading.Lock()
-    # The wait ends now and then, so that Ctrl-C and the end of a manager are noticed.
+    # How long one wait in the C library takes, at most.
     _SLICE = 0.05
     _POLL = 0.001
     # After this time, a thread that locks again and again leaves the lock to those who sleep.
     _TURN = 0.01
-    _OWNER_MASK = 0x3FFFFFFF
     _WAITERS = 0x80000000
 
     @classmethod
     def of(cls, attached):
         """The mutex of an object. `let_go` gives it back."""
-        with cls._guard:
+        with _guard():
             if not _ON_LINUX:
                 raise Error("ENOTSUP", f"the lock of {attached.title} can be used on Linux only")
+            if attached.is_closed:
+                raise attached.closed()
             if cls._libc is None:
                 cls._libc = _LibC()
             if attached.abi != cls._libc.abi:
@@ -667,9 +788,9 @@ class _Mutex:
             mutex._users += 1
             return mutex
 
-    def use(self):
+    def keep(self):
         """Keeps the mutex mapped until `let_go`. Returns False if it is not mapped any more."""
-        with self._guard:
+        with _guard():
             if self._users == 0:
                 return False
             self._users += 1
@@ -682,7 +803,8 @@ class _Mutex:
         self._turn_began = None
         protection = mmap.PROT_READ | mmap.PROT_WRITE
         size = mmap.PAGESIZE
-        base = self._libc.mmap(None, size, protection, mmap.MAP_SHARED, attached.segment.file, 0)
+        file = attached.segment.file.fileno()
+        base = self._libc.mmap(None, size, protection, mmap.MAP_SHARED, file, 0)
         if base is None or base == ctypes.c_void_p(-1).value:
             code = ctypes.get_errno()
             raise OSError(code, os.strerror(code), attached.segment.path)
@@ -697,38 +819,29 @@ class _Mutex:
         return ctypes.c_uint32.from_address(self._base + offset)
 
     def let_go(self):
-        with self._guard:
+        with _guard():
             self._users -= 1
             # A thread of this process may hold it still, or may have ended while it held it.
             if self._users == 0 and self._owner is None:
                 del self._known[self._identity]
                 self._libc.munmap(self._base, mmap.PAGESIZE)
 
-    def is_held_here(self):
-        return self.is_held_by(threading.current_thread())
-
     def is_held_by(self, thread):
         # After a fork, the child's threads are others. A thread that has ended holds nothing.
-        return self._owner == (os.getpid(), thread) and thread.is_alive()
+        if self._owner != (os.getpid(), thread):
+            return False
+        return thread is threading.current_thread() or thread.is_alive()
 
-    def acquire(self, attached, deadline):
+    def acquire(self, attached, deadline, attempt):
         """Returns ACQUIRED, ABANDONED or GONE, or None when the time is over.
 
         deadline: a time of time.monotonic(), 0 not to wait, None to wait without a limit.
         """
-        if self.is_held_here():
+        if self.is_held_by(threading.current_thread()):
             raise Error("ERR_DEADLOCK", f"{attached.title} is held by this thread already")
-        try:
-            result = self._lock(attached, deadline)
-            if result == errno.EOWNERDEAD:
-                self._libc.consistent(self._address)
-                self._news.value = 1
-            if result in (0, errno.EOWNERDEAD):
-                self._owner = (os.getpid(), threading.current_thread())
-                return self._settle(attached)
-        except BaseException:
-            self._give_back()
-            raise
+        result = self._lock(attached, deadline, attempt)
+        if attempt.is_held:
+            return self._settle(attached, attempt)
         self._check_end(attached)
         if result == errno.ETIMEDOUT:
             return None
@@ -736,53 +849,56 @@ class _Mutex:
             return self.GONE
         raise attached.corrupt(f"its mutex cannot be acquired ({os.strerror(result)})")
 
-    def _give_back(self):
-        """For Ctrl-C at any moment, also just after the lock was acquired."""
-        if self._owner_word.value & self._OWNER_MASK != threading.get_native_id():
-            return
-        # This tells whether the last owner died.
-        if self._libc.consistent(self._address) == 0:
-            self._news.value = 1
-        self._unlock()
-
-    def release(self):
+    def release(self, attached, attempt):
+        if self._state.value == _DOOMED:
+            self._finish(attached)
         is_awaited = self._owner_word.value & self._WAITERS != 0
-        self._unlock()
-        now = time.monotonic()
-        if not is_awaited or self._turn_began is None:
+        self._unlock(attempt)
+        now, began = time.monotonic(), self._turn_began
+        if not is_awaited or began is None:
             self._turn_began = now
-        elif now - self._turn_began > self._TURN:
+        elif now - began > self._TURN:
             time.sleep(self._POLL)
             self._turn_began = None
 
-    def clear(self, attached, deadline):
-        """Removes the name of a dead object."""
-        result = self._lock(attached, deadline)
+    def give_back(self, attempt):
+        """Unlocks what the attempt has locked, unless that was done. For interrupts."""
+        if not attempt.is_held:
+            return
+        if attempt.locked[-1] == errno.EOWNERDEAD:
+            self._libc.consistent(self._address)
+            attempt.has_news = True
+        if attempt.has_news:
+            self._news.value = 1
+        self._unlock(attempt)
+
+    def clear(self, attached, deadline, attempt):
+        """Removes the name of a dead object. The caller gives the mutex back."""
+        result = self._lock(attached, deadline, attempt)
         if result == errno.ETIMEDOUT:
             raise OSError(errno.EBUSY, "the name is being removed", attached.name)
-        if result not in (0, errno.EOWNERDEAD):
-            self._remove_name(attached)
-            return
-        if result == errno.EOWNERDEAD:
-            self._libc.consistent(self._address)
-        self._owner = (os.getpid(), threading.current_thread())
-        try:
-            if self._state.value == _DEAD:
-                self._finish(attached)
-        finally:
-            self._unlock()
+        if not attempt.is_held:
+            if not self._remove_name(attached):
+                raise attached.corrupt("its mutex is unusable, and its name cannot be removed")
+        elif self._state.value == _DEAD:
+            self._finish(attached)
 
-    def _settle(self, attached):
+    def _settle(self, attached, attempt):
+        if attempt.locked[-1] == errno.EOWNERDEAD:
+            self._libc.consistent(self._address)
+            self._news.value = 1
+        self._owner = (os.getpid(), threading.current_thread())
         state = self._state.value
         ended = self._ended.value != 0
         if state == _DOOMED and (self._finish(attached) or ended):
             state = _DEAD
         if state == _DEAD or ended:
-            self._unlock()
+            self._unlock(attempt)
             self._check_end(attached)
             return self.GONE
         if self._news.value == 0:
             return self.ACQUIRED
+        attempt.has_news = True
         self._news.value = 0
         return self.ABANDONED
 
@@ -815,30 +931,39 @@ class _Mutex:
                 f"{attached.title} has ended together with the manager that made it",
             )
 
-    def _lock(self, attached, deadline):
+    def _lock(self, attached, deadline, attempt):
         if self._constant_word.value != self._libc.constant[1]:
             raise attached.corrupt("its mutex was overwritten")
+        libc, locked = self._libc, attempt.locked
         while True:
-            result = self._libc.trylock(self._address)
-            if result != errno.EBUSY:
-                return result
+            locked.extend(map(libc.trylock, (self._address,)))
+            if locked[-1] != errno.EBUSY:
+                return locked[-1]
             now = time.monotonic()
             if deadline is not None and now >= deadline:
                 return errno.ETIMEDOUT
             self._check_end(attached)
             if attached.is_closed:
                 raise attached.closed()
-            until = now + self._SLICE if deadline is None else min(now + self._SLICE, deadline)
-            if self._libc.clocklock is None:
-                time.sleep(self._POLL)
-                continue
-            whole, part = divmod(until, 1)
-            limit = _Timespec(int(whole), int(part * 1e9))
-            clock = self._libc.CLOCK_MONOTONIC
-            result = self._libc.clocklock(self._address, clock, ctypes.byref(limit))
-            if result != errno.ETIMEDOUT:
-                return result
+            # Slices, so that Ctrl-C, the end of a manager and closing are noticed.
+            span = self._SLICE if deadline is None else min(self._SLICE, deadline - now)
+            if libc.clocklock is not None:
+                until = ctypes.byref(self._timespec(now + span))
+                clock = libc.CLOCK_MONOTONIC
+                locked.extend(map(libc.clocklock, (self._address,), (clock,), (until,)))
+            else:
+                # By a clock that can be set: then this slice is shorter or longer.
+                until = ctypes.byref(self._timespec(time.time() + span))
+                locked.extend(map(libc.timedlock, (self._address,), (until,)))
+            if locked[-1] != errno.ETIMEDOUT:
+                return locked[-1]
+            locked.clear()
 
-    def _unlock(self):
+    @staticmethod
+    def _timespec(seconds):
+        whole, part = divmod(seconds, 1)
+        return _Timespec(int(whole), int(part * 1e9))
+
+    def _unlock(self, attempt):
         self._owner = None
-        self._libc.unlock(self._address)
+        attempt.unlocked.extend(map(self._libc.unlock, (self._address,)))

@@ -14,6 +14,8 @@ export type AttachedAll<T> = T extends Handle
           ? { [K in keyof T]: AttachedAll<T[K]> }
           : T;
 
+const searched = new Set([Kind.Plain, Kind.Array, Kind.Map, Kind.Set]);
+
 interface Closable {
   close(): void;
 }
@@ -28,7 +30,8 @@ interface Part {
 /**
  * Attaches to all shared objects whose handles are in a value: a message that a process got, for example. Plain
  * objects, arrays, maps and sets are searched. They are copied, and their handles are replaced in the copies. All
- * other values stay as they are. A handle that is in the value several times gives the same object.
+ * other values stay as they are, such as objects of classes, and objects that are attached already. A handle that
+ * is in the value several times gives the same object.
  *
  * Each of the objects is closed separately, as after {@link attach}.
  *
@@ -55,7 +58,7 @@ export function attachAll<T>(value: T): AttachedAll<T> {
   function replacementOf(object: object, path: string): unknown {
     const known = copies.get(object);
     if (known !== undefined) return known;
-    const copy = isHandle(object) ? attachOnce(object, path) : copyOf(object, path);
+    const copy = copyOf(object, path);
     copies.set(object, copy);
     return copy;
   }
@@ -74,15 +77,18 @@ export function attachAll<T>(value: T): AttachedAll<T> {
     }
   }
 
-  /** Makes a copy without contents. The contents become parts that come later. */
+  /** Attaches to a handle, or makes a copy without contents. The contents become parts that come later. */
   function copyOf(object: object, path: string): object {
     const later = (value: unknown, where: string, put: (replacement: unknown) => void) => {
       parts.push({ value, path: path + where, put });
     };
     const kind = kindOf(object);
+    // Not objects of classes, which are more than their contents.
+    if (!searched.has(kind) || depthOf(object) > (kind === Kind.Plain ? 1 : 2)) return object;
     switch (kind) {
       case Kind.Array:
       case Kind.Plain: {
+        if (isHandle(object)) return attachOnce(object, path);
         const copy = Array.isArray(object) ? new Array<unknown>(object.length) : {};
         for (const [key, value] of Object.entries(object)) {
           later(value, step(kind, key), (replacement) => define(copy, key, replacement));
@@ -113,6 +119,15 @@ export function attachAll<T>(value: T): AttachedAll<T> {
 }
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
+
+/** How many prototypes an object has, in whatever realm: a plain one has one at most, an array two. */
+function depthOf(object: object): number {
+  let depth = 0;
+  for (let at: unknown = Object.getPrototypeOf(object); at !== null; depth++) {
+    at = Object.getPrototypeOf(at);
+  }
+  return depth;
+}
 
 function isHandle(object: object): object is Handle {
   const { shmkit, name } = object as Partial<Record<keyof Handle, unknown>>;

@@ -60,13 +60,17 @@ struct Anatomy {
     alignas(8) unsigned char bytes[kMutexBytes] = {};
     pthread_mutex_t* mutex = Of(bytes);
     InitializeRobust(mutex);
-    const size_t set = Find(bytes, [](uint32_t word) { return word != 0; });
+    const size_t set = Find(bytes, [](uint32_t word, size_t) { return word != 0; });
     if (set != kAbsent) type_offset = set;
     memcpy(&type, bytes + type_offset, sizeof type);
 
     const auto self = static_cast<uint32_t>(syscall(SYS_gettid));
     pthread_mutex_lock(mutex);
-    owner_offset = Find(bytes, [self](uint32_t word) { return word == self; });
+    // The type word may be equal to the thread id.
+    const size_t fixed = type_offset;
+    owner_offset = Find(bytes, [self, fixed](uint32_t word, size_t offset) {
+      return word == self && offset != fixed;
+    });
     pthread_mutex_unlock(mutex);
     pthread_mutex_destroy(mutex);
 
@@ -82,7 +86,7 @@ struct Anatomy {
     for (size_t offset = 0; offset + 4 <= sizeof(pthread_mutex_t); offset += 4) {
       uint32_t word;
       memcpy(&word, bytes + offset, sizeof word);
-      if (matches(word)) return offset;
+      if (matches(word, offset)) return offset;
     }
     return kAbsent;
   }

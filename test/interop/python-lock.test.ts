@@ -223,6 +223,37 @@ inPython('a lock in Python (skipped where there is no python3, and where it is n
     await python.end();
   });
 
+  it('is held or not as it says, whatever is interrupted', async () => {
+    const { lock, python } = await shared();
+    using _lock = lock;
+    const rounds = 3000;
+    await python.ask(
+      'def fail(*_): raise InterruptedError\n' + 'signal.signal(signal.SIGALRM, fail)\n',
+    );
+    // Interrupts come at random moments of acquire(), held and release().
+    await python.ask(
+      'def run():\n' +
+        '  wrong = interrupted = 0\n' +
+        `  for i in range(${rounds}):\n` +
+        '    try:\n' +
+        '      signal.setitimer(signal.ITIMER_REAL, 1e-6 + (i % 97) * 2e-7)\n' +
+        '      for _ in range(1000):\n' +
+        '        lock.acquire()\n' +
+        '        lock.held\n' +
+        '        lock.release()\n' +
+        '    except InterruptedError: interrupted += 1\n' +
+        '    if lock.held: lock.release()\n' +
+        '    if not lock.acquire(False): wrong += 1\n' +
+        '    else: lock.release()\n' +
+        '  return [wrong, interrupted]\n',
+    );
+    expect(await python.ask('run()')).toEqual([0, rounds]);
+    expect(lock.tryAcquire()).not.toBeNull();
+    lock.release();
+    await python.ask('lock.close()');
+    await python.end();
+  });
+
   it('is given up by a thread that waits for it when another thread closes it', async () => {
     const { lock, python } = await shared();
     using _lock = lock;
@@ -261,12 +292,14 @@ inPython('a lock in Python (skipped where there is no python3, and where it is n
     const { lock, python } = await shared();
     const { name } = lock;
     await python.ask('lock.acquire()');
-    lock.unlink(); // Python holds it, and finishes it when it releases.
+    lock.unlink();
     lock.close();
+    const file = `/dev/shm/shmkit.lock.${name}`;
+    expect(existsSync(file), 'Python holds it, and removes its name when it releases').toBe(true);
     await python.ask('lock.release()');
+    expect(existsSync(file)).toBe(false);
     const gone = { error: 'FileNotFoundError' };
     expect(await python.ask('lock.acquire()')).toMatchObject(gone);
-    expect(existsSync(`/dev/shm/shmkit.lock.${name}`)).toBe(false);
     using fresh = temporary(NamedLock.create({ name }));
     expect(await python.ask('lock.acquire()')).toBe(true);
     expect(fresh.tryAcquire()).toBeNull();

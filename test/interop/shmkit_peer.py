@@ -30,10 +30,10 @@ def result_of(source):
 
 for line in sys.stdin:
     source = json.loads(line)
-    if source.startswith("begin "):
-        source = source[len("begin ") :]
-        say("begun")
     try:
+        if source.startswith("begin "):
+            source = source[len("begin ") :]
+            say("begun")
         said = result_of(source)
     except BaseException as error:
         code = getattr(error, "code", None)

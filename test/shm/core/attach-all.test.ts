@@ -1,5 +1,6 @@
 // Objects whose handles are within plain data.
 import { deserialize, serialize } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { NamedLock, SharedArray, SharedDict, SharedValue, attachAll } from 'shmkit';
 import { expect, describe, it } from 'vitest';
 import { handlesOf, makeAll, removeAll } from '../../fixtures/clones/kinds';
@@ -74,6 +75,31 @@ describe('attachAll()', () => {
     expect(got.tryAcquire()?.abandoned).toBe(false);
     got.release();
     for (const value of [undefined, null, 5, 'x', 5n, true]) expect(attachAll(value)).toBe(value);
+  });
+
+  it('leaves objects of classes as they are, and what is attached already', () => {
+    using lock = temporary(NamedLock.create());
+    class Job {
+      readonly lock = lock.toJSON();
+    }
+    class Jobs extends Map<string, unknown> {}
+    class Names extends Array<unknown> {}
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    const given = {
+      job: new Job(),
+      jobs: new Jobs([['a', lock.toJSON()]]),
+      names: Names.from([lock.toJSON()]),
+      lock,
+      foreign: runInNewContext('({ list: [1, { a: 2 }] })') as object,
+      bare: Object.assign(Object.create(null) as object, { lock: lock.toJSON() }),
+    };
+    const got = attachAll(given) as typeof given & { bare: { lock: NamedLock } };
+    for (const key of ['job', 'jobs', 'names', 'lock'] as const) expect(got[key]).toBe(given[key]);
+    expect(got.foreign).toEqual({ list: [1, { a: 2 }] });
+    expect(got.bare.lock.name).toBe(lock.name);
+    got.bare.lock.close();
+    revoke();
+    expect(attachAll(proxy)).toBe(proxy);
   });
 
   it('goes as deep as data can be', () => {
