@@ -3,7 +3,7 @@ import type { contract } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 import { expectRejection } from '../support/errors';
 import { uniqueName } from '../support/names';
-import type { Kind, Kinds, Place, Remote } from '../support/places';
+import type { Kind, Kinds, Place, Remote, RemoteMaker } from '../support/places';
 
 type Named = Remote<contract.Named>;
 
@@ -24,20 +24,21 @@ export function articled(kind: Kind): string {
   return `${/^[aeiou]/.test(kind) ? 'an' : 'a'} ${kind}`;
 }
 
+/** What makes objects of a kind here and in the place, seen as what all kinds have in common. */
+export function makersOf(place: Place, kind: Kind) {
+  const asNamed = (maker: unknown) => maker as RemoteMaker<contract.Named>;
+  return {
+    ofHere: () => asNamed(place.makerHere<Kind>(kind)),
+    ofThere: () => asNamed(place.makerThere<Kind>(kind)),
+  };
+}
+
 export function describeHandles<K extends Kind>(place: Place, kind: K, use: Use<Kinds[K]>): void {
   // What all kinds have in common can be used with each of them.
   const own = (any: Named) => any as unknown as Remote<Kinds[K]>;
   const change = (object: Named) => use.change(own(object));
   const changes = (object: Named) => use.changes(own(object));
-  const makerOf = (maker: unknown) =>
-    maker as {
-      create(options?: object): Promise<Named>;
-      attach(name: string): Promise<Named>;
-      open(name: string, options?: object): Promise<Named>;
-      unlink(name: string): Promise<void>;
-    };
-  const ofHere = () => makerOf(place.makerHere<Kind>(kind));
-  const ofThere = () => makerOf(place.makerThere<Kind>(kind));
+  const { ofHere, ofThere } = makersOf(place, kind);
   const { options = {}, period = Infinity } = use;
   const times = (...counts: number[]) => counts.map((count) => count % period);
 
@@ -108,8 +109,11 @@ export function describeHandles<K extends Kind>(place: Place, kind: K, use: Use<
       async () => {
         const name = uniqueName();
         const other = await place.another();
-        const made = makerOf(other.makerThere<Kind>(kind));
-        await change(await made.create({ name, ...options }));
+        await change(
+          await makersOf(other, kind)
+            .ofThere()
+            .create({ name, ...options }),
+        );
         await other.end();
         if (!place.traits.keepsUnused) {
           await expectRejection(ofHere().attach(name), 'ENOENT', name);

@@ -5,6 +5,7 @@ import { expectRejection } from '../support/errors';
 import { uniqueName } from '../support/names';
 import { untilTrue, type Kind, type Kinds, type Place, type Remote } from '../support/places';
 import { timed } from '../support/temporaries';
+import { makersOf } from './handles';
 
 type Named = Remote<contract.Named>;
 type Int32 = contract.Value<'int32'>;
@@ -38,15 +39,7 @@ export function describeHolding<K extends Kind>(place: Place, kind: K, use: Use<
     options === undefined ? use.acquire(own(object)) : use.acquire(own(object), options);
   const tryAcquire = (object: Named) => use.tryAcquire(own(object));
   const isHeld = (object: Named) => use.isHeld(own(object));
-  const makerOf = (maker: unknown) =>
-    maker as {
-      create(options?: object): Promise<Named>;
-      attach(name: string): Promise<Named>;
-      open(name: string, options?: object): Promise<Named>;
-      unlink(name: string): Promise<void>;
-    };
-  const ofHere = () => makerOf(place.makerHere<Kind>(kind));
-  const ofThere = () => makerOf(place.makerThere<Kind>(kind));
+  const { ofHere, ofThere } = makersOf(place, kind);
   const { called, options = {} } = use;
   const share = () => place.share<contract.Named>(kind, options);
   const told = use.tellsOfDeath ? true : undefined;
@@ -270,7 +263,9 @@ export function describeHolding<K extends Kind>(place: Place, kind: K, use: Use<
     it.runIf(place.traits.keepsUnused)('what it made and holds is left to others', async () => {
       const name = uniqueName();
       const other = await place.another();
-      const made = await makerOf(other.makerThere<Kind>(kind)).create({ name, ...options });
+      const made = await makersOf(other, kind)
+        .ofThere()
+        .create({ name, ...options });
       await acquire(made);
       await other.end();
       await using here = await ofHere().attach(name);

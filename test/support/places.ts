@@ -17,7 +17,7 @@ import { onWindows } from './system';
 export { stuck } from './remote';
 export type { EngineName } from '../fixtures/places/engines';
 export type { Remote } from './promised';
-export type { Kind, Kinds } from './remote';
+export type { Kind, Kinds, RemoteMaker } from './remote';
 
 /** The engines that every test of the contract is run with. */
 export const engines = Object.keys(enginesByName) as EngineName[];
