@@ -61,6 +61,16 @@ const stories = {
       SharedValue.unlink('hits');
     `);
   },
+  "SharedArray.open('samples'": async (run, { beside }) => {
+    await run();
+    await beside(`
+      import assert from 'node:assert/strict';
+      import { SharedArray } from 'shmkit';
+      const samples = SharedArray.attach('samples');
+      assert.ok([...samples.array].every((sample) => sample > 0));
+      samples.unlink();
+    `);
+  },
 };
 
 let programs = 0;

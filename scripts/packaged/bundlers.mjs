@@ -99,7 +99,7 @@ function runElsewhere(folder, command, isCopied) {
   const stderr = readFileSync(path.join(cwd, 'told'), 'utf8');
   assert.notEqual(status, 0);
   assert.match(stderr, /ERR_NO_ADDON/);
-  assert.ok(stderr.includes(`copy its folder prebuilds to ${addons}`), stderr);
+  assert.ok(stderr.includes(`copy its prebuilds folder to ${addons}`), stderr);
 }
 
 export const cases = Object.fromEntries(
