@@ -71,7 +71,7 @@ class Turns {
   static constexpr int64_t kNobody = 0;
   // How long woken waiters have to take the mutex, counted from the release, in nanoseconds.
   static constexpr int64_t kShortestPatience = 1000000;
-  static constexpr int64_t kLongestPatience = 8000000;
+  static constexpr int64_t kLongestPatience = 64000000;
   // How long after a turn of the waiters GiveWay does nothing, so that the first thread that comes
   // gets the mutex. In nanoseconds.
   static constexpr int64_t kShortestPause = 2000000;
