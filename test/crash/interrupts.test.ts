@@ -4,7 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 // The library must be imported after the modules that watch it.
 import { countSteps, interrupt, stepWithin } from '../support/interrupts';
-import { watched } from '../support/stores';
+import { watched } from '../fixtures/stores';
 import { cases, letGo, onStepsWithin, tasksEnd } from '../fixtures/interrupts/cases';
 import { start } from '../support/children';
 import { onLinux } from '../support/system';

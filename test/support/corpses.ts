@@ -1,7 +1,7 @@
 // What a process leaves that is killed before any of the stores of a change: images of an object, and an
 // object that is put into the state of an image.
 import { Image } from './images';
-import { atEachStore } from './stores';
+import { atEachStore } from '../fixtures/stores';
 
 interface Structure {
   close(): void;

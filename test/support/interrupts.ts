@@ -2,7 +2,7 @@
 // is a step before and after each call of the addon and each atomic operation, and before each store to a
 // structure. This module must be imported before the library.
 import vm from 'node:vm';
-import { atEachStore } from './stores';
+import { atEachStore } from '../fixtures/stores';
 
 type Functions = Record<string, (...args: unknown[]) => unknown>;
 

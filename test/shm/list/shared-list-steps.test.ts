@@ -1,7 +1,7 @@
 // A list as a process leaves it that is killed before any of the stores of a change, or of the recovery
 // from that. The change is there as a whole or not at all, and no memory is lost. The library must be
 // imported after the typed arrays that it uses were replaced.
-import { atEachStore, watched } from '../../support/stores';
+import { atEachStore, watched } from '../../fixtures/stores';
 import { SharedList } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 import { Corpse, imageOf, imagesBefore } from '../../support/corpses';

@@ -2,7 +2,7 @@
 // from that. The change is there as a whole or not at all, and everything else is as it was.
 import { describe, expect, it } from 'vitest';
 // The library must be imported after the typed arrays that it uses were replaced.
-import { watched } from '../../support/stores';
+import { watched } from '../../fixtures/stores';
 import { SharedQueue } from 'shmkit';
 import { Corpse, imagesOf } from '../../support/corpses';
 import { uniqueName } from '../../support/names';
