@@ -3,6 +3,7 @@
 #include "object.h"
 
 #include <cstring>
+#include <vector>
 
 #include "../core/layout.h"
 #include "../core/manager_end.h"
@@ -52,8 +53,27 @@ class Properties {
   bool complete_ = true;
 };
 
-// (name, mode, disposition, contents: { kind, type, length, wordsBytes, dataBytes, words?, data? },
-//  found: Float64Array) -> seat, or a failure, or a refusal
+// From { bytes: Uint8Array[], at: Float64Array }: pieces of the data, and their offsets in the
+// data.
+std::vector<os::Piece> PiecesOf(const Napi::Value& value, size_t data_at) {
+  std::vector<os::Piece> pieces;
+  if (!value.IsObject()) return pieces;
+  Properties given(value);
+  const Napi::Value all = given["bytes"];
+  const Napi::Value places = given["at"];
+  if (!all.IsArray() || !places.IsTypedArray()) return pieces;
+  const auto at = places.As<Napi::Float64Array>();
+  for (uint32_t i = 0; i < at.ElementLength(); ++i) {
+    napi_value each = nullptr;
+    if (napi_get_element(value.Env(), all, i, &each) != napi_ok) return {};
+    const Bytes bytes = BytesOf(Napi::Value(value.Env(), each));
+    pieces.push_back({bytes.data, bytes.length, data_at + static_cast<size_t>(at[i])});
+  }
+  return pieces;
+}
+
+// (name, mode, disposition, contents: { kind, type, length, wordsBytes, dataBytes, words?, data?,
+//  firstBytes, sealed, pieces? }, found: Float64Array) -> seat, or a failure, or a refusal
 Napi::Value Open(const Napi::CallbackInfo& info) {
   const std::string name = info[0].As<Napi::String>();
   const uint32_t mode = info[1].As<Napi::Number>();
@@ -72,6 +92,11 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
   contents.data = data.data;
   contents.initial_data = data.length;
   contents.first_bytes = SizeOf(given["firstBytes"]);
+  contents.sealed = given["sealed"].As<Napi::Boolean>();
+  const std::vector<os::Piece> pieces =
+      PiecesOf(given["pieces"], kHeaderBytes + contents.words_bytes);
+  contents.pieces = pieces.data();
+  contents.piece_count = pieces.size();
   if (!given.complete()) return info.Env().Undefined();
 
   OpenFailure why{};

@@ -153,6 +153,7 @@ void ExportSegments(Napi::Env env, Napi::Object exports) {
                 {"memoryLimit", MemoryLimit},
             });
   exports["nameLimitBytes"] = static_cast<double>(os::kNameLimitBytes);
+  exports["mapUnit"] = static_cast<double>(os::MapUnit());
   exports["namesOutliveHandles"] = os::kNamesOutliveHandles;
   if (os::kPlace) exports["place"] = os::kPlace;
 }

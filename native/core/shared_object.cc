@@ -69,6 +69,20 @@ bool Fits(const Contents& contents) {
          contents.initial_data <= contents.data_bytes;
 }
 
+bool CanBeSealed(size_t data_at, size_t size) {
+  return data_at % os::MapUnit() == 0 && data_at < size;
+}
+
+os::CreateOptions OptionsFor(const Contents& contents, unsigned mode) {
+  os::CreateOptions options{SizeOf(contents), mode, /*sparse=*/false, contents.first_bytes};
+  if (contents.sealed) {
+    options.shared_bytes = DataAt(contents);
+    options.pieces = contents.pieces;
+    options.piece_count = contents.piece_count;
+  }
+  return options;
+}
+
 os::Status Fill(void* memory, void* context) {
   const auto* plan = static_cast<const Plan*>(context);
   const Contents& contents = plan->contents;
@@ -97,6 +111,7 @@ os::Status Fill(void* memory, void* context) {
 }
 
 os::Access AccessTo(const Contents& contents) {
+  if (contents.sealed) return os::Access::kSealed;
   return contents.first_bytes > 0 ? os::Access::kGrowing : os::Access::kReadWrite;
 }
 
@@ -121,7 +136,7 @@ void ReadOnce(const os::Segment& segment, Header* copy) {
 
 // Checks whether the segment is an object of this kind that can be used here. Returns nothing if it
 // is, and `*copy` has its header then. Otherwise returns the reason.
-std::optional<Refusal> Inspect(const os::Segment& segment, uint16_t kind, Header* copy,
+std::optional<Refusal> Inspect(const os::Segment& segment, const Contents& wanted, Header* copy,
                                uint32_t* found) {
   const auto& shared = *static_cast<const Header*>(segment.address);
   const auto bytes = static_cast<uint32_t>(std::min<uint64_t>(segment.size, UINT32_MAX));
@@ -147,13 +162,13 @@ std::optional<Refusal> Inspect(const os::Segment& segment, uint16_t kind, Header
   *found = copy->abi;
   if (copy->abi != os::Mutex::AbiWord()) return Refusal::kAbi;
   *found = copy->kind;
-  if (kind != kAnyKind && copy->kind != kind) return Refusal::kKind;
+  if (wanted.kind != kAnyKind && copy->kind != wanted.kind) return Refusal::kKind;
   *found = state;
   if (state == kMaking || state > kDead) return Refusal::kUnfinished;
   // Some systems round the size of a segment up to whole pages. None rounds it down.
   const bool whole = copy->size <= segment.size && copy->data_at <= copy->size &&
                      copy->data_at >= kHeaderBytes && copy->data_at % kDataAlignment == 0;
-  if (whole) return std::nullopt;
+  if (whole && (!wanted.sealed || CanBeSealed(copy->data_at, copy->size))) return std::nullopt;
   *found = bytes;
   return Refusal::kTruncated;
 }
@@ -218,10 +233,10 @@ SharedObject* SharedObject::Find(const std::string& name, const Contents& conten
     if (found.failure().error == EINVAL) *why = {{0, ""}, Refusal::kTruncated, 0};
     return nullptr;
   }
-  const os::Segment& segment = found.value();
+  os::Segment segment = found.value();
   uint32_t word = 0;
   Header header{};
-  if (const auto refusal = Inspect(segment, contents.kind, &header, &word)) {
+  if (const auto refusal = Inspect(segment, contents, &header, &word)) {
     // A creator may have died and left an unfinished object. This object is removed. On platforms
     // where no creator can leave one (os::kPublishesWhole), it was not made by this library, so it
     // stays.
@@ -236,6 +251,15 @@ SharedObject* SharedObject::Find(const std::string& name, const Contents& conten
     *why = {{0, ""}, refusal, word};
     return nullptr;
   }
+  if (contents.sealed) {
+    const os::Result<os::Segment> shared = os::Share(segment, header.data_at);
+    if (!shared.ok()) {
+      os::Unmap(segment);
+      *why = {shared.failure(), std::nullopt, 0};
+      return nullptr;
+    }
+    segment = shared.value();
+  }
   SharedObject* object = Adopt(name, segment, FactsOf(header), why);
   if (!object || (word != kDead && !(word == kDoomed && object->FinishDoomed()))) return object;
   const os::Status gone = object->Clear();
@@ -247,7 +271,9 @@ SharedObject* SharedObject::Find(const std::string& name, const Contents& conten
 
 SharedObject* SharedObject::Open(const std::string& name, unsigned mode, Disposition disposition,
                                  const Contents& contents, OpenFailure* why) {
-  if (!Fits(contents)) {
+  const bool is_new = disposition != Disposition::kAttach;
+  if (!Fits(contents) ||
+      (is_new && contents.sealed && !CanBeSealed(DataAt(contents), SizeOf(contents)))) {
     *why = {{EINVAL, "open"}, std::nullopt, 0};
     return nullptr;
   }
@@ -260,7 +286,7 @@ SharedObject* SharedObject::Open(const std::string& name, unsigned mode, Disposi
     }
     Plan plan{contents, mode, RandomId()};
     const os::Initializer initializer{Fill, &plan};
-    const os::CreateOptions options{SizeOf(contents), mode, /*sparse=*/false, contents.first_bytes};
+    const os::CreateOptions options = OptionsFor(contents, mode);
     const os::Result<os::Segment> made =
         WithRoom([&] { return os::Create(name, options, &initializer); });
     if (made.ok()) return Adopt(name, made.value(), FactsOf(plan), why);

@@ -72,6 +72,13 @@ struct Contents {
   // to such an object, any number but 0 will do. 0: all bytes always exist. Either all objects of a
   // kind grow, or none of them.
   size_t first_bytes = 0;
+  // For an object whose data never change (os::Segment S9): header and words are shared, and fill
+  // whole os::MapUnits. A write into the data stays private to its process. Either all objects of a
+  // kind are sealed, or none of them. The data are given in pieces, with their offsets in the
+  // object, instead of `data`.
+  bool sealed = false;
+  const os::Piece* pieces = nullptr;
+  size_t piece_count = 0;
 };
 
 // What the header said when the object was opened. Any process may have written anything into the

@@ -31,10 +31,11 @@ Result<Segment> MapDescriptor(int fd, Access access) {
   // A private writable mapping of a descriptor that was opened for reading shows the live bytes,
   // and keeps a stray write private (S7). With PROT_READ alone, the first stray write would end the
   // process.
-  const int flags = access == Access::kReadOnly ? MAP_PRIVATE | MAP_NORESERVE : MAP_SHARED;
+  const bool is_private = access == Access::kReadOnly || access == Access::kSealed;
+  const int flags = is_private ? MAP_PRIVATE | MAP_NORESERVE : MAP_SHARED;
   const auto size = static_cast<size_t>(status.st_size);
   int kept = -1;
-  if (access == Access::kGrowing) {
+  if (access == Access::kGrowing || access == Access::kSealed) {
     kept = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (kept < 0) return Failure{errno, "fcntl"};
   }
@@ -56,19 +57,44 @@ int GrowthDescriptor(const Segment& segment) {
 
 namespace {
 
-void CloseGrowth(const Segment& segment) {
+void CloseDescriptor(const Segment& segment) {
   if (segment.keep_alive) close(GrowthDescriptor(segment));
 }
 
 }  // namespace
 
+Result<Segment> Share(const Segment& segment, size_t bytes) {
+  const int fd = GrowthDescriptor(segment);
+  const int flags = MAP_SHARED | MAP_FIXED;
+  if (mmap(segment.address, bytes, PROT_READ | PROT_WRITE, flags, fd, 0) == MAP_FAILED) {
+    return Failure{errno, "mmap"};
+  }
+  close(fd);
+  Segment shared = segment;
+  shared.keep_alive = nullptr;
+  return shared;
+}
+
+Result<Segment> MapSealed(int fd, size_t shared_bytes) {
+  const Result<Segment> mapped = MapDescriptor(fd, Access::kSealed);
+  if (!mapped.ok()) return mapped;
+  Result<Segment> shared = Share(mapped.value(), shared_bytes);
+  if (!shared.ok()) Unmap(mapped.value());
+  return shared;
+}
+
+size_t MapUnit() {
+  static const auto bytes = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  return bytes;
+}
+
 void Unmap(const Segment& segment) {
-  CloseGrowth(segment);
+  CloseDescriptor(segment);
   munmap(segment.address, segment.size);
 }
 
 bool Overlay(const Segment& segment) {
-  CloseGrowth(segment);
+  CloseDescriptor(segment);
   // One call replaces the mapping, so the range is never free for another thread's mmap (S6).
   const int flags = MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
   // If the system refuses, the segment itself stays mapped, which is just as safe.

@@ -38,8 +38,11 @@ class SignalsBlocked {
 };
 
 // Maps the whole object behind `fd`, of any size but 0. The descriptor still belongs to the caller.
-// A segment that grows keeps a duplicate of its own.
+// A segment that grows, or is to be shared (S9), keeps a duplicate of its own.
 Result<Segment> MapDescriptor(int fd, Access access);
+
+// Maps a sealed segment of which so many bytes are shared.
+Result<Segment> MapSealed(int fd, size_t shared_bytes);
 
 // The descriptor with which a segment grows, or -1.
 int GrowthDescriptor(const Segment& segment);

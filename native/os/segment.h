@@ -18,7 +18,7 @@
 //       kill the process.
 //   S4  Unlink with an identity removes the name only while the name still leads to that very
 //       object, as far as the platform can tell.
-//   S5  A mapping outlives its name, and holds no file descriptor (except S8).
+//   S5  A mapping outlives its name, and holds no file descriptor (except S8, and S9 until Share).
 //   S6  After Overlay the address range is still mapped, to anonymous memory that nobody uses. A
 //       late write through a stale pointer neither crashes nor reaches the segment.
 //   S7  A read-only attach reads what others write. A write through it stays private, in a copy of
@@ -26,6 +26,11 @@
 //   S8  Of a segment that grows, the first part is reserved at creation, and more by Commit. A lack
 //       of memory is ENOSPC from these calls. The rest is address space that must not be accessed.
 //       Such a mapping keeps what it needs to grow: a descriptor, which is closed on exec.
+//   S9  A sealed segment has a first part, of whole MapUnits, that is shared memory. The rest gets
+//       its bytes from the creator, before any other process can see the segment, and never changes
+//       after that. A write into the rest stays private to the process that makes it, in a copy of
+//       the page (S7). This also applies to the creator. The two parts are neighbours in the
+//       address space, so that the segment has one range.
 //
 // Mechanisms: segment_linux.cc publishes unnamed files in /dev/shm, or those of
 // unfinished_linux.cc. memory_limit_linux.cc knows what the system allows. segment_shm_open.cc is
@@ -35,6 +40,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -57,12 +63,20 @@ struct Segment {
   size_t size;  // rounded up to pages on macOS, and on Windows if another program made it
   Identity identity;
   // Windows: the handles that keep the segment and its name alive. Elsewhere, for a segment that
-  // grows: its descriptor plus 1. Otherwise null.
+  // grows, or that is sealed and not yet shared: its descriptor plus 1. Otherwise null.
   void* keep_alive;
 };
 
 // kGrowing: for reading and writing a segment that grows (S8).
-enum class Access { kReadWrite, kReadOnly, kGrowing };
+// kSealed: for a sealed segment (S9). At first all of it is private. Share comes next.
+enum class Access { kReadWrite, kReadOnly, kGrowing, kSealed };
+
+// A part of what a sealed segment contains.
+struct Piece {
+  const void* data;
+  size_t length;
+  size_t at;  // its offset in the segment, behind the part that is shared
+};
 
 struct CreateOptions {
   size_t size;
@@ -70,7 +84,20 @@ struct CreateOptions {
   bool sparse;    // do not reserve pages (gives up S3)
   // For a segment that grows (S8): how many bytes are reserved at first. 0: it does not grow.
   size_t first_bytes = 0;
+  // For a sealed segment (S9): how many bytes are shared, and the pieces that fill the rest. Bytes
+  // between pieces are zero, but no unit of memory may lie between two pieces.
+  size_t shared_bytes = 0;
+  const Piece* pieces = nullptr;
+  size_t piece_count = 0;
 };
+
+// Copies the pieces of a sealed segment into it, where that is the way to write them.
+inline void CopyPieces(const CreateOptions& options, void* address) {
+  for (size_t i = 0; i < options.piece_count; ++i) {
+    const Piece& piece = options.pieces[i];
+    if (piece.length > 0) memcpy(static_cast<char*>(address) + piece.at, piece.data, piece.length);
+  }
+}
 
 // Fills a new segment before any other thread can see it.
 struct Initializer {
@@ -94,6 +121,14 @@ Status Unlink(const std::string& name, const Identity* only_if = nullptr);
 // Reserves more of a segment that grows: `bytes` from `offset` on, inside the segment. It is
 // harmless to reserve what is already reserved, as long as no other thread changes the reservation.
 Status Commit(const Segment& segment, size_t offset, size_t bytes);
+
+// Makes the first bytes of a segment that was attached as kSealed shared memory, and lets go of
+// what was needed for that. The segment must be used as it is returned. On failure it is as before,
+// and the caller unmaps it.
+Result<Segment> Share(const Segment& segment, size_t bytes);
+// The unit of what can be mapped in different ways: the shared part of a sealed segment is a
+// multiple of it.
+size_t MapUnit();
 
 // The maximum memory of the process, together with everything that shares this limit, as far as the
 // system tells. Segments count towards it.

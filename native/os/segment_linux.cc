@@ -78,11 +78,15 @@ int ReserveByWriting(int fd, size_t offset, size_t bytes) {
   return 0;
 }
 
+// Refuses what the process can never have (S3).
+Status CheckLimit(size_t bytes) {
+  if (bytes < kLargeBytes || bytes <= MemoryLimit()) return Nothing{};
+  return Failure{ENOMEM, "fallocate", kDirectory, bytes};
+}
+
 // Also increases the size if it is smaller. On failure, a tmpfs undoes the reservation.
 Status Reserve(int fd, size_t offset, size_t bytes) {
-  if (bytes >= kLargeBytes && bytes > MemoryLimit()) {
-    return Failure{ENOMEM, "fallocate", kDirectory, bytes};
-  }
+  if (Status allowed = CheckLimit(bytes); !allowed.ok()) return allowed;
   int error = 0;
   {
     std::optional<SignalsBlocked> undisturbed;
@@ -95,23 +99,58 @@ Status Reserve(int fd, size_t offset, size_t bytes) {
   return Nothing{};
 }
 
-// Gives a new file its size and, unless sparse, its pages (S3), or the first of them (S8).
+// How many bytes of a new file get their memory before they are written.
+size_t ReservedBytes(const CreateOptions& options) {
+  if (options.shared_bytes > 0) return options.shared_bytes;
+  return options.first_bytes > 0 ? options.first_bytes : options.size;
+}
+
+// Gives a new file its size and, unless sparse, its pages (S3), or the first of them (S8, S9).
 Status Resize(int fd, const CreateOptions& options) {
-  if (options.sparse || options.first_bytes > 0) {
+  const size_t reserved = ReservedBytes(options);
+  if (options.sparse || reserved < options.size) {
     if (ftruncate(fd, static_cast<off_t>(options.size)) != 0) return Failure{errno, "ftruncate"};
     if (options.sparse) return Nothing{};
   }
-  return Reserve(fd, 0, options.first_bytes > 0 ? options.first_bytes : options.size);
+  return Reserve(fd, 0, reserved);
+}
+
+// Maps a new file.
+Result<Segment> Map(int fd, const CreateOptions& options) {
+  if (options.shared_bytes == 0) {
+    return MapDescriptor(fd, options.first_bytes > 0 ? Access::kGrowing : Access::kReadWrite);
+  }
+  return MapSealed(fd, options.shared_bytes);
+}
+
+// Writes the pieces of a sealed segment. The system then gives it pages without clearing them
+// before, and no access to memory faults. A lack of memory is ENOSPC.
+Status WritePieces(int fd, const CreateOptions& options) {
+  if (Status allowed = CheckLimit(options.size); !allowed.ok()) return allowed;
+  for (size_t i = 0; i < options.piece_count; ++i) {
+    const Piece& piece = options.pieces[i];
+    const auto* from = static_cast<const char*>(piece.data);
+    for (size_t done = 0; done < piece.length;) {
+      const auto at = static_cast<off_t>(piece.at + done);
+      const ssize_t written = pwrite(fd, from + done, piece.length - done, at);
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) {
+        return Failure{written < 0 ? errno : ENOSPC, "pwrite", kDirectory, options.size};
+      }
+      done += static_cast<size_t>(written);
+    }
+  }
+  return Nothing{};
 }
 
 // Gives a new file everything that it must have when it gets its name.
 Result<Segment> Furnish(int fd, const CreateOptions& options, const Initializer* initializer) {
   if (Status sized = Resize(fd, options); !sized.ok()) return sized.failure();
-  const Access access = options.first_bytes > 0 ? Access::kGrowing : Access::kReadWrite;
-  Result<Segment> mapped = MapDescriptor(fd, access);
+  Result<Segment> mapped = Map(fd, options);
   if (!mapped.ok()) return mapped;
   Status ready = initializer ? initializer->fill(mapped.value().address, initializer->context)
                              : Status(Nothing{});
+  if (ready.ok()) ready = WritePieces(fd, options);
   // This is the last step. Until then, the owner may read the file. If its creator dies, another
   // process of the same user can open the unfinished file, and so remove it (U3).
   if (ready.ok() && fchmod(fd, options.mode) != 0) ready = Failure{errno, "fchmod"};

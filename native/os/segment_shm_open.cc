@@ -54,11 +54,16 @@ Result<Segment> Furnish(int fd, const CreateOptions& options, const Initializer*
   if (Status sized = Resize(fd, options); !sized.ok()) return sized.failure();
   const Access access = options.first_bytes > 0 ? Access::kGrowing : Access::kReadWrite;
   Result<Segment> mapped = MapDescriptor(fd, access);
-  if (!mapped.ok() || !initializer) return mapped;
-  const Status filled = initializer->fill(mapped.value().address, initializer->context);
-  if (filled.ok()) return mapped;
+  if (!mapped.ok()) return mapped;
+  // Before the initializer, which says that the object is finished.
+  CopyPieces(options, mapped.value().address);
+  const Status filled = initializer
+                            ? initializer->fill(mapped.value().address, initializer->context)
+                            : Status(Nothing{});
+  if (filled.ok() && options.shared_bytes == 0) return mapped;
   Unmap(mapped.value());
-  return filled.failure();
+  if (!filled.ok()) return filled.failure();
+  return MapSealed(fd, options.shared_bytes);
 }
 
 // Waits until the object has a size. Returns false if it does not get one within the grace of the

@@ -19,7 +19,13 @@ namespace {
 struct Holding {
   HANDLE section;
   HANDLE entry;
+  // Of a sealed segment (S9): the view of the part that is not shared.
+  void* rest = nullptr;
 };
+
+// Finding a free range and mapping something there are two steps. So often another thread may take
+// the range in between.
+constexpr int kMostRanges = 1000;
 
 // A bearer of a name is the same object as long as a process holds it, and this process does. So
 // within a process, name and bearer together identify the object.
@@ -63,7 +69,8 @@ void Release(const Segment& segment) {
 // Takes ownership of the section's handle.
 Result<Segment> MapSection(HANDLE section, const Identity& identity, uint64_t size, Access access) {
   // FILE_MAP_COPY: the reader sees live bytes, its own writes go to private page copies (S7).
-  const DWORD wanted = access == Access::kReadOnly ? FILE_MAP_COPY : FILE_MAP_WRITE;
+  const bool is_private = access == Access::kReadOnly || access == Access::kSealed;
+  const DWORD wanted = is_private ? FILE_MAP_COPY : FILE_MAP_WRITE;
   void* address = MapViewOfFile(section, wanted, 0, 0, 0);
   if (!address) {
     const Failure failure = LastFailure("MapViewOfFile");
@@ -88,6 +95,35 @@ Status KeepEntry(const Segment& segment, const NameEntry& entry) {
   return kept.failure();
 }
 
+void UnmapViews(const Segment& segment) {
+  UnmapViewOfFile(segment.address);
+  void* const rest = static_cast<Holding*>(segment.keep_alive)->rest;
+  if (rest) UnmapViewOfFile(rest);
+}
+
+// Maps the beginning of a section to be shared, and the rest, which is private, right behind it.
+// Returns the addresses of both. They are null if another thread took the range.
+struct TwoViews {
+  void* first;
+  void* rest;
+};
+TwoViews MapSideBySide(HANDLE section, size_t first_bytes, size_t all_bytes) {
+  void* const range = VirtualAlloc(nullptr, all_bytes, MEM_RESERVE, PAGE_NOACCESS);
+  if (!range) return {};
+  VirtualFree(range, 0, MEM_RELEASE);
+  const auto offset = static_cast<uint64_t>(first_bytes);
+  void* const first = MapViewOfFileEx(section, FILE_MAP_WRITE, 0, 0, first_bytes, range);
+  void* const rest = MapViewOfFileEx(section, FILE_MAP_COPY, static_cast<DWORD>(offset >> 32),
+                                     static_cast<DWORD>(offset), all_bytes - first_bytes,
+                                     static_cast<char*>(range) + first_bytes);
+  if (first && rest) return {first, rest};
+  const DWORD error = GetLastError();
+  if (first) UnmapViewOfFile(first);
+  if (rest) UnmapViewOfFile(rest);
+  SetLastError(error);
+  return {};
+}
+
 // Gives a new segment the content that it has when others first see it.
 Status Furnish(const Segment& segment, const CreateOptions& options,
                const Initializer* initializer) {
@@ -95,6 +131,7 @@ Status Furnish(const Segment& segment, const CreateOptions& options,
     Status there = Commit(segment, 0, options.first_bytes);
     if (!there.ok()) return there;
   }
+  CopyPieces(options, segment.address);
   return initializer ? initializer->fill(segment.address, initializer->context) : Status(Nothing{});
 }
 
@@ -124,6 +161,14 @@ Result<Segment> Create(const std::string& name, const CreateOptions& options,
   if (!ready.ok()) {
     Unmap(mapped.value());
     return ready.failure();
+  }
+  if (options.shared_bytes > 0) {
+    Result<Segment> sealed = Share(mapped.value(), options.shared_bytes);
+    if (!sealed.ok()) {
+      Unmap(mapped.value());
+      return sealed;
+    }
+    mapped = sealed;
   }
   const Status kept = KeepEntry(mapped.value(), entry);
   if (!kept.ok()) return kept.failure();
@@ -158,6 +203,29 @@ Status Unlink(const std::string& name, const Identity* only_if) {
   return entered.value().Remove(only_if ? only_if->device : 0);
 }
 
+Result<Segment> Share(const Segment& segment, size_t bytes) {
+  auto* const holding = static_cast<Holding*>(segment.keep_alive);
+  const size_t view_bytes = SizeOfView(segment.address, MEM_COMMIT | MEM_RESERVE);
+  TwoViews views{};
+  for (int tries = 0; !views.first; ++tries) {
+    if (tries == kMostRanges) return LastFailure("MapViewOfFileEx");
+    views = MapSideBySide(holding->section, bytes, view_bytes);
+  }
+  ForgetSection(segment.address);
+  UnmapViewOfFile(segment.address);
+  RememberSection(views.first, view_bytes, NumberOf(segment.identity));
+  holding->rest = views.rest;
+  Segment shared = segment;
+  shared.address = views.first;
+  return shared;
+}
+
+size_t MapUnit() {
+  SYSTEM_INFO system;
+  GetSystemInfo(&system);
+  return system.dwAllocationGranularity;
+}
+
 // Memory is charged when it is requested: the system refuses too much.
 uint64_t MemoryLimit() { return UINT64_MAX; }
 
@@ -165,18 +233,19 @@ Result<std::vector<Listing>> List() { return Failure{ENOTSUP, "OpenFileMappingW"
 
 void Unmap(const Segment& segment) {
   ForgetSection(segment.address);
-  UnmapViewOfFile(segment.address);
+  UnmapViews(segment);
   Release(segment);
 }
 
 bool Overlay(const Segment& segment) {
   ForgetSection(segment.address);
   // For a segment that grows, pointers exist only to its committed beginning.
-  const size_t committed = SizeOfView(segment.address, MEM_COMMIT);
+  const bool is_sealed = static_cast<Holding*>(segment.keep_alive)->rest != nullptr;
+  const size_t committed = is_sealed ? segment.size : SizeOfView(segment.address, MEM_COMMIT);
   bool is_kept;
   {
     const Replacement replacement;
-    UnmapViewOfFile(segment.address);
+    UnmapViews(segment);
     // Refused if an allocation of another thread has taken a part of the range in the meantime.
     is_kept = VirtualAlloc(segment.address, segment.size, MEM_RESERVE, PAGE_READWRITE) != nullptr;
     if (is_kept) VirtualAlloc(segment.address, committed, MEM_COMMIT, PAGE_READWRITE);
