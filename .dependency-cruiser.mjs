@@ -20,6 +20,13 @@ const floors = {
     'lib/shm/core',
     'lib/shm/structure',
   ],
+  'lib/shm/objects': [
+    'lib/common',
+    'lib/contract',
+    'lib/values',
+    'lib/shm/core',
+    'lib/shm/structure',
+  ],
   'lib/shm/shareable-list': ['lib/common', 'lib/contract', 'lib/values', 'lib/shm/core'],
   'lib/shm/manager': ['lib/common', 'lib/contract', 'lib/shm/(?!manager)[^/]+'],
   'lib/shm': ['lib/common', 'lib/contract', 'lib/values', 'lib/shm/[^/]+'],

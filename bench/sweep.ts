@@ -11,6 +11,7 @@ import {
   SharedList,
   SharedMemory,
   SharedNamespace,
+  SharedObject,
   SharedQueue,
   SharedValue,
   type Kind,
@@ -30,6 +31,7 @@ const classes: Partial<Record<Kind, { unlink(name: string): void }>> = {
   array: SharedArray,
   dict: SharedDict,
   list: SharedList,
+  object: SharedObject,
   queue: SharedQueue,
   namespace: SharedNamespace,
 };

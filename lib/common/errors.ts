@@ -107,8 +107,10 @@ export function outOfRange(what: string, expected: string, actual: unknown): Ran
 }
 
 /** A `TypeError` like the ones that platform classes throw when a program calls their private constructor. */
-export function illegalConstructor(type: string): TypeError {
-  const message = `${type} has no public constructor: use ${type}.create(), ${type}.attach() or ${type}.open()`;
+export function illegalConstructor(type: string, methods: readonly string[]): TypeError {
+  const calls = methods.map((method) => `${type}.${method}()`);
+  const last = calls.pop();
+  const message = `${type} has no public constructor: use ${calls.join(', ')} or ${last}`;
   return Object.assign(new TypeError(message), { code: 'ERR_ILLEGAL_CONSTRUCTOR' });
 }
 

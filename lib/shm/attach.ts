@@ -11,6 +11,7 @@ import { SharedDict, type SharedDictHandle } from './dict/shared-dict';
 import { SharedList, type SharedListHandle } from './list/shared-list';
 import { SharedValue, type SharedValueHandle } from './numbers/shared-value';
 import { invalidType, outOfRange } from '../common/errors';
+import { SharedObject, type SharedObjectHandle } from './objects/shared-object';
 import { Manager, type ManagerHandle } from './manager/manager';
 import { NamedBarrier, type NamedBarrierHandle } from './sync/barrier';
 import { NamedCondition, type NamedConditionHandle } from './sync/condition';
@@ -35,6 +36,7 @@ interface Kinds {
   queue: [SharedQueueHandle, SharedQueue];
   dict: [SharedDictHandle, SharedDict];
   list: [SharedListHandle, SharedList];
+  object: [SharedObjectHandle, SharedObject];
   manager: [ManagerHandle, Manager];
   'shareable-list': [ShareableListHandle, ShareableList];
 }
@@ -58,9 +60,11 @@ type AttachedTo<H> =
             ? SharedValue<T>
             : H extends SharedArrayHandle<infer T>
               ? SharedArray<T>
-              : H extends Handle
-                ? Kinds[H['shmkit']][1]
-                : never;
+              : H extends SharedObjectHandle<infer T>
+                ? SharedObject<T>
+                : H extends Handle
+                  ? Kinds[H['shmkit']][1]
+                  : never;
 
 /**
  * The class of the object that a handle stands for, with the handle's type of the contents: a
@@ -83,6 +87,7 @@ const attachers: { [K in keyof Kinds]: (handle: Kinds[K][0]) => Kinds[K][1] } = 
   queue: ({ name }) => SharedQueue.attach(name),
   dict: ({ name }) => SharedDict.attach(name),
   list: ({ name }) => SharedList.attach(name),
+  object: ({ name, handOver }) => SharedObject.attach(name, { handOver }),
   manager: ({ name }) => Manager.attach(name),
   'shareable-list': (handle) => ShareableList.fromHandle(handle),
 };

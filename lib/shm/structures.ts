@@ -40,6 +40,12 @@ export {
   type SharedListHandle,
   type SharedListOptions,
 } from './list/shared-list';
+export {
+  SharedObject,
+  type SharedObjectAttachOptions,
+  type SharedObjectCreateOptions,
+  type SharedObjectHandle,
+} from './objects/shared-object';
 export type { StructureCreateOptions, StructureOptions } from './structure/structure';
 export {
   Manager,

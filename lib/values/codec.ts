@@ -432,7 +432,7 @@ const isLength = (number: number): boolean => Number.isSafeInteger(number) && nu
 type ResizableMaker = new (bytes: number, options: { maxByteLength: number }) => ArrayBuffer;
 
 /** @param most - the maximum size in bytes that it can grow to, or -1. */
-function makeBuffer(bytes: number, most: number): ArrayBuffer | undefined {
+export function makeBuffer(bytes: number, most: number): ArrayBuffer | undefined {
   if (most === -1) return new ArrayBuffer(bytes);
   if (!isLength(most) || most < bytes) return undefined;
   try {

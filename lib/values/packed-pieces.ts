@@ -99,6 +99,21 @@ export class Pieces {
     return undefined;
   }
 
+  /**
+   * The numbers of {@link tableFloats} for each buffer, in the order of their indices, for code that stores the
+   * buffers in its own way. Valid after {@link close}.
+   */
+  get table(): Float64Array {
+    return this.#tail.subarray(0, tableFloats * this.#pieces.length);
+  }
+
+  /** The bytes of a buffer, or undefined if it is part of an earlier one. Valid after {@link close}. */
+  bytesOf(index: number): Uint8Array | undefined {
+    const piece = this.#pieces[index];
+    if (piece === undefined || piece.into >= 0) return undefined;
+    return new Uint8Array(piece.buffer, piece.from, piece.to - piece.from);
+  }
+
   /** Calls a function with the bytes of each piece, and their offset from the beginning of the value. */
   forEach(act: (bytes: Uint8Array, at: number) => void): void {
     let at = padded(this.#mainBytes);

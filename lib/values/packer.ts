@@ -47,6 +47,8 @@ const errorIndex = new Map<unknown, number>(errorClasses.map((name, i) => [name,
 
 type Fields = Record<string, unknown>;
 
+const noObjects: readonly object[] = [];
+
 /** The parts of an error, as they were when its packing began. A getter may change the error afterwards. */
 interface ErrorShape {
   readonly parts: number;
@@ -62,6 +64,8 @@ export interface Packed {
   readonly bytes: Uint8Array;
   /** The ArrayBuffers in the value, which are not in the bytes. */
   readonly pieces: Pieces | undefined;
+  /** The shared objects in the value. */
+  readonly shared: readonly object[];
 }
 
 /** Packs values into bytes; packed-format.ts describes the format. */
@@ -79,6 +83,7 @@ class Packer {
   readonly #keys: (readonly string[] | undefined)[] = [];
   readonly #later: Later[] = [];
   #pieces: Pieces | undefined;
+  #shared = noObjects;
 
   pack(what: string, value: unknown): Packed {
     this.#start = this.#at;
@@ -97,7 +102,7 @@ class Packer {
       const bytes = this.#bytes.subarray(this.#start, this.#at);
       const changed = pieces?.close(bytes.length);
       if (changed) throw this.#refusal(changed, wholeBuffer);
-      return { bytes, pieces };
+      return { bytes, pieces, shared: this.#shared };
     } finally {
       this.#forget();
     }
@@ -106,6 +111,7 @@ class Packer {
   #forget(): void {
     this.#root = undefined;
     this.#pieces = undefined;
+    this.#shared = noObjects;
     this.#places = undefined;
     this.#objects.length = 0;
     this.#keys.length = 0;
@@ -273,6 +279,7 @@ class Packer {
       case Kind.Shared:
         this.#put(Code.Shared);
         this.#text(handleText(value));
+        this.#shared = [...this.#shared, value];
         break;
       case Kind.Refused:
         throw this.#refusal(value);

@@ -15,6 +15,7 @@ import {
   SharedMemory,
   SharedMemoryError,
   SharedNamespace,
+  SharedObject,
   SharedQueue,
   SharedValue,
   attach,
@@ -86,6 +87,9 @@ import {
   type SharedNamespaceCreateOptions,
   type SharedNamespaceHandle,
   type SharedNamespaceOptions,
+  type SharedObjectAttachOptions,
+  type SharedObjectCreateOptions,
+  type SharedObjectHandle,
   type SharedQueueCreateOptions,
   type SharedQueueHandle,
   type SharedQueueOptions,
@@ -612,6 +616,7 @@ describe('handles', () => {
     expectTypeOf(attach({} as SharedQueueHandle)).toEqualTypeOf<SharedQueue>();
     expectTypeOf(attach({} as SharedDictHandle)).toEqualTypeOf<SharedDict>();
     expectTypeOf(attach({} as SharedListHandle)).toEqualTypeOf<SharedList>();
+    expectTypeOf(attach({} as SharedObjectHandle)).toEqualTypeOf<SharedObject>();
     expectTypeOf(attach({} as ManagerHandle)).toEqualTypeOf<Manager>();
     expectTypeOf(attach({} as Handle)).toEqualTypeOf<
       | SharedMemory
@@ -622,6 +627,7 @@ describe('handles', () => {
       | SharedQueue
       | SharedDict
       | SharedList
+      | SharedObject
       | Manager
       | NamedLock
       | NamedRLock
@@ -683,6 +689,11 @@ describe('what is shared', () => {
     >();
     expectTypeOf(attach({} as SharedValueHandle<'int64'>)).toEqualTypeOf<SharedValue<'int64'>>();
     expectTypeOf(attach({} as SharedArrayHandle<'int8'>)).toEqualTypeOf<SharedArray<'int8'>>();
+    const object = SharedObject.create({ from: { n: 1, bytes: new Uint8Array(4) } });
+    expectTypeOf(attach(object.toJSON()).value.n).toBeNumber();
+    expectTypeOf(attach(structuredClone(object))).toEqualTypeOf(object);
+    expectTypeOf(SharedObject.attach('x').value).toBeUnknown();
+    expectTypeOf(Manager.attach('x').object([1]).value).toEqualTypeOf<number[]>();
     // @ts-expect-error a handle of another type
     assertType<SharedDictHandle<string>>(SharedDict.open<number>('x').toJSON());
     // @ts-expect-error it is created by static methods only
@@ -750,6 +761,8 @@ describe('options', () => {
       Refusing<SharedMemoryOpenOptions>,
       Refusing<SharedNamespaceCreateOptions>,
       Refusing<SharedNamespaceOptions>,
+      Refusing<SharedObjectAttachOptions>,
+      Refusing<SharedObjectCreateOptions<1>>,
       Refusing<SharedQueueCreateOptions>,
       Refusing<SharedQueueOptions>,
       Refusing<SharedValueAttachOptions<'int8'>>,

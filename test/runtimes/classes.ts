@@ -55,6 +55,7 @@ define('attach knows the class of each handle', () => {
     shmkit.SharedList.create({ name: freshName() }),
     shmkit.SharedQueue.create({ name: freshName() }),
     shmkit.SharedNamespace.create({ name: freshName() }),
+    shmkit.SharedObject.create({ name: freshName(), from: { a: new Uint8Array(9000) } }),
   ];
   for (const object of all) {
     const handle = JSON.parse(JSON.stringify(object)) as shmkit.Handle;

@@ -9,6 +9,7 @@ import {
   SharedMemory,
   SharedMemoryError,
   SharedNamespace,
+  SharedObject,
   SharedQueue,
   SharedValue,
 } from 'shmkit';
@@ -206,6 +207,23 @@ define('SharedList between processes', async () => {
   assert.deepEqual([...list], ['one', 'more', 'two']);
   list.unlink();
   list.close();
+});
+
+define('SharedObject between processes', async () => {
+  const value = () => ({ map: new Map([['a', 1n]]), numbers: new Float64Array(10_000).fill(0.5) });
+  const object = SharedObject.create({ from: value() });
+  const peer = await Peer.process(object);
+  const sum = await peer.run(({ shared }) =>
+    shared.value.numbers.reduce((all: number, each: number) => all + each, 0),
+  );
+  assert.equal(sum, 5000);
+  assert.deepEqual(object.value, value());
+  assert.equal(object.holders, 2);
+  await peer.run(({ shared }) => shared.value.numbers.fill(1));
+  assert.equal(object.value.numbers[0], 0.5);
+  object.close();
+  await peer.run(({ shared }) => shared.close());
+  assert.throws(() => SharedObject.attach(object.name), { code: 'ENOENT' });
 });
 
 define('SharedQueue between processes', async () => {

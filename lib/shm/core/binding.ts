@@ -56,6 +56,19 @@ export interface NativeContents {
    * means that the object does not grow.
    */
   readonly firstBytes: number;
+  /**
+   * Whether only the header and the words are shared memory, and the data never change. Header and words must
+   * fill whole units of `mapUnit` bytes, and the data are given as `pieces`.
+   */
+  readonly sealed: boolean;
+  readonly pieces?: NativePieces | undefined;
+}
+
+/** The parts of the data of a sealed object. What lies between them is zero. */
+export interface NativePieces {
+  readonly bytes: readonly Uint8Array[];
+  /** The offset of each in the data. */
+  readonly at: Float64Array;
 }
 
 /** The outcome of an acquisition, unless it was a plain success: `Acquired` in shared_object.h. */
@@ -282,6 +295,8 @@ interface Native {
   endingsEndAll(): void;
 
   readonly nameLimitBytes: number;
+  /** The unit in which a part of an object can be mapped in another way than the rest. */
+  readonly mapUnit: number;
   /** False on Windows, where an object and its name disappear with the last handle. */
   readonly namesOutliveHandles: boolean;
   /** The directory in which segments are files with their names, if there is one. */

@@ -12,7 +12,10 @@ import { illegalConstructor } from '../../common/errors';
  * @throws TypeError `ERR_ILLEGAL_CONSTRUCTOR`
  */
 export function checkConstruction(isOwn: boolean, type: { readonly name: string }): void {
-  if (!isOwn) throw illegalConstructor(publicClass(type).name);
+  if (isOwn) return;
+  const known = publicClass(type);
+  const methods = ['create', 'attach', 'open'].filter((method) => method in known);
+  throw illegalConstructor(known.name, methods);
 }
 
 /** Returns the class itself if it is the library's, or the library's class that it extends. */

@@ -1,5 +1,6 @@
 import { native, type NativeFailure } from './binding';
 import { SharedMemoryError } from '../../common/errors';
+import { sealedKinds } from './layout';
 import { called, checkedSystemName, type Kind } from './names';
 import {
   currentUser,
@@ -88,9 +89,11 @@ function reason(failure: NativeFailure, kind: Kind, name: string): string {
   if (place !== undefined) return placeReason(failure, place);
   switch (code) {
     case 'ENOENT':
-      return 'there is none with that name; create() or open() creates one';
+      return sealedKinds.has(kind)
+        ? 'there is none with that name: nobody holds it any more, or create() never made it'
+        : 'there is none with that name; create() or open() creates one';
     case 'EEXIST':
-      return 'the name is taken; attach() or open() uses the existing object';
+      return `the name is taken; ${sealedKinds.has(kind) ? 'attach() uses' : 'attach() or open() uses'} the existing object`;
     case 'EACCES':
     case 'EPERM':
       return syscall === 'unlink' ? mayNotRemove(kind, name) : mayNotUse(kind, name);

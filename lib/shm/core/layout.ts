@@ -48,6 +48,7 @@ export const kindNumbers: Record<ObjectKind, number> = {
   queue: 12,
   namespace: 13,
   manager: 14,
+  object: 15,
 };
 
 /** The kinds whose objects are only address space at first. They get memory as they grow. */
@@ -58,6 +59,12 @@ export const growingKinds: ReadonlySet<ObjectKind> = new Set([
   'namespace',
   'manager',
 ]);
+
+/**
+ * The kinds whose objects are sealed: their data never change, and what a process writes into its view of them
+ * stays private to that process.
+ */
+export const sealedKinds: ReadonlySet<Kind> = new Set<Kind>(['object']);
 
 /** Rounds bytes up to an offset at which the data may begin. */
 export function aligned(bytes: number): number {

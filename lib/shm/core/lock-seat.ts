@@ -11,7 +11,7 @@ import { explain, isFailure } from './failures';
 import { called, type Kind } from './names';
 import { control, controlAt, operand, operands } from './control';
 import { areAllInterrupted, currentForeignCall, isInterrupted, noCall } from './foreign';
-import type { ObjectKind } from './layout';
+import { sealedKinds, type ObjectKind } from './layout';
 import { ObjectSeat, nameMovedOn, openObject, type Contents } from './object-seat';
 import { atEndOfTurn, callOff } from './operations';
 import { explainOpening } from './missing';
@@ -245,7 +245,17 @@ export class LockSeat extends ObjectSeat {
     if (outcome === Acquired.Timeout) throw notFree(this.kind, this.name, timeout ?? 0);
     if (outcome === Acquired.TooManyHeld) throw this.#fail('ERR_CAPACITY', tooManyHeld);
     if (outcome === Acquired.Ended) throw this.#failAll(this.endedError());
+    if (outcome === Acquired.Gone && sealedKinds.has(this.kind)) throw this.#freedError();
     throw this.#fail('ERR_CORRUPT', overwritten);
+  }
+
+  /** The error for an object whose last holder has let it go. */
+  #freedError(): SharedMemoryError {
+    return new SharedMemoryError(
+      'ENOENT',
+      `there is no ${called(this.kind, this.name)} any more: nobody holds it`,
+      { resource: this.name },
+    );
   }
 
   /** Whether this thread is between {@link enter} and {@link exit}, or was interrupted there. */

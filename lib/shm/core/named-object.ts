@@ -33,13 +33,16 @@ export abstract class NamedObject extends Unassignable {
 
   readonly #attachment: Attachment;
 
-  /** @internal */
-  protected constructor(request: Request) {
+  /**
+   * @internal
+   * @param more - further properties of the plain-data form.
+   */
+  protected constructor(request: Request, more?: object) {
     checkConstruction(request instanceof Request, new.target);
     super();
     const { kind, name } = request;
     systemName(kind, name);
-    showHandle(this, { shmkit: kind, name });
+    showHandle(this, { shmkit: kind, name, ...more });
     this.#attachment = new Attachment(request);
     this.#attachment.belongTo(this);
   }

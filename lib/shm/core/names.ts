@@ -22,6 +22,7 @@ const prefixes = {
   queue: 'shmkit.queue.',
   namespace: 'shmkit.namespace.',
   manager: 'shmkit.manager.',
+  object: 'shmkit.object.',
 } as const;
 
 /** The kinds of objects. */
@@ -48,6 +49,7 @@ const words: Record<Kind, string> = {
   queue: 'queue',
   namespace: 'namespace',
   manager: 'manager',
+  object: 'shared object',
 };
 
 /** The classes of the objects, except for lists in Python's format, which are segments. */
@@ -67,6 +69,7 @@ export const classNames: Readonly<Record<Kind, string>> = {
   queue: 'SharedQueue',
   namespace: 'SharedNamespace',
   manager: 'Manager',
+  object: 'SharedObject',
 };
 
 export const kinds = Object.keys(prefixes) as readonly Kind[];

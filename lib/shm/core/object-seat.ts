@@ -1,7 +1,13 @@
-import { Disposition, native, type NativeFailure, type NativeRefusal } from './binding';
+import {
+  Disposition,
+  native,
+  type NativeFailure,
+  type NativePieces,
+  type NativeRefusal,
+} from './binding';
 import { SharedMemoryError } from '../../common/errors';
 import { called, checkMayBeMade, checkedSystemName, isManaged } from './names';
-import { growingKinds, kindNumbers, layout, type ObjectKind } from './layout';
+import { growingKinds, kindNumbers, layout, sealedKinds, type ObjectKind } from './layout';
 
 /** The shape requested for a new object, or found in an existing one. */
 export interface ObjectShape {
@@ -20,6 +26,8 @@ export interface Contents extends ObjectShape {
    * always have all of their memory.
    */
   readonly firstBytes?: number;
+  /** For kinds that are sealed: the data. */
+  readonly pieces?: NativePieces;
 }
 
 /** For an object that has nothing but its lock. */
@@ -49,7 +57,8 @@ export function openObject(
 ): Found | NativeFailure | NativeRefusal {
   if (disposition !== Disposition.Attach) checkMayBeMade(kind, name);
   const firstBytes = growingKinds.has(kind) ? 1 : 0;
-  const plan = { kind: kindNumbers[kind], firstBytes, ...contents };
+  const sealed = sealedKinds.has(kind);
+  const plan = { kind: kindNumbers[kind], firstBytes, sealed, ...contents };
   const index = native.objectOpen(checkedSystemName(kind, name), mode, disposition, plan, found);
   if (typeof index !== 'number') return index;
   const [type = 0, length = 0, dataAt = 0, size = 0] = found;

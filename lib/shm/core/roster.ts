@@ -75,6 +75,7 @@ export function rosterBytes(participants: number): number {
 export class Roster {
   readonly #seat: LockSeat;
   readonly #beforeFreeing: (at: number) => void;
+  readonly #mayFree: (at: number) => boolean;
   readonly #capacity: number;
   /** The index in the seat's words where this thread's entry begins; 0 while it has none. */
   #own = 0;
@@ -83,10 +84,16 @@ export class Roster {
    * @param beforeFreeing - called under the lock, before the entry of a dead thread is freed. It does
    * everything else that the death requires. Nothing is lost if this thread dies between this call and the
    * freeing: the entry is still there, so another thread makes the call again.
+   * @param mayFree - whether the entry of a thread may be freed if the thread is dead.
    */
-  constructor(seat: LockSeat, beforeFreeing: (at: number) => void = () => undefined) {
+  constructor(
+    seat: LockSeat,
+    beforeFreeing: (at: number) => void = () => undefined,
+    mayFree: (at: number) => boolean = () => true,
+  ) {
     this.#seat = seat;
     this.#beforeFreeing = beforeFreeing;
+    this.#mayFree = mayFree;
     const { length } = seat.wordsOf(rosterAt + entryLayout.words);
     this.#capacity = Math.floor((length - rosterAt) / entryLayout.words);
   }
@@ -108,13 +115,16 @@ export class Roster {
   /**
    * This thread's entry. It is taken if the thread has none yet. Must be called under the lock.
    *
+   * @param keeps - whether an entry that this thread took before keeps what it contains.
    * @throws SharedMemoryError `ERR_CAPACITY` as many threads take part as there is room for.
    */
-  join(): number {
+  join(keeps = false): number {
     if (this.#own !== 0) return this.#own;
     const token = native.presenceToken();
     if (isFailure(token)) throw explainPresence(token, this.#seat.kind, this.#seat.name);
-    const at = this.#find(token) ?? this.#free() ?? this.#reapFor();
+    const known = this.#find(token);
+    if (known !== undefined && keeps) return (this.#own = known);
+    const at = known ?? this.#free() ?? this.#reapFor();
     const { words } = this;
     words.fill(0, at, at + entryLayout.words);
     writeEntry(words, at, token);
@@ -125,6 +135,9 @@ export class Roster {
   adopt(): void {
     this.#own = rosterAt;
   }
+
+  /** The index of the entry that the creator of an object has from the beginning. */
+  static readonly firstEntry = rosterAt;
 
   /** The first words of a new object whose creator takes part in it from the beginning. */
   static initialWords(kind: ObjectKind, name: string): Uint8Array {
@@ -158,6 +171,11 @@ export class Roster {
       // when the thread ends.
       this.#own = 0;
     }
+  }
+
+  /** Gives up this thread's entry without freeing it: what it contains outlives its use. */
+  forget(): void {
+    this.#own = 0;
   }
 
   /** Whether an entry begins at that index and is taken. */
@@ -202,7 +220,7 @@ export class Roster {
     const { words } = this;
     let gone = 0;
     for (const at of this.entries()) {
-      if (at === this.#own || !matters(at) || this.#isPresent(at)) continue;
+      if (at === this.#own || !matters(at) || this.#isPresent(at) || !this.#mayFree(at)) continue;
       this.#beforeFreeing(at);
       Atomics.store(words, at + entryLayout.token, 0);
       gone++;

@@ -4,6 +4,7 @@ import { SharedArray } from '../numbers/shared-array';
 import { SharedDict } from '../dict/shared-dict';
 import { SharedList } from '../list/shared-list';
 import { SharedNamespace } from '../dict/shared-namespace';
+import { SharedObject } from '../objects/shared-object';
 import { SharedQueue } from '../queue/shared-queue';
 import { SharedValue } from '../numbers/shared-value';
 import { NamedBarrier } from '../sync/barrier';
@@ -15,7 +16,6 @@ import { NamedSemaphore } from '../sync/semaphore';
 
 /** The part of a kind's class that a manager uses. */
 export interface ManagedClass {
-  open(name: string, options: never): { close(): void };
   attach(name: string): { close(): void };
   unlink(name: string): void;
 }
@@ -36,13 +36,24 @@ export const managedKinds = {
   list: SharedList,
   queue: SharedQueue,
   namespace: SharedNamespace,
+  object: SharedObject,
 } as const satisfies Record<string, ManagedClass>;
 
 export type ManagedKind = keyof typeof managedKinds;
 
+/** The kinds of objects that a manager opens by name: whoever comes first makes the object. */
+export type OpenedKind = Exclude<ManagedKind, 'object'>;
+
+/** The part of the class of such a kind that a manager uses. */
+export interface OpenedClass extends ManagedClass {
+  open(name: string, options: never): { close(): void };
+}
+
 /** The type of a kind's objects. */
 export type Managed<K extends ManagedKind> = ReturnType<(typeof managedKinds)[K]['attach']>;
 
+export function classOf(kind: OpenedKind): OpenedClass;
+export function classOf(kind: ManagedKind): ManagedClass;
 export function classOf(kind: ManagedKind): ManagedClass {
   return managedKinds[kind];
 }

@@ -15,6 +15,7 @@ import {
 import type { SharedArray, SharedArrayOptions } from '../numbers/shared-array';
 import type { SharedDict, SharedDictOptions } from '../dict/shared-dict';
 import type { SharedNamespace, SharedNamespaceOptions } from '../dict/shared-namespace';
+import { SharedObject, type SharedObjectCreateOptions } from '../objects/shared-object';
 import type { SharedQueue, SharedQueueOptions } from '../queue/shared-queue';
 import type { SharedList, SharedListOptions } from '../list/shared-list';
 import type { SharedValue, SharedValueOptions } from '../numbers/shared-value';
@@ -31,7 +32,7 @@ import type { NamedRWLock, NamedRWLockOptions } from '../sync/rw-lock';
 import type { NamedSemaphore, NamedSemaphoreOptions } from '../sync/semaphore';
 import { EndSignal } from './end-signal';
 import { atEnd, forgetEnding, mayHearNatively } from './endings';
-import { classOf, noteOf, type Managed, type ManagedKind } from './kinds';
+import { classOf, noteOf, type Managed, type ManagedKind, type OpenedKind } from './kinds';
 import { ManagerState, Ownership, defaultCapacity, managerContents } from './state';
 
 /** The options of {@link Manager.open}. */
@@ -356,6 +357,29 @@ export class Manager extends Unassignable implements Disposable, PlainManager {
   }
 
   /**
+   * An immutable value in shared memory; see {@link SharedObject.create}. Like all such objects it exists only as long
+   * as somebody holds it, and not longer than this manager.
+   *
+   * @param options - `name`: its name in this manager, by which {@link attach} finds it as `/manager/name`; the others
+   * are those of {@link SharedObject.create}.
+   */
+  object<T>(value: T, options: Omit<SharedObjectCreateOptions<T>, 'from'> = {}): SharedObject<T> {
+    this.#attachment.open();
+    checkOptions(options, ['name', 'mode', 'handOver', 'participants']);
+    const name = this.#nameFor('object', options.name);
+    const given = { ...(withMode(options, this.#state.mode) as object), name, from: value };
+    const made = asManager(() => SharedObject.create<T>(given));
+    try {
+      this.#state.note('object', name);
+    } catch (error) {
+      made.unlink();
+      made.close();
+      throw error;
+    }
+    return made;
+  }
+
+  /**
    * Returns the environment variables with which a child process can attach by {@link fromEnv}:
    * `fork(path, { env: { ...process.env, ...manager.env() } })`, `cluster.fork(manager.env())`.
    */
@@ -419,8 +443,20 @@ export class Manager extends Unassignable implements Disposable, PlainManager {
     }
   }
 
-  #make<K extends ManagedKind>(kind: K, given: unknown, options: unknown): Managed<K> {
+  #make<K extends OpenedKind>(kind: K, given: unknown, options: unknown): Managed<K> {
     this.#attachment.open();
+    const name = this.#nameFor(kind, given);
+    const { mode } = this.#state;
+    const made = this.#state.make(kind, name, (isNoted) => {
+      const found = isNoted && options === undefined ? attachIfThere(kind, name) : undefined;
+      return found ?? asManager(() => open(kind, name, withMode(options, mode)));
+    });
+    if (made instanceof SharedMemory) endsWith(made, this.#state);
+    if (!native.namesOutliveHandles) this.#keep(kind, name);
+    return made as Managed<K>;
+  }
+
+  #nameFor(kind: ManagedKind, given: unknown): string {
     if (given !== undefined && typeof given !== 'string') throw noName(given);
     if (given === '') {
       throw this.#attachment.error('EINVAL', 'cannot create an object with an empty name');
@@ -433,17 +469,10 @@ export class Manager extends Unassignable implements Disposable, PlainManager {
     }
     const name = managedName(this.name, given ?? freshName());
     systemName(kind, name);
-    const { mode } = this.#state;
-    const made = this.#state.make(kind, name, (isNoted) => {
-      const found = isNoted && options === undefined ? attachIfThere(kind, name) : undefined;
-      return found ?? asManager(() => open(kind, name, withMode(options, mode)));
-    });
-    if (made instanceof SharedMemory) endsWith(made, this.#state);
-    if (!native.namesOutliveHandles) this.#keep(kind, name);
-    return made as Managed<K>;
+    return name;
   }
 
-  #keep(kind: ManagedKind, name: string): void {
+  #keep(kind: OpenedKind, name: string): void {
     const note = noteOf(kind, name);
     // The object that was kept may have been unlinked since.
     this.#kept.get(note)?.close();
@@ -460,7 +489,7 @@ function withMode(options: unknown, mode: number): unknown {
   return { ...given, mode: given?.mode === undefined ? mode : given.mode };
 }
 
-function attachIfThere(kind: ManagedKind, name: string): unknown {
+function attachIfThere(kind: OpenedKind, name: string): unknown {
   try {
     return classOf(kind).attach(name);
   } catch (error) {
@@ -469,7 +498,7 @@ function attachIfThere(kind: ManagedKind, name: string): unknown {
   }
 }
 
-function open(kind: ManagedKind, name: string, options: unknown): unknown {
+function open(kind: OpenedKind, name: string, options: unknown): unknown {
   const type = classOf(kind);
   const opened = type.open(name, options as never);
   if (!movesOn(kind)) return opened;

@@ -82,6 +82,8 @@ export function managerContents(
  *
  * - M1  An object is noted before it is made, and both happen under the lock. So a noted object may not
  *       exist, but every object that exists is noted. Notes of objects that are gone are removed by a sweep.
+ *       Objects that exist only as long as somebody holds them (SharedObject) are made before they are noted,
+ *       because to make one may take long. If their maker dies in between, nobody holds them.
  *       The next sweep is due when there are twice as many notes as were left after the last one.
  * - M2  A manager is alive as long as it has not ended and a thread on its roster lives. Its creator is on
  *       the roster when others first see the manager. A manager of peers ends when the last thread on the
@@ -184,16 +186,27 @@ export class ManagerState extends ListState {
   }
 
   #make<T>(kind: ManagedKind, name: string, make: (isNoted: boolean) => T): T {
-    return this.mutate(() => {
-      if (this.hasEnded) throw this.endedError();
-      const note = noteOf(kind, name);
-      const isNoted = this.#isNoted(note);
-      if (!isNoted) {
-        this.#sweepInTime();
-        this.append(note);
-      }
-      return make(isNoted);
-    });
+    return this.mutate(() => make(this.#note(kind, name)));
+  }
+
+  /**
+   * Notes an object that was made already. Only for objects that somebody else removes if this thread dies before it
+   * has made the note (M1).
+   *
+   * @throws SharedMemoryError `ERR_SHUTDOWN` the manager has ended; `ERR_CAPACITY`
+   */
+  note(kind: ManagedKind, name: string): void {
+    this.make(kind, name, () => undefined);
+  }
+
+  /** @returns whether the object was noted before. */
+  #note(kind: ManagedKind, name: string): boolean {
+    if (this.hasEnded) throw this.endedError();
+    const note = noteOf(kind, name);
+    if (this.#isNoted(note)) return true;
+    this.#sweepInTime();
+    this.append(note);
+    return false;
   }
 
   /**

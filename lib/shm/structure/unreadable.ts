@@ -29,7 +29,7 @@ export function unreadable(error: unknown, where: Whereabouts): unknown {
   const why = reason(error);
   if (why === undefined) return error;
   const details = key === undefined ? { resource } : { resource, key };
-  const message = `${called(where.kind, resource)}: ${valueAt(key)} cannot be read: ${why.said}`;
+  const message = `${called(where.kind, resource)}: ${valueAt(where)} cannot be read: ${why.said}`;
   return new UnreadableError(why.code, message + wayOut(why.code, where), {
     ...details,
     cause: why.cause,
@@ -59,8 +59,8 @@ function reason(error: unknown): { code: string; said: string; cause: unknown } 
   return { code: isMismatch ? 'ERR_ABI_MISMATCH' : 'ERR_CORRUPT', said, cause: error.cause };
 }
 
-function valueAt(key: string | number | undefined): string {
-  if (key === undefined) return 'an item';
+function valueAt({ kind, key }: Whereabouts): string {
+  if (key === undefined) return kind === 'object' ? 'its value' : 'an item';
   return typeof key === 'number' ? `element ${key}` : `the value of ${JSON.stringify(key)}`;
 }
 

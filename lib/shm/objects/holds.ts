@@ -1,0 +1,261 @@
+import { Attachment } from '../core/attachment';
+import { native } from '../core/binding';
+import { sinceBoot } from '../core/clock';
+import type { LockSeat } from '../core/lock-seat';
+import { toAttach } from '../core/named-object';
+import type { SeatState } from '../core/object-seat';
+import { Roster, entryLayout } from '../core/roster';
+import { referencesIn } from './sealed-value';
+
+/**
+ * How long a hold that was handed over waits for its taker after the thread that handed it over has ended, in
+ * milliseconds.
+ */
+export const parcelLifetime = 60_000;
+
+/** How long this thread tries to let an object go, in milliseconds, while another one is changing its holds. */
+const longestRelease = 1000;
+
+/** The index of the first word of this thread's entry when it has just made the object. */
+const newEntry = Roster.firstEntry;
+
+/**
+ * The first words of a new object, which its creator holds.
+ *
+ * @param isHandedOver - whether there is also a hold for whoever takes it.
+ */
+export function firstWords(name: string, isHandedOver: boolean): Uint8Array {
+  const bytes = Roster.initialWords('object', name);
+  const words = new Int32Array(bytes.buffer);
+  words[newEntry + entryLayout.held] = 1;
+  if (isHandedOver) writeParcel(words, newEntry, 1);
+  return bytes;
+}
+
+/**
+ * Who holds an object: what all handles of one thread to it share. An object exists as long as anybody holds it.
+ *
+ * A thread holds the object from the time when it makes it or attaches to it, until its last handle is closed or the
+ * thread ends. A parcel is a hold in flight: one that a thread hands over to whoever takes it. A thread's entry in
+ * the roster says whether the thread holds the object, and how many of its parcels were not taken yet. Invariants,
+ * by number:
+ *
+ * - O1  The name leads to the object as long as there is a hold or a parcel. A thread attaches under the lock.
+ *       Under the same lock, the thread that finds nobody else takes the name away, and marks the object dead.
+ *       So an attaching thread either gets a hold, or finds that the object is gone.
+ * - O2  A hold of a dead thread counts for nothing. A parcel of a dead thread counts for {@link parcelLifetime}
+ *       after it was handed over.
+ * - O3  A taker has its own hold before it takes the parcel. So a death in between loses nothing.
+ * - O4  If all holders die, the name stays until somebody looks: a thread that attaches, the manager's end, or
+ *       {@link isOrphan}.
+ */
+export class Holds implements SeatState {
+  readonly #seat: LockSeat;
+  readonly #roster: Roster;
+  /** Holds of the shared objects in the value. They last as long as this thread's hold of the object. */
+  #references: readonly Reference[] | undefined;
+
+  constructor(seat: LockSeat) {
+    this.#seat = seat;
+    this.#roster = new Roster(seat, undefined, (at) => !this.#mayBeTaken(at));
+  }
+
+  /** The number of threads that hold the object now. */
+  count(): number {
+    return this.#seat.exclusively(() => {
+      this.#roster.reap(() => true);
+      const { words } = this.#roster;
+      return [...this.#roster.entries()].filter((at) => isHeldIn(words, at)).length;
+    });
+  }
+
+  /**
+   * Called when this thread has made the object: it holds it already.
+   *
+   * @param isHandedOver - whether there is a parcel already; see {@link firstWords}.
+   */
+  begin(isHandedOver: boolean): void {
+    this.#roster.adopt();
+    releaseAtExit(this);
+    for (const each of this.#holdReferences()) if (isHandedOver) each.holds.handOver();
+  }
+
+  /**
+   * Takes a hold for this thread, and a parcel if there is one.
+   *
+   * @param takesParcel - whether a parcel is meant for the caller.
+   * @throws SharedMemoryError `ENOENT` nobody holds the object any more; `ERR_CAPACITY`
+   */
+  join(takesParcel: boolean): void {
+    if (this.#roster.own !== 0 && !takesParcel) return;
+    this.#seat.exclusively(() => {
+      const own = this.#roster.join(true);
+      this.#roster.words[own + entryLayout.held] = 1;
+      if (takesParcel) this.#takeParcel();
+    });
+    releaseAtExit(this);
+    for (const each of this.#holdReferences()) if (takesParcel) each.holds.join(true);
+  }
+
+  /** Hands a hold over to whoever takes it, beside the one that this thread has. */
+  handOver(): void {
+    this.#seat.exclusively(() => {
+      const { words, own } = this.#roster;
+      if (own !== 0) writeParcel(words, own, parcelsIn(words, own) + 1);
+    });
+    for (const each of this.#holdReferences()) each.holds.handOver();
+  }
+
+  /** Whether somebody is still to take over the object. */
+  get isAwaited(): boolean {
+    const { words } = this.#roster;
+    for (const at of this.#roster.entries()) if (parcelsIn(words, at) > 0) return true;
+    return false;
+  }
+
+  /** Takes the object's name away if nobody holds the object. */
+  removeIfOrphan(): boolean {
+    return this.#seat.exclusively(() => this.#roster.own === 0 && this.#removeIfLast());
+  }
+
+  close(): void {
+    this.release();
+  }
+
+  /** What cannot be held is left out: reading the value says why. */
+  #holdReferences(): readonly Reference[] {
+    if (this.#references !== undefined) return this.#references;
+    this.#references = []; // bytes that were overwritten may say that the object refers to itself
+    const held: Reference[] = [];
+    for (const name of referencesIn(this.#seat)) {
+      try {
+        held.push(new Reference(name));
+      } catch {
+        // See above.
+      }
+    }
+    return (this.#references = held);
+  }
+
+  /** Gives up this thread's hold. If it was the last one, the object's name is removed. */
+  release(): void {
+    if (open.delete(this) && open.size === 0) process.off('exit', releaseAll);
+    for (const each of this.#references ?? []) each.release();
+    this.#references = undefined;
+    const roster = this.#roster;
+    if (roster.own === 0) return;
+    try {
+      this.#seat.enter(longestRelease);
+    } catch {
+      // The object has ended with its manager, or it is damaged, or a process was stopped while it changed the holds.
+      // The hold counts for nothing when this thread has ended (O2).
+      roster.forget();
+      return;
+    }
+    try {
+      const { words, own } = roster;
+      if (parcelsIn(words, own) > 0) {
+        words[own + entryLayout.held] = 0;
+        roster.forget();
+      } else if (!this.#removeIfLast()) {
+        roster.leave();
+      }
+    } finally {
+      this.#seat.exit();
+    }
+  }
+
+  /** Marks the object as dead if nobody but this thread holds it. Its name is removed when the lock is released. */
+  #removeIfLast(): boolean {
+    const roster = this.#roster;
+    roster.reap(() => true);
+    for (const at of roster.entries()) {
+      if (at !== roster.own && isUsed(roster.words, at)) return false;
+    }
+    // The entry stays, because the object is not gone before the lock is released: if this thread is killed here, the
+    // object has a dead holder.
+    native.lockUnlink(this.#seat.index, true);
+    roster.forget();
+    return true;
+  }
+
+  #takeParcel(): void {
+    const { words } = this.#roster;
+    for (const at of this.#roster.entries()) {
+      const parcels = parcelsIn(words, at);
+      if (parcels === 0) continue;
+      words[at + entryLayout.first] = parcels - 1;
+      // If this thread dies here, the entry stays, but says nothing.
+      if (!isUsed(words, at)) words[at + entryLayout.token] = 0;
+      return;
+    }
+  }
+
+  /** Whether a parcel in that entry may still be taken, if its thread is dead. */
+  #mayBeTaken(at: number): boolean {
+    const { words } = this.#roster;
+    if (parcelsIn(words, at) === 0) return false;
+    const since = sinceBoot() - (timeIn(words, at)[0] ?? 0);
+    return since >= 0 && since < parcelLifetime;
+  }
+}
+
+/** A hold of an object that another object's value contains. */
+class Reference {
+  readonly holds: Holds;
+  readonly #attachment: Attachment;
+
+  constructor(name: string) {
+    this.#attachment = new Attachment(toAttach('object', name));
+    const { seat } = this.#attachment;
+    try {
+      this.holds = seat.state(() => new Holds(seat));
+      this.holds.join(false);
+    } catch (error) {
+      this.#attachment.close();
+      throw error;
+    }
+  }
+
+  release(): void {
+    this.#attachment.close();
+  }
+}
+
+const isHeldIn = (words: Int32Array, at: number): boolean => words[at + entryLayout.held] !== 0;
+
+const isUsed = (words: Int32Array, at: number): boolean =>
+  isHeldIn(words, at) || parcelsIn(words, at) > 0;
+
+function parcelsIn(words: Int32Array, at: number): number {
+  return Math.max(words[at + entryLayout.first] ?? 0, 0);
+}
+
+/** The time when the last parcel of an entry was handed over, in milliseconds since the machine was started. */
+function timeIn(words: Int32Array, at: number): Float64Array {
+  return new Float64Array(words.buffer, words.byteOffset + 4 * (at + entryLayout.word), 1);
+}
+
+function writeParcel(words: Int32Array, at: number, parcels: number): void {
+  timeIn(words, at)[0] = sinceBoot();
+  words[at + entryLayout.first] = parcels;
+}
+
+/** The objects that this thread holds. */
+const open = new Set<Holds>();
+
+function releaseAtExit(holds: Holds): void {
+  if (open.size === 0) process.on('exit', releaseAll);
+  open.add(holds);
+}
+
+/** Lets go of everything when the thread ends in an orderly way. */
+function releaseAll(): void {
+  for (const holds of [...open]) {
+    try {
+      holds.release();
+    } catch {
+      // The hold counts for nothing when this thread has ended.
+    }
+  }
+}

@@ -1,0 +1,193 @@
+import { unlinkObject, type Request } from '../core/attachment';
+import type { Typed } from '../core/handle';
+import { NamedObject, toAttach, toCreate, type CreateOptions } from '../core/named-object';
+import { freshName } from '../core/names';
+import { defaultParticipants, mostParticipants } from '../core/roster';
+import { hasCode, invalidType } from '../../common/errors';
+import { checkBoolean, checkInteger, checkOptions } from '../../common/options';
+import { Holds, firstWords } from './holds';
+import { keepUntilTaken, letTakenGo } from './in-flight';
+import { sweepOnce, withSweep } from './orphans';
+import { readSealed, seal, sealedContents } from './sealed-value';
+
+/** Options of {@link SharedObject.create}. */
+export interface SharedObjectCreateOptions<T> extends CreateOptions {
+  /**
+   * The value: anything that the structured clone algorithm accepts, and shared objects of all kinds. The object
+   * gets a copy of it.
+   */
+  readonly from: T;
+  /**
+   * Whether the object also exists until another thread or process takes it over. Use it for a result that you
+   * send to somebody: you can close the object at once. It belongs to the first that attaches by the handle which
+   * this object gives (`toJSON()`, or any message that contains it). If nobody does, the object exists as long as
+   * this thread, and then for another minute. Default false.
+   */
+  readonly handOver?: boolean | undefined;
+  /**
+   * The maximum number of threads that hold the object at one time, up to 65,536. Each takes 40 bytes. Default
+   * 192.
+   */
+  readonly participants?: number | undefined;
+}
+
+/** Options of {@link SharedObject.attach}. */
+export interface SharedObjectAttachOptions {
+  /** Whether to take the object over from a creator that hands it over. Default false. */
+  readonly handOver?: boolean | undefined;
+}
+
+/** The plain-data form of an object, to be sent to another process; see {@link SharedObject.toJSON}. */
+export interface SharedObjectHandle<T = unknown> extends Typed<T> {
+  readonly shmkit: 'object';
+  readonly name: string;
+  /** Whether whoever attaches by this handle takes the object over. */
+  readonly handOver?: true;
+}
+
+/**
+ * An immutable value of any shape in shared memory. Other processes get it by a handle of some sixty bytes, and read
+ * it without copying its typed arrays and Buffers.
+ *
+ * Nobody deletes such an object. It exists as long as a thread that lives holds it: the thread that created it, and
+ * every thread that has attached to it, until it closes its last handle or ends. What a thread that was killed held
+ * counts for nothing. So pass the handle on while you hold the object, or create it with `handOver`.
+ *
+ * A program may write into the typed arrays of {@link value}. Such a write stays private to its process, in a copy
+ * of the page that it touches, and is lost when the process has closed its last handle to the object. (On macOS, which
+ * makes no such copies, do not write.)
+ *
+ * No method blocks, except briefly while others attach to the same object or close it.
+ */
+export class SharedObject<T = unknown> extends NamedObject {
+  declare readonly shmkit: 'object';
+  readonly #holds: Holds;
+  readonly #isHandedOver: boolean;
+  #value: { readonly made: T } | undefined;
+  #isUnlinked = false;
+
+  private constructor(request: Request, isNew: boolean, handOver: boolean) {
+    super(request, handOver && isNew ? { handOver } : undefined);
+    this.#isHandedOver = handOver && isNew;
+    this.#holds = this.stateBy((seat) => new Holds(seat));
+    try {
+      if (isNew) this.#holds.begin(handOver);
+      else this.#holds.join(handOver);
+    } catch (error) {
+      this.attachment.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Makes a new object. It appears to others as a whole.
+   *
+   * The bytes of each ArrayBuffer are copied once, whatever refers to it; views of one buffer are views of one buffer
+   * afterwards. Of a Buffer, only its own bytes are copied, and not those of the pool that it is part of.
+   *
+   * @throws SharedMemoryError `EEXIST` the name is taken; `ENOSPC` there is no memory for the value, and nothing was
+   * made; `EINVAL`, `ENAMETOOLONG` it cannot be a name; `ERR_ZERO_COPY_UNAVAILABLE`.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` the value cannot be cloned; the message says which part of it.
+   */
+  static create<T>(options: SharedObjectCreateOptions<T>): SharedObject<T> {
+    checkOptions(options, ['from', 'name', 'mode', 'handOver', 'participants'], { from: {} });
+    if (!('from' in options)) throw invalidType('options.from', 'the value to share', undefined);
+    const { name = freshName(), mode, participants = defaultParticipants } = options;
+    const handOver = checkBoolean('handOver', options.handOver);
+    checkInteger('participants', participants, 1, mostParticipants);
+    sweepOnce();
+    letTakenGo();
+    const sealed = seal(options.from);
+    const contents = sealedContents(sealed, firstWords(name, handOver), participants);
+    return withSweep(
+      () => new SharedObject<T>(toCreate('object', { name, mode }, contents), true, handOver),
+    );
+  }
+
+  /**
+   * Attaches to an existing object, and holds it. The time does not depend on the size of the object.
+   *
+   * @throws SharedMemoryError `ENOENT` there is none: nobody holds it any more; `ERR_CAPACITY` as many threads hold it
+   * as there is room for; `EACCES`; `ERR_CORRUPT`, `ERR_ABI_MISMATCH`, `ERR_ZERO_COPY_UNAVAILABLE`.
+   */
+  static attach<T = unknown>(
+    name: string,
+    options: SharedObjectAttachOptions = {},
+  ): SharedObject<T> {
+    checkOptions(options, ['handOver']);
+    const handOver = checkBoolean('handOver', options.handOver);
+    return new SharedObject<T>(toAttach('object', name), false, handOver);
+  }
+
+  /**
+   * Removes a name, although the object is held. Processes that are attached keep the object until they close it.
+   * Nobody needs this in normal operation: the last that holds an object removes it.
+   *
+   * @throws SharedMemoryError `ENOENT` there is none; `EACCES`; `ERR_ABI_MISMATCH`.
+   */
+  static unlink(name: string): void {
+    unlinkObject('object', name);
+  }
+
+  /**
+   * The value. It is read when it is first used; after that, it is the same each time.
+   *
+   * ArrayBuffers of 4 KiB or more are shared memory, without a copy. They become empty when this handle is closed. The
+   * rest of the value is of this thread alone, and stays.
+   *
+   * @throws SharedMemoryError `ERR_CLOSED`; `ERR_CORRUPT`, `ERR_ABI_MISMATCH` the value cannot be read here;
+   * `ERR_ZERO_COPY_UNAVAILABLE` this runtime does not accept an ArrayBuffer of that size; what attaching to a shared
+   * object in the value throws.
+   */
+  get value(): T {
+    const attachment = this.attachment;
+    attachment.open();
+    this.#value ??= { made: readSealed(attachment, this) as T };
+    return this.#value.made;
+  }
+
+  /** The size of the whole object in bytes. */
+  get size(): number {
+    return this.attachment.seat.size;
+  }
+
+  /**
+   * The number of threads that hold the object at this instant. It may have changed by the time you use the answer.
+   *
+   * @throws SharedMemoryError `ERR_CLOSED`
+   */
+  get holders(): number {
+    this.attachment.open();
+    return this.#holds.count();
+  }
+
+  /**
+   * Removes the name, although the object is held. Processes that are attached keep the object until they close
+   * it. If the object has disappeared with its last holder, there is nothing to remove, and that is no error.
+   *
+   * @throws SharedMemoryError `ENOENT` the name is gone, or leads to another object now.
+   */
+  override unlink(): void {
+    try {
+      super.unlink();
+    } catch (error) {
+      if (!this.closed || this.#isUnlinked || !hasCode(error, 'ENOENT')) throw error;
+    }
+    this.#isUnlinked = true;
+  }
+
+  /** The plain-data form. Send it to another process, which passes it to {@link attach}. */
+  toJSON(): SharedObjectHandle<T> {
+    const { name } = this;
+    return this.#isHandedOver
+      ? { shmkit: 'object', name, handOver: true }
+      : { shmkit: 'object', name };
+  }
+
+  /** @internal */
+  protected letGo(): void {
+    if (this.#isHandedOver) keepUntilTaken(this.name);
+    this.attachment.close();
+    this.#value = undefined;
+  }
+}

@@ -1,0 +1,105 @@
+// A process that uses an object is killed before each of its stores, and at the end. Whatever it had done, the
+// others have the whole object, and it is gone when they let it go.
+import { SharedObject, attach } from 'shmkit';
+import { describe, expect, it } from 'vitest';
+import { removeOrphans } from '../../lib/shm/objects/orphans';
+import { participants, type Deed } from '../fixtures/objects/step';
+import { killedItself, start } from '../support/children';
+import { onLinux } from '../support/system';
+
+const bytes = () => Uint8Array.from({ length: 10_000 }, (_, i) => i % 251);
+
+function isThere(name: string): boolean {
+  try {
+    SharedObject.attach(name).close();
+    return true;
+  } catch (error) {
+    expect(error).toHaveProperty('code', 'ENOENT');
+    return false;
+  }
+}
+
+/** Lets processes die before each store. Returns before how many stores one died. */
+async function eachDeath(
+  deed: Deed,
+  make: () => SharedObject,
+  check: (object: SharedObject) => void,
+  atRest: (object: SharedObject) => void = () => undefined,
+): Promise<number> {
+  for (let stores = 0; ; stores++) {
+    const object = make();
+    const child = start('objects/step', [deed, object.toJSON(), stores]);
+    if (deed === 'close') {
+      await child.hear();
+      atRest(object);
+      child.tell('close');
+    }
+    const said = await child.hearAll();
+    expect(await child.exit).toEqual(killedItself);
+    check(object);
+    object.close();
+    expect(isThere(object.name), `after ${stores} stores`).toBe(false);
+    if (said.includes('done')) return stores;
+  }
+}
+
+const makeHeld = () => SharedObject.create({ from: bytes(), participants });
+
+function checkHeld(object: SharedObject): void {
+  expect(object.holders).toBe(1);
+  expect(object.value).toEqual(bytes());
+}
+
+describe.runIf(onLinux)('a process that is killed', () => {
+  it('while it attaches, is no holder', async () => {
+    expect(await eachDeath('attach', makeHeld, checkHeld)).toBeGreaterThan(2);
+  });
+
+  it('while it closes what others hold, is no holder', async () => {
+    expect(await eachDeath('close', makeHeld, checkHeld)).toBeGreaterThan(0);
+  });
+
+  it('while it closes what it alone holds, leaves nothing that stays', async () => {
+    const deaths = await eachDeath(
+      'close',
+      makeHeld,
+      ({ name }) => {
+        removeOrphans();
+        expect(isThere(name)).toBe(false);
+      },
+      (object) => object.close(),
+    );
+    expect(deaths).toBe(0); // one word says it, which is written by native code
+  });
+
+  it('while it takes over what is handed over, loses nothing', async () => {
+    const make = () => {
+      const object = SharedObject.create({ from: bytes(), participants, handOver: true });
+      object.close();
+      return object;
+    };
+    const deaths = await eachDeath('take over', make, (object) => {
+      const taken = attach(object.toJSON());
+      expect(taken.holders).toBe(1);
+      expect(taken.value).toEqual(bytes());
+      taken.close();
+    });
+    expect(deaths).toBeGreaterThan(3);
+  });
+
+  it('while it makes an object with another in it, leaves whole ones or none', async () => {
+    const deaths = await eachDeath('make', makeHeld, (object) => {
+      const name = `${object.name}-outer`;
+      if (isThere(name)) {
+        const outer = SharedObject.attach<{ inner: SharedObject }>(name, { handOver: true });
+        expect(outer.value.inner.value).toEqual(bytes());
+        outer.value.inner.close();
+        outer.close();
+        expect(isThere(name)).toBe(false);
+      }
+      // A parcel of the inner object may be left, which nobody will take.
+      object.unlink();
+    });
+    expect(deaths).toBeGreaterThan(1);
+  });
+});
