@@ -44,6 +44,7 @@ __all__ = [
     "NamedLock",
     "SharedArray",
     "SharedMemory",
+    "SharedObject",
     "SharedValue",
     "attach",
     "shareable_list",
@@ -66,6 +67,7 @@ _KINDS = {
     12: "queue",
     13: "namespace",
     14: "manager",
+    15: "object",
 }
 
 # Element types: their number, the name that shmkit and numpy use, and the format of struct.
@@ -88,6 +90,12 @@ _HEADER_BYTES = 256
 _STATE, _NEWS, _MUTEX, _ENDED = 64, 68, 72, 136
 _LIVE, _DOOMED, _DEAD = 1, 2, 3
 
+# The data of a SharedObject: bytes of the value, number of buffers, bytes of the references, 0. Then
+# for each buffer: offset, bytes, offset in the original, maximum size.
+_OBJECT_FORMAT = 1
+_OBJECT_HEAD = struct.Struct("=4d")
+_OBJECT_BUFFER = struct.Struct("=4d")
+
 _ON_LINUX = sys.platform.startswith("linux")
 
 
@@ -109,6 +117,7 @@ def attach(handle):
         "lock": NamedLock,
         "value": SharedValue,
         "array": SharedArray,
+        "object": SharedObject,
         "shareable-list": shareable_list,
     }
     kind, name = handle["shmkit"], handle["name"]
@@ -441,6 +450,75 @@ class SharedValue(_Typed):
         self._cell[0] = value
 
 
+class SharedObject(_Closing):
+    """An immutable value: shmkit's SharedObject. Python reads its ArrayBuffers, without a copy.
+
+    `buffers` has the ArrayBuffers of the value, in the order in which they occur in it, as read-only
+    memoryviews of bytes: `numpy.frombuffer(shared.buffers[0], "float64")`. Everything else in the
+    value is for JavaScript only.
+
+    Python holds nothing: the memory stays for as long as it is attached here, but when the last Node
+    program lets the object go, nobody can attach to it any more.
+    """
+
+    def __init__(self, name):
+        self._attached = _Attached("object", name)
+        try:
+            self._show()
+        except BaseException:
+            self._hide()
+            self._attached.close()
+            raise
+
+    @property
+    def name(self):
+        """The name by which others attach."""
+        return self._attached.name
+
+    def close(self):
+        """Detaches. Raises BufferError while views are in use: delete these first."""
+        self._hide()
+        try:
+            self._attached.close()
+        except BufferError:
+            self._show()
+            raise
+
+    def _show(self):
+        attached = self._attached
+        if attached.type != _OBJECT_FORMAT:
+            raise Error(
+                "ERR_ABI_MISMATCH",
+                f"{attached.title} has format {attached.type}, and this file reads {_OBJECT_FORMAT}",
+            )
+        ranges = self._ranges(attached.segment.buf, attached.data_at, attached.whole)
+        readable = attached.segment.buf.toreadonly()
+        self.buffers = [readable[start:end] for start, end in ranges]
+
+    def _ranges(self, buf, data_at, end):
+        """Where the buffers lie in the segment. No view is made before all of it is known to be right."""
+        attached = self._attached
+        if end - data_at < _OBJECT_HEAD.size:
+            raise attached.corrupt("it is too small for a value")
+        _, count, _, _ = _OBJECT_HEAD.unpack_from(buf, data_at)
+        table = data_at + _OBJECT_HEAD.size
+        if not 0 <= count <= (end - table) // _OBJECT_BUFFER.size:
+            raise attached.corrupt(f"it cannot have {count} buffers")
+        ranges = []
+        for i in range(int(count)):
+            at, size, _, most = _OBJECT_BUFFER.unpack_from(buf, table + i * _OBJECT_BUFFER.size)
+            if most <= -2 and -2 - most in range(i):
+                ranges.append(ranges[int(-2 - most)])
+            elif at >= 0 and size >= 0 and at + size <= end - data_at:
+                ranges.append((data_at + int(at), data_at + int(at) + int(size)))
+            else:
+                raise attached.corrupt(f"its buffer {i} does not lie inside it")
+        return ranges
+
+    def _hide(self):
+        self.buffers = []
+
+
 def shareable_list(name):
     """Attaches to a ShareableList. Unlike with Python's own class, it stays when Python ends.
 
@@ -612,6 +690,7 @@ class _Attached:
         if not _HEADER_BYTES <= at <= size or at % 64 != 0 or whole > size:
             raise self.corrupt("its header contradicts its size")
         self.abi, self.data_at, self.type, self.length = abi, at, type_, length
+        self.whole = whole
 
 
 def _attach_lock(name):

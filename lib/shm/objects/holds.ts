@@ -1,10 +1,12 @@
 import { Attachment } from '../core/attachment';
-import { native } from '../core/binding';
+import { Disposition, native } from '../core/binding';
 import { sinceBoot } from '../core/clock';
-import type { LockSeat } from '../core/lock-seat';
+import { LockSeat, isSeat } from '../core/lock-seat';
 import { toAttach } from '../core/named-object';
-import type { SeatState } from '../core/object-seat';
+import { noContents, type SeatState } from '../core/object-seat';
 import { Roster, entryLayout } from '../core/roster';
+import { defaultMode } from '../../common/options';
+import { keepUntilTaken, letTakenGo } from './in-flight';
 import { referencesIn } from './sealed-value';
 
 /**
@@ -75,6 +77,7 @@ export class Holds implements SeatState {
    * @param isHandedOver - whether there is a parcel already; see {@link firstWords}.
    */
   begin(isHandedOver: boolean): void {
+    letTakenGo(isAwaited);
     this.#roster.adopt();
     releaseAtExit(this);
     for (const each of this.#holdReferences()) if (isHandedOver) each.holds.handOver();
@@ -155,6 +158,7 @@ export class Holds implements SeatState {
     try {
       const { words, own } = roster;
       if (parcelsIn(words, own) > 0) {
+        keepUntilTaken(this.#seat.name);
         words[own + entryLayout.held] = 0;
         roster.forget();
       } else if (!this.#removeIfLast()) {
@@ -197,6 +201,17 @@ export class Holds implements SeatState {
     if (parcelsIn(words, at) === 0) return false;
     const since = sinceBoot() - (timeIn(words, at)[0] ?? 0);
     return since >= 0 && since < parcelLifetime;
+  }
+}
+
+/** Whether somebody is still to take over the object of that name. */
+function isAwaited(name: string): boolean {
+  const seat = LockSeat.tryTake('object', name, defaultMode, Disposition.Attach, noContents);
+  if (!isSeat(seat)) return false;
+  try {
+    return seat.state(() => new Holds(seat)).isAwaited;
+  } finally {
+    seat.leave();
   }
 }
 

@@ -6,7 +6,6 @@ import { defaultParticipants, mostParticipants } from '../core/roster';
 import { hasCode, invalidType } from '../../common/errors';
 import { checkBoolean, checkInteger, checkOptions } from '../../common/options';
 import { Holds, firstWords } from './holds';
-import { keepUntilTaken, letTakenGo } from './in-flight';
 import { sweepOnce, withSweep } from './orphans';
 import { readSealed, seal, sealedContents } from './sealed-value';
 
@@ -21,7 +20,7 @@ export interface SharedObjectCreateOptions<T> extends CreateOptions {
    * Whether the object also exists until another thread or process takes it over. Use it for a result that you
    * send to somebody: you can close the object at once. It belongs to the first that attaches by the handle which
    * this object gives (`toJSON()`, or any message that contains it). If nobody does, the object exists as long as
-   * this thread, and then for another minute. Default false.
+   * this thread, and then for another minute. (On Windows it ends with this thread.) Default false.
    */
   readonly handOver?: boolean | undefined;
   /**
@@ -96,7 +95,6 @@ export class SharedObject<T = unknown> extends NamedObject {
     const handOver = checkBoolean('handOver', options.handOver);
     checkInteger('participants', participants, 1, mostParticipants);
     sweepOnce();
-    letTakenGo();
     const sealed = seal(options.from);
     const contents = sealedContents(sealed, firstWords(name, handOver), participants);
     return withSweep(
@@ -186,7 +184,6 @@ export class SharedObject<T = unknown> extends NamedObject {
 
   /** @internal */
   protected letGo(): void {
-    if (this.#isHandedOver) keepUntilTaken(this.name);
     this.attachment.close();
     this.#value = undefined;
   }
