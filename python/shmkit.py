@@ -486,10 +486,11 @@ class SharedObject(_Closing):
 
     def _show(self):
         attached = self._attached
-        if attached.type != _OBJECT_FORMAT:
+        format_ = attached.type & 0xFF
+        if format_ != _OBJECT_FORMAT:
             raise Error(
                 "ERR_ABI_MISMATCH",
-                f"{attached.title} has format {attached.type}, and this file reads {_OBJECT_FORMAT}",
+                f"{attached.title} has format {format_}, and this file reads {_OBJECT_FORMAT}",
             )
         ranges = self._ranges(attached.segment.buf, attached.data_at, attached.whole)
         readable = attached.segment.buf.toreadonly()

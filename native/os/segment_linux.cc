@@ -126,6 +126,7 @@ Result<Segment> Map(int fd, const CreateOptions& options) {
 // Writes the pieces of a sealed segment. The system then gives it pages without clearing them
 // before, and no access to memory faults. A lack of memory is ENOSPC.
 Status WritePieces(int fd, const CreateOptions& options) {
+  if (options.piece_count == 0) return Nothing{};
   if (Status allowed = CheckLimit(options.size); !allowed.ok()) return allowed;
   for (size_t i = 0; i < options.piece_count; ++i) {
     const Piece& piece = options.pieces[i];

@@ -245,12 +245,12 @@ export class LockSeat extends ObjectSeat {
     if (outcome === Acquired.Timeout) throw notFree(this.kind, this.name, timeout ?? 0);
     if (outcome === Acquired.TooManyHeld) throw this.#fail('ERR_CAPACITY', tooManyHeld);
     if (outcome === Acquired.Ended) throw this.#failAll(this.endedError());
-    if (outcome === Acquired.Gone && sealedKinds.has(this.kind)) throw this.#freedError();
+    if (outcome === Acquired.Gone && sealedKinds.has(this.kind)) throw this.freedError();
     throw this.#fail('ERR_CORRUPT', overwritten);
   }
 
-  /** The error for an object whose last holder has let it go. */
-  #freedError(): SharedMemoryError {
+  /** The error for an object that nobody holds any more. */
+  freedError(): SharedMemoryError {
     return new SharedMemoryError(
       'ENOENT',
       `there is no ${called(this.kind, this.name)} any more: nobody holds it`,

@@ -220,7 +220,7 @@ export class Roster {
     const { words } = this;
     let gone = 0;
     for (const at of this.entries()) {
-      if (at === this.#own || !matters(at) || this.#isPresent(at) || !this.#mayFree(at)) continue;
+      if (at === this.#own || !matters(at) || this.isPresent(at) || !this.#mayFree(at)) continue;
       this.#beforeFreeing(at);
       Atomics.store(words, at + entryLayout.token, 0);
       gone++;
@@ -228,7 +228,8 @@ export class Roster {
     return gone;
   }
 
-  #isPresent(at: number): boolean {
+  /** Whether the thread of an entry lives. This is a system call. */
+  isPresent(at: number): boolean {
     const token = this.#tokenAt(at);
     return token !== undefined && native.isPresent(token);
   }

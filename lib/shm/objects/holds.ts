@@ -15,8 +15,11 @@ import { referencesIn } from './sealed-value';
  */
 export const parcelLifetime = 60_000;
 
-/** How long this thread tries to let an object go, in milliseconds, while another one is changing its holds. */
-const longestRelease = 1000;
+/**
+ * How long this thread waits for another one that is changing the holds of an object, in milliseconds, where it can go on
+ * without.
+ */
+const patience = 1000;
 
 /** The index of the first word of this thread's entry when it has just made the object. */
 const newEntry = Roster.firstEntry;
@@ -48,14 +51,22 @@ export function firstWords(name: string, isHandedOver: boolean): Uint8Array {
  * - O2  A hold of a dead thread counts for nothing. A parcel of a dead thread counts for {@link parcelLifetime}
  *       after it was handed over.
  * - O3  A taker has its own hold before it takes the parcel. So a death in between loses nothing.
- * - O4  If all holders die, the name stays until somebody looks: a thread that attaches, the manager's end, or
- *       {@link isOrphan}.
+ * - O4  If all holders die, the object is gone. Its name stays until somebody comes across it and takes it away: a
+ *       thread that wants to attach, the manager's end, or {@link Holds.removeIfOrphan}. So nobody gets an object of
+ *       which others may be removing a part (O5).
+ * - O5  Whoever holds an object holds the objects in its value. A thread takes these holds before it releases the lock
+ *       under which it attaches, and gives them up after it has let go of the outer object under that lock. So
+ *       somebody holds the inner objects as long as somebody holds the outer one.
+ * - O6  A parcel of an object comes with parcels of the objects in its value. These are handed over before it, and
+ *       taken after it. So a death in between may leave one that nobody takes, but it never takes one away.
  */
 export class Holds implements SeatState {
   readonly #seat: LockSeat;
   readonly #roster: Roster;
-  /** Holds of the shared objects in the value. They last as long as this thread's hold of the object. */
+  /** Holds of the shared objects in the value (O5). */
   #references: readonly Reference[] | undefined;
+  /** Whether this thread could hold all of them. */
+  #isWhole = true;
 
   constructor(seat: LockSeat) {
     this.#seat = seat;
@@ -72,41 +83,52 @@ export class Holds implements SeatState {
   }
 
   /**
-   * Called when this thread has made the object: it holds it already.
+   * Called when this thread has made the object, which it holds from the beginning.
    *
-   * @param isHandedOver - whether there is a parcel already; see {@link firstWords}.
+   * @param references - the holds of the objects in its value.
    */
-  begin(isHandedOver: boolean): void {
+  begin(references: readonly Reference[]): void {
     letTakenGo(isAwaited);
     this.#roster.adopt();
+    this.#references = references;
     releaseAtExit(this);
-    for (const each of this.#holdReferences()) if (isHandedOver) each.holds.handOver();
   }
 
   /**
    * Takes a hold for this thread, and a parcel if there is one.
    *
    * @param takesParcel - whether a parcel is meant for the caller.
-   * @throws SharedMemoryError `ENOENT` nobody holds the object any more; `ERR_CAPACITY`
+   * @param timeout - how long to wait while others change the holds, in milliseconds.
+   * @throws SharedMemoryError `ENOENT` nobody holds the object any more; `ERR_CAPACITY`; `ERR_TIMEOUT`
    */
-  join(takesParcel: boolean): void {
-    if (this.#roster.own !== 0 && !takesParcel) return;
-    this.#seat.exclusively(() => {
-      const own = this.#roster.join(true);
-      this.#roster.words[own + entryLayout.held] = 1;
-      if (takesParcel) this.#takeParcel();
-    });
-    releaseAtExit(this);
-    for (const each of this.#holdReferences()) if (takesParcel) each.holds.join(true);
+  join(takesParcel: boolean, timeout?: number): void {
+    if (this.#roster.own === 0) {
+      this.#underLock(timeout, () => {
+        if (this.#removeIfDead()) throw this.#seat.freedError();
+        this.#holdReferences();
+        // The last holder may have died in between, and others may have removed a part since then.
+        if (!this.#isWhole && this.#removeIfDead()) throw this.#seat.freedError();
+        const own = this.#roster.join(true);
+        this.#roster.words[own + entryLayout.held] = 1;
+      });
+      releaseAtExit(this);
+    }
+    if (takesParcel) this.takeParcel();
   }
 
-  /** Hands a hold over to whoever takes it, beside the one that this thread has. */
+  /** Hands a hold over to whoever takes it, beside the one that this thread has (O6). */
   handOver(): void {
-    this.#seat.exclusively(() => {
+    for (const each of this.#holdReferences()) each.holds.handOver();
+    this.#underLock(patience, () => {
       const { words, own } = this.#roster;
       if (own !== 0) writeParcel(words, own, parcelsIn(words, own) + 1);
     });
-    for (const each of this.#holdReferences()) each.holds.handOver();
+  }
+
+  /** Takes a parcel, if there is one. This thread holds the object already (O3). */
+  takeParcel(): void {
+    this.#underLock(patience, () => this.#takeParcel());
+    for (const each of this.#holdReferences()) each.holds.takeParcel();
   }
 
   /** Whether somebody is still to take over the object. */
@@ -128,13 +150,14 @@ export class Holds implements SeatState {
   /** What cannot be held is left out: reading the value says why. */
   #holdReferences(): readonly Reference[] {
     if (this.#references !== undefined) return this.#references;
+    this.#isWhole = true;
     this.#references = []; // bytes that were overwritten may say that the object refers to itself
     const held: Reference[] = [];
     for (const name of referencesIn(this.#seat)) {
       try {
         held.push(new Reference(name));
       } catch {
-        // See above.
+        this.#isWhole = false;
       }
     }
     return (this.#references = held);
@@ -143,27 +166,35 @@ export class Holds implements SeatState {
   /** Gives up this thread's hold. If it was the last one, the object's name is removed. */
   release(): void {
     if (open.delete(this) && open.size === 0) process.off('exit', releaseAll);
-    for (const each of this.#references ?? []) each.release();
-    this.#references = undefined;
     const roster = this.#roster;
-    if (roster.own === 0) return;
     try {
-      this.#seat.enter(longestRelease);
+      if (roster.own !== 0) this.#underLock(patience, () => this.#leave());
     } catch {
       // The object has ended with its manager, or it is damaged, or a process was stopped while it changed the holds.
       // The hold counts for nothing when this thread has ended (O2).
       roster.forget();
-      return;
     }
+    const references = this.#references ?? [];
+    this.#references = undefined;
+    for (const each of references) each.release();
+  }
+
+  #leave(): void {
+    const roster = this.#roster;
+    const { words, own } = roster;
+    if (parcelsIn(words, own) > 0) {
+      keepUntilTaken(this.#seat.name);
+      words[own + entryLayout.held] = 0;
+      roster.forget();
+    } else if (!this.#removeIfLast()) {
+      roster.leave();
+    }
+  }
+
+  #underLock(timeout: number | undefined, act: () => void): void {
+    this.#seat.enter(timeout);
     try {
-      const { words, own } = roster;
-      if (parcelsIn(words, own) > 0) {
-        keepUntilTaken(this.#seat.name);
-        words[own + entryLayout.held] = 0;
-        roster.forget();
-      } else if (!this.#removeIfLast()) {
-        roster.leave();
-      }
+      act();
     } finally {
       this.#seat.exit();
     }
@@ -181,6 +212,15 @@ export class Holds implements SeatState {
     native.lockUnlink(this.#seat.index, true);
     roster.forget();
     return true;
+  }
+
+  /** The same, if everybody who holds it is dead. This stops at the first thread that lives. */
+  #removeIfDead(): boolean {
+    const roster = this.#roster;
+    for (const at of roster.entries()) {
+      if (isUsed(roster.words, at) && (roster.isPresent(at) || this.#mayBeTaken(at))) return false;
+    }
+    return this.#removeIfLast();
   }
 
   #takeParcel(): void {
@@ -216,16 +256,17 @@ function isAwaited(name: string): boolean {
 }
 
 /** A hold of an object that another object's value contains. */
-class Reference {
+export class Reference {
   readonly holds: Holds;
   readonly #attachment: Attachment;
 
+  /** @throws what attaching to the object throws. */
   constructor(name: string) {
     this.#attachment = new Attachment(toAttach('object', name));
     const { seat } = this.#attachment;
     try {
       this.holds = seat.state(() => new Holds(seat));
-      this.holds.join(false);
+      this.holds.join(false, patience);
     } catch (error) {
       this.#attachment.close();
       throw error;
@@ -234,6 +275,35 @@ class Reference {
 
   release(): void {
     this.#attachment.close();
+  }
+}
+
+/**
+ * Holds the objects that the value of a new object contains.
+ *
+ * @param isHandedOver - whether these holds are handed over as well, together with the new object.
+ * @throws what attaching to one of them throws; then none is held.
+ */
+export function holdAll(names: readonly string[], isHandedOver: boolean): readonly Reference[] {
+  const held: Reference[] = [];
+  try {
+    for (const name of names) {
+      const reference = new Reference(name);
+      held.push(reference);
+      if (isHandedOver) reference.holds.handOver();
+    }
+    return held;
+  } catch (error) {
+    releaseReferences(held, isHandedOver);
+    throw error;
+  }
+}
+
+/** Takes back what {@link holdAll} has done. */
+export function releaseReferences(references: readonly Reference[], isHandedOver: boolean): void {
+  for (const each of references) {
+    if (isHandedOver) each.holds.takeParcel();
+    each.release();
   }
 }
 

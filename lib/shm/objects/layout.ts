@@ -35,8 +35,12 @@ export const entry = {
   floats: 4,
 } as const;
 
-/** The version of all of this, as the type in the object's header. */
+/**
+ * The version of all of this, in the lowest byte of the type in the object's header. The next bit says whether there are
+ * references.
+ */
 export const objectFormat = 1;
+export const hasReferences = 0x100;
 
 /** A cache line, and more than any element needs. */
 export const bufferAlignment = 64;

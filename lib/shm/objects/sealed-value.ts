@@ -19,6 +19,7 @@ import {
   alignedToBuffer,
   bufferAlignment,
   entry,
+  hasReferences,
   head,
   largeBytes,
   objectFormat,
@@ -31,12 +32,17 @@ export interface SealedValue {
   readonly frontBytes: number;
   readonly bytes: number;
   readonly pieces: NativePieces;
+  /** The names of the objects in it that exist as long as somebody holds them. */
+  readonly references: readonly string[];
 }
 
 /** Places a value in memory; see layout.ts. The pieces are valid until the next value is packed. */
 export function seal(value: unknown): SealedValue {
   const packed = pack('from', value);
-  const references = Buffer.from(JSON.stringify(referencesOf(packed)));
+  const names = referencesOf(packed);
+  const references = Buffer.from(
+    names.length > 0 ? JSON.stringify(names.map((name) => ({ shmkit: 'object', name }))) : '',
+  );
   const count = (packed.pieces?.table.length ?? 0) / tableFloats;
   const start = new Float64Array(head.floats + entry.floats * count);
   start[head.packedBytes] = packed.bytes.length;
@@ -65,17 +71,18 @@ export function seal(value: unknown): SealedValue {
   place(false);
   const frontBytes = end;
   place(true);
-  return { frontBytes, bytes: end, pieces: { bytes, at: Float64Array.from(at) } };
+  const pieces = { bytes, at: Float64Array.from(at) };
+  return { frontBytes, bytes: end, pieces, references: names };
 }
 
 /** The contents of a new object. */
 export function sealedContents(
-  { frontBytes, bytes, pieces }: SealedValue,
+  { frontBytes, bytes, pieces, references }: SealedValue,
   words: Uint8Array,
   participants: number,
 ): Contents {
   return {
-    type: objectFormat,
+    type: references.length > 0 ? objectFormat | hasReferences : objectFormat,
     length: frontBytes,
     wordsBytes: wordsBytesFor(participants),
     dataBytes: bytes,
@@ -93,19 +100,17 @@ function entryOf({ pieces }: Packed, index: number): Float64Array {
 }
 
 /** The names of the objects in the value that exist as long as somebody holds them. */
-function referencesOf({ shared }: Packed): AnyHandle[] {
+function referencesOf({ shared }: Packed): string[] {
   const handles = shared.map((each) => (each as { toJSON(): AnyHandle }).toJSON());
-  const names = new Set(
-    handles.filter(({ shmkit }) => shmkit === 'object').map(({ name }) => name),
-  );
-  return [...names].map((name) => ({ shmkit: 'object', name }));
+  const objects = handles.filter(({ shmkit }) => shmkit === 'object');
+  return [...new Set(objects.map(({ name }) => name))];
 }
 
 /** The names of the objects that an object's value refers to. Empty if the bytes make no sense. */
 export function referencesIn(seat: LockSeat): string[] {
+  if ((seat.type & hasReferences) === 0) return [];
   try {
     return withFront(seat, (front) => {
-      if (front.referencesBytes <= emptyList.length) return [];
       const handles: unknown = JSON.parse(front.text());
       if (!Array.isArray(handles)) return [];
       return handles.map((each) => parseHandle(JSON.stringify(each)).name);
@@ -114,8 +119,6 @@ export function referencesIn(seat: LockSeat): string[] {
     return [];
   }
 }
-
-const emptyList = '[]';
 
 /**
  * Reads the value of an object. Its large buffers are not copied.
@@ -140,9 +143,10 @@ export function readSealed(attachment: Attachment, handle: object): unknown {
 }
 
 function withFront<T>(seat: LockSeat, read: (front: Front) => T): T {
-  if (seat.type !== objectFormat) {
+  const format = seat.type & ~hasReferences;
+  if (format !== objectFormat) {
     throw new MismatchError(
-      `a value in it is stored in format ${seat.type}; this version reads ${objectFormat}`,
+      `a value in it is stored in format ${format}; this version reads ${objectFormat}`,
     );
   }
   const dataBytes = seat.size - seat.dataAt;
@@ -167,7 +171,7 @@ class Front {
   readonly #table: Float64Array;
   readonly #packedAt: number;
   readonly #packedBytes: number;
-  readonly referencesBytes: number;
+  readonly #referencesBytes: number;
 
   constructor(shown: ArrayBuffer, dataBytes: number) {
     this.#bytes = Buffer.from(shown);
@@ -185,13 +189,13 @@ class Front {
     this.#table = floats.slice(head.floats, tableEnd);
     this.#packedAt = 8 * tableEnd;
     this.#packedBytes = packedBytes;
-    this.referencesBytes = referencesBytes;
+    this.#referencesBytes = referencesBytes;
   }
 
   /** The references, as JSON. */
   text(): string {
     const from = this.#packedAt + this.#packedBytes;
-    return this.#bytes.subarray(from, from + this.referencesBytes).toString();
+    return this.#bytes.subarray(from, from + this.#referencesBytes).toString();
   }
 
   value(show: (at: number, bytes: number) => ArrayBuffer): unknown {

@@ -5,7 +5,7 @@ import { freshName } from '../core/names';
 import { defaultParticipants, mostParticipants } from '../core/roster';
 import { hasCode, invalidType } from '../../common/errors';
 import { checkBoolean, checkInteger, checkOptions } from '../../common/options';
-import { Holds, firstWords } from './holds';
+import { Holds, firstWords, holdAll, releaseReferences, type Reference } from './holds';
 import { sweepOnce, withSweep } from './orphans';
 import { readSealed, seal, sealedContents } from './sealed-value';
 
@@ -65,13 +65,15 @@ export class SharedObject<T = unknown> extends NamedObject {
   #value: { readonly made: T } | undefined;
   #isUnlinked = false;
 
-  private constructor(request: Request, isNew: boolean, handOver: boolean) {
-    super(request, handOver && isNew ? { handOver } : undefined);
-    this.#isHandedOver = handOver && isNew;
+  /** @param references - the holds of the objects in the value, if the object is new. */
+  private constructor(request: Request, handOver: boolean, references?: readonly Reference[]) {
+    const isHandedOver = handOver && references !== undefined;
+    super(request, isHandedOver ? { handOver } : undefined);
+    this.#isHandedOver = isHandedOver;
     this.#holds = this.stateBy((seat) => new Holds(seat));
     try {
-      if (isNew) this.#holds.begin(handOver);
-      else this.#holds.join(handOver);
+      if (references === undefined) this.#holds.join(handOver);
+      else this.#holds.begin(references);
     } catch (error) {
       this.attachment.close();
       throw error;
@@ -85,7 +87,8 @@ export class SharedObject<T = unknown> extends NamedObject {
    * afterwards. Of a Buffer, only its own bytes are copied, and not those of the pool that it is part of.
    *
    * @throws SharedMemoryError `EEXIST` the name is taken; `ENOSPC` there is no memory for the value, and nothing was
-   * made; `EINVAL`, `ENAMETOOLONG` it cannot be a name; `ERR_ZERO_COPY_UNAVAILABLE`.
+   * made; `EINVAL`, `ENAMETOOLONG` it cannot be a name; `ERR_ZERO_COPY_UNAVAILABLE`; `ENOENT` a `SharedObject` in the
+   * value is gone.
    * @throws TypeError `ERR_INVALID_ARG_TYPE` the value cannot be cloned; the message says which part of it.
    */
   static create<T>(options: SharedObjectCreateOptions<T>): SharedObject<T> {
@@ -96,10 +99,15 @@ export class SharedObject<T = unknown> extends NamedObject {
     checkInteger('participants', participants, 1, mostParticipants);
     sweepOnce();
     const sealed = seal(options.from);
-    const contents = sealedContents(sealed, firstWords(name, handOver), participants);
-    return withSweep(
-      () => new SharedObject<T>(toCreate('object', { name, mode }, contents), true, handOver),
-    );
+    const references = holdAll(sealed.references, handOver);
+    try {
+      const contents = sealedContents(sealed, firstWords(name, handOver), participants);
+      const request = toCreate('object', { name, mode }, contents);
+      return withSweep(() => new SharedObject<T>(request, handOver, references));
+    } catch (error) {
+      releaseReferences(references, handOver);
+      throw error;
+    }
   }
 
   /**
@@ -114,7 +122,7 @@ export class SharedObject<T = unknown> extends NamedObject {
   ): SharedObject<T> {
     checkOptions(options, ['handOver']);
     const handOver = checkBoolean('handOver', options.handOver);
-    return new SharedObject<T>(toAttach('object', name), false, handOver);
+    return new SharedObject<T>(toAttach('object', name), handOver);
   }
 
   /**
