@@ -36,6 +36,8 @@ static const struct {
     {"array-set", WriteElements},
     {"create", Creations},
     {"attach", Attachments},
+    {"attach-large", LargeAttachments},
+    {"write-large", LargeWrites},
     {"fill-bytes", FillBytes},
     {"fill-doubles", FillDoubles},
     {"copy", Copy},

@@ -12,6 +12,6 @@ Row PingPong, BarrierRounds;
 // values.c
 Row AddInt32, AddInt64, AddFloat64, ReadValue, WriteValue, ReadElements, WriteElements;
 // segments.c
-Row Creations, Attachments;
+Row Creations, Attachments, LargeAttachments, LargeWrites;
 // filling.c
 Row FillBytes, FillDoubles, Copy;

@@ -1,6 +1,7 @@
-// Creates and closes segments of 4 KiB.
+// Creates and closes segments of 4 KiB, and of 64 MiB.
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,7 +10,7 @@
 #include "rows.h"
 #include "segment.h"
 
-enum { kSmall = 4096 };
+enum { kSmall = 4096, kLarge = 64 << 20 };
 
 static const char kDirectory[] = "/dev/shm";
 
@@ -24,13 +25,17 @@ void* MapNew(int* fd, size_t size) {
   return address;
 }
 
-static void* Create(const char* path) {
-  int fd;
-  void* address = MapNew(&fd, kSmall);
+static void Link(int fd, const char* path) {
   char source[32];
   snprintf(source, sizeof source, "/proc/self/fd/%d", fd);
   Check(linkat(AT_FDCWD, source, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0, "linkat");
   close(fd);
+}
+
+static void* Create(const char* path, size_t size) {
+  int fd;
+  void* address = MapNew(&fd, size);
+  Link(fd, path);
   return address;
 }
 
@@ -43,7 +48,7 @@ static void Unlink(const char* path) {
 void Creations(int count) {
   const int64_t start = Now();
   for (int i = 0; i < count; ++i) {
-    munmap(Create(object_path), kSmall);
+    munmap(Create(object_path, kSmall), kSmall);
     Unlink(object_path);
   }
   Report((double)(Now() - start) / count);
@@ -60,12 +65,31 @@ static void* Attach(const char* path) {
   return address;
 }
 
-void Attachments(int count) {
-  void* created = Create(object_path);
+static void AttachTo(size_t size, int count) {
+  void* created = Create(object_path, size);
   const int64_t start = Now();
-  for (int i = 0; i < count; ++i) munmap(Attach(object_path), kSmall);
+  for (int i = 0; i < count; ++i) munmap(Attach(object_path), size);
   const int64_t end = Now();
-  munmap(created, kSmall);
+  munmap(created, size);
   Unlink(object_path);
   Report((double)(end - start) / count);
+}
+
+void Attachments(int count) { AttachTo(kSmall, count); }
+
+void LargeAttachments(int count) { AttachTo(kLarge, count); }
+
+void LargeWrites(int count) {
+  char* source = malloc(kLarge);
+  Check(source != NULL, "malloc");
+  memset(source, 1, kLarge);
+  const int64_t start = Now();
+  for (int i = 0; i < count; ++i) {
+    const int fd = open(kDirectory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    Check(fd >= 0, "open");
+    Check(write(fd, source, kLarge) == kLarge, "write");
+    Link(fd, object_path);
+    Unlink(object_path);
+  }
+  Report((double)(Now() - start) / count);
 }

@@ -3,6 +3,7 @@ import { fillingRows } from './filling';
 import { listRows } from './lists';
 import { loadingRows } from './loading';
 import { lockRows } from './locks';
+import { objectRows } from './objects';
 import { roundTripRows } from './round-trips';
 import type { Row } from './row';
 import { segmentRows } from './segments';
@@ -20,5 +21,6 @@ export const rows: readonly Row[] = [
   ...segmentRows,
   ...fillingRows,
   ...roundTripRows,
+  ...objectRows,
   ...loadingRows,
 ];
