@@ -46,6 +46,7 @@ export {
   type SharedObjectCreateOptions,
   type SharedObjectHandle,
 } from './objects/shared-object';
+export { shared, sharing, type SharingOptions } from './objects/sharing';
 export type { StructureCreateOptions, StructureOptions } from './structure/structure';
 export {
   Manager,

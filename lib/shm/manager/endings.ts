@@ -41,7 +41,7 @@ const signals = candidates.filter((signal) =>
   onWindows ? signal !== 'SIGQUIT' && signal !== 'SIGUSR2' : signal !== 'SIGBREAK',
 );
 
-const shared = thread.endings;
+const sharedEndings = thread.endings;
 
 const endings = new Set<Ending>();
 /** Those of `endings` for which this thread listens for signals. */
@@ -92,13 +92,13 @@ function listen(): void {
   // are called.
   for (const signal of signals) process.prependListener(signal, onSignal);
   process.on('removeListener', onRemoved);
-  shared.listening++;
+  sharedEndings.listening++;
 }
 
 function unlisten(): void {
   process.off('removeListener', onRemoved);
   for (const signal of signals) process.off(signal, onSignal);
-  shared.listening--;
+  sharedEndings.listening--;
 }
 
 /**
@@ -134,7 +134,7 @@ function isReal(signal: NodeJS.Signals, number: unknown): signal is Signal {
 function onSignal(signal: NodeJS.Signals, number?: unknown): void {
   if (!isReal(signal, number)) return;
   const others = process.listenerCount(signal) + (gone.get(signal) ?? 0);
-  if (others > shared.listening + listenersOfSignalExit(signal)) return;
+  if (others > sharedEndings.listening + listenersOfSignalExit(signal)) return;
   endAll();
   native.endingsEndAll();
   process.kill(process.pid, signal);

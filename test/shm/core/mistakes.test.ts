@@ -108,7 +108,7 @@ afterEach(() => {
 });
 
 it('the classes here are all that there are', () => {
-  const others = ['SharedMemoryError', 'attach', 'attachAll'];
+  const others = ['SharedMemoryError', 'attach', 'attachAll', 'shared', 'sharing'];
   const names = all.map(({ name }) => name).concat(others);
   expect(names.sort()).toEqual(publicNames);
 });
