@@ -5,19 +5,10 @@ import { describe, expect, it } from 'vitest';
 import { removeOrphans } from '../../lib/shm/objects/orphans';
 import { participants, type Deed } from '../fixtures/objects/step';
 import { killedItself, start } from '../support/children';
+import { isThere } from '../support/objects';
 import { onLinux } from '../support/system';
 
 const bytes = () => Uint8Array.from({ length: 10_000 }, (_, i) => i % 251);
-
-function isThere(name: string): boolean {
-  try {
-    SharedObject.attach(name).close();
-    return true;
-  } catch (error) {
-    expect(error).toHaveProperty('code', 'ENOENT');
-    return false;
-  }
-}
 
 /** Lets processes die before each store. Returns before how many stores one died. */
 async function eachDeath(

@@ -244,16 +244,21 @@ export class Holds implements SeatState {
   }
 }
 
-/** Whether somebody is still to take over the object of that name. */
-function isAwaited(name: string): boolean {
+/** Asks about an object without holding it. The answer is false if it is not there, or cannot be used. */
+export function askOf(name: string, ask: (holds: Holds) => boolean): boolean {
   const seat = LockSeat.tryTake('object', name, defaultMode, Disposition.Attach, noContents);
   if (!isSeat(seat)) return false;
   try {
-    return seat.state(() => new Holds(seat)).isAwaited;
+    return ask(seat.state(() => new Holds(seat)));
+  } catch {
+    return false; // it is damaged, or was removed in the meantime
   } finally {
     seat.leave();
   }
 }
+
+/** Whether somebody is still to take over the object of that name. */
+const isAwaited = (name: string): boolean => askOf(name, (holds) => holds.isAwaited);
 
 /** A hold of an object that another object's value contains. */
 export class Reference {

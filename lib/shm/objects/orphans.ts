@@ -1,10 +1,7 @@
-import { Disposition, native } from '../core/binding';
-import { LockSeat, isSeat } from '../core/lock-seat';
-import { noContents } from '../core/object-seat';
+import { native } from '../core/binding';
 import { SharedMemory } from '../core/shared-memory';
 import { hasCode } from '../../common/errors';
-import { defaultMode } from '../../common/options';
-import { Holds } from './holds';
+import { askOf } from './holds';
 
 let isSwept = false;
 
@@ -35,19 +32,7 @@ export function removeOrphans(): number {
   if (native.place === undefined) return 0;
   let removed = 0;
   for (const { kind, name } of SharedMemory.list()) {
-    if (kind === 'object' && removeIfOrphan(name)) removed++;
+    if (kind === 'object' && askOf(name, (holds) => holds.removeIfOrphan())) removed++;
   }
   return removed;
-}
-
-function removeIfOrphan(name: string): boolean {
-  const seat = LockSeat.tryTake('object', name, defaultMode, Disposition.Attach, noContents);
-  if (!isSeat(seat)) return false;
-  try {
-    return seat.state(() => new Holds(seat)).removeIfOrphan();
-  } catch {
-    return false; // it is damaged, or was removed in the meantime
-  } finally {
-    seat.leave();
-  }
 }

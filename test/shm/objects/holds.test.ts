@@ -9,6 +9,7 @@ import { removeOrphans } from '../../../lib/shm/objects/orphans';
 import { start } from '../../support/children';
 import { expectCode } from '../../support/errors';
 import { uniqueName } from '../../support/names';
+import { isThere } from '../../support/objects';
 import { Peer, beings, ends, goOn, stop } from '../../support/peers';
 import { canStop, onLinux, onWindows } from '../../support/system';
 import { until } from '../../support/temporaries';
@@ -19,16 +20,6 @@ const rosterAt = 16;
 const entryBytes = 4 * entryLayout.words;
 
 const bytes = () => Uint8Array.from({ length: 100_000 }, (_, i) => i % 251);
-
-function isThere(name: string): boolean {
-  try {
-    SharedObject.attach(name).close();
-    return true;
-  } catch (error) {
-    expect(error).toHaveProperty('code', 'ENOENT');
-    return false;
-  }
-}
 
 describe.each(beings)('an object that a %s attaches to', (being) => {
   it('outlives the handle of its creator', async () => {
