@@ -32,7 +32,15 @@ export class Request {
   }
 }
 
-const forgotten = new FinalizationRegistry<Attachment>((attachment) => attachment.letGo());
+/**
+ * What is left of an attachment when its handle was garbage collected without having been closed. The finalization
+ * registry holds it. It must not hold the attachment, whose buffers keep the handle alive.
+ */
+interface Remains {
+  seat: LockSeat;
+}
+
+const forgotten = new FinalizationRegistry<Remains>(({ seat }) => seat.leave());
 
 /** Keeps a handle alive for as long as one of its ArrayBuffers is in use. */
 const keepers = new WeakMap<ArrayBuffer, unknown>();
@@ -46,10 +54,7 @@ export function movesOn(kind: Kind): kind is 'lock' | 'rlock' {
   return kind === 'lock' || kind === 'rlock';
 }
 
-/**
- * One handle's use of a shared object. It is separate from the handle so that it still exists when the handle
- * was garbage collected without having been closed.
- */
+/** One handle's use of a shared object. */
 export class Attachment {
   readonly kind: ObjectKind;
   readonly name: string;
@@ -59,11 +64,8 @@ export class Attachment {
   guarded: boolean;
   readonly #mode: number;
   readonly #reopening: Disposition;
-  /**
-   * Weak references: the finalization registry holds this attachment. If the attachment held the buffers
-   * strongly, they would keep the handle alive.
-   */
-  readonly #buffers: WeakRef<ArrayBuffer>[] = [];
+  readonly #buffers: ArrayBuffer[] = [];
+  readonly #remains: Remains;
   /** The id that the object had when the handle was closed. */
   #closedId: string | undefined;
   #unlinked = false;
@@ -75,12 +77,13 @@ export class Attachment {
     this.#mode = mode;
     this.#reopening = disposition === Disposition.Open ? Disposition.Open : Disposition.Attach;
     this.seat = LockSeat.take(kind, name, mode, disposition, contents);
+    this.#remains = { seat: this.seat };
     this.guarded = this.seat.isManaged;
   }
 
-  /** Makes the garbage collection of the handle call {@link letGo}. */
+  /** Makes the garbage collection of the handle end the use of the object. */
   belongTo(handle: object): void {
-    forgotten.register(handle, this, this);
+    forgotten.register(handle, this.#remains, this);
   }
 
   /**
@@ -108,7 +111,7 @@ export class Attachment {
   /** A zero-copy view for the users of the handle. It becomes empty when the handle is closed. */
   show(offset: number, length: number, handle: object): ArrayBuffer {
     const buffer = this.seat.show(offset, length);
-    this.#buffers.push(new WeakRef(buffer));
+    this.#buffers.push(buffer);
     keepers.set(buffer, handle);
     return buffer;
   }
@@ -132,15 +135,9 @@ export class Attachment {
     }
     forgotten.unregister(this);
     this.#closedId = this.seat.id;
-    this.letGo();
-  }
-
-  /** Ends the use of the object: makes all views of this handle empty, and leaves the seat. */
-  letGo(): void {
-    for (const each of this.#buffers) {
-      const buffer = each.deref();
-      if (buffer !== undefined) native.bufferDetach(buffer);
-    }
+    // All views of this handle become empty.
+    for (const buffer of this.#buffers) native.bufferDetach(buffer);
+    this.#buffers.length = 0;
     this.seat.leave();
   }
 
@@ -176,7 +173,7 @@ export class Attachment {
     if (!movesOn(kind)) throw this.error('ERR_CORRUPT', 'has a header that was overwritten');
     const seat = LockSeat.take(kind, name, this.#mode, this.#reopening, noContents);
     this.seat.leave();
-    this.seat = seat;
+    this.seat = this.#remains.seat = seat;
     return seat;
   }
 
