@@ -4,6 +4,7 @@
 #include "binding/alarm.cc"
 #include "binding/buffers.cc"
 #include "binding/clock.cc"
+#include "binding/draft.cc"
 #include "binding/endings.cc"
 #include "binding/environment.cc"
 #include "binding/exports.cc"

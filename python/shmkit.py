@@ -30,6 +30,7 @@ The layout is described in docs/memory-layout.md.
 import ctypes
 import errno
 import io
+import json
 import mmap
 import os
 import platform
@@ -94,7 +95,7 @@ _LIVE, _DOOMED, _DEAD = 1, 2, 3
 # for each buffer: offset, bytes, offset in the original, maximum size.
 _OBJECT_FORMAT = 1
 _OBJECT_HEAD = struct.Struct("=4d")
-_OBJECT_BUFFER = struct.Struct("=4d")
+_OBJECT_BUFFER = struct.Struct("=5d")
 
 _ON_LINUX = sys.platform.startswith("linux")
 
@@ -463,11 +464,13 @@ class SharedObject(_Closing):
 
     def __init__(self, name):
         self._attached = _Attached("object", name)
+        # What the value refers to instead of containing it.
+        self._others = {}
         try:
             self._show()
         except BaseException:
             self._hide()
-            self._attached.close()
+            self._close()
             raise
 
     @property
@@ -479,10 +482,17 @@ class SharedObject(_Closing):
         """Detaches. Raises BufferError while views are in use: delete these first."""
         self._hide()
         try:
-            self._attached.close()
+            self._close()
         except BufferError:
-            self._show()
+            if not self._attached.is_closed:
+                self._show()
             raise
+
+    def _close(self):
+        for number in list(self._others):
+            self._others[number].close()
+            del self._others[number]
+        self._attached.close()
 
     def _show(self):
         attached = self._attached
@@ -493,28 +503,69 @@ class SharedObject(_Closing):
                 f"{attached.title} has format {format_}, and this file reads {_OBJECT_FORMAT}",
             )
         ranges = self._ranges(attached.segment.buf, attached.data_at, attached.whole)
-        readable = attached.segment.buf.toreadonly()
-        self.buffers = [readable[start:end] for start, end in ranges]
+        self.buffers = [self._bytes_of(source)[start:end] for source, start, end in ranges]
 
     def _ranges(self, buf, data_at, end):
-        """Where the buffers lie in the segment. No view is made before all of it is known to be right."""
+        """What each buffer is in, and where. No view is made before all of it is known to be right."""
         attached = self._attached
         if end - data_at < _OBJECT_HEAD.size:
             raise attached.corrupt("it is too small for a value")
-        _, count, _, _ = _OBJECT_HEAD.unpack_from(buf, data_at)
-        table = data_at + _OBJECT_HEAD.size
+        packed, count, texts, front_at = _OBJECT_HEAD.unpack_from(buf, data_at)
+        if not 0 <= front_at <= end - data_at:
+            raise attached.corrupt("its front does not lie inside it")
+        table = data_at + int(front_at)
         if not 0 <= count <= (end - table) // _OBJECT_BUFFER.size:
             raise attached.corrupt(f"it cannot have {count} buffers")
+        texts_at = table + int(count) * _OBJECT_BUFFER.size + packed
+        if not (packed >= 0 and texts >= 0 and texts_at + texts <= end):
+            raise attached.corrupt("its references do not lie inside it")
+        references = bytes(buf[int(texts_at) : int(texts_at + texts)])
         ranges = []
         for i in range(int(count)):
-            at, size, _, most = _OBJECT_BUFFER.unpack_from(buf, table + i * _OBJECT_BUFFER.size)
+            at, size, _, most, source = _OBJECT_BUFFER.unpack_from(
+                buf, table + i * _OBJECT_BUFFER.size
+            )
             if most <= -2 and -2 - most in range(i):
                 ranges.append(ranges[int(-2 - most)])
-            elif at >= 0 and size >= 0 and at + size <= end - data_at:
-                ranges.append((data_at + int(at), data_at + int(at) + int(size)))
-            else:
+                continue
+            if not 0 <= source <= len(references):
+                raise attached.corrupt(f"it has no reference {source}")
+            start, bound = data_at, end
+            if source > 0:
+                start, bound = self._attach_other(references, int(source))
+            if not (at >= 0 and size >= 0 and at + size <= bound - start):
                 raise attached.corrupt(f"its buffer {i} does not lie inside it")
+            start += int(at)
+            ranges.append((int(source), start, start + int(size)))
         return ranges
+
+    def _attach_other(self, references, number):
+        """Attaches to what the value refers to. Returns where the data begin and end there."""
+        other = self._others.get(number)
+        if other is None:
+            try:
+                handle = json.loads(references)[number - 1]
+                kind, name = handle["shmkit"], handle["name"]
+            except (ValueError, LookupError, TypeError):
+                raise self._attached.corrupt(f"it has no reference {number}") from None
+            if kind == "memory":
+                other = SharedMemory(name, read_only=True)
+            elif kind in ("array", "object"):
+                other = _Attached(kind, name)
+            else:
+                raise self._attached.corrupt(f"it refers to the bytes of a {kind}")
+            self._others[number] = other
+        if isinstance(other, SharedMemory):
+            return 0, other.size
+        return other.data_at, other.whole
+
+    def _bytes_of(self, source):
+        if source == 0:
+            return self._attached.segment.buf.toreadonly()
+        other = self._others[source]
+        if isinstance(other, SharedMemory):
+            return other.buf.toreadonly()
+        return other.segment.buf.toreadonly()
 
     def _hide(self):
         self.buffers = []

@@ -42,8 +42,10 @@ export {
 } from './list/shared-list';
 export {
   SharedObject,
+  type SharedObjectAllocateOptions,
   type SharedObjectAttachOptions,
   type SharedObjectCreateOptions,
+  type SharedObjectDraft,
   type SharedObjectHandle,
 } from './objects/shared-object';
 export { shared, sharing, type SharingOptions } from './objects/sharing';

@@ -91,7 +91,7 @@ export function attachShared(handle: AnyHandle): object {
  * Converts an error of attaching to a shared object within a value. Its message must not suggest creating the
  * object.
  */
-function explainWithin(error: unknown, { shmkit: kind, name }: AnyHandle): unknown {
+export function explainWithin(error: unknown, { shmkit: kind, name }: AnyHandle): unknown {
   // A manager's own error says whether it is gone or dead.
   if (hasCode(error, 'ENOENT') && kind !== 'manager') {
     const { syscall, errno } = error;

@@ -2,6 +2,7 @@
 
 #include "../os/module.h"
 #include "clock.h"
+#include "draft.h"
 #include "endings.h"
 #include "environment.h"
 #include "lock.h"
@@ -27,6 +28,7 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   LetGoAtExit();
   shmkit::Environment::Make(env);
   shmkit::ExportSegments(env, exports);
+  shmkit::ExportDrafts(env, exports);
   shmkit::ExportObjects(env, exports);
   shmkit::ExportLocks(env, exports);
   shmkit::ExportClock(env, exports);

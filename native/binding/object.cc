@@ -8,6 +8,7 @@
 #include "../core/layout.h"
 #include "../core/manager_end.h"
 #include "buffers.h"
+#include "draft.h"
 #include "environment.h"
 #include "exports.h"
 #include "values.h"
@@ -73,7 +74,7 @@ std::vector<os::Piece> PiecesOf(const Napi::Value& value, size_t data_at) {
 }
 
 // (name, mode, disposition, contents: { kind, type, length, wordsBytes, dataBytes, words?, data?,
-//  firstBytes, sealed, pieces? }, found: Float64Array) -> seat, or a failure, or a refusal
+//  firstBytes, sealed, pieces?, draft? }, found: Float64Array) -> seat, or a failure, or a refusal
 Napi::Value Open(const Napi::CallbackInfo& info) {
   const std::string name = info[0].As<Napi::String>();
   const uint32_t mode = info[1].As<Napi::Number>();
@@ -97,6 +98,7 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
       PiecesOf(given["pieces"], kHeaderBytes + contents.words_bytes);
   contents.pieces = pieces.data();
   contents.piece_count = pieces.size();
+  contents.draft = DraftIn(given["draft"]);
   if (!given.complete()) return info.Env().Undefined();
 
   OpenFailure why{};
@@ -167,6 +169,14 @@ Napi::Value HideBuffer(const Napi::CallbackInfo& info) {
   if (!seat) return {};
   Hide(info.Env(), seat->object->mapping(), info[1]);
   return info.Env().Undefined();
+}
+
+// (seat, offset, bytes) -> whether this process has certainly written nothing there
+Napi::Value IsUnwritten(const Napi::CallbackInfo& info) {
+  const Seat* const seat = SeatOf(info);
+  if (!seat) return {};
+  const os::Segment& segment = seat->object->mapping()->segment();
+  return Napi::Boolean::New(info.Env(), os::IsUnwritten(segment, SizeOf(info[1]), SizeOf(info[2])));
 }
 
 // (seat, offset, bytes), for an object that grows -> undefined, or a failure
@@ -344,16 +354,27 @@ Napi::Object Layout(Napi::Env env) {
 void ExportObjects(Napi::Env env, Napi::Object exports) {
   ExportAll(env, exports,
             {
-                {"initialize", Initialize},       {"objectOpen", Open},
-                {"objectClose", Close},           {"objectId", Id},
-                {"objectRemoveName", RemoveName}, {"objectEnd", End},
-                {"objectBuffer", Buffer},         {"objectCommit", Commit},
-                {"objectHide", HideBuffer},       {"bufferDetach", Detach},
-                {"wordWait", WordWait},           {"wordWake", WordWake},
-                {"watchOpen", WatchOpen},         {"watchWait", WatchWait},
-                {"watchSettle", WatchSettle},     {"watchCancel", WatchCancel},
-                {"watchClose", WatchClose},       {"addFloat64", AddFloat64},
-                {"presenceToken", PresenceToken}, {"isPresent", IsPresent},
+                {"initialize", Initialize},
+                {"objectOpen", Open},
+                {"objectClose", Close},
+                {"objectId", Id},
+                {"objectRemoveName", RemoveName},
+                {"objectEnd", End},
+                {"objectBuffer", Buffer},
+                {"objectCommit", Commit},
+                {"objectHide", HideBuffer},
+                {"bufferDetach", Detach},
+                {"wordWait", WordWait},
+                {"wordWake", WordWake},
+                {"watchOpen", WatchOpen},
+                {"watchWait", WatchWait},
+                {"watchSettle", WatchSettle},
+                {"watchCancel", WatchCancel},
+                {"watchClose", WatchClose},
+                {"addFloat64", AddFloat64},
+                {"presenceToken", PresenceToken},
+                {"isPresent", IsPresent},
+                {"objectIsUnwritten", IsUnwritten},
             });
   exports["layout"] = Layout(env);
   exports["numbers"] = Numbers(env);

@@ -114,6 +114,25 @@ Napi::Value SegmentUnlink(const Napi::CallbackInfo& info) {
   return ToValue(info.Env(), os::Unlink(name, &MappingOf(info[1])->segment().identity));
 }
 
+// (handle, name) -> whether the name leads to this segment
+Napi::Value SegmentIsNamed(const Napi::CallbackInfo& info) {
+  const std::string name = info[1].As<Napi::String>();
+  const auto found = WithRoom([&] { return os::Attach(name, os::Access::kReadOnly); });
+  if (!found.ok()) return Napi::Boolean::New(info.Env(), false);
+  const bool is_named = found.value().identity == MappingOf(info[0])->segment().identity;
+  os::Unmap(found.value());
+  return Napi::Boolean::New(info.Env(), is_named);
+}
+
+// (handle, offset, bytes) -> whether this process has certainly written nothing there
+Napi::Value SegmentIsUnwritten(const Napi::CallbackInfo& info) {
+  Mapping* mapping = MappingOf(info[0]);
+  const auto offset = static_cast<size_t>(info[1].As<Napi::Number>().DoubleValue());
+  const auto bytes = static_cast<size_t>(info[2].As<Napi::Number>().DoubleValue());
+  const bool is_known = !mapping->closed() && os::IsUnwritten(mapping->segment(), offset, bytes);
+  return Napi::Boolean::New(info.Env(), is_known);
+}
+
 // () -> [{ name, size, mode, uid }] or a failure
 Napi::Value SegmentList(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -149,6 +168,8 @@ void ExportSegments(Napi::Env env, Napi::Object exports) {
                 {"segmentCopyOut", SegmentCopyOut},
                 {"segmentCopyIn", SegmentCopyIn},
                 {"segmentUnlink", SegmentUnlink},
+                {"segmentIsNamed", SegmentIsNamed},
+                {"segmentIsUnwritten", SegmentIsUnwritten},
                 {"segmentList", SegmentList},
                 {"memoryLimit", MemoryLimit},
             });

@@ -79,6 +79,7 @@ os::CreateOptions OptionsFor(const Contents& contents, unsigned mode) {
     options.shared_bytes = DataAt(contents);
     options.pieces = contents.pieces;
     options.piece_count = contents.piece_count;
+    options.draft = contents.draft;
   }
   return options;
 }

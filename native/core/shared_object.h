@@ -79,6 +79,9 @@ struct Contents {
   bool sealed = false;
   const os::Piece* pieces = nullptr;
   size_t piece_count = 0;
+  // For a sealed object: memory that has a part of the data already (os::Segment S10), at the
+  // offset that it has in the object.
+  const os::Draft* draft = nullptr;
 };
 
 // What the header said when the object was opened. Any process may have written anything into the

@@ -31,6 +31,11 @@
 //       after that. A write into the rest stays private to the process that makes it, in a copy of
 //       the page (S7). This also applies to the creator. The two parts are neighbours in the
 //       address space, so that the segment has one range.
+//   S10 A draft is memory for a sealed segment that gets its name later. Until then no other
+//   process
+//       can see it, and if the process dies, it is gone. Create makes the draft into a segment,
+//       with the bytes that were written into it. If that fails, the draft is as it was before,
+//       except for the part that is shared and the pieces. Not all systems have drafts.
 //
 // Mechanisms: segment_linux.cc publishes unnamed files in /dev/shm, or those of
 // unfinished_linux.cc. memory_limit_linux.cc knows what the system allows. segment_shm_open.cc is
@@ -78,6 +83,12 @@ struct Piece {
   size_t at;  // its offset in the segment, behind the part that is shared
 };
 
+// S10. Drafts are not closed by themselves: see DiscardDraft.
+struct Draft {
+  void* file;
+  size_t size;
+};
+
 struct CreateOptions {
   size_t size;
   unsigned mode;  // permission bits, independent of the umask; macOS applies the umask
@@ -89,6 +100,8 @@ struct CreateOptions {
   size_t shared_bytes = 0;
   const Piece* pieces = nullptr;
   size_t piece_count = 0;
+  // For a sealed segment: the draft that becomes it (S10).
+  const Draft* draft = nullptr;
 };
 
 // Copies the pieces of a sealed segment into it, where that is the way to write them.
@@ -126,9 +139,21 @@ Status Commit(const Segment& segment, size_t offset, size_t bytes);
 // what was needed for that. The segment must be used as it is returned. On failure it is as before,
 // and the caller unmaps it.
 Result<Segment> Share(const Segment& segment, size_t bytes);
+// S10. A lack of memory is ENOSPC. ENOTSUP if the system has no drafts. Create may also fail with
+// ENOTSUP, and the bytes must then be copied into an ordinary segment.
+Result<Draft> BeginDraft(size_t bytes);
+// Maps all of a draft, to fill it.
+Result<Segment> MapDraft(const Draft& draft);
+// Frees the memory, unless it is mapped or has become a segment.
+void DiscardDraft(const Draft& draft);
+
 // The unit of what can be mapped in different ways: the shared part of a sealed segment is a
 // multiple of it.
 size_t MapUnit();
+
+// For memory to which the writes of this process stay private (S7, S9): whether the process has
+// certainly written nothing there. False if the system does not tell.
+bool IsUnwritten(const Segment& segment, size_t offset, size_t bytes);
 
 // The maximum memory of the process, together with everything that shares this limit, as far as the
 // system tells. Segments count towards it.

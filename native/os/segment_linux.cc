@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdio>
 #include <optional>
@@ -160,6 +161,14 @@ Result<Segment> Furnish(int fd, const CreateOptions& options, const Initializer*
   return ready.failure();
 }
 
+// Whether an entry of /proc/PID/pagemap is a page of a file, or no page at all.
+bool IsPageOfFile(uint64_t entry) {
+  constexpr uint64_t kPresent = uint64_t{1} << 63;
+  constexpr uint64_t kSwapped = uint64_t{1} << 62;
+  constexpr uint64_t kOfFile = uint64_t{1} << 61;
+  return (entry & kOfFile) != 0 || (entry & (kPresent | kSwapped)) == 0;
+}
+
 // Whether another call may be able to give the file a name.
 bool IsWorthAnother(int error) {
   switch (error) {
@@ -194,20 +203,35 @@ Failure NotNamed(int error, const char* call) {
 // The error of CreateUnnamed if unnamed files do not work here, but CreateNamed may work.
 constexpr int kAnotherWay = 0;
 
-Result<Segment> CreateUnnamed(const std::string& path, const CreateOptions& options,
-                              const Initializer* initializer) {
-  const Descriptor fd(open(kDirectory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-  if (!fd.valid()) {
-    // A system that does not know the flag treats it as the flag for directories (EISDIR).
-    const bool is_unknown = errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL;
-    return Failure{is_unknown ? kAnotherWay : errno, "open", kDirectory};
-  }
-  Result<Segment> made = Furnish(fd.get(), options, initializer);
+Result<int> OpenUnnamed() {
+  const int fd = open(kDirectory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  if (fd >= 0) return fd;
+  // A system that does not know the flag treats it as the flag for directories (EISDIR).
+  const bool is_unknown = errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL;
+  return Failure{is_unknown ? kAnotherWay : errno, "open", kDirectory};
+}
+
+// Furnishes an unnamed file, and names it.
+Result<Segment> Finish(int fd, const std::string& path, const CreateOptions& options,
+                       const Initializer* initializer) {
+  Result<Segment> made = Furnish(fd, options, initializer);
   if (!made.ok()) return made;
-  const int error = Link(fd.get(), path);
+  const int error = Link(fd, path);
   if (error == 0) return made;
   Unmap(made.value());
   return NotNamed(IsWorthAnother(error) ? kAnotherWay : error, "linkat");
+}
+
+Result<Segment> CreateUnnamed(const std::string& path, const CreateOptions& options,
+                              const Initializer* initializer) {
+  const Result<int> opened = OpenUnnamed();
+  if (!opened.ok()) return opened.failure();
+  const Descriptor fd(opened.value());
+  return Finish(fd.get(), path, options, initializer);
+}
+
+int DescriptorOf(const Draft& draft) {
+  return static_cast<int>(reinterpret_cast<intptr_t>(draft.file) - 1);
 }
 
 Result<Segment> CreateNamed(const std::string& path, const CreateOptions& options,
@@ -251,6 +275,11 @@ Result<Segment> Create(const std::string& name, const CreateOptions& options,
   if (options.size > kSmallBytes && access(path.c_str(), F_OK) == 0) {
     return Failure{EEXIST, "access"};
   }
+  if (options.draft) {
+    Result<Segment> made = Finish(DescriptorOf(*options.draft), path, options, initializer);
+    if (made.ok() || made.failure().error != kAnotherWay) return made;
+    return Failure{ENOTSUP, "linkat", kDirectory};
+  }
   if (has_unnamed.load(std::memory_order_relaxed)) {
     Result<Segment> made = CreateUnnamed(path, options, initializer);
     if (made.ok() || made.failure().error != kAnotherWay) return made;
@@ -280,6 +309,45 @@ Status Unlink(const std::string& name, const Identity* only_if) {
   }
   if (unlink(path.c_str()) != 0) return FailureAt(errno, "unlink", W_OK | X_OK);
   return Nothing{};
+}
+
+Result<Draft> BeginDraft(size_t bytes) {
+  if (!has_unnamed.load(std::memory_order_relaxed)) return Failure{ENOTSUP, "open", kDirectory};
+  const Result<int> fd = OpenUnnamed();
+  if (!fd.ok()) {
+    const int error = fd.failure().error;
+    return Failure{error == kAnotherWay ? ENOTSUP : error, "open", kDirectory};
+  }
+  if (Status reserved = Reserve(fd.value(), 0, bytes); !reserved.ok()) {
+    close(fd.value());
+    return reserved.failure();
+  }
+  return Draft{reinterpret_cast<void*>(static_cast<intptr_t>(fd.value()) + 1), bytes};
+}
+
+Result<Segment> MapDraft(const Draft& draft) {
+  return MapDescriptor(DescriptorOf(draft), Access::kReadWrite);
+}
+
+void DiscardDraft(const Draft& draft) { close(DescriptorOf(draft)); }
+
+bool IsUnwritten(const Segment& segment, size_t offset, size_t bytes) {
+  const Descriptor pages(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
+  if (!pages.valid()) return false;
+  const auto page_bytes = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  const size_t from = reinterpret_cast<size_t>(segment.address) + offset;
+  const size_t end = (from + bytes + page_bytes - 1) / page_bytes;
+  std::array<uint64_t, 512> some;
+  for (size_t page = from / page_bytes; page < end;) {
+    const size_t wanted = std::min(some.size(), end - page) * sizeof(uint64_t);
+    const ssize_t got =
+        pread(pages.get(), some.data(), wanted, static_cast<off_t>(page * sizeof(uint64_t)));
+    if (got < static_cast<ssize_t>(sizeof(uint64_t))) return false;
+    const size_t count = static_cast<size_t>(got) / sizeof(uint64_t);
+    if (!std::all_of(some.begin(), some.begin() + count, IsPageOfFile)) return false;
+    page += count;
+  }
+  return true;
 }
 
 Result<std::vector<Listing>> List() {

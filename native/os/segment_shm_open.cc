@@ -129,6 +129,15 @@ Status Commit(const Segment& segment, size_t offset, size_t bytes) {
   return Reserve(GrowthDescriptor(segment), offset, bytes);
 }
 
+Result<Draft> BeginDraft(size_t) { return Failure{ENOTSUP, "open"}; }
+
+Result<Segment> MapDraft(const Draft&) { return Failure{ENOTSUP, "open"}; }
+
+void DiscardDraft(const Draft&) {}
+
+// Neither macOS nor POSIX tells.
+bool IsUnwritten(const Segment&, size_t, size_t) { return false; }
+
 Status Unlink(const std::string& name, const Identity* only_if) {
   if (only_if) {
     const Result<Identity> named = IdentityOf(name);

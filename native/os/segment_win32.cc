@@ -4,6 +4,10 @@
 // mapping. Semantics: CreateFileMappingW, OpenFileMappingW and MapViewOfFile in Microsoft's
 // documentation.
 #include <windows.h>
+// After windows.h, which it needs.
+#include <psapi.h>
+
+#include <array>
 
 #include "names_win32.h"
 #include "replacement_win32.h"
@@ -22,6 +26,9 @@ struct Holding {
   // Of a sealed segment (S9): the view of the part that is not shared.
   void* rest = nullptr;
 };
+
+// On all processors that Windows runs on.
+constexpr size_t kPageBytes = 4096;
 
 // Finding a free range and mapping something there are two steps. So often another thread may take
 // the range in between.
@@ -224,6 +231,40 @@ size_t MapUnit() {
   SYSTEM_INFO system;
   GetSystemInfo(&system);
   return system.dwAllocationGranularity;
+}
+
+Result<Draft> BeginDraft(size_t) { return Failure{ENOTSUP, "open"}; }
+
+Result<Segment> MapDraft(const Draft&) { return Failure{ENOTSUP, "open"}; }
+
+void DiscardDraft(const Draft&) {}
+
+// The system gives a page that was written another protection. Wine does not, but says that such a
+// page is not shared.
+bool IsUnwritten(const Segment& segment, size_t offset, size_t bytes) {
+  char* const from = static_cast<char*>(segment.address) + offset;
+  char* const end = from + bytes;
+  for (const char* at = from; at < end;) {
+    MEMORY_BASIC_INFORMATION found;
+    if (VirtualQuery(at, &found, sizeof found) == 0 || found.Protect != PAGE_WRITECOPY) {
+      return false;
+    }
+    at = static_cast<const char*>(found.BaseAddress) + found.RegionSize;
+  }
+  std::array<PSAPI_WORKING_SET_EX_INFORMATION, 256> pages;
+  const size_t into_page = reinterpret_cast<size_t>(from) % kPageBytes;
+  for (char* at = from - into_page; at < end;) {
+    DWORD count = 0;
+    for (; count < pages.size() && at < end; at += kPageBytes) pages[count++].VirtualAddress = at;
+    if (!K32QueryWorkingSetEx(GetCurrentProcess(), pages.data(), count * sizeof pages[0])) {
+      return false;
+    }
+    for (DWORD i = 0; i < count; ++i) {
+      const auto& found = pages[i].VirtualAttributes;
+      if (found.Valid && !found.Shared) return false;
+    }
+  }
+  return true;
 }
 
 // Memory is charged when it is requested: the system refuses too much.

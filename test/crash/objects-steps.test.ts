@@ -98,4 +98,19 @@ describe.runIf(onLinux)('a process that is killed', () => {
     });
     expect(deaths).toBeGreaterThan(1);
   });
+
+  it('while it makes one of a draft and of a part of another, leaves whole ones or none', async () => {
+    const deaths = await eachDeath('seal', makeHeld, (object) => {
+      const name = `${object.name}-outer`;
+      if (isThere(name)) {
+        const outer = SharedObject.attach<Record<string, Uint8Array>>(name, { handOver: true });
+        expect(outer.value).toEqual({ copy: bytes(), inner: bytes() });
+        outer.close();
+        expect(isThere(name)).toBe(false);
+      }
+      // A parcel of the inner object may be left, which nobody will take.
+      object.unlink();
+    });
+    expect(deaths).toBeGreaterThan(1);
+  });
 });

@@ -2,8 +2,9 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { Manager, SharedObject } from 'shmkit';
+import { Manager, SharedArray, SharedMemory, SharedObject } from 'shmkit';
 import { describe, expect, it } from 'vitest';
+import { temporary } from '../support/temporaries';
 
 const isThere = spawnSync('python3', ['-c', 'import ctypes']).status === 0;
 const hasNumpy = spawnSync('python3', ['-c', 'import numpy']).status === 0;
@@ -90,6 +91,32 @@ print(array.sum(), array.ctypes.data % 64, array.flags.writeable)`,
     object.close();
   });
 
+  it('has buffers that are in other objects, and those of a draft', () => {
+    using array = temporary(SharedArray.create({ type: 'float64', from: numbers }));
+    using memory = temporary(SharedMemory.create({ size: 8192 }));
+    memory.write(0, Buffer.from('in memory'));
+    using inner = SharedObject.create({ from: [new Uint8Array(5000), numbers] });
+    using draft = SharedObject.allocate({ size: 8 * numbers.length });
+    new Float64Array(draft.buffer).set(numbers);
+    using object = draft.seal({
+      inner: inner.value[1],
+      array: array.array,
+      memory: memory.array('uint8'),
+      own: new Float64Array(draft.buffer),
+      small: Uint8Array.of(1, 2),
+    });
+    const said = inPython(
+      object,
+      `
+with shmkit.attach(handle) as shared:
+    for each in shared.buffers[:2] + shared.buffers[3:4]:
+        print(sum(each.cast("d")))
+    print(bytes(shared.buffers[2][:9]), len(shared.buffers[2]), bytes(shared.buffers[4]))
+    del each`,
+    );
+    expect(said.split('\n')).toEqual([sum, sum, sum, "b'in memory' 8192 b'\\x01\\x02'"]);
+  });
+
   it('unlinks nothing, and keeps the memory that nobody else holds any more', () => {
     const object = SharedObject.create({ from: numbers });
     const file = `/dev/shm/shmkit.object.${object.name}`;
@@ -109,6 +136,10 @@ print(array.sum(), array.ctypes.data % 64, array.flags.writeable)`,
     ['a buffer outside', -32, 1e9, 'ERR_CORRUPT'],
     ['a buffer at no number', -32, Infinity, 'ERR_CORRUPT'],
     ['a buffer of a later one', -56, -7, 'ERR_CORRUPT'],
+    ['a front outside', -24, 1e9, 'ERR_CORRUPT'],
+    ['references outside', -16, 1e9, 'ERR_CORRUPT'],
+    ['a reference that is not there', -64, 1, 'ERR_CORRUPT'],
+    ['a reference at no number', -64, NaN, 'ERR_CORRUPT'],
   ])('refuses %s', (_, at, value, code) => {
     const object = SharedObject.create({ from: numbers });
     const file = `/dev/shm/shmkit.object.${object.name}`;

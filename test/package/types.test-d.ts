@@ -87,6 +87,7 @@ import {
   type SharedNamespaceCreateOptions,
   type SharedNamespaceHandle,
   type SharedNamespaceOptions,
+  type SharedObjectAllocateOptions,
   type SharedObjectAttachOptions,
   type SharedObjectCreateOptions,
   type SharedObjectHandle,
@@ -693,6 +694,8 @@ describe('what is shared', () => {
     expectTypeOf(attach(object.toJSON()).value.n).toBeNumber();
     expectTypeOf(attach(structuredClone(object))).toEqualTypeOf(object);
     expectTypeOf(SharedObject.attach('x').value).toBeUnknown();
+    const draft = SharedObject.allocate({ size: 8, name: 'x', mode: 0o600, handOver: true });
+    expectTypeOf(draft.seal({ bytes: draft.buffer }).value.bytes).toEqualTypeOf<ArrayBuffer>();
     expectTypeOf(Manager.attach('x').object([1]).value).toEqualTypeOf<number[]>();
     // @ts-expect-error a handle of another type
     assertType<SharedDictHandle<string>>(SharedDict.open<number>('x').toJSON());
@@ -761,6 +764,7 @@ describe('options', () => {
       Refusing<SharedMemoryOpenOptions>,
       Refusing<SharedNamespaceCreateOptions>,
       Refusing<SharedNamespaceOptions>,
+      Refusing<SharedObjectAllocateOptions>,
       Refusing<SharedObjectAttachOptions>,
       Refusing<SharedObjectCreateOptions<1>>,
       Refusing<SharedQueueCreateOptions>,

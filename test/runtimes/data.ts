@@ -12,8 +12,9 @@ import {
   SharedObject,
   SharedQueue,
   SharedValue,
+  attach,
 } from 'shmkit';
-import { define, freshName } from './cases';
+import { Skip, define, freshName } from './cases';
 import { Peer } from './peers';
 
 const code = (expected: string) => (error: unknown) =>
@@ -224,6 +225,60 @@ define('SharedObject between processes', async () => {
   object.close();
   await peer.run(({ shared }) => shared.close());
   assert.throws(() => SharedObject.attach(object.name), { code: 'ENOENT' });
+});
+
+define('SharedObject of this runtime in Node, and one of Node here', async () => {
+  const runtime = process.env.SHMKIT_SMOKE_RUNTIME ?? '';
+  if (!('bun' in process.versions || 'deno' in process.versions)) throw new Skip('this is Node');
+  if (runtime.includes('musl')) throw new Skip('Node here has another C library');
+  const value = () => ({
+    map: new Map<unknown, unknown>([['a', 1n]]),
+    when: new Date(5),
+    error: new RangeError('too far', { cause: [undefined, -0] }),
+    numbers: new Float64Array(10_000).fill(0.5),
+    short: Uint8Array.of(1, 2, 3),
+  });
+  const object = SharedObject.create({ name: freshName(), from: value() });
+  const peer = await Peer.process(object, ['node', '--expose-gc']);
+  const handle = await peer.run(({ shared, shmkit }, name: string) => {
+    const { error, ...rest } = shared.value;
+    const again = shmkit.SharedObject.create({
+      name,
+      from: { ...rest, error, said: `${String(error)} ${String(error.cause)}` },
+      handOver: true,
+    });
+    again.close();
+    shared.close();
+    return again.toJSON();
+  }, freshName());
+  const back = attach(handle);
+  const { said, error, ...rest } = back.value;
+  const { error: expected, ...others } = value();
+  assert.equal(said, 'RangeError: too far ,0');
+  assert.deepEqual([error.message, error.cause], [expected.message, expected.cause]);
+  assert.deepEqual(rest, others);
+  back.close();
+  object.close();
+});
+
+define('SharedObject out of a draft and a part of another', async () => {
+  const inner = SharedObject.create({ name: freshName(), from: new Uint8Array(10_000).fill(3) });
+  const draft = SharedObject.allocate({ name: freshName(), size: 10_000 });
+  new Uint8Array(draft.buffer).fill(2);
+  const object = draft.seal([inner.value.subarray(1, 5000), new Uint8Array(draft.buffer)]);
+  assert.throws(() => draft.buffer, { code: 'ERR_CLOSED' });
+  const peer = await Peer.process(object);
+  const sums = await peer.run(({ shared }) =>
+    shared.value.map((bytes: Uint8Array) => bytes.reduce((sum, each) => sum + each)),
+  );
+  assert.deepEqual(sums, [3 * 4999, 20_000]);
+  assert.deepEqual(
+    object.value.map((bytes) => bytes.length),
+    [4999, 10_000],
+  );
+  object.close();
+  inner.close();
+  await peer.run(({ shared }) => shared.close());
 });
 
 define('SharedQueue between processes', async () => {

@@ -3,10 +3,11 @@ import { SharedMemoryError } from '../../common/errors';
 import { explain, isFailure, wentWithLastHandle } from './failures';
 import { called, systemName, type Kind } from './names';
 import { defaultMode } from '../../common/options';
-import type { ObjectKind } from './layout';
+import { sealedKinds, type ObjectKind } from './layout';
 import { LockSeat, isSeat, type LockHandle } from './lock-seat';
 import { noContents, type Contents } from './object-seat';
 import { explainOpening } from './missing';
+import { notePlace, type Place } from './places';
 import { isLitter, refused } from './refusals';
 
 /** What to attach to, or to make. Only the library can make a request: see construction.ts. */
@@ -42,8 +43,31 @@ interface Remains {
 
 const forgotten = new FinalizationRegistry<Remains>(({ seat }) => seat.leave());
 
-/** Keeps a handle alive for as long as one of its ArrayBuffers is in use. */
-const keepers = new WeakMap<ArrayBuffer, unknown>();
+/** A place in an object. It keeps the user's handle alive as long as the ArrayBuffer is in use. */
+class PlaceInObject implements Place {
+  readonly handle: { readonly shmkit: ObjectKind; readonly name: string };
+  readonly at: number;
+  readonly user: object;
+  readonly #seat: LockSeat;
+
+  constructor(seat: LockSeat, offset: number, user: object) {
+    this.handle = { shmkit: seat.kind, name: seat.name };
+    this.at = offset - seat.dataAt;
+    this.user = user;
+    this.#seat = seat;
+  }
+
+  isFoundBy(bytes: number): boolean {
+    const seat = this.#seat;
+    const { kind, name, index, dataAt } = seat;
+    const isPrivate = sealedKinds.has(kind);
+    if (isPrivate && !native.objectIsUnwritten(index, dataAt + this.at, bytes)) return false;
+    const found = LockSeat.tryTake(kind, name, defaultMode, Disposition.Attach, noContents);
+    if (!isSeat(found)) return false;
+    found.leave();
+    return found === seat;
+  }
+}
 
 /**
  * Whether handles to a removed object of that kind move on to the object that has the name next. This is so for
@@ -112,7 +136,7 @@ export class Attachment {
   show(offset: number, length: number, handle: object): ArrayBuffer {
     const buffer = this.seat.show(offset, length);
     this.#buffers.push(buffer);
-    keepers.set(buffer, handle);
+    notePlace(buffer, new PlaceInObject(this.seat, offset, handle));
     return buffer;
   }
 

@@ -32,6 +32,11 @@ export interface SegmentHandle {
   readonly __segment: never;
 }
 
+/** Opaque: memory for an object that gets its name later. */
+export interface DraftHandle {
+  readonly __draft: never;
+}
+
 export interface NativeListing {
   readonly name: string;
   readonly size: number;
@@ -62,6 +67,8 @@ export interface NativeContents {
    */
   readonly sealed: boolean;
   readonly pieces?: NativePieces | undefined;
+  /** Memory that has a part of the data already. */
+  readonly draft?: DraftHandle | undefined;
 }
 
 /** The parts of the data of a sealed object. What lies between them is zero. */
@@ -118,6 +125,14 @@ interface Native {
     readOnly: boolean,
     sizeFound: Float64Array,
   ): SegmentHandle | NativeFailure;
+  /** Reserves memory. The code of the failure is `ENOTSUP` if the system cannot name it later. */
+  draftBegin(bytes: number): DraftHandle | NativeFailure;
+  /** Makes a buffer over all bytes from the offset on; `undefined` where the runtime refuses external memory. */
+  draftShow(draft: DraftHandle, offset: number): ArrayBuffer | NativeFailure | undefined;
+  /** Makes the buffer empty. Must be called before an object is made out of the draft, and before `draftEnd`. */
+  draftHide(draft: DraftHandle, buffer: ArrayBuffer | undefined): void;
+  /** Frees the memory, unless an object was made out of it. */
+  draftEnd(draft: DraftHandle): void;
   /** A new buffer each time; `undefined` where the runtime refuses external memory. */
   segmentBuffer(handle: SegmentHandle): ArrayBuffer | undefined;
   segmentClose(handle: SegmentHandle, buffer: ArrayBuffer | undefined): void;
@@ -125,6 +140,13 @@ interface Native {
   segmentCopyIn(handle: SegmentHandle, offset: number, source: Uint8Array): void;
   segmentUnlink(name: string, handle: SegmentHandle | undefined): NativeFailure | undefined;
   segmentList(): NativeListing[] | NativeFailure;
+  /** Whether the name leads to this segment. */
+  segmentIsNamed(handle: SegmentHandle, name: string): boolean;
+  /**
+   * Whether this process certainly sees what others see, although its writes stay private: it has written nothing. False
+   * if the system does not tell.
+   */
+  segmentIsUnwritten(handle: SegmentHandle, offset: number, bytes: number): boolean;
   /**
    * How many bytes of memory the process may have, as far as the system tells. 2 ** 64 or more means no
    * limit.
@@ -180,6 +202,8 @@ interface Native {
   ): ArrayBuffer | undefined;
   /** Empties an ArrayBuffer that only the library had. Must be called only once for each. */
   objectHide(seat: number, buffer: ArrayBuffer): void;
+  /** As {@link NativeBinding.segmentIsUnwritten}, for the data of a sealed object. */
+  objectIsUnwritten(seat: number, offset: number, bytes: number): boolean;
   /** For an object that grows: provides memory for so many bytes from the offset on. */
   objectCommit(seat: number, offset: number, bytes: number): NativeFailure | undefined;
   bufferDetach(buffer: ArrayBuffer): void;

@@ -1,6 +1,7 @@
 import {
   Disposition,
   native,
+  type DraftHandle,
   type NativeFailure,
   type NativePieces,
   type NativeRefusal,
@@ -28,6 +29,8 @@ export interface Contents extends ObjectShape {
   readonly firstBytes?: number;
   /** For kinds that are sealed: the data. */
   readonly pieces?: NativePieces;
+  /** For kinds that are sealed: memory that has a part of the data already. */
+  readonly draft?: DraftHandle | undefined;
 }
 
 /** For an object that has nothing but its lock. */

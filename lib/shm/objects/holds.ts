@@ -7,7 +7,7 @@ import { noContents, type SeatState } from '../core/object-seat';
 import { Roster, entryLayout } from '../core/roster';
 import { defaultMode } from '../../common/options';
 import { keepUntilTaken, letTakenGo } from './in-flight';
-import { referencesIn } from './sealed-value';
+import { heldBy } from './sealed-front';
 
 /**
  * How long a hold that was handed over waits for its taker after the thread that handed it over has ended, in
@@ -153,7 +153,7 @@ export class Holds implements SeatState {
     this.#isWhole = true;
     this.#references = []; // bytes that were overwritten may say that the object refers to itself
     const held: Reference[] = [];
-    for (const name of referencesIn(this.#seat)) {
+    for (const name of heldBy(this.#seat)) {
       try {
         held.push(new Reference(name));
       } catch {

@@ -8,22 +8,25 @@ import { rosterBytes } from '../core/roster';
  *
  *     head | table | packed value | references | small buffers | large buffers
  *
- * Everything up to the first large buffer is the front. Its size is the length in the object's header.
+ * The table and everything up to the first large buffer are the front. Its size is the length in the object's header.
+ * In an object that was allocated before its value was known, the front is the last part, behind the large buffers.
  */
 export const head = {
   /** The number of bytes of the packed value (packed-format.ts). */
   packedBytes: 0,
   /** The number of ArrayBuffers in the value. */
   buffers: 1,
-  /** The number of bytes of the references: a JSON array of the handles of the shared objects in the value. */
+  /** The number of bytes of the references: a JSON array of handles of shared objects. */
   referencesBytes: 2,
-  /** 0, for a later version. */
-  reserved: 3,
+  /** The offset of the front, a multiple of 8. */
+  frontAt: 3,
   floats: 4,
 } as const;
 
+export const headBytes = 8 * head.floats;
+
 /**
- * An entry of the table, one for each ArrayBuffer. The last three numbers are those of an entry of the table
+ * An entry of the table, one for each ArrayBuffer. Three numbers, base to most, are those of an entry of the table
  * in packed-format.ts.
  */
 export const entry = {
@@ -32,7 +35,12 @@ export const entry = {
   bytes: 1,
   base: 2,
   most: 3,
-  floats: 4,
+  /**
+   * 0 if the bytes are in this object. Otherwise they are in the data of the shared object with this number in the
+   * references, which counts from 1.
+   */
+  source: 4,
+  floats: 5,
 } as const;
 
 /**

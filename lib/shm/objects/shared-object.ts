@@ -1,13 +1,18 @@
 import { unlinkObject, type Request } from '../core/attachment';
+import type { DraftHandle } from '../core/binding';
 import type { Typed } from '../core/handle';
 import { NamedObject, toAttach, toCreate, type CreateOptions } from '../core/named-object';
-import { freshName } from '../core/names';
+import { layout } from '../core/layout';
+import { freshName, systemName } from '../core/names';
 import { defaultParticipants, mostParticipants } from '../core/roster';
 import { hasCode, invalidType } from '../../common/errors';
-import { checkBoolean, checkInteger, checkOptions } from '../../common/options';
+import { checkBoolean, checkInteger, checkMode, checkOptions } from '../../common/options';
+import { Draft } from './draft';
 import { Holds, firstWords, holdAll, releaseReferences, type Reference } from './holds';
+import { wordsBytesFor } from './layout';
 import { sweepOnce, withSweep } from './orphans';
-import { readSealed, seal, sealedContents } from './sealed-value';
+import { readSealed, type ReadValue } from './sealed-front';
+import { seal, sealedContents, type SealedValue } from './sealed-value';
 
 /** Options of {@link SharedObject.create}. */
 export interface SharedObjectCreateOptions<T> extends CreateOptions {
@@ -28,6 +33,59 @@ export interface SharedObjectCreateOptions<T> extends CreateOptions {
    * 192.
    */
   readonly participants?: number | undefined;
+}
+
+/** Options of {@link SharedObject.allocate}. */
+export interface SharedObjectAllocateOptions extends Omit<
+  SharedObjectCreateOptions<unknown>,
+  'from'
+> {
+  /** How many bytes of memory to allocate. */
+  readonly size: number;
+}
+
+/**
+ * Memory for an object whose value is not known yet: see {@link SharedObject.allocate}. No other process sees it. It
+ * is freed when it is closed, when it is garbage collected, and when the process ends in any way.
+ */
+export interface SharedObjectDraft {
+  /** The memory, of zero bytes at first. It becomes empty when the draft is sealed or closed. */
+  readonly buffer: ArrayBuffer;
+  /** The number of bytes of the memory. */
+  readonly size: number;
+  /** Whether the draft was sealed or closed. */
+  readonly closed: boolean;
+  /**
+   * Makes the object. It has all of the memory, even if no part of the value is a view of it. The rest of the value is
+   * copied.
+   *
+   * If this fails, the draft is still open. Its {@link buffer} may be another one then, with the same contents, and
+   * the earlier one is empty.
+   *
+   * @throws SharedMemoryError `ERR_CLOSED` the draft was sealed or closed; and as {@link SharedObject.create}.
+   */
+  seal<T>(value: T): SharedObject<T>;
+  /** Frees the memory, unless the draft was sealed. Idempotent. */
+  close(): void;
+  /** The same as {@link close}, for `using`. */
+  [Symbol.dispose](): void;
+}
+
+/** How to make an object, apart from its value. */
+interface Plan {
+  readonly name: string;
+  readonly mode: number;
+  readonly handOver: boolean;
+  readonly participants: number;
+}
+
+function planFor(options: Omit<SharedObjectCreateOptions<unknown>, 'from'>): Plan {
+  const { name = freshName(), participants = defaultParticipants } = options;
+  systemName('object', name);
+  const mode = checkMode(options.mode);
+  const handOver = checkBoolean('handOver', options.handOver);
+  checkInteger('participants', participants, 1, mostParticipants);
+  return { name, mode, handOver, participants };
 }
 
 /** Options of {@link SharedObject.attach}. */
@@ -62,7 +120,7 @@ export class SharedObject<T = unknown> extends NamedObject {
   declare readonly shmkit: 'object';
   readonly #holds: Holds;
   readonly #isHandedOver: boolean;
-  #value: { readonly made: T } | undefined;
+  #value: ReadValue | undefined;
   #isUnlinked = false;
 
   /** @param references - the holds of the objects in the value, if the object is new. */
@@ -86,6 +144,11 @@ export class SharedObject<T = unknown> extends NamedObject {
    * The bytes of each ArrayBuffer are copied once, whatever refers to it; views of one buffer are views of one buffer
    * afterwards. Of a Buffer, only its own bytes are copied, and not those of the pool that it is part of.
    *
+   * A buffer that is shared memory already is not copied, but referred to. If it belongs to the value of another
+   * `SharedObject`, that one is held as long as this one. (It is copied if this process has written into it, and where the
+   * system does not tell.) If it belongs to a `SharedArray` or a `SharedMemory`, its views show what others write there,
+   * and the value can be read as long as their name exists.
+   *
    * @throws SharedMemoryError `EEXIST` the name is taken; `ENOSPC` there is no memory for the value, and nothing was
    * made; `EINVAL`, `ENAMETOOLONG` it cannot be a name; `ERR_ZERO_COPY_UNAVAILABLE`; `ENOENT` a `SharedObject` in the
    * value is gone.
@@ -94,14 +157,55 @@ export class SharedObject<T = unknown> extends NamedObject {
   static create<T>(options: SharedObjectCreateOptions<T>): SharedObject<T> {
     checkOptions(options, ['from', 'name', 'mode', 'handOver', 'participants'], { from: {} });
     if (!('from' in options)) throw invalidType('options.from', 'the value to share', undefined);
-    const { name = freshName(), mode, participants = defaultParticipants } = options;
-    const handOver = checkBoolean('handOver', options.handOver);
-    checkInteger('participants', participants, 1, mostParticipants);
+    const plan = planFor(options);
     sweepOnce();
-    const sealed = seal(options.from);
-    const references = holdAll(sealed.references, handOver);
+    return SharedObject.#make<T>(plan, seal('from', options.from));
+  }
+
+  /**
+   * Allocates memory for an object before its value is known. Fill the memory in place, for example by reading a file
+   * into it. Then make the object by `seal`: its value may have views of the memory, which are not copied.
+   *
+   * On Windows and macOS, and on file systems without unnamed files, the memory is copied when it is sealed.
+   *
+   * @throws SharedMemoryError `ENOSPC` there is no memory of that size; `EINVAL`, `ENAMETOOLONG` it cannot be a name;
+   * `ERR_ZERO_COPY_UNAVAILABLE`.
+   */
+  static allocate(options: SharedObjectAllocateOptions): SharedObjectDraft {
+    checkOptions(options, ['size', 'name', 'mode', 'handOver', 'participants'], { size: 1 << 20 });
+    const size = checkInteger('size', options.size, 1, Number.MAX_SAFE_INTEGER, 'bytes');
+    const plan = planFor(options);
+    sweepOnce();
+    const startBytes = layout.headerBytes + wordsBytesFor(plan.participants);
+    const draft = new Draft(plan.name, size, startBytes);
+    const close = () => draft.close();
+    return {
+      size,
+      get closed() {
+        return !draft.isOpen;
+      },
+      get buffer() {
+        return draft.buffer;
+      },
+      seal: <T>(value: T) => {
+        const sealed = seal('value', value, draft.allocated);
+        return draft.use((file, copied) => SharedObject.#make<T>(plan, sealed, file, copied));
+      },
+      close,
+      [Symbol.dispose]: close,
+    };
+  }
+
+  static #make<T>(
+    { name, mode, handOver, participants }: Plan,
+    sealed: SealedValue,
+    draft?: DraftHandle,
+    copied?: Uint8Array,
+  ): SharedObject<T> {
+    const references = holdAll(sealed.held, handOver);
     try {
-      const contents = sealedContents(sealed, firstWords(name, handOver), participants);
+      const words = firstWords(name, handOver);
+      const contents = sealedContents(sealed, words, participants, draft, copied);
       const request = toCreate('object', { name, mode }, contents);
       return withSweep(() => new SharedObject<T>(request, handOver, references));
     } catch (error) {
@@ -148,8 +252,8 @@ export class SharedObject<T = unknown> extends NamedObject {
   get value(): T {
     const attachment = this.attachment;
     attachment.open();
-    this.#value ??= { made: readSealed(attachment, this) as T };
-    return this.#value.made;
+    this.#value ??= readSealed(attachment, this);
+    return this.#value.value as T;
   }
 
   /** The size of the whole object in bytes. */
@@ -192,6 +296,7 @@ export class SharedObject<T = unknown> extends NamedObject {
 
   /** @internal */
   protected letGo(): void {
+    this.#value?.lenders.close();
     this.attachment.close();
     this.#value = undefined;
   }

@@ -45,7 +45,9 @@ const made = [
   'shmkit.semaphore.made',
 ];
 
-const working = ['memory.create large', ...creating].filter((verb) => verb !== 'lock.create');
+const working = ['memory.create large', 'object.seal', ...creating].filter(
+  (verb) => verb !== 'lock.create',
+);
 
 interface Listed {
   objects: string[];

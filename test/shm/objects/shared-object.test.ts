@@ -100,7 +100,7 @@ describe('an ArrayBuffer', () => {
     const file = onLinux ? readFileSync(`/dev/shm/shmkit.object.${object.name}`) : undefined;
     const dataAt = file?.readUInt32LE(12) ?? 0;
     for (let i = 0; i < made.length; i++) {
-      const entry = dataAt + 32 + 32 * i;
+      const entry = dataAt + 32 + 40 * i;
       if (file) expect(file.readDoubleLE(entry) % 64).toBe(0);
       expect(object.value[i]).toEqual(made[i]);
     }

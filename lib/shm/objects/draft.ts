@@ -1,0 +1,115 @@
+import { native, type DraftHandle } from '../core/binding';
+import { explain, isFailure } from '../core/failures';
+import { called } from '../core/names';
+import { SharedMemoryError } from '../../common/errors';
+import { withSweep } from './orphans';
+import { allocatedAt } from './sealed-value';
+
+/** Memory that becomes a part of a new object without being copied, where the system can do that. */
+export class Draft {
+  readonly #name: string;
+  readonly #size: number;
+  /** The offset of the bytes in the memory, which also has room for the object's header and words. */
+  readonly #offset: number;
+  /** Undefined if the bytes are ordinary memory, which will be copied. */
+  #file: DraftHandle | undefined;
+  #buffer: ArrayBuffer | undefined;
+  #isOpen = true;
+
+  /**
+   * @param startBytes - how many bytes are before the data of the object.
+   * @throws SharedMemoryError `ENOSPC`; `ERR_ZERO_COPY_UNAVAILABLE`
+   */
+  constructor(name: string, size: number, startBytes: number) {
+    this.#name = name;
+    this.#size = size;
+    this.#offset = startBytes + allocatedAt;
+    this.#file = withSweep(() => this.#begin());
+    this.#buffer = this.#show(this.#file);
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** The bytes. After a failed `seal`, this is another ArrayBuffer with the same contents. */
+  get buffer(): ArrayBuffer {
+    return (this.#buffer ??= this.#show(this.#checkOpen()));
+  }
+
+  /** The memory that is already in its place, if there is any. */
+  get allocated(): ArrayBuffer | undefined {
+    const { buffer } = this;
+    return this.#file && buffer;
+  }
+
+  /**
+   * Makes the object out of the memory. All views of the buffer become empty.
+   *
+   * @param make - makes it out of a draft, or out of a copy of the bytes.
+   */
+  use<T>(make: (draft: DraftHandle | undefined, copied: Uint8Array | undefined) => T): T {
+    const made = this.#use(make);
+    this.close();
+    return made;
+  }
+
+  #use<T>(make: (draft: DraftHandle | undefined, copied: Uint8Array | undefined) => T): T {
+    const file = this.#checkOpen();
+    if (file === undefined) return make(undefined, undefined);
+    this.#hide(file);
+    try {
+      return make(file, undefined);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOTSUP') throw error;
+    }
+    // The system has no way to name the memory.
+    return make(undefined, new Uint8Array(this.buffer, 0, this.#size));
+  }
+
+  /** Frees the memory, unless an object was made out of it. Idempotent. */
+  close(): void {
+    this.#isOpen = false;
+    if (this.#file !== undefined) {
+      this.#hide(this.#file);
+      native.draftEnd(this.#file);
+    } else if (this.#buffer !== undefined) {
+      native.bufferDetach(this.#buffer);
+    }
+    this.#file = this.#buffer = undefined;
+  }
+
+  #begin(): DraftHandle | undefined {
+    const begun = native.draftBegin(this.#offset + this.#size);
+    if (!isFailure(begun)) return begun;
+    if (begun.code === 'ENOTSUP') return undefined;
+    throw explain(begun, 'object', this.#name);
+  }
+
+  #show(file: DraftHandle | undefined): ArrayBuffer {
+    if (file === undefined) return new ArrayBuffer(this.#size);
+    const shown = native.draftShow(file, this.#offset);
+    if (isFailure(shown)) throw explain(shown, 'object', this.#name);
+    if (shown !== undefined) return shown;
+    throw this.#error(
+      'ERR_ZERO_COPY_UNAVAILABLE',
+      `cannot be allocated: this runtime does not accept ${this.#size} bytes of external memory as an ArrayBuffer`,
+    );
+  }
+
+  #hide(file: DraftHandle): void {
+    native.draftHide(file, this.#buffer);
+    this.#buffer = undefined;
+  }
+
+  #checkOpen(): DraftHandle | undefined {
+    if (this.#isOpen) return this.#file;
+    throw this.#error('ERR_CLOSED', 'is no draft any more: it was sealed, or the draft was closed');
+  }
+
+  #error(code: string, what: string): SharedMemoryError {
+    return new SharedMemoryError(code, `${called('object', this.#name)} ${what}`, {
+      resource: this.#name,
+    });
+  }
+}
