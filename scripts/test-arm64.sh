@@ -58,7 +58,9 @@ get_node() {
 get_packages() {
   node -e '
     const { devDependencies, ...rest } = require("./package.json");
-    const wanted = ["autocannon", "fast-check", "ts-node", "typescript", "vitest"];
+    const wanted = [
+      ..."apache-arrow autocannon fast-check sharp ts-node typescript vitest workerpool".split(" "),
+    ];
     const kept = Object.fromEntries(wanted.map((name) => [name, devDependencies[name]]));
     process.stdout.write(JSON.stringify({ ...rest, devDependencies: kept }));
   ' > "$out/package.json"
