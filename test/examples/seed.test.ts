@@ -17,6 +17,8 @@ const commands = {
 const byEither = ['shared-counter', 'rate-limit'];
 
 const hasNumpy = spawnSync('python3', ['-c', 'import numpy']).status === 0;
+/** It has binaries for some systems and processors only. */
+const hasSharp = spawnSync(process.execPath, ['-e', 'require("sharp")']).status === 0;
 
 interface Run {
   readonly code: number | null;
@@ -72,6 +74,20 @@ const examples: Example[] = [
     name: 'work-queue',
     expected: /^24 of 24 jobs are done, and 4 workers were killed\n$/,
     survives: true,
+  },
+  {
+    name: 'image-pipeline',
+    // Each frame counts twice: decoded, and blurred.
+    expected:
+      /^6 of 6 frames are right\nsent between processes: 2\d{3} bytes, and not sent: 22\d{6} bytes\n$/,
+    needs: { what: 'sharp', isThere: hasSharp },
+  },
+  {
+    name: 'arrow',
+    expected: new RegExp(
+      '^4 of 4 processes read the table in place: sum 523737264\n' +
+        `its memory in all of them together: ${onLinux ? String.raw`(0\.9[5-9]|1\.0\d) times its size` : '.*'}\n$`,
+    ),
   },
   { name: 'log-count', expected: /^debug: 6000\ninfo: 8000\nwarn: 4000\nerror: 2000\n$/ },
   {
