@@ -49,6 +49,7 @@ async function main(): Promise<void> {
     const right = (await answers).filter((answer) => answer.sum === sum && answer.isInPlace);
     console.log(`${right.length} of ${readers} processes read the table in place: sum ${sum}`);
     console.log(`its memory in all of them together: ${share(children, object)}`);
+    if (right.length < readers) process.exitCode = 1;
     for (const child of children) child.disconnect();
     await finish;
   } finally {
