@@ -76,9 +76,17 @@ export function forgetEnding(ending: Ending): void {
   if (hearing.delete(ending) && hearing.size === 0) unlisten();
 }
 
-/** Keeps our listener the last one: the application's exit listeners may need what is ended here. */
-function goLast(event: string | symbol): void {
-  if (event !== 'exit') return;
+/** The mark of our listener, in all copies of the library. */
+const ends = Symbol.for('shmkit.ends');
+Object.defineProperty(endAll, ends, { value: true });
+
+/**
+ * Keeps our listener the last one: the application's exit listeners may need what is ended here. Between the listeners
+ * of several copies of the library, the order does not matter. Without this exception, they would overtake each other
+ * for ever.
+ */
+function goLast(event: string | symbol, listener: object): void {
+  if (event !== 'exit' || ends in listener) return;
   // This event is emitted before the other listener is added.
   void Promise.resolve().then(() => {
     if (endings.size === 0) return;
