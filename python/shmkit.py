@@ -610,6 +610,14 @@ def _system_name(kind, name):
     return name if kind == "memory" else f"shmkit.{kind}.{name}"
 
 
+def _place(kind, name):
+    """The directory of an object, and its system name. Only an immutable object may be elsewhere."""
+    if kind == "object" and isinstance(name, str) and name.startswith("file:/"):
+        directory, _, own = name[len("file:") :].rpartition("/")
+        return directory or "/", _system_name(kind, own)
+    return "/dev/shm", _system_name(kind, name)
+
+
 def _untrack(segment):
     """CPython takes what it attached to for its own, and would unlink it when it ends."""
     from multiprocessing import resource_tracker
@@ -622,7 +630,7 @@ def _untrack(segment):
 class _Segment:
     """A mapped file of shared memory, and which file it is."""
 
-    def __init__(self, system_name, keeps_file=False, read_only=False):
+    def __init__(self, system_name, keeps_file=False, read_only=False, directory="/dev/shm"):
         self.system_name = system_name
         self.path = None
         if not _ON_LINUX:
@@ -630,7 +638,7 @@ class _Segment:
             return
         if system_name in ("", ".", "..") or "/" in system_name or "\0" in system_name:
             raise ValueError(f"{system_name!r} cannot be a name")
-        self.path = os.path.join("/dev/shm", system_name)
+        self.path = os.path.join(directory, system_name)
         mode = os.O_RDONLY if read_only else os.O_RDWR
         file = io.FileIO(os.open(self.path, mode | os.O_CLOEXEC | os.O_NOFOLLOW), closefd=True)
         self.file = None
@@ -685,7 +693,8 @@ class _Attached:
         self.name = name
         try:
             # The mutex is mapped from the file, too.
-            self.segment = _Segment(_system_name(kind, name), keeps_file=True)
+            directory, system_name = _place(kind, name)
+            self.segment = _Segment(system_name, keeps_file=True, directory=directory)
         except FileNotFoundError as error:
             raise FileNotFoundError(errno.ENOENT, self._missing(), error.filename) from None
         try:

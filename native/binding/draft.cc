@@ -51,10 +51,11 @@ MappedDraft* DraftOf(const Napi::Value& value) {
   return value.As<Napi::External<MappedDraft>>().Data();
 }
 
-// (bytes) -> a draft, or a failure
+// (bytes, directory or an empty string) -> a draft, or a failure
 Napi::Value DraftBegin(const Napi::CallbackInfo& info) {
   const auto bytes = static_cast<size_t>(info[0].As<Napi::Number>().DoubleValue());
-  const os::Result<os::Draft> begun = os::BeginDraft(bytes);
+  const std::string directory = info[1].As<Napi::String>();
+  const os::Result<os::Draft> begun = os::BeginDraft(bytes, directory);
   if (!begun.ok()) return ToValue(info.Env(), begun.failure());
   napi_value external = nullptr;
   napi_create_external(info.Env(), new MappedDraft(begun.value()), DropDraft, nullptr, &external);

@@ -15,7 +15,8 @@ namespace shmkit::os {
 struct Failure {
   int error;         // an errno value, never 0
   const char* call;  // a static string: "open", "mmap", "CreateFileMappingW", ...
-  // The directory that contains all objects, if that directory is at fault and not the object.
+  // The directory that contains the object, if that directory is at fault and not the object. The
+  // text stays as long as the process.
   const char* place = nullptr;
   uint64_t bytes = 0;  // of memory that were requested, if there was too little
 };

@@ -126,6 +126,8 @@ struct Listing {
 };
 
 // A name is one path component in UTF-8, without a leading slash. The caller has checked that.
+// Where segments are files (kPlace), it may also be the absolute path of a file in another
+// directory, of a file system with unnamed files.
 Result<Segment> Create(const std::string& name, const CreateOptions& options,
                        const Initializer* initializer = nullptr);
 Result<Segment> Attach(const std::string& name, Access access);
@@ -141,7 +143,8 @@ Status Commit(const Segment& segment, size_t offset, size_t bytes);
 Result<Segment> Share(const Segment& segment, size_t bytes);
 // S10. A lack of memory is ENOSPC. ENOTSUP if the system has no drafts. Create may also fail with
 // ENOTSUP, and the bytes must then be copied into an ordinary segment.
-Result<Draft> BeginDraft(size_t bytes);
+// In another directory than kPlace, if one is given.
+Result<Draft> BeginDraft(size_t bytes, const std::string& directory = "");
 // Maps all of a draft, to fill it.
 Result<Segment> MapDraft(const Draft& draft);
 // Frees the memory, unless it is mapped or has become a segment.

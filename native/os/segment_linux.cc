@@ -12,7 +12,9 @@
 #include <array>
 #include <atomic>
 #include <cstdio>
+#include <mutex>
 #include <optional>
+#include <set>
 
 #include "mapping_posix.h"
 #include "segment.h"
@@ -36,15 +38,30 @@ constexpr size_t kMostBlockBytes = 4096;
 // False if this process has found that unnamed files are not available.
 std::atomic<bool> has_unnamed{true};
 
-std::string PathOf(const std::string& name) { return std::string(kDirectory) + '/' + name; }
+std::string PathOf(const std::string& name) {
+  return name[0] == '/' ? name : std::string(kDirectory) + '/' + name;
+}
+
+// The same text, which stays: failures refer to it. There are few directories.
+const char* Kept(const std::string& directory) {
+  static std::mutex guard;
+  static auto* all = new std::set<std::string>;
+  const std::lock_guard<std::mutex> guarded(guard);
+  return all->insert(directory).first->c_str();
+}
+
+const char* DirectoryOf(const std::string& name) {
+  if (name[0] != '/') return kDirectory;
+  return Kept(name.substr(0, std::max<size_t>(name.rfind('/'), 1)));
+}
 
 // Whether the directory is the reason why a call on a file in it has failed.
-bool IsDirectoryAtFault(int error, int wanted) {
+bool IsDirectoryAtFault(const char* directory, int error, int wanted) {
   switch (error) {
     case ENOENT:
-      return access(kDirectory, F_OK) != 0;
+      return access(directory, F_OK) != 0;
     case EACCES:
-      return faccessat(AT_FDCWD, kDirectory, wanted, AT_EACCESS) != 0;
+      return faccessat(AT_FDCWD, directory, wanted, AT_EACCESS) != 0;
     case ENOTDIR:
     case EROFS:
       return true;
@@ -53,9 +70,10 @@ bool IsDirectoryAtFault(int error, int wanted) {
   }
 }
 
-// The failure of opening a file in the directory, or of removing one.
-Failure FailureAt(int error, const char* call, int wanted) {
-  return {error, call, IsDirectoryAtFault(error, wanted) ? kDirectory : nullptr};
+// The failure of opening a file, or of removing one.
+Failure FailureAt(const std::string& name, int error, const char* call, int wanted) {
+  const char* const directory = DirectoryOf(name);
+  return {error, call, IsDirectoryAtFault(directory, error, wanted) ? directory : nullptr};
 }
 
 // Does what fallocate does, if the file system has no such call (ramfs): writes one byte of each
@@ -79,15 +97,16 @@ int ReserveByWriting(int fd, size_t offset, size_t bytes) {
   return 0;
 }
 
-// Refuses what the process can never have (S3).
-Status CheckLimit(size_t bytes) {
-  if (bytes < kLargeBytes || bytes <= MemoryLimit()) return Nothing{};
+// Refuses what the process can never have (S3). Files elsewhere are no memory: the system can write
+// them to the disk.
+Status CheckLimit(const char* directory, size_t bytes) {
+  if (directory != kDirectory || bytes < kLargeBytes || bytes <= MemoryLimit()) return Nothing{};
   return Failure{ENOMEM, "fallocate", kDirectory, bytes};
 }
 
 // Also increases the size if it is smaller. On failure, a tmpfs undoes the reservation.
-Status Reserve(int fd, size_t offset, size_t bytes) {
-  if (Status allowed = CheckLimit(bytes); !allowed.ok()) return allowed;
+Status Reserve(const char* directory, int fd, size_t offset, size_t bytes) {
+  if (Status allowed = CheckLimit(directory, bytes); !allowed.ok()) return allowed;
   int error = 0;
   {
     std::optional<SignalsBlocked> undisturbed;
@@ -96,7 +115,7 @@ Status Reserve(int fd, size_t offset, size_t bytes) {
     while (error == EINTR);
   }
   if (error == EOPNOTSUPP || error == ENOSYS) error = ReserveByWriting(fd, offset, bytes);
-  if (error != 0) return Failure{error, "fallocate", kDirectory, bytes};
+  if (error != 0) return Failure{error, "fallocate", directory, bytes};
   return Nothing{};
 }
 
@@ -107,13 +126,13 @@ size_t ReservedBytes(const CreateOptions& options) {
 }
 
 // Gives a new file its size and, unless sparse, its pages (S3), or the first of them (S8, S9).
-Status Resize(int fd, const CreateOptions& options) {
+Status Resize(const char* directory, int fd, const CreateOptions& options) {
   const size_t reserved = ReservedBytes(options);
   if (options.sparse || reserved < options.size) {
     if (ftruncate(fd, static_cast<off_t>(options.size)) != 0) return Failure{errno, "ftruncate"};
     if (options.sparse) return Nothing{};
   }
-  return Reserve(fd, 0, reserved);
+  return Reserve(directory, fd, 0, reserved);
 }
 
 // Maps a new file.
@@ -126,9 +145,9 @@ Result<Segment> Map(int fd, const CreateOptions& options) {
 
 // Writes the pieces of a sealed segment. The system then gives it pages without clearing them
 // before, and no access to memory faults. A lack of memory is ENOSPC.
-Status WritePieces(int fd, const CreateOptions& options) {
+Status WritePieces(const char* directory, int fd, const CreateOptions& options) {
   if (options.piece_count == 0) return Nothing{};
-  if (Status allowed = CheckLimit(options.size); !allowed.ok()) return allowed;
+  if (Status allowed = CheckLimit(directory, options.size); !allowed.ok()) return allowed;
   for (size_t i = 0; i < options.piece_count; ++i) {
     const Piece& piece = options.pieces[i];
     const auto* from = static_cast<const char*>(piece.data);
@@ -137,7 +156,7 @@ Status WritePieces(int fd, const CreateOptions& options) {
       const ssize_t written = pwrite(fd, from + done, piece.length - done, at);
       if (written < 0 && errno == EINTR) continue;
       if (written <= 0) {
-        return Failure{written < 0 ? errno : ENOSPC, "pwrite", kDirectory, options.size};
+        return Failure{written < 0 ? errno : ENOSPC, "pwrite", directory, options.size};
       }
       done += static_cast<size_t>(written);
     }
@@ -146,13 +165,14 @@ Status WritePieces(int fd, const CreateOptions& options) {
 }
 
 // Gives a new file everything that it must have when it gets its name.
-Result<Segment> Furnish(int fd, const CreateOptions& options, const Initializer* initializer) {
-  if (Status sized = Resize(fd, options); !sized.ok()) return sized.failure();
+Result<Segment> Furnish(const char* directory, int fd, const CreateOptions& options,
+                        const Initializer* initializer) {
+  if (Status sized = Resize(directory, fd, options); !sized.ok()) return sized.failure();
   Result<Segment> mapped = Map(fd, options);
   if (!mapped.ok()) return mapped;
   Status ready = initializer ? initializer->fill(mapped.value().address, initializer->context)
                              : Status(Nothing{});
-  if (ready.ok()) ready = WritePieces(fd, options);
+  if (ready.ok()) ready = WritePieces(directory, fd, options);
   // This is the last step. Until then, the owner may read the file. If its creator dies, another
   // process of the same user can open the unfinished file, and so remove it (U3).
   if (ready.ok() && fchmod(fd, options.mode) != 0) ready = Failure{errno, "fchmod"};
@@ -196,38 +216,39 @@ int Link(int fd, const std::string& path) {
   return linkat(fd, "", AT_FDCWD, path.c_str(), AT_EMPTY_PATH) == 0 ? 0 : errno;
 }
 
-Failure NotNamed(int error, const char* call) {
-  return {error, call, error == EEXIST ? nullptr : kDirectory};
+Failure NotNamed(const char* directory, int error, const char* call) {
+  return {error, call, error == EEXIST ? nullptr : directory};
 }
 
 // The error of CreateUnnamed if unnamed files do not work here, but CreateNamed may work.
 constexpr int kAnotherWay = 0;
 
-Result<int> OpenUnnamed() {
-  const int fd = open(kDirectory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+Result<int> OpenUnnamed(const char* directory) {
+  const int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
   if (fd >= 0) return fd;
   // A system that does not know the flag treats it as the flag for directories (EISDIR).
   const bool is_unknown = errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL;
-  return Failure{is_unknown ? kAnotherWay : errno, "open", kDirectory};
+  return Failure{is_unknown ? kAnotherWay : errno, "open", directory};
 }
 
 // Furnishes an unnamed file, and names it.
-Result<Segment> Finish(int fd, const std::string& path, const CreateOptions& options,
+Result<Segment> Finish(int fd, const std::string& name, const CreateOptions& options,
                        const Initializer* initializer) {
-  Result<Segment> made = Furnish(fd, options, initializer);
+  const char* const directory = DirectoryOf(name);
+  Result<Segment> made = Furnish(directory, fd, options, initializer);
   if (!made.ok()) return made;
-  const int error = Link(fd, path);
+  const int error = Link(fd, PathOf(name));
   if (error == 0) return made;
   Unmap(made.value());
-  return NotNamed(IsWorthAnother(error) ? kAnotherWay : error, "linkat");
+  return NotNamed(directory, IsWorthAnother(error) ? kAnotherWay : error, "linkat");
 }
 
-Result<Segment> CreateUnnamed(const std::string& path, const CreateOptions& options,
+Result<Segment> CreateUnnamed(const std::string& name, const CreateOptions& options,
                               const Initializer* initializer) {
-  const Result<int> opened = OpenUnnamed();
+  const Result<int> opened = OpenUnnamed(DirectoryOf(name));
   if (!opened.ok()) return opened.failure();
   const Descriptor fd(opened.value());
-  return Finish(fd.get(), path, options, initializer);
+  return Finish(fd.get(), name, options, initializer);
 }
 
 int DescriptorOf(const Draft& draft) {
@@ -240,11 +261,11 @@ Result<Segment> CreateNamed(const std::string& path, const CreateOptions& option
   const int made_fd = MakeUnfinished(first_path);
   if (made_fd < 0) return Failure{-made_fd, "open", kDirectory};
   const Descriptor fd(made_fd);
-  Result<Segment> made = Furnish(fd.get(), options, initializer);
+  Result<Segment> made = Furnish(kDirectory, fd.get(), options, initializer);
   if (made.ok() && link(first_path, path.c_str()) != 0) {
     const int error = errno;
     Unmap(made.value());
-    made = NotNamed(error, "link");
+    made = NotNamed(kDirectory, error, "link");
   }
   unlink(first_path);
   return made;
@@ -275,14 +296,16 @@ Result<Segment> Create(const std::string& name, const CreateOptions& options,
   if (options.size > kSmallBytes && access(path.c_str(), F_OK) == 0) {
     return Failure{EEXIST, "access"};
   }
-  if (options.draft) {
-    Result<Segment> made = Finish(DescriptorOf(*options.draft), path, options, initializer);
+  const bool is_elsewhere = name[0] == '/';
+  if (options.draft || is_elsewhere || has_unnamed.load(std::memory_order_relaxed)) {
+    Result<Segment> made = options.draft
+                               ? Finish(DescriptorOf(*options.draft), name, options, initializer)
+                               : CreateUnnamed(name, options, initializer);
     if (made.ok() || made.failure().error != kAnotherWay) return made;
-    return Failure{ENOTSUP, "linkat", kDirectory};
-  }
-  if (has_unnamed.load(std::memory_order_relaxed)) {
-    Result<Segment> made = CreateUnnamed(path, options, initializer);
-    if (made.ok() || made.failure().error != kAnotherWay) return made;
+    // There are no other ways for these.
+    if (options.draft || is_elsewhere) {
+      return Failure{ENOTSUP, made.failure().call, made.failure().place};
+    }
     has_unnamed.store(false, std::memory_order_relaxed);
   }
   return CreateNamedTidily(path, options, initializer);
@@ -292,33 +315,35 @@ Result<Segment> Attach(const std::string& name, Access access) {
   const int flags = access == Access::kReadOnly ? O_RDONLY : O_RDWR;
   // Does not follow links, like shm_open. Does not block if the name is a FIFO of another program.
   const Descriptor fd(open(PathOf(name).c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (!fd.valid()) return FailureAt(errno, "open", X_OK);
+  if (!fd.valid()) return FailureAt(name, errno, "open", X_OK);
   return MapDescriptor(fd.get(), access);
 }
 
 Status Commit(const Segment& segment, size_t offset, size_t bytes) {
-  return Reserve(GrowthDescriptor(segment), offset, bytes);
+  return Reserve(kDirectory, GrowthDescriptor(segment), offset, bytes);
 }
 
 Status Unlink(const std::string& name, const Identity* only_if) {
   const std::string path = PathOf(name);
   if (only_if) {
     struct stat status;
-    if (lstat(path.c_str(), &status) != 0) return FailureAt(errno, "unlink", X_OK);
+    if (lstat(path.c_str(), &status) != 0) return FailureAt(name, errno, "unlink", X_OK);
     if (!(Identity{status.st_dev, status.st_ino} == *only_if)) return Failure{ENOENT, "unlink"};
   }
-  if (unlink(path.c_str()) != 0) return FailureAt(errno, "unlink", W_OK | X_OK);
+  if (unlink(path.c_str()) != 0) return FailureAt(name, errno, "unlink", W_OK | X_OK);
   return Nothing{};
 }
 
-Result<Draft> BeginDraft(size_t bytes) {
-  if (!has_unnamed.load(std::memory_order_relaxed)) return Failure{ENOTSUP, "open", kDirectory};
-  const Result<int> fd = OpenUnnamed();
+Result<Draft> BeginDraft(size_t bytes, const std::string& directory) {
+  const bool is_elsewhere = !directory.empty();
+  const char* const place = is_elsewhere ? Kept(directory) : kDirectory;
+  const bool may_be = is_elsewhere || has_unnamed.load(std::memory_order_relaxed);
+  const Result<int> fd = may_be ? OpenUnnamed(place) : Failure{kAnotherWay, "open", place};
   if (!fd.ok()) {
     const int error = fd.failure().error;
-    return Failure{error == kAnotherWay ? ENOTSUP : error, "open", kDirectory};
+    return Failure{error == kAnotherWay ? ENOTSUP : error, "open", place};
   }
-  if (Status reserved = Reserve(fd.value(), 0, bytes); !reserved.ok()) {
+  if (Status reserved = Reserve(place, fd.value(), 0, bytes); !reserved.ok()) {
     close(fd.value());
     return reserved.failure();
   }

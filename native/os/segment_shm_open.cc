@@ -129,7 +129,7 @@ Status Commit(const Segment& segment, size_t offset, size_t bytes) {
   return Reserve(GrowthDescriptor(segment), offset, bytes);
 }
 
-Result<Draft> BeginDraft(size_t) { return Failure{ENOTSUP, "open"}; }
+Result<Draft> BeginDraft(size_t, const std::string&) { return Failure{ENOTSUP, "open"}; }
 
 Result<Segment> MapDraft(const Draft&) { return Failure{ENOTSUP, "open"}; }
 

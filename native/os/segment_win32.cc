@@ -233,7 +233,7 @@ size_t MapUnit() {
   return system.dwAllocationGranularity;
 }
 
-Result<Draft> BeginDraft(size_t) { return Failure{ENOTSUP, "open"}; }
+Result<Draft> BeginDraft(size_t, const std::string&) { return Failure{ENOTSUP, "open"}; }
 
 Result<Segment> MapDraft(const Draft&) { return Failure{ENOTSUP, "open"}; }
 

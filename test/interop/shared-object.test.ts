@@ -1,6 +1,14 @@
 // What Python reads of a SharedObject by python/shmkit.py.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Manager, SharedArray, SharedMemory, SharedObject } from 'shmkit';
 import { describe, expect, it } from 'vitest';
@@ -115,6 +123,19 @@ with shmkit.attach(handle) as shared:
     del each`,
     );
     expect(said.split('\n')).toEqual([sum, sum, sum, "b'in memory' 8192 b'\\x01\\x02'"]);
+  });
+
+  it('reads what is a file in another directory', () => {
+    const directory = mkdtempSync(path.join(tmpdir(), 'spill-'));
+    const object = SharedObject.create({ name: `file:${directory}/mine`, from: numbers });
+    const said = inPython(object, 'print(sum(shmkit.attach(handle).buffers[0].cast("d")))');
+    expect(said).toBe(sum);
+    expect(readdirSync(directory)).toEqual(['shmkit.object.mine']);
+    object.close();
+    rmdirSync(directory);
+    expect(inPython(object, 'print(code(lambda: shmkit.attach(handle)))')).toBe(
+      'FileNotFoundError',
+    );
   });
 
   it('unlinks nothing, and keeps the memory that nobody else holds any more', () => {

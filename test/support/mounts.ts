@@ -17,3 +17,6 @@ export function after(commands: string, user?: number): string[] {
       : `setpriv --reuid=${String(user)} --regid=${String(user)} --clear-groups`;
   return ['unshare', '-m', 'sh', '-c', `${commands} && exec ${as} "$@"`, 'sh'];
 }
+
+/** The command that mounts a /dev/shm with these options. */
+export const tmpfs = (options: string): string => `mount -t tmpfs -o ${options} tmpfs /dev/shm`;

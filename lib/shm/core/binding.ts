@@ -125,8 +125,11 @@ interface Native {
     readOnly: boolean,
     sizeFound: Float64Array,
   ): SegmentHandle | NativeFailure;
-  /** Reserves memory. The code of the failure is `ENOTSUP` if the system cannot name it later. */
-  draftBegin(bytes: number): DraftHandle | NativeFailure;
+  /**
+   * Reserves memory, in a directory or, if that is empty, in the usual place. The code of the failure is `ENOTSUP` if
+   * the system cannot name it later.
+   */
+  draftBegin(bytes: number, directory: string): DraftHandle | NativeFailure;
   /** Makes a buffer over all bytes from the offset on; `undefined` where the runtime refuses external memory. */
   draftShow(draft: DraftHandle, offset: number): ArrayBuffer | NativeFailure | undefined;
   /** Makes the buffer empty. Must be called before an object is made out of the draft, and before `draftEnd`. */

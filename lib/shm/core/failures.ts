@@ -118,6 +118,7 @@ function unknown({ code, syscall }: NativeFailure): string {
 /** Says what is wrong with the directory that contains all objects, or with its file system. */
 function placeReason(failure: NativeFailure, place: string): string {
   const { code, syscall } = failure;
+  if (place !== native.place) return directoryReason(failure, place);
   switch (code) {
     case 'ENOENT':
       return `${place} does not exist: mount a tmpfs there (a container with --ipc=none has no ${place})`;
@@ -139,6 +140,34 @@ function placeReason(failure: NativeFailure, place: string): string {
   }
 }
 
+/** The same for a directory that the program has chosen. */
+function directoryReason(failure: NativeFailure, directory: string): string {
+  const { code, syscall } = failure;
+  switch (code) {
+    case 'ENOENT':
+      return `the directory ${directory} does not exist`;
+    case 'ENOTDIR':
+      return `${directory} is not a directory`;
+    case 'EROFS':
+      return `${directory} is read-only`;
+    case 'EACCES': {
+      const found = permissionsOf(directory);
+      return `permission denied at ${directory}${found === undefined ? '' : `: it belongs to ${owner(found)}`}`;
+    }
+    case 'EDQUOT':
+      return `the quota of this user at ${directory} is used up`;
+    case 'ENOSPC':
+      return lacksRoom(failure);
+    case 'ENOTSUP':
+      return (
+        `the file system at ${directory} has no unnamed files (${syscall}: ${code}): use a directory ` +
+        'on ext4, xfs, btrfs or tmpfs'
+      );
+    default:
+      return `the file system at ${directory} refused (${syscall}: ${code})`;
+  }
+}
+
 function lacksRoom({ place, bytes }: NativeFailure): string {
   const wanted = bytes === undefined ? '' : ` for ${describeExactly(bytes)}`;
   if (place === undefined) return 'the system has no room for it';
@@ -148,10 +177,9 @@ function lacksRoom({ place, bytes }: NativeFailure): string {
     return `${place} cannot hold more names: its file system has its maximum number of files (nr_inodes)`;
   }
   const { total, free } = room;
-  return (
-    `${place} has no room${wanted}: ${describeBytes(total)} in total, ${describeBytes(free)} free; ` +
-    'in a container, docker run --shm-size makes it larger'
-  );
+  const hint =
+    place === native.place ? '; in a container, docker run --shm-size makes it larger' : '';
+  return `${place} has no room${wanted}: ${describeBytes(total)} in total, ${describeBytes(free)} free${hint}`;
 }
 
 function lacksMemory({ place, bytes }: NativeFailure): string {
@@ -179,7 +207,9 @@ function owner({ uid, mode }: Permissions): string {
 
 function permissionsOfObject(kind: Kind, name: string): Permissions | undefined {
   const { place } = native;
-  return place === undefined ? undefined : permissionsOf(place, checkedSystemName(kind, name));
+  const full = checkedSystemName(kind, name);
+  if (full.startsWith('/')) return permissionsOf(full);
+  return place === undefined ? undefined : permissionsOf(place, full);
 }
 
 function mayNotUse(kind: Kind, name: string): string {

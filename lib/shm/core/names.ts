@@ -115,6 +115,21 @@ export function isManaged(name: string): boolean {
   return name.startsWith('/');
 }
 
+/** The beginning of the name of an object that is a file in a certain directory. */
+const inDirectory = 'file:';
+
+/** The name of an object that is a file in that directory. A plain name contains no `/`. */
+export function spilledName(directory: string, own: string): string {
+  return `${inDirectory}${directory}/${own}`;
+}
+
+/** The directory of an object that is a file in a certain one, and the object's own name. */
+function placeOf(kind: Kind, name: string): { directory: string; own: string } | undefined {
+  if (kind !== 'object' || native.place === undefined) return undefined;
+  const [, directory, own] = /^file:(\/.*|)\/([^/]+)$/s.exec(name) ?? [];
+  return directory === undefined || own === undefined ? undefined : { directory, own };
+}
+
 let isManaging = false;
 
 /** Runs a function that makes a manager's object. Only managers may use such a name. */
@@ -157,6 +172,10 @@ export function checkedSystemName(kind: Kind, name: string): string {
 }
 
 function fullName(kind: Kind, name: string): string {
+  if (name.startsWith(inDirectory)) {
+    const place = placeOf(kind, name);
+    if (place !== undefined) return `${place.directory}/${prefixes[kind]}${place.own}`;
+  }
   const parts = isManaged(name) ? managerOf(name) : undefined;
   return parts === undefined ? prefixes[kind] + name : managedHead(kind, parts.manager) + parts.own;
 }
@@ -176,6 +195,9 @@ function encodeManager(name: string): string {
 function decodeManager(name: string): string {
   return name.replaceAll('%40', '@').replaceAll('%25', '%');
 }
+
+/** The system names of all objects in a directory begin with this. */
+export const prefixOf = (kind: Kind): string => prefixes[kind];
 
 /** The kind and the name of an object, from its system name. */
 export function parseSystemName(full: string): { kind: Kind; name: string } {
@@ -211,7 +233,10 @@ function checkName(kind: Kind, name: unknown): asserts name is string {
   if (name === '') refuse('EINVAL', 'it is empty');
   if (name === '.' || name === '..') refuse('EINVAL', 'it is the name of a directory');
   const managed = isManaged(name) && kind !== 'manager' ? managerOf(name) : undefined;
-  if (managed === undefined && name.includes('/')) refuse('EINVAL', slash(kind, name));
+  const place = name.startsWith(inDirectory) ? placeOf(kind, name) : undefined;
+  if (managed === undefined && place === undefined && name.includes('/')) {
+    refuse('EINVAL', slash(kind, name));
+  }
   if (name.includes('\0')) refuse('EINVAL', 'it contains a NUL character');
   if (process.platform === 'win32' && name.includes('\\')) refuse('EINVAL', "it contains '\\'");
   // A lone surrogate has no UTF-8 form. Encoders would turn many different names into one.
@@ -222,9 +247,10 @@ function checkName(kind: Kind, name: unknown): asserts name is string {
   const isPlain = kind === 'memory' && managed === undefined;
   const isDigested = !isPlain && native.nameLimitBytes < tooFewBytes;
   const most = isDigested ? digestedBytes : native.nameLimitBytes;
-  const around = Buffer.byteLength(fullName(kind, name)) - Buffer.byteLength(name);
+  const own = place?.own ?? name;
+  const around = Buffer.byteLength(fullName(kind, own)) - Buffer.byteLength(own);
   const limit = most - around;
-  const length = Buffer.byteLength(name);
+  const length = Buffer.byteLength(own);
   if (length > limit) {
     refuse('ENAMETOOLONG', `it has ${length} bytes in UTF-8, and the maximum is ${limit}`);
   }

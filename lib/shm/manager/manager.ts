@@ -363,7 +363,10 @@ export class Manager extends Unassignable implements Disposable, PlainManager {
    * @param options - `name`: its name in this manager, by which {@link attach} finds it as `/manager/name`; the others
    * are those of {@link SharedObject.create}.
    */
-  object<T>(value: T, options: Omit<SharedObjectCreateOptions<T>, 'from'> = {}): SharedObject<T> {
+  object<T>(
+    value: T,
+    options: Omit<SharedObjectCreateOptions<T>, 'from' | 'spill'> = {},
+  ): SharedObject<T> {
     this.#attachment.open();
     checkOptions(options, ['name', 'mode', 'handOver', 'participants']);
     const name = this.#nameFor('object', options.name);

@@ -2,8 +2,8 @@ import { native, type DraftHandle } from '../core/binding';
 import { explain, isFailure } from '../core/failures';
 import { called } from '../core/names';
 import { SharedMemoryError } from '../../common/errors';
-import { withSweep } from './orphans';
 import { allocatedAt } from './sealed-value';
+import { withSpill } from './spilling';
 
 /** Memory that becomes a part of a new object without being copied, where the system can do that. */
 export class Draft {
@@ -13,19 +13,26 @@ export class Draft {
   readonly #offset: number;
   /** Undefined if the bytes are ordinary memory, which will be copied. */
   #file: DraftHandle | undefined;
+  #directory: string | undefined;
   #buffer: ArrayBuffer | undefined;
   #isOpen = true;
 
   /**
    * @param startBytes - how many bytes are before the data of the object.
+   * @param spill - a directory for what has no room in memory.
    * @throws SharedMemoryError `ENOSPC`; `ERR_ZERO_COPY_UNAVAILABLE`
    */
-  constructor(name: string, size: number, startBytes: number) {
+  constructor(name: string, size: number, startBytes: number, spill: string | undefined) {
     this.#name = name;
     this.#size = size;
     this.#offset = startBytes + allocatedAt;
-    this.#file = withSweep(() => this.#begin());
+    this.#file = withSpill(spill, (directory) => this.#begin(directory));
     this.#buffer = this.#show(this.#file);
+  }
+
+  /** The directory that the object must be in, unless it is in the usual place. */
+  get directory(): string | undefined {
+    return this.#directory;
   }
 
   get isOpen(): boolean {
@@ -79,10 +86,13 @@ export class Draft {
     this.#file = this.#buffer = undefined;
   }
 
-  #begin(): DraftHandle | undefined {
-    const begun = native.draftBegin(this.#offset + this.#size);
-    if (!isFailure(begun)) return begun;
-    if (begun.code === 'ENOTSUP') return undefined;
+  #begin(directory: string | undefined): DraftHandle | undefined {
+    const begun = native.draftBegin(this.#offset + this.#size, directory ?? '');
+    if (!isFailure(begun)) {
+      this.#directory = directory;
+      return begun;
+    }
+    if (begun.code === 'ENOTSUP' && directory === undefined) return undefined;
     throw explain(begun, 'object', this.#name);
   }
 

@@ -1,4 +1,6 @@
+import { readdirSync } from 'node:fs';
 import { native } from '../core/binding';
+import { prefixOf, spilledName } from '../core/names';
 import { SharedMemory } from '../core/shared-memory';
 import { hasCode } from '../../common/errors';
 import { askOf } from './holds';
@@ -12,12 +14,20 @@ export function sweepOnce(): void {
   removeOrphans();
 }
 
-/** Calls a function that makes an object. If there is no memory for it, removes orphans and calls it again. */
-export function withSweep<T>(make: () => T): T {
+/** Whether an error says that there is no memory for an object. */
+export const lacksRoom = (error: unknown): boolean =>
+  hasCode(error, 'ENOSPC') || hasCode(error, 'ENOMEM') || hasCode(error, 'EDQUOT');
+
+/**
+ * Calls a function that makes an object. If there is no room for it, removes orphans and calls it again.
+ *
+ * @param directory - where the object is a file, unless it is in the usual place.
+ */
+export function withSweep<T>(make: () => T, directory?: string): T {
   try {
     return make();
   } catch (error) {
-    if (!hasCode(error, 'ENOSPC') || removeOrphans() === 0) throw error;
+    if (!lacksRoom(error) || removeOrphans(directory) === 0) throw error;
   }
   return make();
 }
@@ -28,11 +38,25 @@ export function withSweep<T>(make: () => T): T {
  *
  * @returns how many objects were removed.
  */
-export function removeOrphans(): number {
-  if (native.place === undefined) return 0;
-  let removed = 0;
-  for (const { kind, name } of SharedMemory.list()) {
-    if (kind === 'object' && askOf(name, (holds) => holds.removeIfOrphan())) removed++;
+export function removeOrphans(directory?: string): number {
+  const names = directory === undefined ? namesInMemory() : namesIn(directory);
+  return names.filter((name) => askOf(name, (holds) => holds.removeIfOrphan())).length;
+}
+
+function namesInMemory(): string[] {
+  if (native.place === undefined) return [];
+  return SharedMemory.list()
+    .filter(({ kind }) => kind === 'object')
+    .map(({ name }) => name);
+}
+
+function namesIn(directory: string): string[] {
+  const prefix = prefixOf('object');
+  try {
+    return readdirSync(directory)
+      .filter((file) => file.startsWith(prefix))
+      .map((file) => spilledName(directory, file.slice(prefix.length)));
+  } catch {
+    return []; // making the object says what is wrong with the directory
   }
-  return removed;
 }

@@ -31,12 +31,14 @@ export interface Completed {
  *
  * @param least - from how many bytes on a buffer is large.
  * @param handOver - whether the object belongs to the receiver of the message.
+ * @param spill - a directory for what has no room in memory.
  * @param lent - buffers that will not exist any more when the message is sent. What is small of them is copied.
  */
 export function takeOut(
   message: unknown,
   least: number,
   handOver: boolean,
+  spill: string | undefined,
   lent: ReadonlySet<ArrayBufferLike> = new Set(),
 ): Lightened {
   const found = new Map<object, object>();
@@ -56,7 +58,9 @@ export function takeOut(
   });
   if (found.size === 0 && copies.size === 0) return { message, object: undefined };
   const object =
-    found.size > 0 ? SharedObject.create({ from: [...found.values()], handOver }) : undefined;
+    found.size > 0
+      ? SharedObject.create({ from: [...found.values()], handOver, spill })
+      : undefined;
   const indices = new Map([...found.keys()].map((each, index) => [each, index]));
   const lightened = replaced(message, '', (each) => {
     const index = indices.get(each);

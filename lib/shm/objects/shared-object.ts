@@ -13,6 +13,7 @@ import { wordsBytesFor } from './layout';
 import { sweepOnce, withSweep } from './orphans';
 import { readSealed, type ReadValue } from './sealed-front';
 import { seal, sealedContents, type SealedValue } from './sealed-value';
+import { checkSpill, nameIn, withSpill } from './spilling';
 
 /** Options of {@link SharedObject.create}. */
 export interface SharedObjectCreateOptions<T> extends CreateOptions {
@@ -33,6 +34,13 @@ export interface SharedObjectCreateOptions<T> extends CreateOptions {
    * 192.
    */
   readonly participants?: number | undefined;
+  /**
+   * A directory for an object for which there is no room in memory, on a disk for example: the object is then a file
+   * there, and everything else is as usual. The system keeps in memory what is used of it. The name of such an object is
+   * not the one that you have asked for, but says where it is: send the handle. The directory must be on a file system of
+   * this machine that has unnamed files (ext4, xfs, btrfs, tmpfs). This has an effect on Linux only.
+   */
+  readonly spill?: string | undefined;
 }
 
 /** Options of {@link SharedObject.allocate}. */
@@ -77,7 +85,10 @@ interface Plan {
   readonly mode: number;
   readonly handOver: boolean;
   readonly participants: number;
+  readonly spill: string | undefined;
 }
+
+const planned = ['name', 'mode', 'handOver', 'participants', 'spill'] as const;
 
 function planFor(options: Omit<SharedObjectCreateOptions<unknown>, 'from'>): Plan {
   const { name = freshName(), participants = defaultParticipants } = options;
@@ -85,7 +96,7 @@ function planFor(options: Omit<SharedObjectCreateOptions<unknown>, 'from'>): Pla
   const mode = checkMode(options.mode);
   const handOver = checkBoolean('handOver', options.handOver);
   checkInteger('participants', participants, 1, mostParticipants);
-  return { name, mode, handOver, participants };
+  return { name, mode, handOver, participants, spill: checkSpill(options.spill) };
 }
 
 /** Options of {@link SharedObject.attach}. */
@@ -155,11 +166,14 @@ export class SharedObject<T = unknown> extends NamedObject {
    * @throws TypeError `ERR_INVALID_ARG_TYPE` the value cannot be cloned; the message says which part of it.
    */
   static create<T>(options: SharedObjectCreateOptions<T>): SharedObject<T> {
-    checkOptions(options, ['from', 'name', 'mode', 'handOver', 'participants'], { from: {} });
+    checkOptions(options, ['from', ...planned], { from: {} });
     if (!('from' in options)) throw invalidType('options.from', 'the value to share', undefined);
     const plan = planFor(options);
     sweepOnce();
-    return SharedObject.#make<T>(plan, seal('from', options.from));
+    const sealed = seal('from', options.from);
+    return withSpill(plan.spill, (directory) =>
+      SharedObject.#make<T>(plan, nameIn(directory, plan.name), sealed),
+    );
   }
 
   /**
@@ -172,12 +186,12 @@ export class SharedObject<T = unknown> extends NamedObject {
    * `ERR_ZERO_COPY_UNAVAILABLE`.
    */
   static allocate(options: SharedObjectAllocateOptions): SharedObjectDraft {
-    checkOptions(options, ['size', 'name', 'mode', 'handOver', 'participants'], { size: 1 << 20 });
+    checkOptions(options, ['size', ...planned], { size: 1 << 20 });
     const size = checkInteger('size', options.size, 1, Number.MAX_SAFE_INTEGER, 'bytes');
     const plan = planFor(options);
     sweepOnce();
     const startBytes = layout.headerBytes + wordsBytesFor(plan.participants);
-    const draft = new Draft(plan.name, size, startBytes);
+    const draft = new Draft(plan.name, size, startBytes, plan.spill);
     const close = () => draft.close();
     return {
       size,
@@ -189,7 +203,16 @@ export class SharedObject<T = unknown> extends NamedObject {
       },
       seal: <T>(value: T) => {
         const sealed = seal('value', value, draft.allocated);
-        return draft.use((file, copied) => SharedObject.#make<T>(plan, sealed, file, copied));
+        const make = (
+          directory: string | undefined,
+          file: DraftHandle | undefined,
+          copied?: Uint8Array,
+        ) => SharedObject.#make<T>(plan, nameIn(directory, plan.name), sealed, file, copied);
+        return draft.use((file, copied) =>
+          file === undefined
+            ? withSpill(plan.spill, (directory) => make(directory, undefined, copied))
+            : withSweep(() => make(draft.directory, file), draft.directory),
+        );
       },
       close,
       [Symbol.dispose]: close,
@@ -197,7 +220,8 @@ export class SharedObject<T = unknown> extends NamedObject {
   }
 
   static #make<T>(
-    { name, mode, handOver, participants }: Plan,
+    { mode, handOver, participants }: Plan,
+    name: string,
     sealed: SealedValue,
     draft?: DraftHandle,
     copied?: Uint8Array,
@@ -207,7 +231,7 @@ export class SharedObject<T = unknown> extends NamedObject {
       const words = firstWords(name, handOver);
       const contents = sealedContents(sealed, words, participants, draft, copied);
       const request = toCreate('object', { name, mode }, contents);
-      return withSweep(() => new SharedObject<T>(request, handOver, references));
+      return new SharedObject<T>(request, handOver, references);
     } catch (error) {
       releaseReferences(references, handOver);
       throw error;

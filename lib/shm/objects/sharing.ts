@@ -3,6 +3,7 @@ import { checkInteger, checkOptions } from '../../common/options';
 import { buffersOf, putIn, takeOut } from './parts';
 import { now } from '../core/clock';
 import { SharedObject } from './shared-object';
+import { checkSpill } from './spilling';
 
 /** Options of {@link sharing} and {@link shared}. */
 export interface SharingOptions {
@@ -11,6 +12,8 @@ export interface SharingOptions {
    * Default 1 MiB.
    */
   readonly from?: number | undefined;
+  /** A directory for buffers for which there is no room in memory; see {@link SharedObject.create}. */
+  readonly spill?: string | undefined;
 }
 
 const defaultFrom = 1 << 20;
@@ -51,9 +54,9 @@ export function sharing<A extends unknown[], R>(
   options: SharingOptions = {},
 ): (...args: A) => Promise<Awaited<R>> {
   checkFunction('call', call);
-  const least = leastOf(options);
+  const { least, spill } = limitsOf(options);
   return async function (this: unknown, ...args: A): Promise<Awaited<R>> {
-    const { message, object } = takeOut(args, least, false);
+    const { message, object } = takeOut(args, least, false, spill);
     try {
       const result: unknown = await Reflect.apply(call, this, message as A);
       const completed = putIn(result, true);
@@ -86,14 +89,14 @@ export function shared<A extends unknown[], R>(
   options: SharingOptions = {},
 ): (...args: A) => Promise<Awaited<R>> {
   checkFunction('handler', handler);
-  const least = leastOf(options);
+  const { least, spill } = limitsOf(options);
   return async function (this: unknown, ...args: A): Promise<Awaited<R>> {
     takeBack(now() - resultLifetime);
     const { message, objects } = putIn(args, false);
     try {
       const result: unknown = await Reflect.apply(handler, this, message as A);
       const lent = new Set(objects.flatMap(buffersOf));
-      const { message: reply, object } = takeOut(result, least, true, lent);
+      const { message: reply, object } = takeOut(result, least, true, spill, lent);
       if (object !== undefined) {
         sent.push({ name: object.name, at: now() });
         object.close();
@@ -130,7 +133,9 @@ function checkFunction(what: string, given: unknown): void {
   if (typeof given !== 'function') throw invalidType(what, 'a function', given);
 }
 
-function leastOf(options: SharingOptions): number {
-  checkOptions(options, ['from']);
-  return checkInteger('from', options.from ?? defaultFrom, 1, Number.MAX_SAFE_INTEGER, 'bytes');
+function limitsOf(options: SharingOptions): { least: number; spill: string | undefined } {
+  checkOptions(options, ['from', 'spill']);
+  const { from = defaultFrom } = options;
+  const least = checkInteger('from', from, 1, Number.MAX_SAFE_INTEGER, 'bytes');
+  return { least, spill: checkSpill(options.spill) };
 }

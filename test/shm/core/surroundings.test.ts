@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import type { Complaint, Outcome } from '../../fixtures/surroundings/surroundings';
 import { fixturePath, start, type Child } from '../../support/children';
 import { denying, whyNoDenials } from '../../support/denials';
-import { after, whyNoMounts } from '../../support/mounts';
+import { after, tmpfs, whyNoMounts } from '../../support/mounts';
 import { uniqueName } from '../../support/names';
 
 interface Found {
@@ -91,7 +91,6 @@ async function tryThere(verbs: string[], under: string[]): Promise<Found> {
   return found;
 }
 
-const tmpfs = (options: string) => `mount -t tmpfs -o ${options} tmpfs /dev/shm`;
 const noProc = 'mount -t tmpfs tmpfs /proc';
 /** A user without any permission that the owner has not given. */
 const nobody = 65534;
