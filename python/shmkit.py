@@ -91,8 +91,9 @@ _HEADER_BYTES = 256
 _STATE, _NEWS, _MUTEX, _ENDED = 64, 68, 72, 136
 _LIVE, _DOOMED, _DEAD = 1, 2, 3
 
-# The data of a SharedObject: bytes of the value, number of buffers, bytes of the references, 0. Then
-# for each buffer: offset, bytes, offset in the original, maximum size.
+# The data of a SharedObject: bytes of the value, number of buffers, bytes of the references, offset of
+# the table. In the table for each buffer: offset, bytes, offset in the original, maximum size, and the
+# number of the reference whose object has it, or 0.
 _OBJECT_FORMAT = 1
 _OBJECT_HEAD = struct.Struct("=4d")
 _OBJECT_BUFFER = struct.Struct("=5d")
@@ -489,10 +490,12 @@ class SharedObject(_Closing):
             raise
 
     def _close(self):
+        # The object itself first: if that fails, everything is still there to be shown again.
+        if not self._attached.is_closed:
+            self._attached.close()
         for number in list(self._others):
             self._others[number].close()
             del self._others[number]
-        self._attached.close()
 
     def _show(self):
         attached = self._attached

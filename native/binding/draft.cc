@@ -1,5 +1,7 @@
 #include "draft.h"
 
+#include <cerrno>
+
 #include "../core/mapping.h"
 #include "buffers.h"
 #include "exports.h"
@@ -9,20 +11,23 @@ namespace shmkit {
 
 namespace {
 
-// A draft, and its mapping while it is mapped.
+// The draft of a value that JavaScript has, and its mapping while it is mapped.
 class MappedDraft {
  public:
   explicit MappedDraft(const os::Draft& draft) : draft_(draft) {}
   ~MappedDraft() {
-    if (mapping_) mapping_->Abandon();
+    Unmap();
     Discard();
   }
   MappedDraft(const MappedDraft&) = delete;
   MappedDraft& operator=(const MappedDraft&) = delete;
 
-  const os::Draft& draft() const { return draft_; }
+  // Null if it was discarded, or an object was made out of it.
+  const os::Draft* draft() const { return discarded_ ? nullptr : &draft_; }
 
   os::Result<Mapping*> Map() {
+    if (discarded_) return os::Failure{EBADF, "mmap"};
+    Unmap();
     const auto mapped = WithRoom([&] { return os::MapDraft(draft_); });
     if (!mapped.ok()) return mapped.failure();
     return mapping_ = new Mapping(mapped.value());
@@ -57,19 +62,24 @@ Napi::Value DraftBegin(const Napi::CallbackInfo& info) {
   const std::string directory = info[1].As<Napi::String>();
   const os::Result<os::Draft> begun = os::BeginDraft(bytes, directory);
   if (!begun.ok()) return ToValue(info.Env(), begun.failure());
+  auto* const draft = new MappedDraft(begun.value());
   napi_value external = nullptr;
-  napi_create_external(info.Env(), new MappedDraft(begun.value()), DropDraft, nullptr, &external);
+  // This fails when the environment is being terminated.
+  if (napi_create_external(info.Env(), draft, DropDraft, nullptr, &external) != napi_ok) {
+    delete draft;
+    return info.Env().Undefined();
+  }
   return Napi::Value(info.Env(), external);
 }
 
 // (draft, offset) -> a new ArrayBuffer over all bytes from the offset on; or undefined if the
-// runtime refuses external memory; or a failure. The draft must not be shown already.
+// runtime refuses external memory; or a failure. Earlier buffers must have been emptied.
 Napi::Value DraftShow(const Napi::CallbackInfo& info) {
-  MappedDraft* const draft = DraftOf(info[0]);
   const auto offset = static_cast<size_t>(info[1].As<Napi::Number>().DoubleValue());
-  const auto mapped = draft->Map();
+  const auto mapped = DraftOf(info[0])->Map();
   if (!mapped.ok()) return ToValue(info.Env(), mapped.failure());
-  const size_t bytes = draft->draft().size - offset;
+  // The file may be longer, if an attempt to make an object out of it has failed.
+  const size_t bytes = DraftOf(info[0])->draft()->size - offset;
   return Show(info.Env(), mapped.value(), Mapping::Audience::kUsers, offset, bytes);
 }
 
@@ -89,9 +99,9 @@ Napi::Value DraftEnd(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-const os::Draft* DraftIn(const Napi::Value& value) {
-  return value.IsExternal() ? &DraftOf(value)->draft() : nullptr;
-}
+const os::Draft* DraftIn(const Napi::Value& value) { return DraftOf(value)->draft(); }
+
+void NoteUsed(const Napi::Value& value) { DraftOf(value)->Discard(); }
 
 void ExportDrafts(Napi::Env env, Napi::Object exports) {
   ExportAll(env, exports,

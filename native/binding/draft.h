@@ -7,8 +7,11 @@
 
 namespace shmkit {
 
-// The draft that an External is, or null for undefined.
+// The draft that an External is. Null if it was discarded or used.
 const os::Draft* DraftIn(const Napi::Value& value);
+
+// Called when an object was made out of it, which has the memory now.
+void NoteUsed(const Napi::Value& value);
 
 void ExportDrafts(Napi::Env env, Napi::Object exports);
 

@@ -98,13 +98,18 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
       PiecesOf(given["pieces"], kHeaderBytes + contents.words_bytes);
   contents.pieces = pieces.data();
   contents.piece_count = pieces.size();
-  contents.draft = DraftIn(given["draft"]);
+  const Napi::Value draft = given["draft"];
   if (!given.complete()) return info.Env().Undefined();
+  if (draft.IsExternal()) {
+    contents.draft = DraftIn(draft);
+    if (!contents.draft) return ToValue(info.Env(), os::Failure{EBADF, "linkat"});
+  }
 
   OpenFailure why{};
   SharedObject* object =
       SharedObject::Open(name, mode, static_cast<Disposition>(disposition), contents, &why);
   if (!object) return ToValue(info.Env(), why);
+  if (contents.draft) NoteUsed(draft);
   auto found = info[4].As<Napi::Float64Array>();
   const Shape& shape = object->shape();
   found[0] = shape.type;

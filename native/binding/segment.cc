@@ -68,10 +68,15 @@ Napi::Value SegmentAttach(const Napi::CallbackInfo& info) {
   return Hand(info.Env(), WithRoom([&] { return os::Attach(name, access); }), info[2]);
 }
 
-// (handle) -> a new ArrayBuffer, or undefined if the runtime refuses external memory
+// (handle, offset, length) -> a new ArrayBuffer, or undefined if the runtime refuses external
+// memory. The range must be inside the segment.
 Napi::Value SegmentBuffer(const Napi::CallbackInfo& info) {
   Mapping* mapping = MappingOf(info[0]);
-  return Show(info.Env(), mapping, Mapping::Audience::kUsers, 0, mapping->segment().size);
+  const auto offset = static_cast<size_t>(info[1].As<Napi::Number>().DoubleValue());
+  const auto length = static_cast<size_t>(info[2].As<Napi::Number>().DoubleValue());
+  const size_t size = mapping->segment().size;
+  if (offset > size || length > size - offset) return info.Env().Undefined();
+  return Show(info.Env(), mapping, Mapping::Audience::kUsers, offset, length);
 }
 
 // (handle, its latest ArrayBuffer if there is one)

@@ -32,10 +32,9 @@
 //       the page (S7). This also applies to the creator. The two parts are neighbours in the
 //       address space, so that the segment has one range.
 //   S10 A draft is memory for a sealed segment that gets its name later. Until then no other
-//   process
-//       can see it, and if the process dies, it is gone. Create makes the draft into a segment,
-//       with the bytes that were written into it. If that fails, the draft is as it was before,
-//       except for the part that is shared and the pieces. Not all systems have drafts.
+//       process can see it, and if the process dies, it is gone. Create makes the draft into a
+//       segment, with the bytes that were written into it. If that fails, the draft is as it was
+//       before, except for the part that is shared and the pieces. Not all systems have drafts.
 //
 // Mechanisms: segment_linux.cc publishes unnamed files in /dev/shm, or those of
 // unfinished_linux.cc. memory_limit_linux.cc knows what the system allows. segment_shm_open.cc is

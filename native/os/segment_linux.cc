@@ -143,11 +143,24 @@ Result<Segment> Map(int fd, const CreateOptions& options) {
   return MapSealed(fd, options.shared_bytes);
 }
 
+// Refuses pieces for which there is obviously no room, so that they do not take all of it for a
+// moment.
+Status CheckRoom(const char* directory, int fd, const CreateOptions& options) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < options.piece_count; ++i) bytes += options.pieces[i].length;
+  struct statfs system;
+  // A file system without a limit has no blocks.
+  if (bytes < kLargeBytes || fstatfs(fd, &system) != 0 || system.f_blocks == 0) return Nothing{};
+  if (bytes / static_cast<size_t>(system.f_bsize) <= system.f_bavail) return Nothing{};
+  return Failure{ENOSPC, "pwrite", directory, options.size};
+}
+
 // Writes the pieces of a sealed segment. The system then gives it pages without clearing them
 // before, and no access to memory faults. A lack of memory is ENOSPC.
 Status WritePieces(const char* directory, int fd, const CreateOptions& options) {
   if (options.piece_count == 0) return Nothing{};
   if (Status allowed = CheckLimit(directory, options.size); !allowed.ok()) return allowed;
+  if (Status fits = CheckRoom(directory, fd, options); !fits.ok()) return fits;
   for (size_t i = 0; i < options.piece_count; ++i) {
     const Piece& piece = options.pieces[i];
     const auto* from = static_cast<const char*>(piece.data);
@@ -297,6 +310,12 @@ Result<Segment> Create(const std::string& name, const CreateOptions& options,
     return Failure{EEXIST, "access"};
   }
   const bool is_elsewhere = name[0] == '/';
+  if (options.draft) {
+    if (options.size < options.draft->size) return Failure{EINVAL, "ftruncate"};
+    // Removes what an earlier attempt has written behind the draft.
+    const auto size = static_cast<off_t>(options.draft->size);
+    if (ftruncate(DescriptorOf(*options.draft), size) != 0) return Failure{errno, "ftruncate"};
+  }
   if (options.draft || is_elsewhere || has_unnamed.load(std::memory_order_relaxed)) {
     Result<Segment> made = options.draft
                                ? Finish(DescriptorOf(*options.draft), name, options, initializer)

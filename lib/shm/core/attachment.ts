@@ -3,7 +3,7 @@ import { SharedMemoryError } from '../../common/errors';
 import { explain, isFailure, wentWithLastHandle } from './failures';
 import { called, systemName, type Kind } from './names';
 import { defaultMode } from '../../common/options';
-import { sealedKinds, type ObjectKind } from './layout';
+import { layout, sealedKinds, type ObjectKind } from './layout';
 import { LockSeat, isSeat, type LockHandle } from './lock-seat';
 import { noContents, type Contents } from './object-seat';
 import { explainOpening } from './missing';
@@ -47,12 +47,14 @@ const forgotten = new FinalizationRegistry<Remains>(({ seat }) => seat.leave());
 class PlaceInObject implements Place {
   readonly handle: { readonly shmkit: ObjectKind; readonly name: string };
   readonly at: number;
+  readonly wordsBytes: number;
   readonly user: object;
   readonly #seat: LockSeat;
 
   constructor(seat: LockSeat, offset: number, user: object) {
     this.handle = { shmkit: seat.kind, name: seat.name };
     this.at = offset - seat.dataAt;
+    this.wordsBytes = seat.dataAt - layout.headerBytes;
     this.user = user;
     this.#seat = seat;
   }
@@ -138,6 +140,14 @@ export class Attachment {
     this.#buffers.push(buffer);
     notePlace(buffer, new PlaceInObject(this.seat, offset, handle));
     return buffer;
+  }
+
+  /** Makes views empty that {@link show} has made, because nobody gets them. */
+  hide(buffers: readonly ArrayBuffer[]): void {
+    for (const buffer of buffers) {
+      native.bufferDetach(buffer);
+      this.#buffers.splice(this.#buffers.indexOf(buffer), 1);
+    }
   }
 
   /**

@@ -137,7 +137,7 @@ interface Native {
   /** Frees the memory, unless an object was made out of it. */
   draftEnd(draft: DraftHandle): void;
   /** A new buffer each time; `undefined` where the runtime refuses external memory. */
-  segmentBuffer(handle: SegmentHandle): ArrayBuffer | undefined;
+  segmentBuffer(handle: SegmentHandle, offset: number, length: number): ArrayBuffer | undefined;
   segmentClose(handle: SegmentHandle, buffer: ArrayBuffer | undefined): void;
   segmentCopyOut(handle: SegmentHandle, offset: number, target: Uint8Array): void;
   segmentCopyIn(handle: SegmentHandle, offset: number, source: Uint8Array): void;
@@ -205,7 +205,7 @@ interface Native {
   ): ArrayBuffer | undefined;
   /** Empties an ArrayBuffer that only the library had. Must be called only once for each. */
   objectHide(seat: number, buffer: ArrayBuffer): void;
-  /** As {@link NativeBinding.segmentIsUnwritten}, for the data of a sealed object. */
+  /** The same as `segmentIsUnwritten` for the data of a sealed object. */
   objectIsUnwritten(seat: number, offset: number, bytes: number): boolean;
   /** For an object that grows: provides memory for so many bytes from the offset on. */
   objectCommit(seat: number, offset: number, bytes: number): NativeFailure | undefined;

@@ -221,11 +221,17 @@ function mayNotUse(kind: Kind, name: string): string {
   );
 }
 
+function directoryOf(kind: Kind, name: string): string {
+  const full = checkedSystemName(kind, name);
+  if (full.startsWith('/')) return full.slice(0, full.lastIndexOf('/'));
+  return native.place ?? 'the directory of shared memory';
+}
+
 function mayNotRemove(kind: Kind, name: string): string {
   const found = permissionsOfObject(kind, name);
   return (
     `its name cannot be removed${found === undefined ? '' : `: it belongs to ${owner(found)}`}; ` +
-    `${native.place ?? 'the directory of shared memory'} is a sticky directory, where only the owner can remove a name`
+    `${directoryOf(kind, name)} is a sticky directory, where only the owner can remove a name`
   );
 }
 

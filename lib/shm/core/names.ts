@@ -123,6 +123,8 @@ export function spilledName(directory: string, own: string): string {
   return `${inDirectory}${directory}/${own}`;
 }
 
+export const isSpilled = (name: string): boolean => name.startsWith(inDirectory);
+
 /** The directory of an object that is a file in a certain one, and the object's own name. */
 function placeOf(kind: Kind, name: string): { directory: string; own: string } | undefined {
   if (kind !== 'object' || native.place === undefined) return undefined;
@@ -172,7 +174,7 @@ export function checkedSystemName(kind: Kind, name: string): string {
 }
 
 function fullName(kind: Kind, name: string): string {
-  if (name.startsWith(inDirectory)) {
+  if (isSpilled(name)) {
     const place = placeOf(kind, name);
     if (place !== undefined) return `${place.directory}/${prefixes[kind]}${place.own}`;
   }
@@ -233,7 +235,7 @@ function checkName(kind: Kind, name: unknown): asserts name is string {
   if (name === '') refuse('EINVAL', 'it is empty');
   if (name === '.' || name === '..') refuse('EINVAL', 'it is the name of a directory');
   const managed = isManaged(name) && kind !== 'manager' ? managerOf(name) : undefined;
-  const place = name.startsWith(inDirectory) ? placeOf(kind, name) : undefined;
+  const place = isSpilled(name) ? placeOf(kind, name) : undefined;
   if (managed === undefined && place === undefined && name.includes('/')) {
     refuse('EINVAL', slash(kind, name));
   }

@@ -54,6 +54,11 @@ export function rosterBytes(participants: number): number {
   return aligned(4 * (rosterAt + participants * entryLayout.words));
 }
 
+/** For how many threads there is room in so many bytes of words. */
+export function participantsIn(wordsBytes: number): number {
+  return Math.floor((wordsBytes / 4 - rosterAt) / entryLayout.words);
+}
+
 /**
  * Which threads take part in an object, and what each of them holds of it. So any participant can find out
  * that another one died, and take back what it held.
@@ -95,7 +100,7 @@ export class Roster {
     this.#beforeFreeing = beforeFreeing;
     this.#mayFree = mayFree;
     const { length } = seat.wordsOf(rosterAt + entryLayout.words);
-    this.#capacity = Math.floor((length - rosterAt) / entryLayout.words);
+    this.#capacity = participantsIn(4 * length);
   }
 
   get words(): Int32Array {

@@ -15,7 +15,7 @@ import { assignedBy, changedBy, Unassignable } from './assignments';
 import { checkConstruction } from './construction';
 import { showHandle } from './handle';
 import { explainOpening } from './missing';
-import { notePlace, type Place } from './places';
+import { PlaceInSegment, notePlace } from './places';
 
 /** Options of {@link SharedMemory.create}. */
 export interface SharedMemoryCreateOptions {
@@ -99,24 +99,6 @@ export interface Lifetime {
 
 /** Makes a segment unusable once a lifetime has ended. */
 export let endsWith: (memory: SharedMemory, lifetime: Lifetime) => void;
-
-/** All of a segment's bytes. */
-class PlaceInMemory implements Place {
-  readonly handle: SharedMemoryHandle;
-  readonly at = 0;
-  readonly #segment: SegmentHandle;
-
-  constructor({ name, readOnly }: SharedMemory, segment: SegmentHandle) {
-    this.handle = handleOf(name, readOnly);
-    this.#segment = segment;
-  }
-
-  isFoundBy(bytes: number): boolean {
-    const { name, readOnly = false } = this.handle;
-    if (readOnly && !native.segmentIsUnwritten(this.#segment, 0, bytes)) return false;
-    return native.segmentIsNamed(this.#segment, systemName('memory', name));
-  }
-}
 
 /**
  * A named block of bytes that any process on the machine can attach to.
@@ -286,11 +268,10 @@ export class SharedMemory extends Unassignable {
     // A buffer that was transferred is empty here. Its new owner keeps it until close().
     const isGone = this.#buffer === undefined || this.#buffer.byteLength === 0;
     if (isGone && this.size <= constants.MAX_LENGTH) {
-      this.#buffer = native.segmentBuffer(this.#handle);
+      this.#buffer = native.segmentBuffer(this.#handle, 0, this.size);
       // `buffer[0] = 1`, as in Python, would set a property of the object instead of a byte.
       Object.preventExtensions(this.#buffer);
-      if (this.#buffer !== undefined)
-        notePlace(this.#buffer, new PlaceInMemory(this, this.#handle));
+      if (this.#buffer !== undefined) this.#notePlace(this.#buffer);
     }
     if (this.#buffer === undefined) {
       throw new SharedMemoryError(
@@ -301,6 +282,11 @@ export class SharedMemory extends Unassignable {
       );
     }
     return this.#buffer;
+  }
+
+  #notePlace(buffer: ArrayBuffer): void {
+    const full = systemName('memory', this.name);
+    notePlace(buffer, new PlaceInSegment(this.toJSON(), this.#handle, full, 0, this.#readOnly));
   }
 
   /**

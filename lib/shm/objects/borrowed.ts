@@ -1,7 +1,12 @@
 import { Attachment } from '../core/attachment';
+import { native, type SegmentHandle } from '../core/binding';
+import { explain, isFailure } from '../core/failures';
+import { layout } from '../core/layout';
 import { toAttach } from '../core/named-object';
-import { placeOf } from '../core/places';
-import { SharedMemory } from '../core/shared-memory';
+import { managerOf, systemName } from '../core/names';
+import { PlaceInSegment, notePlace, placeOf, type Place } from '../core/places';
+import { participantsIn } from '../core/roster';
+import { SharedMemoryError } from '../../common/errors';
 import { CorruptError } from '../../values/corrupt-error';
 import { explainWithin, type AnyHandle } from '../../values/handles';
 import { byteLengthOf } from '../../values/intrinsics';
@@ -12,10 +17,35 @@ export interface Range {
   readonly at: number;
 }
 
-/** The range that an ArrayBuffer is, if others find the same bytes there. */
-export function rangeOf(buffer: ArrayBuffer): Range | undefined {
+/** What is known about a new object that may refer to others. */
+export interface Borrower {
+  readonly name: string;
+  readonly mode: number;
+  readonly participants: number;
+}
+
+/**
+ * The range that an ArrayBuffer is. Undefined if it is none, or if not all who use the new object would find the same
+ * bytes there, as long as that object exists.
+ */
+export function rangeOf(buffer: ArrayBuffer, borrower: Borrower): Range | undefined {
   const place = placeOf(buffer);
-  return place?.isFoundBy(byteLengthOf(buffer)) === true ? place : undefined;
+  if (place === undefined || !suffices(place, borrower)) return undefined;
+  return place.isFoundBy(byteLengthOf(buffer)) ? place : undefined;
+}
+
+/** Whether others write into the buffer, or could. */
+export function isChanging(buffer: ArrayBufferLike): boolean {
+  const place = placeOf(buffer as ArrayBuffer);
+  return place !== undefined && place.handle.shmkit !== 'object';
+}
+
+function suffices({ handle, wordsBytes }: Place, { name, mode, participants }: Borrower): boolean {
+  const manager = managerOf(handle.name)?.manager;
+  if (manager !== undefined && manager !== managerOf(name)?.manager) return false;
+  // The other object may be for its owner only.
+  if ((mode & 0o077) !== 0) return false;
+  return handle.shmkit !== 'object' || participantsIn(wordsBytes) >= participants;
 }
 
 /** What the buffers of a value are borrowed from. Each shared object is attached to when it is first used. */
@@ -24,7 +54,7 @@ export class Lenders {
   readonly #borrower: object;
   readonly #open = new Map<number, Lender>();
 
-  /** @param borrower - the user's handle. It stays alive as long as one of the buffers does. */
+  /** @param borrower - the user's handle. It stays alive as long as one of the buffers of other objects does. */
   constructor(handles: readonly AnyHandle[], borrower: object) {
     this.#handles = handles;
     this.#borrower = borrower;
@@ -62,20 +92,21 @@ interface Lender {
 function lenderOf(handle: AnyHandle, borrower: object): Lender {
   const { shmkit: kind, name } = handle;
   try {
-    if (kind === 'memory') return new LendingMemory(handle);
-    if (kind === 'array' || kind === 'object') return new LendingObject(kind, name, borrower);
+    if (kind === 'object') return new LendingObject(name, borrower);
+    if (kind === 'memory' || kind === 'array') return new LendingSegment(kind, handle);
   } catch (error) {
     throw explainWithin(error, handle);
   }
   throw new CorruptError(`a value in it refers to bytes of an object of kind '${kind}'`);
 }
 
+/** Lends the buffers of the value of another immutable object. */
 class LendingObject implements Lender {
   readonly #attachment: Attachment;
   readonly #borrower: object;
 
-  constructor(kind: 'array' | 'object', name: string, borrower: object) {
-    this.#attachment = new Attachment(toAttach(kind, name));
+  constructor(name: string, borrower: object) {
+    this.#attachment = new Attachment(toAttach('object', name));
     this.#attachment.belongTo(borrower);
     this.#borrower = borrower;
   }
@@ -91,27 +122,63 @@ class LendingObject implements Lender {
   }
 }
 
-class LendingMemory implements Lender {
-  readonly #memory: SharedMemory;
+const found = new Float64Array(1);
 
-  constructor({ name, readOnly = false }: AnyHandle & { readonly readOnly?: boolean }) {
-    this.#memory = SharedMemory.attach(name, { readOnly });
+/**
+ * Lends the bytes of an array or a segment, which others may change. What this process writes into them stays private, as
+ * everything that is written into the value of an immutable object.
+ */
+class LendingSegment implements Lender {
+  readonly #handle: AnyHandle;
+  readonly #name: string;
+  readonly #segment: SegmentHandle;
+  readonly #dataAt: number;
+  readonly #size: number;
+  readonly #buffers: ArrayBuffer[] = [];
+
+  constructor(kind: 'memory' | 'array', handle: AnyHandle) {
+    this.#handle = handle;
+    this.#name = systemName(kind, handle.name);
+    const segment = native.segmentAttach(this.#name, true, found);
+    if (isFailure(segment)) throw explain(segment, kind, handle.name);
+    this.#segment = segment;
+    const [size = 0] = found;
+    this.#dataAt = kind === 'memory' ? 0 : dataAtOf(segment, size);
+    this.#size = size - this.#dataAt;
   }
 
   show(at: number, bytes: number): ArrayBuffer {
-    const { buffer } = this.#memory;
-    checkInside(at, bytes, buffer.byteLength);
-    if (at !== 0 || bytes !== buffer.byteLength) {
-      throw new CorruptError(
-        `a value in it is memory of another size than ${this.#memory.name} has`,
+    checkInside(at, bytes, this.#size);
+    const buffer = native.segmentBuffer(this.#segment, this.#dataAt + at, bytes);
+    if (buffer === undefined) {
+      throw new SharedMemoryError(
+        'ERR_ZERO_COPY_UNAVAILABLE',
+        `this runtime does not accept ${bytes} bytes of external memory as an ArrayBuffer`,
+        { resource: this.#handle.name },
       );
     }
+    this.#buffers.push(buffer);
+    const place = [this.#handle, this.#segment, this.#name, this.#dataAt, true, at] as const;
+    notePlace(buffer, new PlaceInSegment(...place));
     return buffer;
   }
 
   close(): void {
-    this.#memory.close();
+    for (const buffer of this.#buffers) native.bufferDetach(buffer);
+    native.segmentClose(this.#segment, undefined);
   }
+}
+
+/** Where the data begins in an object with a header. */
+function dataAtOf(segment: SegmentHandle, size: number): number {
+  const word = new Uint32Array(1);
+  if (size >= layout.headerBytes) {
+    native.segmentCopyOut(segment, layout.dataAtAt, new Uint8Array(word.buffer));
+  }
+  const [dataAt = 0] = word;
+  const isRight = dataAt >= layout.headerBytes && dataAt % layout.dataAlignment === 0;
+  if (!isRight || dataAt > size) throw new CorruptError('a value in it refers to invalid bytes');
+  return dataAt;
 }
 
 /** The object may have been replaced by another of the same name. */

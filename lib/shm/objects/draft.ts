@@ -1,8 +1,10 @@
+import { constants } from 'node:buffer';
 import { native, type DraftHandle } from '../core/binding';
 import { explain, isFailure } from '../core/failures';
 import { called } from '../core/names';
 import { SharedMemoryError } from '../../common/errors';
-import { allocatedAt } from './sealed-value';
+import { byteLengthOf } from '../../values/intrinsics';
+import { allocatedAt, type Allocated } from './sealed-value';
 import { withSpill } from './spilling';
 
 /** Memory that becomes a part of a new object without being copied, where the system can do that. */
@@ -27,7 +29,12 @@ export class Draft {
     this.#size = size;
     this.#offset = startBytes + allocatedAt;
     this.#file = withSpill(spill, (directory) => this.#begin(directory));
-    this.#buffer = this.#show(this.#file);
+    try {
+      this.#buffer = this.#show(this.#file);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   /** The directory that the object must be in, unless it is in the usual place. */
@@ -45,9 +52,10 @@ export class Draft {
   }
 
   /** The memory that is already in its place, if there is any. */
-  get allocated(): ArrayBuffer | undefined {
+  get allocated(): Allocated | undefined {
     const { buffer } = this;
-    return this.#file && buffer;
+    if (this.#file === undefined) return undefined;
+    return { buffer, bytes: this.#size, check: () => this.#checkBuffer(buffer) };
   }
 
   /**
@@ -97,10 +105,12 @@ export class Draft {
   }
 
   #show(file: DraftHandle | undefined): ArrayBuffer {
-    if (file === undefined) return new ArrayBuffer(this.#size);
-    const shown = native.draftShow(file, this.#offset);
-    if (isFailure(shown)) throw explain(shown, 'object', this.#name);
-    if (shown !== undefined) return shown;
+    if (this.#size <= constants.MAX_LENGTH) {
+      if (file === undefined) return new ArrayBuffer(this.#size);
+      const shown = native.draftShow(file, this.#offset);
+      if (isFailure(shown)) throw explain(shown, 'object', this.#name);
+      if (shown !== undefined) return shown;
+    }
     throw this.#error(
       'ERR_ZERO_COPY_UNAVAILABLE',
       `cannot be allocated: this runtime does not accept ${this.#size} bytes of external memory as an ArrayBuffer`,
@@ -110,6 +120,15 @@ export class Draft {
   #hide(file: DraftHandle): void {
     native.draftHide(file, this.#buffer);
     this.#buffer = undefined;
+  }
+
+  #checkBuffer(buffer: ArrayBuffer): void {
+    this.#checkOpen();
+    if (buffer === this.#buffer && byteLengthOf(buffer) === this.#size) return;
+    throw this.#error(
+      'ERR_CLOSED',
+      'cannot be sealed: its buffer was transferred, by postMessage(), transfer() or a stream',
+    );
   }
 
   #checkOpen(): DraftHandle | undefined {

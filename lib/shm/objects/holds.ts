@@ -3,9 +3,12 @@ import { Disposition, native } from '../core/binding';
 import { sinceBoot } from '../core/clock';
 import { LockSeat, isSeat } from '../core/lock-seat';
 import { toAttach } from '../core/named-object';
+import { called, isSpilled } from '../core/names';
 import { noContents, type SeatState } from '../core/object-seat';
 import { Roster, entryLayout } from '../core/roster';
+import { SharedMemoryError } from '../../common/errors';
 import { defaultMode } from '../../common/options';
+import { domainWords, presenceDomain } from './domain';
 import { keepUntilTaken, letTakenGo } from './in-flight';
 import { heldBy } from './sealed-front';
 
@@ -21,6 +24,9 @@ export const parcelLifetime = 60_000;
  */
 const patience = 1000;
 
+/** The index of the words that say who can see the presence of the holders, if the object is a file elsewhere. */
+const domainAt = 0;
+
 /** The index of the first word of this thread's entry when it has just made the object. */
 const newEntry = Roster.firstEntry;
 
@@ -34,6 +40,7 @@ export function firstWords(name: string, isHandedOver: boolean): Uint8Array {
   const words = new Int32Array(bytes.buffer);
   words[newEntry + entryLayout.held] = 1;
   if (isHandedOver) writeParcel(words, newEntry, 1);
+  if (isSpilled(name)) words.set(presenceDomain(), domainAt);
   return bytes;
 }
 
@@ -102,6 +109,7 @@ export class Holds implements SeatState {
    * @throws SharedMemoryError `ENOENT` nobody holds the object any more; `ERR_CAPACITY`; `ERR_TIMEOUT`
    */
   join(takesParcel: boolean, timeout?: number): void {
+    if (this.#isForeign()) throw foreignError(this.#seat);
     if (this.#roster.own === 0) {
       this.#underLock(timeout, () => {
         if (this.#removeIfDead()) throw this.#seat.freedError();
@@ -140,7 +148,19 @@ export class Holds implements SeatState {
 
   /** Takes the object's name away if nobody holds the object. */
   removeIfOrphan(): boolean {
-    return this.#seat.exclusively(() => this.#roster.own === 0 && this.#removeIfLast());
+    if (this.#isForeign()) return false;
+    let isRemoved = false;
+    this.#underLock(patience, () => {
+      isRemoved = this.#roster.own === 0 && this.#removeIfLast();
+    });
+    return isRemoved;
+  }
+
+  /** Whether this process cannot see who of the holders is alive. */
+  #isForeign(): boolean {
+    if (!isSpilled(this.#seat.name)) return false;
+    const found = this.#roster.words.subarray(domainAt, domainAt + domainWords);
+    return presenceDomain().some((word, i) => word !== found[i]);
   }
 
   close(): void {
@@ -242,6 +262,15 @@ export class Holds implements SeatState {
     const since = sinceBoot() - (timeIn(words, at)[0] ?? 0);
     return since >= 0 && since < parcelLifetime;
   }
+}
+
+function foreignError({ kind, name }: LockSeat): SharedMemoryError {
+  return new SharedMemoryError(
+    'ENOTSUP',
+    `${called(kind, name)} was made by a process that has another ${native.place ?? 'directory of shared memory'} (in ` +
+      'another container, or before the machine was restarted): this process cannot see whether its holders are alive',
+    { resource: name },
+  );
 }
 
 /** Asks about an object without holding it. The answer is false if it is not there, or cannot be used. */

@@ -1,6 +1,7 @@
 import { extentOf, typedArrayName } from '../../common/element-types';
 import { byteLengthOf, isArrayBuffer, isBuffer } from '../../values/intrinsics';
 import { isPlain, replaced } from '../../values/replaced';
+import { isChanging } from './borrowed';
 import { SharedObject } from './shared-object';
 
 /**
@@ -46,7 +47,8 @@ export function takeOut(
   replaced(message, '', (each) => {
     const view = viewOf(each);
     if (view === undefined) return undefined;
-    const isLent = lent.has(view.buffer);
+    // The receiver of a result gets it for itself.
+    const isLent = lent.has(view.buffer) || (handOver && isChanging(view.buffer));
     // A view of a large buffer is sent together with the whole buffer. A Node Buffer is only its own bytes.
     const bytes =
       isLent || (ArrayBuffer.isView(each) && isBuffer(each))

@@ -43,14 +43,20 @@ export function readSealed(attachment: Attachment, handle: object): ReadValue {
   const { seat } = attachment;
   const { kind, name } = seat;
   let lenders: Lenders | undefined;
+  const shown: ArrayBuffer[] = [];
   try {
     return withFront(seat, (front) => {
-      const own = (at: number, bytes: number) => attachment.show(seat.dataAt + at, bytes, handle);
+      const own = (at: number, bytes: number) => {
+        const buffer = attachment.show(seat.dataAt + at, bytes, handle);
+        shown.push(buffer);
+        return buffer;
+      };
       const lent = (lenders = new Lenders(front.references(), handle));
       return { value: front.value(own, lent), lenders: lent };
     });
   } catch (error) {
     lenders?.close();
+    attachment.hide(shown);
     throw unreadable(error, { kind, name, key: undefined });
   } finally {
     forgetUnpacked();
@@ -168,8 +174,9 @@ class Front {
   #buffer(row: Float64Array, own: Show, lenders: Lenders): ArrayBuffer {
     const [at = NaN, bytes = NaN, , most = NaN, source = NaN] = row;
     if (![at, bytes, source].every(isCount) || !isCount(at + bytes)) throw invalid();
+    if (at % bufferAlignment !== 0) throw invalid();
     if (source > 0) return lenders.show(source - 1, at, bytes);
-    if (at % bufferAlignment !== 0 || at + bytes > this.#dataBytes) throw invalid();
+    if (at + bytes > this.#dataBytes) throw invalid();
     const from = at - this.#at;
     const isInFront = from >= 0 && from + bytes <= this.#bytes.length;
     if (!isInFront && most === -1) return own(at, bytes);

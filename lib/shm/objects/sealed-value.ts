@@ -3,7 +3,7 @@ import type { Contents } from '../core/object-seat';
 import type { AnyHandle } from '../../values/handles';
 import { tableFloats } from '../../values/packed-format';
 import { pack, type Packed } from '../../values/packer';
-import { rangeOf } from './borrowed';
+import { rangeOf, type Borrower } from './borrowed';
 import {
   alignedToBuffer,
   entry,
@@ -17,6 +17,14 @@ import {
 
 /** The offset in the data of memory that was allocated before the value was known. */
 export const allocatedAt = alignedToBuffer(headBytes);
+
+/** Memory that was allocated before the value was known. */
+export interface Allocated {
+  readonly buffer: ArrayBuffer;
+  readonly bytes: number;
+  /** Throws if the buffer has lost the memory. Called when the value was packed, which may run code of the user. */
+  check(): void;
+}
 
 /** A value in the form in which a new object gets it. */
 export interface SealedValue {
@@ -32,10 +40,17 @@ export interface SealedValue {
  * Places a value in memory; see layout.ts. The pieces are valid until the next value is packed.
  *
  * @param what - how errors call the value.
+ * @param borrower - what the new object is like, which may refer to others.
  * @param allocated - what is in memory already.
  */
-export function seal(what: string, value: unknown, allocated?: ArrayBuffer): SealedValue {
+export function seal(
+  what: string,
+  value: unknown,
+  borrower: Borrower,
+  allocated?: Allocated,
+): SealedValue {
   const packed = pack(what, value);
+  allocated?.check();
   const references = new References();
   for (const each of packed.shared) references.addHeld((each as { toJSON(): AnyHandle }).toJSON());
   const buffers = [...buffersOf(packed)];
@@ -47,7 +62,7 @@ export function seal(what: string, value: unknown, allocated?: ArrayBuffer): Sea
     row[entry.most] = most;
     if (bytes === undefined) return;
     const whole = bytes.buffer as ArrayBuffer;
-    const range = whole === allocated ? { at: allocatedAt } : rangeOf(whole);
+    const range = whole === allocated?.buffer ? { at: allocatedAt } : rangeOf(whole, borrower);
     if (range === undefined) {
       row.set([0, bytes.length, base]);
       (isLarge(bytes.length, most) ? large : small).push({ row, bytes });
@@ -60,7 +75,7 @@ export function seal(what: string, value: unknown, allocated?: ArrayBuffer): Sea
   const start = new Float64Array(head.floats);
   const layout = new Layout();
   layout.add(new Uint8Array(start.buffer));
-  if (allocated !== undefined) layout.skip(allocatedAt + allocated.byteLength);
+  if (allocated !== undefined) layout.skip(allocatedAt + allocated.bytes);
   start.set([packed.bytes.length, buffers.length, text.length, layout.align(8)]);
   const from = layout.end;
   for (const bytes of [new Uint8Array(table.buffer), packed.bytes, text]) layout.add(bytes);

@@ -3,9 +3,9 @@ import type { DraftHandle } from '../core/binding';
 import type { Typed } from '../core/handle';
 import { NamedObject, toAttach, toCreate, type CreateOptions } from '../core/named-object';
 import { layout } from '../core/layout';
-import { freshName, systemName } from '../core/names';
+import { called, freshName, systemName } from '../core/names';
 import { defaultParticipants, mostParticipants } from '../core/roster';
-import { hasCode, invalidType } from '../../common/errors';
+import { SharedMemoryError, hasCode, invalidType } from '../../common/errors';
 import { checkBoolean, checkInteger, checkMode, checkOptions } from '../../common/options';
 import { Draft } from './draft';
 import { Holds, firstWords, holdAll, releaseReferences, type Reference } from './holds';
@@ -19,7 +19,7 @@ import { checkSpill, nameIn, withSpill } from './spilling';
 export interface SharedObjectCreateOptions<T> extends CreateOptions {
   /**
    * The value: anything that the structured clone algorithm accepts, and shared objects of all kinds. The object
-   * gets a copy of it.
+   * gets a copy of it, except of what is shared memory already: see {@link SharedObject.create}.
    */
   readonly from: T;
   /**
@@ -38,7 +38,8 @@ export interface SharedObjectCreateOptions<T> extends CreateOptions {
    * A directory for an object for which there is no room in memory, on a disk for example: the object is then a file
    * there, and everything else is as usual. The system keeps in memory what is used of it. The name of such an object is
    * not the one that you have asked for, but says where it is: send the handle. The directory must be on a file system of
-   * this machine that has unnamed files (ext4, xfs, btrfs, tmpfs). This has an effect on Linux only.
+   * this machine that has unnamed files (ext4, xfs, btrfs, tmpfs; overlayfs since Linux 6.1). Only processes that have the
+   * same `/dev/shm` can attach to the object, so not those of other containers. This has an effect on Linux only.
    */
   readonly spill?: string | undefined;
 }
@@ -64,7 +65,7 @@ export interface SharedObjectDraft {
   /** Whether the draft was sealed or closed. */
   readonly closed: boolean;
   /**
-   * Makes the object. It has all of the memory, even if no part of the value is a view of it. The rest of the value is
+   * Makes the object. Views of the memory in the value become views of the object's memory. The rest of the value is
    * copied.
    *
    * If this fails, the draft is still open. Its {@link buffer} may be another one then, with the same contents, and
@@ -96,7 +97,15 @@ function planFor(options: Omit<SharedObjectCreateOptions<unknown>, 'from'>): Pla
   const mode = checkMode(options.mode);
   const handOver = checkBoolean('handOver', options.handOver);
   checkInteger('participants', participants, 1, mostParticipants);
-  return { name, mode, handOver, participants, spill: checkSpill(options.spill) };
+  const spill = checkSpill(options.spill);
+  if (spill !== undefined && name.includes('/')) {
+    throw new SharedMemoryError(
+      'EINVAL',
+      `${called('object', name)} cannot have the option spill: its name says where it is`,
+      { resource: name },
+    );
+  }
+  return { name, mode, handOver, participants, spill };
 }
 
 /** Options of {@link SharedObject.attach}. */
@@ -158,7 +167,9 @@ export class SharedObject<T = unknown> extends NamedObject {
    * A buffer that is shared memory already is not copied, but referred to. If it belongs to the value of another
    * `SharedObject`, that one is held as long as this one. (It is copied if this process has written into it, and where the
    * system does not tell.) If it belongs to a `SharedArray` or a `SharedMemory`, its views show what others write there,
-   * and the value can be read as long as their name exists.
+   * and the value can be read as long as their name exists. It is copied if not all who may use the new object can use the
+   * other one as long: if that one belongs to a manager, if `mode` gives permissions to others, or if `participants` is
+   * larger than there.
    *
    * @throws SharedMemoryError `EEXIST` the name is taken; `ENOSPC` there is no memory for the value, and nothing was
    * made; `EINVAL`, `ENAMETOOLONG` it cannot be a name; `ERR_ZERO_COPY_UNAVAILABLE`; `ENOENT` a `SharedObject` in the
@@ -170,7 +181,7 @@ export class SharedObject<T = unknown> extends NamedObject {
     if (!('from' in options)) throw invalidType('options.from', 'the value to share', undefined);
     const plan = planFor(options);
     sweepOnce();
-    const sealed = seal('from', options.from);
+    const sealed = seal('from', options.from, plan);
     return withSpill(plan.spill, (directory) =>
       SharedObject.#make<T>(plan, nameIn(directory, plan.name), sealed),
     );
@@ -202,7 +213,7 @@ export class SharedObject<T = unknown> extends NamedObject {
         return draft.buffer;
       },
       seal: <T>(value: T) => {
-        const sealed = seal('value', value, draft.allocated);
+        const sealed = seal('value', value, plan, draft.allocated);
         const make = (
           directory: string | undefined,
           file: DraftHandle | undefined,

@@ -38,7 +38,8 @@ const sent: { readonly name: string; readonly at: number }[] = [];
  * ```
  *
  * Plain objects, arrays, maps and sets in the arguments are searched; everything else goes as the pool sends it. All
- * large buffers of a call are copied once, into one `SharedObject`. It exists until the returned promise is settled,
+ * large buffers of a call are copied once, into one `SharedObject`, except for those of a `SharedArray`, a `SharedMemory`
+ * or another `SharedObject`, which are shared memory already. The object exists until the returned promise is settled,
  * however the call and the worker end. A buffer that occurs several times is one buffer in the worker, and so are its
  * views.
  *

@@ -233,6 +233,8 @@ describe('when a manager has ended', () => {
        });`,
       { eval: true, workerData: { dict: dict.toJSON(), shmkit: require.resolve('shmkit') } },
     );
+    // Node may tell of the end together with the last message.
+    const exit = once(worker, 'exit');
     await once(worker, 'message');
     manager.shutdown();
     for (const each of [dict, nested, attached]) {
@@ -241,7 +243,7 @@ describe('when a manager has ended', () => {
     }
     worker.postMessage('look');
     expect(await once(worker, 'message')).toEqual(['ERR_SHUTDOWN']);
-    await once(worker, 'exit');
+    await exit;
   });
 
   it('its signal tells of that, and of nothing else', async () => {

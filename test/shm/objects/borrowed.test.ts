@@ -1,6 +1,6 @@
 // What lies in shared memory already is not copied into an object, but referred to.
 import { statSync } from 'node:fs';
-import { SharedArray, SharedMemory, SharedObject } from 'shmkit';
+import { Manager, SharedArray, SharedMemory, SharedObject } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 import { expectCode } from '../../support/errors';
 import { uniqueName } from '../../support/names';
@@ -118,7 +118,7 @@ describe.each([
   const arrayOf = (shared: SharedArray<'float64'> | SharedMemory): Float64Array =>
     shared instanceof SharedMemory ? shared.array('float64') : shared.array;
 
-  it('a buffer is referred to: all see what is written', () => {
+  it('a buffer is referred to: readers see what is written, and what they write stays private', () => {
     using shared = temporary(make(uniqueName()));
     arrayOf(shared).set(numbers());
     using object = SharedObject.create({ from: { view: arrayOf(shared).subarray(1, 4) } });
@@ -128,7 +128,7 @@ describe.each([
     arrayOf(shared)[1] = 77;
     expect(attached.value.view[0]).toBe(77);
     attached.value.view[1] = 88;
-    expect(arrayOf(shared)[2]).toBe(88);
+    expect(arrayOf(shared)[2]).toBe(1);
   });
 
   it('is gone when the name is: reading says so', () => {
@@ -163,7 +163,20 @@ describe.each([
     expectCode(() => object.value, 'ERR_CORRUPT', object.name);
   });
 
-  it('is not kept alive by closed handles', () => {
+  it('is referred to across two objects, unless this process has written into it', () => {
+    using shared = temporary(make(uniqueName()));
+    using first = SharedObject.create({ from: arrayOf(shared) });
+    using second = SharedObject.create({ from: [first.value] });
+    expect(isSmall(second)).toBe(isTold);
+    arrayOf(shared)[0] = 5;
+    if (isTold) expect(second.value[0]![0]).toBe(5);
+    first.value[1] = 6;
+    using third = SharedObject.create({ from: [first.value] });
+    expect(isSmall(third)).toBe(false);
+    expect(third.value[0]![1]).toBe(6);
+  });
+
+  it('is empty when the handle is closed through which it was read', () => {
     using shared = temporary(make(uniqueName()));
     const object = SharedObject.create({ from: arrayOf(shared) });
     const read = object.value;
@@ -193,4 +206,40 @@ it.runIf(onLinux)('no file is written for what is referred to', () => {
   using shared = temporary(SharedArray.create({ type: 'float64', length }));
   using object = SharedObject.create({ from: shared.array });
   expect(statSync(`/dev/shm/shmkit.object.${object.name}`).size).toBeLessThan(8 * length);
+});
+
+describe('a reference would not do, and the buffer is copied,', () => {
+  const large = { type: 'float64', length } as const;
+
+  it('if the other object may end with its manager before', () => {
+    const manager = Manager.create();
+    const array = manager.array('array', large);
+    const inner = manager.object(numbers());
+    using outer = SharedObject.create({ from: [array.array, inner.value] });
+    using within = manager.object([array.array]);
+    expect(isSmall(within)).toBe(true);
+    manager.shutdown();
+    expect(outer.value).toEqual([new Float64Array(length), numbers()]);
+  });
+
+  it('if it may be used by fewer users', () => {
+    using array = temporary(SharedArray.create(large));
+    using outer = SharedObject.create({ from: array.array, mode: 0o640 });
+    expect(isSmall(outer)).toBe(false);
+  });
+
+  it.runIf(isTold)('if there is room for fewer threads', () => {
+    using inner = SharedObject.create({ from: numbers(), participants: 10 });
+    using same = SharedObject.create({ from: inner.value, participants: 10 });
+    using outer = SharedObject.create({ from: inner.value, participants: 5000 });
+    expect([isSmall(same), isSmall(outer)]).toEqual([true, false]);
+  });
+});
+
+it('a value that cannot be read leaves no buffers behind', () => {
+  const array = SharedArray.create({ type: 'float64', length });
+  using object = SharedObject.create({ from: [numbers(), numbers(), array.array] });
+  array.unlink();
+  array.close();
+  for (let i = 0; i < 3; i++) expectCode(() => object.value, 'ENOENT', 'is gone');
 });

@@ -1,11 +1,11 @@
 // sharing() and shared() without a pool: what is sent in between, and what becomes of it.
-import { SharedMemory, SharedObject, shared, sharing } from 'shmkit';
+import { SharedArray, SharedMemory, SharedObject, shared, sharing } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 import { now } from '../../../lib/shm/core/clock';
 import { shared as sharedInside, takeBack } from '../../../lib/shm/objects/sharing';
 import { expectCode } from '../../support/errors';
 import { onLinux } from '../../support/system';
-import { until } from '../../support/temporaries';
+import { temporary, until } from '../../support/temporaries';
 
 const large = 1 << 20;
 
@@ -46,6 +46,23 @@ describe('an argument', () => {
     expect(await run({ image: numbers(), at: new Date(5) }, 3)).toBe(300);
     expect(JSON.stringify(seen[0]).length).toBeLessThan(200);
     expect(seen[1]).toBe(300);
+    expect(left()).toEqual([]);
+  });
+
+  it('in a SharedArray is seen as it is, and what the handler writes stays private', async () => {
+    using array = temporary(SharedArray.create({ type: 'float64', from: numbers() }));
+    const run = sharing(
+      channel(
+        shared((image: Float64Array) => {
+          array.array[7] = -1;
+          const seen = image[7];
+          image[7] = -2;
+          return seen;
+        }),
+      ),
+    );
+    expect(await run(array.array)).toBe(-1);
+    expect(array.array[7]).toBe(-1);
     expect(left()).toEqual([]);
   });
 
@@ -132,6 +149,17 @@ describe('an argument', () => {
 });
 
 describe('a result', () => {
+  it('in a SharedArray is a copy, which its receiver has for itself', async () => {
+    const array = SharedArray.create({ type: 'float64', from: numbers() });
+    const run = sharing(channel(shared(() => array.array)));
+    const result = await run();
+    array.array[7] = -1;
+    array.unlink();
+    array.close();
+    expect(result).toEqual(numbers());
+    expect(left()).toEqual([]);
+  });
+
   it('that is large arrives as it was, and its memory is not named any more', async () => {
     const seen: unknown[] = [];
     const run = sharing(

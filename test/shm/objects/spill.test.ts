@@ -100,7 +100,17 @@ describe.skipIf(whyNoMounts)(`where /dev/shm is too small (${whyNoMounts ?? 'roo
       expect(complaint[1]).toContain(said);
       expect(complaint[2]).toBe('ENOSPC');
     }
-    expect(readdirSync(directory)).toEqual([]);
+  });
+
+  it('processes with another /dev/shm can neither attach nor remove anything', async () => {
+    using object = SharedObject.create({ name: `file:${directory}/mine`, from: 1 });
+    const child = start('objects/spills', ['strangers', directory], { under: after(small) });
+    const [code, message, left] = await child.hearAll();
+    await child.succeed();
+    expect([code, left]).toEqual(['ENOTSUP', ['shmkit.object.mine']]);
+    expect(message).toContain('another /dev/shm');
+    expect(object.holders).toBe(1);
+    expect(readdirSync(directory)).toEqual(['shmkit.object.mine']);
   });
 
   it.skipIf(whyNoDenials)('the directory must have unnamed files', async () => {
