@@ -15,11 +15,23 @@ export type Name =
   | 'Map'
   | 'msgpackr'
   | 'ordinary memory'
+  | 'shmkit, sealed'
+  | 'shmkit, again'
+  | 'shmkit, sharing'
   | 'child.send'
+  | 'child.send, JSON'
+  | 'workerpool'
+  | 'jest-worker'
+  | 'postMessage'
+  | 'postMessage, transfer'
+  | 'SharedArrayBuffer'
+  | 'file'
+  | 'CPython, Pool'
+  | 'CPython, SharedMemory'
   | 'empty module';
 
 /** The tool that runs a contender. */
-export type Tool = 'node' | 'cc' | 'python3' | 'ems' | 'lmdb' | 'redis';
+export type Tool = 'node' | 'cc' | 'python3' | 'numpy' | 'ems' | 'lmdb' | 'redis';
 
 /** A program that does a row's work and prints the nanoseconds that one operation took. */
 export interface Contender {
@@ -59,6 +71,11 @@ export function python(row: string, count: number): Contender {
     tool: 'python3',
     args: [path.join(__dirname, 'peers.py'), row, String(count), prefix],
   };
+}
+
+/** A row of peers.py that needs numpy. */
+export function numpy(row: string, count: number): Contender {
+  return { ...python(row, count), tool: 'numpy' };
 }
 
 /** An operation of the npm package ems, which has its own child program. */

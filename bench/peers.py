@@ -7,6 +7,7 @@ import multiprocessing
 import sys
 import time
 from multiprocessing.shared_memory import ShareableList, SharedMemory
+from statistics import median
 from time import perf_counter_ns as now
 
 SIZE = 4096
@@ -401,6 +402,48 @@ def attach(count, prefix):
         created.unlink()
 
 
+def sum_shared(name, length):
+    import numpy
+
+    memory = SharedMemory(name=name)
+    array = numpy.ndarray(length, "float64", memory.buf)
+    found = float(array.sum())
+    del array
+    memory.close()
+    return found
+
+
+def handoff(size, is_shared):
+    """A new numpy array is made and filled, and a worker of a Pool sums it up."""
+
+    def row(count, prefix):
+        import numpy
+
+        length = size // 8
+        spans = []
+        with context.Pool(1) as pool:
+            for i in range(count + 1):
+                start = now()
+                if is_shared:
+                    memory = SharedMemory(name=f"{prefix}-python", create=True, size=size)
+                    array = numpy.ndarray(length, "float64", memory.buf)
+                    array.fill(i)
+                    found = pool.apply(sum_shared, (memory.name, length))
+                    del array
+                    memory.close()
+                    memory.unlink()
+                else:
+                    found = float(pool.apply(numpy.sum, (numpy.full(length, float(i)),)))
+                if i > 0:
+                    spans.append(now() - start)
+                expect("the sum", found, float(i * length))
+        return median(spans)
+
+    return row
+
+
+SIZES = [1 << 10, 1 << 16, 1 << 20, 1 << 26, 1 << 29]
+
 ROWS = {
     "lock": lock,
     "lock-with": lock_with,
@@ -433,6 +476,8 @@ ROWS = {
     "queue-trip": queue_trip,
     "create": create,
     "attach": attach,
+    **{f"handoff-pool-{size}": handoff(size, False) for size in SIZES},
+    **{f"handoff-shared-{size}": handoff(size, True) for size in SIZES},
 }
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ export function findTools(): Tools {
     node: { command: process.execPath, version: process.version },
     cc: compileBaseline(),
     python3: findPython(),
+    numpy: findNumpy(),
     ems: findPackage('ems'),
     lmdb: findPackage('lmdb'),
     redis: findRedis(),
@@ -77,6 +78,16 @@ function findPython(): Found {
     return { command: 'python3', version: firstLine('python3') };
   } catch (error) {
     return { missing: `python3 does not run: ${reason(error)}` };
+  }
+}
+
+function findNumpy(): Found {
+  try {
+    const program = 'import numpy; print(numpy.__version__)';
+    const version = execFileSync('python3', ['-c', program], { encoding: 'utf8', stdio: 'pipe' });
+    return { command: 'python3', version: version.trim() };
+  } catch {
+    return { missing: 'numpy is not installed for python3' };
   }
 }
 

@@ -1,5 +1,6 @@
 import { contentionRows } from './contention';
 import { fillingRows } from './filling';
+import { handoffRows } from './handoff';
 import { listRows } from './lists';
 import { loadingRows } from './loading';
 import { lockRows } from './locks';
@@ -22,5 +23,6 @@ export const rows: readonly Row[] = [
   ...fillingRows,
   ...roundTripRows,
   ...objectRows,
+  ...handoffRows,
   ...loadingRows,
 ];

@@ -12,7 +12,8 @@ let held: SharedObject | undefined;
 
 function sumOf(numbers: Float64Array): number {
   let sum = 0;
-  for (const number of numbers) sum += number;
+  // eslint-disable-next-line @typescript-eslint/prefer-for-of -- an iterator costs more than the sum
+  for (let i = 0; i < numbers.length; i++) sum += numbers[i]!;
   return sum;
 }
 

@@ -1,0 +1,186 @@
+// handoff <way> <bytes> <count>: a new array is made and filled, and goes to a worker, which sums it up and answers.
+// Prints the median of the nanoseconds that all of this takes.
+import { SharedObject, sharing, type SharedObjectDraft } from 'shmkit';
+import { Worker as JestWorker } from 'jest-worker';
+import { median } from 'simple-statistics';
+import workerpool from 'workerpool';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { expect, nameOf, now, report } from '../support';
+import type { Message } from './worker';
+
+/** A way to a worker. */
+interface Way {
+  /** Makes the array, if it is not an ordinary one. */
+  make?(length: number): Float64Array;
+  readonly sum: (numbers: Float64Array) => Promise<number>;
+  readonly end: () => Promise<unknown>;
+}
+
+const program = path.join(__dirname, 'worker.js');
+
+function forked(serialization: 'advanced' | 'json') {
+  const child = fork(program, { serialization, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  return {
+    ask: async (message: Message): Promise<number> => {
+      child.send(message);
+      return ((await once(child, 'message')) as [number])[0];
+    },
+    end: async () => {
+      child.disconnect();
+      await once(child, 'exit');
+    },
+  };
+}
+
+function thread() {
+  const worker = new Worker(program);
+  return {
+    ask: async (message: Message, transferred: ArrayBuffer[] = []): Promise<number> => {
+      worker.postMessage(message, transferred);
+      return ((await once(worker, 'message')) as [number])[0];
+    },
+    end: () => worker.terminate(),
+  };
+}
+
+function pool() {
+  const forkOpts = { serialization: 'advanced' as const };
+  return workerpool.pool(path.join(__dirname, 'pool-worker.js'), {
+    maxWorkers: 1,
+    workerType: 'process',
+    forkOpts,
+  });
+}
+
+const ways: Record<string, () => Way> = {
+  object() {
+    const { ask, end } = forked('json');
+    return {
+      async sum(from) {
+        const object = SharedObject.create({ from });
+        const sum = await ask({ object: object.toJSON() });
+        object.close();
+        return sum;
+      },
+      end,
+    };
+  },
+  sealed() {
+    const { ask, end } = forked('json');
+    let draft: SharedObjectDraft;
+    return {
+      make(length) {
+        draft = SharedObject.allocate({ size: 8 * length });
+        return new Float64Array(draft.buffer);
+      },
+      async sum(numbers) {
+        const object = draft.seal(numbers);
+        const sum = await ask({ object: object.toJSON() });
+        object.close();
+        return sum;
+      },
+      end,
+    };
+  },
+  again() {
+    const { ask, end } = forked('json');
+    let object: SharedObject<Float64Array> | undefined;
+    return {
+      // One and the same object each time: what it costs to hand a value to one more worker.
+      make: (length) => object?.value ?? new Float64Array(length),
+      sum(from) {
+        object ??= SharedObject.create({ from });
+        return ask({ object: object.toJSON() });
+      },
+      end() {
+        object?.close();
+        return end();
+      },
+    };
+  },
+  sharing() {
+    const workers = pool();
+    const sum = sharing((numbers: Float64Array) => workers.exec('sharedSum', [numbers]), {
+      from: 4096,
+    });
+    return { sum: sum as Way['sum'], end: async () => workers.terminate() };
+  },
+  sent() {
+    const { ask, end } = forked('advanced');
+    return { sum: (numbers) => ask({ numbers }), end };
+  },
+  json() {
+    const { ask, end } = forked('json');
+    return { sum: (numbers) => ask({ list: [...numbers] }), end };
+  },
+  workerpool() {
+    const workers = pool();
+    return {
+      sum: async (numbers) => (await workers.exec('sum', [numbers])) as number,
+      end: async () => workers.terminate(),
+    };
+  },
+  'jest-worker'() {
+    const forkOptions = { serialization: 'advanced' as const };
+    const file = path.join(__dirname, 'sum.js');
+    const workers = new JestWorker(file, { exposedMethods: ['sum'], numWorkers: 1, forkOptions });
+    const { sum } = workers as unknown as { sum: Way['sum'] };
+    return { sum, end: () => workers.end() };
+  },
+  posted() {
+    const { ask, end } = thread();
+    return { sum: (numbers) => ask({ numbers }), end };
+  },
+  transferred() {
+    const { ask, end } = thread();
+    return { sum: (numbers) => ask({ numbers }, [numbers.buffer as ArrayBuffer]), end };
+  },
+  shared() {
+    const { ask, end } = thread();
+    return {
+      make: (length) => new Float64Array(new SharedArrayBuffer(8 * length)),
+      sum: (numbers) => ask({ numbers }),
+      end,
+    };
+  },
+  file() {
+    const { ask, end } = forked('json');
+    const file = path.join(tmpdir(), nameOf('handoff'));
+    return {
+      sum(numbers) {
+        writeFileSync(file, new Uint8Array(numbers.buffer));
+        return ask({ file });
+      },
+      end() {
+        rmSync(file, { force: true });
+        return end();
+      },
+    };
+  },
+};
+
+async function main([name = '', bytes, times]: string[]): Promise<void> {
+  const length = Number(bytes) / Float64Array.BYTES_PER_ELEMENT;
+  const way = ways[name]!();
+  const spans: number[] = [];
+  const rounds = Number(times);
+  for (let round = 0; round < rounds + Math.ceil(rounds / 10); round++) {
+    const filling = name === 'again' ? 1 : round + 1;
+    const start = now();
+    const numbers = way.make?.(length) ?? new Float64Array(length);
+    if (name !== 'again' || round === 0) numbers.fill(filling);
+    const sum = await way.sum(numbers);
+    const span = Number(now() - start);
+    if (round >= Math.ceil(rounds / 10)) spans.push(span);
+    expect('the sum', sum, filling * length);
+  }
+  await way.end();
+  report(median(spans));
+}
+
+void main(process.argv.slice(2));
