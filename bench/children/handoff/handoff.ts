@@ -57,16 +57,21 @@ function pool() {
   });
 }
 
+/** Hands an object to a worker, and closes it. */
+async function sumOf(
+  object: SharedObject<Float64Array>,
+  ask: (message: Message) => Promise<number>,
+): Promise<number> {
+  const sum = await ask({ object: object.toJSON() });
+  object.close();
+  return sum;
+}
+
 const ways: Record<string, () => Way> = {
   object() {
     const { ask, end } = forked('json');
     return {
-      async sum(from) {
-        const object = SharedObject.create({ from });
-        const sum = await ask({ object: object.toJSON() });
-        object.close();
-        return sum;
-      },
+      sum: (from) => sumOf(SharedObject.create({ from }), ask),
       end,
     };
   },
@@ -78,12 +83,7 @@ const ways: Record<string, () => Way> = {
         draft = SharedObject.allocate({ size: 8 * length });
         return new Float64Array(draft.buffer);
       },
-      async sum(numbers) {
-        const object = draft.seal(numbers);
-        const sum = await ask({ object: object.toJSON() });
-        object.close();
-        return sum;
-      },
+      sum: (numbers) => sumOf(draft.seal(numbers), ask),
       end,
     };
   },
