@@ -40,6 +40,7 @@
 #include "os/mutex_win32.cc"
 #include "os/names_win32.cc"
 #include "os/presence_win32.cc"
+#include "os/random_win32.cc"
 #include "os/replacement_win32.cc"
 #include "os/sections_win32.cc"
 #include "os/segment_win32.cc"
@@ -52,6 +53,7 @@
 #include "os/mapping_posix.cc"
 #include "os/module_posix.cc"
 #include "os/presence_files.cc"
+#include "os/random_posix.cc"
 #include "os/thread_posix.cc"
 #endif
 

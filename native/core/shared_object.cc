@@ -5,9 +5,9 @@
 #include <map>
 #include <mutex>
 #include <new>
-#include <random>
 #include <tuple>
 
+#include "../os/random.h"
 #include "../os/thread.h"
 
 namespace shmkit {
@@ -37,16 +37,6 @@ struct Registry {
 Registry& TheRegistry() {
   static auto* registry = new Registry;
   return *registry;
-}
-
-os::ObjectId RandomId() {
-  std::random_device source;
-  os::ObjectId id;
-  for (size_t at = 0; at < id.size(); at += 4) {
-    const uint32_t word = source();
-    memcpy(id.data() + at, &word, 4);
-  }
-  return id;
 }
 
 Key KeyOf(const os::Identity& identity, const os::ObjectId& id) {
@@ -285,7 +275,7 @@ SharedObject* SharedObject::Open(const std::string& name, unsigned mode, Disposi
       if (cleared) continue;
       if (disposition == Disposition::kAttach || why->failure.error != ENOENT) return nullptr;
     }
-    Plan plan{contents, mode, RandomId()};
+    Plan plan{contents, mode, os::Random<os::ObjectId>()};
     const os::Initializer initializer{Fill, &plan};
     const os::CreateOptions options = OptionsFor(contents, mode);
     const os::Result<os::Segment> made =

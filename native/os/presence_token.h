@@ -1,9 +1,8 @@
 // Draws tokens: the part that all presence mechanisms share.
 #pragma once
 
-#include <random>
-
 #include "presence.h"
+#include "random.h"
 
 namespace shmkit::os {
 
@@ -12,9 +11,8 @@ namespace shmkit::os {
 constexpr int kMostDraws = 16;
 
 inline uint64_t DrawToken() {
-  std::random_device source;
   uint64_t token;
-  do token = (uint64_t{source()} << 32 | source()) & kMaxToken;
+  do token = Random<uint64_t>() & kMaxToken;
   while (token == 0);
   return token;
 }
