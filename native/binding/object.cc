@@ -73,32 +73,41 @@ std::vector<os::Piece> PiecesOf(const Napi::Value& value, size_t data_at) {
   return pieces;
 }
 
+// What a new object consists of. The pieces are given apart, because the contents only refer to
+// them.
+void ReadContents(Properties* given, Contents* contents, std::vector<os::Piece>* pieces) {
+  contents->type = (*given)["type"].As<Napi::Number>();
+  contents->length = SizeOf((*given)["length"]);
+  contents->words_bytes = SizeOf((*given)["wordsBytes"]);
+  contents->data_bytes = SizeOf((*given)["dataBytes"]);
+  const Bytes words = BytesOf((*given)["words"]);
+  contents->words = words.data;
+  contents->initial_words = words.length;
+  const Bytes data = BytesOf((*given)["data"]);
+  contents->data = data.data;
+  contents->initial_data = data.length;
+  *pieces = PiecesOf((*given)["pieces"], kHeaderBytes + contents->words_bytes);
+  contents->pieces = pieces->data();
+  contents->piece_count = pieces->size();
+}
+
 // (name, mode, disposition, contents: { kind, type, length, wordsBytes, dataBytes, words?, data?,
 //  firstBytes, sealed, pieces?, draft? }, found: Float64Array) -> seat, or a failure, or a refusal
 Napi::Value Open(const Napi::CallbackInfo& info) {
   const std::string name = info[0].As<Napi::String>();
   const uint32_t mode = info[1].As<Napi::Number>();
-  const uint32_t disposition = info[2].As<Napi::Number>();
+  const auto disposition = static_cast<Disposition>(info[2].As<Napi::Number>().Uint32Value());
   Properties given(info[3]);
   Contents contents{};
   contents.kind = static_cast<uint16_t>(given["kind"].As<Napi::Number>().Uint32Value());
-  contents.type = given["type"].As<Napi::Number>();
-  contents.length = SizeOf(given["length"]);
-  contents.words_bytes = SizeOf(given["wordsBytes"]);
-  contents.data_bytes = SizeOf(given["dataBytes"]);
-  const Bytes words = BytesOf(given["words"]);
-  contents.words = words.data;
-  contents.initial_words = words.length;
-  const Bytes data = BytesOf(given["data"]);
-  contents.data = data.data;
-  contents.initial_data = data.length;
   contents.first_bytes = SizeOf(given["firstBytes"]);
   contents.sealed = given["sealed"].As<Napi::Boolean>();
-  const std::vector<os::Piece> pieces =
-      PiecesOf(given["pieces"], kHeaderBytes + contents.words_bytes);
-  contents.pieces = pieces.data();
-  contents.piece_count = pieces.size();
-  const Napi::Value draft = given["draft"];
+  std::vector<os::Piece> pieces;
+  Napi::Value draft = info.Env().Undefined();
+  if (disposition != Disposition::kAttach) {
+    ReadContents(&given, &contents, &pieces);
+    draft = given["draft"];
+  }
   if (!given.complete()) return info.Env().Undefined();
   if (draft.IsExternal()) {
     contents.draft = DraftIn(draft);
@@ -106,8 +115,7 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
   }
 
   OpenFailure why{};
-  SharedObject* object =
-      SharedObject::Open(name, mode, static_cast<Disposition>(disposition), contents, &why);
+  SharedObject* object = SharedObject::Open(name, mode, disposition, contents, &why);
   if (!object) return ToValue(info.Env(), why);
   if (contents.draft) NoteUsed(draft);
   auto found = info[4].As<Napi::Float64Array>();

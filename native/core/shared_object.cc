@@ -20,6 +20,10 @@ namespace {
 constexpr double kCreatorGraceMs = 1000;
 constexpr double kCreatorBytesPerMs = 1e5;
 
+// The header and the words of a sealed object that has room for the usual number of participants
+// (roster.ts).
+constexpr size_t kUsuallySharedBytes = 8192;
+
 // Attach and create repeat only while other processes make progress. So many lost rounds in a row
 // mean that something else is wrong.
 constexpr int kMostRounds = 10000;
@@ -104,6 +108,12 @@ os::Status Fill(void* memory, void* context) {
 os::Access AccessTo(const Contents& contents) {
   if (contents.sealed) return os::Access::kSealed;
   return contents.first_bytes > 0 ? os::Access::kGrowing : os::Access::kReadWrite;
+}
+
+// How much of a sealed object is shared unless somebody has asked for more participants.
+size_t UsuallyShared() {
+  const size_t unit = os::MapUnit();
+  return (kUsuallySharedBytes + unit - 1) / unit * unit;
 }
 
 // Waits until the creator is done, but no longer than a living creator may need.
@@ -217,7 +227,7 @@ SharedObject* SharedObject::Adopt(const std::string& name, const os::Segment& se
 SharedObject* SharedObject::Find(const std::string& name, const Contents& contents,
                                  OpenFailure* why, bool* cleared) {
   const os::Result<os::Segment> found =
-      WithRoom([&] { return os::Attach(name, AccessTo(contents)); });
+      WithRoom([&] { return os::Attach(name, AccessTo(contents), UsuallyShared()); });
   if (!found.ok()) {
     *why = {found.failure(), std::nullopt, 0};
     // An object without bytes cannot be mapped. It is the extreme case of a truncated object.

@@ -23,7 +23,35 @@ SignalsBlocked::SignalsBlocked() {
 
 SignalsBlocked::~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 
-Result<Segment> MapDescriptor(int fd, Access access) {
+namespace {
+
+// Maps a part of a sealed segment in another way than before. Nobody has accessed it yet: so the
+// system has nothing to tell to other processors.
+Status MapPart(const Segment& segment, int fd, size_t from, size_t end, int flags) {
+  void* const address = static_cast<char*>(segment.address) + from;
+  const int protection = PROT_READ | PROT_WRITE;
+  const auto offset = static_cast<off_t>(from);
+  void* const mapped = mmap(address, end - from, protection, flags | MAP_FIXED, fd, offset);
+  if (mapped == MAP_FAILED) return Failure{errno, "mmap"};
+  return Nothing{};
+}
+
+// Changes how many bytes of a sealed segment are shared.
+Status ShareUpTo(Segment* segment, int fd, size_t bytes) {
+  const size_t before = segment->shared_bytes;
+  Status mapped = Nothing{};
+  if (bytes > before) {
+    mapped = MapPart(*segment, fd, before, bytes, MAP_SHARED);
+  } else if (bytes < before) {
+    mapped = MapPart(*segment, fd, bytes, before, MAP_PRIVATE | MAP_NORESERVE);
+  }
+  if (mapped.ok()) segment->shared_bytes = bytes;
+  return mapped;
+}
+
+}  // namespace
+
+Result<Segment> MapDescriptor(int fd, Access access, size_t probably_shared) {
   struct stat status;
   if (fstat(fd, &status) != 0) return Failure{errno, "fstat"};
   if (status.st_size <= 0) return Failure{EINVAL, "mmap"};
@@ -45,10 +73,15 @@ Result<Segment> MapDescriptor(int fd, Access access) {
     if (kept >= 0) close(kept);
     return failure;
   }
-  return Segment{
+  Segment segment{
       address, size,
       Identity{static_cast<uint64_t>(status.st_dev), static_cast<uint64_t>(status.st_ino)},
       reinterpret_cast<void*>(static_cast<intptr_t>(kept) + 1)};
+  if (access != Access::kSealed || size < probably_shared) return segment;
+  const Status shared = ShareUpTo(&segment, fd, probably_shared);
+  if (shared.ok()) return segment;
+  Unmap(segment);
+  return shared.failure();
 }
 
 int GrowthDescriptor(const Segment& segment) {
@@ -64,19 +97,16 @@ void CloseDescriptor(const Segment& segment) {
 }  // namespace
 
 Result<Segment> Share(const Segment& segment, size_t bytes) {
-  const int fd = GrowthDescriptor(segment);
-  const int flags = MAP_SHARED | MAP_FIXED;
-  if (mmap(segment.address, bytes, PROT_READ | PROT_WRITE, flags, fd, 0) == MAP_FAILED) {
-    return Failure{errno, "mmap"};
-  }
-  close(fd);
   Segment shared = segment;
+  const Status mapped = ShareUpTo(&shared, GrowthDescriptor(segment), bytes);
+  if (!mapped.ok()) return mapped.failure();
+  CloseDescriptor(segment);
   shared.keep_alive = nullptr;
   return shared;
 }
 
 Result<Segment> MapSealed(int fd, size_t shared_bytes) {
-  const Result<Segment> mapped = MapDescriptor(fd, Access::kSealed);
+  const Result<Segment> mapped = MapDescriptor(fd, Access::kSealed, shared_bytes);
   if (!mapped.ok()) return mapped;
   Result<Segment> shared = Share(mapped.value(), shared_bytes);
   if (!shared.ok()) Unmap(mapped.value());

@@ -39,7 +39,7 @@ class SignalsBlocked {
 
 // Maps the whole object behind `fd`, of any size but 0. The descriptor still belongs to the caller.
 // A segment that grows, or is to be shared (S9), keeps a duplicate of its own.
-Result<Segment> MapDescriptor(int fd, Access access);
+Result<Segment> MapDescriptor(int fd, Access access, size_t probably_shared = 0);
 
 // Maps a sealed segment of which so many bytes are shared.
 Result<Segment> MapSealed(int fd, size_t shared_bytes);

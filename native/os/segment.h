@@ -69,10 +69,12 @@ struct Segment {
   // Windows: the handles that keep the segment and its name alive. Elsewhere, for a segment that
   // grows, or that is sealed and not yet shared: its descriptor plus 1. Otherwise null.
   void* keep_alive;
+  // For a sealed segment: how many bytes at its beginning are shared (S9).
+  size_t shared_bytes = 0;
 };
 
 // kGrowing: for reading and writing a segment that grows (S8).
-// kSealed: for a sealed segment (S9). At first all of it is private. Share comes next.
+// kSealed: for a sealed segment (S9). Share comes next. Until then, any part of it is shared.
 enum class Access { kReadWrite, kReadOnly, kGrowing, kSealed };
 
 // A part of what a sealed segment contains.
@@ -129,16 +131,18 @@ struct Listing {
 // directory, of a file system with unnamed files.
 Result<Segment> Create(const std::string& name, const CreateOptions& options,
                        const Initializer* initializer = nullptr);
-Result<Segment> Attach(const std::string& name, Access access);
+// For a sealed segment, `probably_shared` is how many bytes of it the caller expects to be shared.
+// If that is right, Share has nothing to do.
+Result<Segment> Attach(const std::string& name, Access access, size_t probably_shared = 0);
 Status Unlink(const std::string& name, const Identity* only_if = nullptr);
 
 // Reserves more of a segment that grows: `bytes` from `offset` on, inside the segment. It is
 // harmless to reserve what is already reserved, as long as no other thread changes the reservation.
 Status Commit(const Segment& segment, size_t offset, size_t bytes);
 
-// Makes the first bytes of a segment that was attached as kSealed shared memory, and lets go of
-// what was needed for that. The segment must be used as it is returned. On failure it is as before,
-// and the caller unmaps it.
+// Makes exactly the first bytes of a segment that was attached as kSealed shared memory, and lets
+// go of what was needed for that. The segment must be used as it is returned. On failure the caller
+// unmaps the segment that it has passed.
 Result<Segment> Share(const Segment& segment, size_t bytes);
 // S10. A lack of memory is ENOSPC. ENOTSUP if the system has no drafts. Create may also fail with
 // ENOTSUP, and the bytes must then be copied into an ordinary segment.

@@ -330,12 +330,12 @@ Result<Segment> Create(const std::string& name, const CreateOptions& options,
   return CreateNamedTidily(path, options, initializer);
 }
 
-Result<Segment> Attach(const std::string& name, Access access) {
+Result<Segment> Attach(const std::string& name, Access access, size_t probably_shared) {
   const int flags = access == Access::kReadOnly ? O_RDONLY : O_RDWR;
   // Does not follow links, like shm_open. Does not block if the name is a FIFO of another program.
   const Descriptor fd(open(PathOf(name).c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!fd.valid()) return FailureAt(name, errno, "open", X_OK);
-  return MapDescriptor(fd.get(), access);
+  return MapDescriptor(fd.get(), access, probably_shared);
 }
 
 Status Commit(const Segment& segment, size_t offset, size_t bytes) {

@@ -107,7 +107,7 @@ Result<Segment> Create(const std::string& name, const CreateOptions& options,
   return Failure{EEXIST, "shm_open"};
 }
 
-Result<Segment> Attach(const std::string& name, Access access) {
+Result<Segment> Attach(const std::string& name, Access access, size_t probably_shared) {
   const int flags = access == Access::kReadOnly ? O_RDONLY : O_RDWR;
   const Descriptor fd(shm_open(PathOf(name).c_str(), flags, 0));
   if (!fd.valid()) return Failure{errno, "shm_open"};
@@ -122,7 +122,7 @@ Result<Segment> Attach(const std::string& name, Access access) {
     }
     return Failure{ENOENT, "shm_open"};
   }
-  return MapDescriptor(fd.get(), access);
+  return MapDescriptor(fd.get(), access, probably_shared);
 }
 
 Status Commit(const Segment& segment, size_t offset, size_t bytes) {

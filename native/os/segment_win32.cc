@@ -183,7 +183,7 @@ Result<Segment> Create(const std::string& name, const CreateOptions& options,
   return mapped;
 }
 
-Result<Segment> Attach(const std::string& name, Access access) {
+Result<Segment> Attach(const std::string& name, Access access, size_t) {
   Result<NameEntry> entered = NameEntry::Enter(name);
   if (!entered.ok()) return entered.failure();
   NameEntry& entry = entered.value();

@@ -38,8 +38,9 @@ struct Plan {
   }
 };
 
-os::Result<os::Segment> AttachSealed(const std::string& name, size_t shared_bytes) {
-  const os::Result<os::Segment> found = os::Attach(name, os::Access::kSealed);
+os::Result<os::Segment> AttachSealed(const std::string& name, size_t shared_bytes,
+                                     size_t expected_bytes = 0) {
+  const os::Result<os::Segment> found = os::Attach(name, os::Access::kSealed, expected_bytes);
   if (!found.ok()) return found;
   os::Result<os::Segment> shared = os::Share(found.value(), shared_bytes);
   if (!shared.ok()) os::Unmap(found.value());
@@ -100,6 +101,21 @@ TEST_CASE("S9: the first part is shared by all") {
   });
   REQUIRE(child.Succeeds());
   CHECK(made[2 * Unit() - 1] == 7);
+}
+
+TEST_CASE("S9: exactly the first part is shared, whatever was expected") {
+  const Name name;
+  const Plan plan(2 * Unit(), {std::string(2 * Unit(), 'a')});
+  const MappedSegment made(os::Create(name, plan.options));
+  char mark = 0;
+  for (const size_t expected : {0, 1, 2, 3, 4, 5}) {
+    const MappedSegment attached(AttachSealed(name, 2 * Unit(), expected * Unit()));
+    attached[0] = attached[2 * Unit() - 1] = ++mark;
+    CHECK(made[0] == mark);
+    CHECK(made[2 * Unit() - 1] == mark);
+    attached[2 * Unit()] = attached[4 * Unit() - 1] = 'b';
+    CHECK(TextAt(made, 2 * Unit(), 2 * Unit()) == std::string(2 * Unit(), 'a'));
+  }
 }
 
 TEST_CASE("S9: what anybody writes into the rest stays private, also what the creator writes") {
