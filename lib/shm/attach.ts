@@ -2,6 +2,7 @@ import { attachingTo, kindsOf } from './core/missing';
 import { NamedLock, type NamedLockHandle } from './core/named-lock';
 import { SharedMemory, type SharedMemoryHandle } from './core/shared-memory';
 import { NamedObject } from './core/named-object';
+import { keepValues } from './objects/kept';
 import { tellClasses } from '../values/handles';
 import { ShareableList, type ShareableListHandle } from './shareable-list/shareable-list';
 import { SharedNamespace, type SharedNamespaceHandle } from './dict/shared-namespace';
@@ -91,6 +92,8 @@ const attachers: { [K in keyof Kinds]: (handle: Kinds[K][0]) => Kinds[K][1] } = 
   manager: ({ name }) => Manager.attach(name),
   'shareable-list': (handle) => ShareableList.fromHandle(handle),
 };
+
+keepValues();
 
 tellClasses([NamedObject, SharedMemory, NamedLock, ShareableList, Manager], (handle) =>
   attach(handle as Handle),

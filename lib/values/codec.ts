@@ -1,10 +1,13 @@
 import { extentOf, isUint8Array, lengthOf } from '../common/element-types';
 import { invalidType } from '../common/errors';
+import { isLength, makeBuffer } from './array-buffers';
 import { isLatin1, readLatin1, readUtf16, writeLatin1 } from './buffer-text';
 import { Kind, kindOf, refusal } from './cloneable';
 import { CorruptError, MismatchError } from './corrupt-error';
+import { SharedMemoryError } from '../common/errors';
 import { attachShared, handleText, parseHandle } from './handles';
 import { byteLengthOf, isArrayBuffer, isBuffer } from './intrinsics';
+import { readOutOfBand, type OutOfBandStore, type StoredApart } from './out-of-band';
 import { pack, type Packed } from './packer';
 import type { Pieces } from './packed-pieces';
 import {
@@ -34,7 +37,8 @@ export const enum Tag {
   Utf16 = 7,
   /** Anything else that can be cloned. packed-format.ts describes the format. */
   Packed = 8,
-  // 9 is not used.
+  /** In a shared object of its own: the size of the object (float64), and its handle, as JSON in ASCII. */
+  OutOfBand = 9,
   /** One of the library's named objects: its handle, as JSON in ASCII. */
   Handle = 10,
   /** A Uint8Array. */
@@ -43,6 +47,9 @@ export const enum Tag {
 
 /** The tag in the lowest 4 bits of a word. Any number is accepted, even if there is no such tag. */
 export const tagIn: (word: number) => Tag = (word) => word & 15;
+
+/** The bytes before the handle of a value that is stored apart. */
+const apartHeadBytes = 8;
 
 /** Up to this many bytes are copied in a loop, because that is faster than a call. */
 const fewBytes = 64;
@@ -64,6 +71,8 @@ const nothing = new Uint8Array(0);
 /** The maximum size of a value at its destination, and the error for a larger one. */
 export interface SizeLimit {
   readonly mostValueBytes: number;
+  /** For values that are stored apart. Undefined if none is. */
+  readonly outOfBand?: OutOfBandStore | undefined;
   tooLarge(size: number): Error;
 }
 
@@ -81,6 +90,9 @@ export class Encoder {
   #packed: Uint8Array = nothing;
   /** The ArrayBuffers that follow the packed bytes. */
   #pieces: Pieces | undefined;
+  #apart: StoredApart | undefined;
+  /** See {@link Encoder.#anew}. */
+  #renewed: Encoder | undefined;
   #serial = 0;
   readonly #limit: SizeLimit | undefined;
 
@@ -134,6 +146,9 @@ export class Encoder {
       case Tag.Handle:
         writeLatin1(buffer, text, at);
         break;
+      case Tag.OutOfBand:
+        this.#writeApart(floats, buffer, at);
+        break;
       case Tag.Utf16:
         for (let i = 0; i < text.length; i++) shorts[at / 2 + i] = text.charCodeAt(i);
         break;
@@ -148,9 +163,37 @@ export class Encoder {
     }
   }
 
-  /** Whether the stored value is equal to this one, byte by byte. */
-  matches({ bytes, shorts, floats }: Views, tag: Tag, at: number, size: number): boolean {
-    if (tag !== this.tag || size !== this.size) return false;
+  /** How many bytes the value takes in an object of its own. */
+  get apartBytes(): number {
+    return this.tag === Tag.OutOfBand ? (this.#apart?.bytes ?? 0) : 0;
+  }
+
+  /**
+   * Whether the stored value is equal to this one in its stored form.
+   *
+   * @throws GoneError
+   */
+  matches(views: Views, tag: Tag, at: number, size: number): boolean {
+    if (tag === this.tag && size === this.size && this.#matchesBytes(views, at)) return true;
+    // The stored form of a part of an ArrayBuffer says where in it the part was. That is no difference.
+    return this.#mayBeLike(views, tag, at, size) && this.#isLike(views, tag, at, size);
+  }
+
+  /** Whether the buffers of the stored value have as many bytes as those of this one. */
+  #mayBeLike(views: Views, tag: Tag, at: number, size: number): boolean {
+    if (tag === Tag.OutOfBand) {
+      if (this.tag !== Tag.Packed && this.tag !== Tag.Bytes) return false;
+      const content = this.#pieces?.contentBytes ?? this.size;
+      return (apartAt(views, at, size)?.bytes ?? 0) >= content;
+    }
+    if (tag !== Tag.Packed || this.tag !== Tag.Packed || this.#pieces === undefined) return false;
+    const lengths = bufferLengths(views, at, size);
+    const mine = this.#pieces.lengths;
+    return lengths.length === mine.length && mine.every((length, i) => length === lengths[i]);
+  }
+
+  #matchesBytes({ bytes, shorts, floats }: Views, at: number): boolean {
+    const { tag, size } = this;
     const text = this.#text;
     switch (tag) {
       case Tag.Number:
@@ -177,6 +220,47 @@ export class Encoder {
     }
   }
 
+  /** Whether the stored value has the same form as this one when both were read and stored anew. */
+  #isLike(views: Views, tag: Tag, at: number, size: number): boolean {
+    let there: unknown;
+    try {
+      there = finish(readApart(views, tag, at, size));
+    } catch (error) {
+      const isUnreadable =
+        error instanceof CorruptError ||
+        error instanceof MismatchError ||
+        error instanceof SharedMemoryError;
+      if (!isUnreadable) throw error;
+      return false;
+    }
+    return new Encoder().encode('value', there).#equals((this.#renewed ??= this.#anew()));
+  }
+
+  /** What this value becomes when it is stored, read and stored again. */
+  #anew(): Encoder {
+    if (this.tag !== Tag.Packed || this.#pieces === undefined) return this;
+    const { buffers, bases } = this.#pieces.copies();
+    const packed = Buffer.from(this.#packed);
+    return new Encoder().encode('value', unpack(packed, headBytes, packed.length, buffers, bases));
+  }
+
+  #equals(other: Encoder): boolean {
+    const mine = this.#allBytes();
+    const others = other.#allBytes();
+    return (
+      this.tag === other.tag &&
+      this.size === other.size &&
+      mine.length === others.length &&
+      mine.every((each, i) => areSame(each, others[i] ?? nothing))
+    );
+  }
+
+  #allBytes(): Uint8Array[] {
+    const all = [this.#packed];
+    this.#pieces?.forEach((piece) => all.push(piece));
+    return all;
+  }
+
   /**
    * Encodes the placeholder of a value that is being computed. It says which thread computes the value, and
    * the number of the computation within that thread. Its label is empty: the computation does not wait for
@@ -199,6 +283,20 @@ export class Encoder {
     return this;
   }
 
+  /**
+   * A value that is stored apart outlives the changes of the structure, until it is written or {@link forget} is
+   * called.
+   */
+  hold(): this {
+    if (this.tag === Tag.OutOfBand && this.#apart) this.#limit?.outOfBand?.hold(this.#apart);
+    return this;
+  }
+
+  /** The value will not be written any more. */
+  forget(): void {
+    if (this.tag === Tag.OutOfBand && this.#apart) this.#limit?.outOfBand?.forget(this.#apart);
+  }
+
   #encodeObject(what: string, value: object): this {
     switch (kindOf(value)) {
       case Kind.Refused:
@@ -208,6 +306,7 @@ export class Encoder {
         return this.#is(Tag.Handle, this.#text.length);
       case Kind.View:
         if (isUint8Array(value) && areAlone(value)) {
+          if (lengthOf(value) >= this.#mostInBand) return this.#isApart(pack(what, value));
           this.#packed = value;
           this.#pieces = undefined;
           return this.#isLong(Tag.Bytes, lengthOf(value));
@@ -216,10 +315,34 @@ export class Encoder {
     return this.#isPacked(pack(what, value));
   }
 
-  #isPacked({ bytes, pieces }: Packed): this {
+  #isPacked(packed: Packed): this {
+    const { bytes, pieces } = packed;
+    if (pieces !== undefined && pieces.contentBytes >= this.#mostInBand) {
+      return this.#isApart(packed);
+    }
     this.#packed = bytes;
     this.#pieces = pieces;
     return this.#isLong(Tag.Packed, pieces?.size ?? bytes.length);
+  }
+
+  /** From how many bytes in buffers on a value is stored apart. */
+  get #mostInBand(): number {
+    return this.#limit?.outOfBand?.from ?? Infinity;
+  }
+
+  #isApart(packed: Packed): this {
+    this.#pieces = undefined;
+    this.#packed = nothing;
+    this.#apart = this.#limit?.outOfBand?.store(packed);
+    return this.#isLong(Tag.OutOfBand, apartHeadBytes + (this.#apart?.text.length ?? 0));
+  }
+
+  #writeApart(floats: Float64Array, buffer: Buffer, at: number): void {
+    const apart = this.#apart;
+    if (apart === undefined) return;
+    floats[at / 8] = apart.bytes;
+    writeLatin1(buffer, apart.text, at + apartHeadBytes);
+    this.#limit?.outOfBand?.written(apart);
   }
 
   /** Like `#is`, but also checks the size, for values that may have any size. */
@@ -232,6 +355,7 @@ export class Encoder {
   #is(tag: Tag, size: number): this {
     this.tag = tag;
     this.size = size;
+    this.#renewed = undefined;
     return this;
   }
 }
@@ -251,6 +375,10 @@ function areAlone(bytes: Uint8Array): boolean {
 function areThere(bytes: Uint8Array, at: number, wanted: Uint8Array, length: number): boolean {
   for (let i = 0; i < length; i++) if (bytes[at + i] !== wanted[i]) return false;
   return true;
+}
+
+function areSame(some: Uint8Array, others: Uint8Array): boolean {
+  return Buffer.compare(some, others) === 0;
 }
 
 const noBuffers: ArrayBuffer[] = [];
@@ -319,6 +447,7 @@ function readInto(copy: Copy, views: Views, tag: Tag, at: number, size: number):
       copyPacked(copy, views, at, size);
       return copy;
     case Tag.Handle:
+    case Tag.OutOfBand:
       copy.tag = tag;
       copyOut(copy, views, at, size);
       return copy;
@@ -327,6 +456,23 @@ function readInto(copy: Copy, views: Views, tag: Tag, at: number, size: number):
       copy.tag = tag;
       return copy;
   }
+}
+
+/** Whether the intermediate result is one of a value that is stored apart. */
+export function isApart(read: unknown): boolean {
+  return read instanceof Copy && read.tag === Tag.OutOfBand;
+}
+
+/**
+ * What a record says about a value that is stored apart. Undefined if the bytes make no sense.
+ *
+ * @param at - the offset in bytes; a multiple of 8.
+ */
+export function apartAt(views: Views, at: number, size: number): StoredApart | undefined {
+  if (size <= apartHeadBytes) return undefined;
+  const bytes = views.floats[at / 8] ?? NaN;
+  const text = readLatin1(views.buffer, at + apartHeadBytes, size - apartHeadBytes);
+  return isLength(bytes) ? { text, bytes } : undefined;
 }
 
 /** The result of reading something that is not a value. */
@@ -365,6 +511,9 @@ export function finish(read: unknown): unknown {
 function unpackCopy(copy: Copy): unknown {
   const { bytes, size, tag, buffers, bases } = copy;
   if (tag === Tag.Handle) return attachShared(parseHandle(readLatin1(bytes, 0, size)));
+  if (tag === Tag.OutOfBand) {
+    return readOutOfBand(readLatin1(bytes, apartHeadBytes, Math.max(size - apartHeadBytes, 0)));
+  }
   if (tag !== Tag.Packed) {
     throw new MismatchError(
       `a value in it is stored in form ${tag}, which this version does not know`,
@@ -381,6 +530,15 @@ function unpackCopy(copy: Copy): unknown {
     );
   }
   return unpack(bytes, headBytes, size, buffers, bases);
+}
+
+/** The lengths of the ArrayBuffers of a packed value. Empty if it has none, or makes no sense. */
+function bufferLengths({ ints, floats, bytes }: Views, at: number, size: number): number[] {
+  if (size < headBytes || size % 8 !== 0 || bytes[at] !== (version | hasBuffers)) return [];
+  const count = ints[(at + size - trailerBytes) / 4 + 1] ?? 0;
+  const tableAt = size - trailerBytes - 8 * tableFloats * count;
+  if (count < 0 || tableAt < 0) return [];
+  return Array.from({ length: count }, (_, i) => floats[(at + tableAt) / 8 + tableFloats * i] ?? 0);
 }
 
 /** Copies a packed value together with its ArrayBuffers, each of which is copied once. */
@@ -424,22 +582,6 @@ function copyPacked(copy: Copy, views: Views, at: number, size: number): void {
     copy.buffers.push(buffer);
     copy.bases.push(base);
     from += padded(length);
-  }
-}
-
-const isLength = (number: number): boolean => Number.isSafeInteger(number) && number >= 0;
-
-type ResizableMaker = new (bytes: number, options: { maxByteLength: number }) => ArrayBuffer;
-
-/** @param most - the maximum size in bytes that it can grow to, or -1. */
-export function makeBuffer(bytes: number, most: number): ArrayBuffer | undefined {
-  if (most === -1) return new ArrayBuffer(bytes);
-  if (!isLength(most) || most < bytes) return undefined;
-  try {
-    return new (ArrayBuffer as unknown as ResizableMaker)(bytes, { maxByteLength: most });
-  } catch {
-    // Larger than an ArrayBuffer can be.
-    return undefined;
   }
 }
 

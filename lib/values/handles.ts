@@ -48,7 +48,12 @@ export function tellClasses(
 
 /** A shared object's handle in the form in which it is stored: JSON in ASCII. */
 export function handleText(shared: object): string {
-  return JSON.stringify((shared as Shared).toJSON()).replace(
+  return textOf((shared as Shared).toJSON());
+}
+
+/** A handle in the form in which it is stored. */
+export function textOf(handle: AnyHandle): string {
+  return JSON.stringify(handle).replace(
     /[\u0080-\uffff]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );

@@ -1,3 +1,4 @@
+import { makeBuffer } from './array-buffers';
 import { byteLengthOf, isArrayBuffer } from './intrinsics';
 import { mergedInto, padded, tableFloats, trailerBytes } from './packed-format';
 
@@ -107,6 +108,18 @@ export class Pieces {
     return this.#tail.subarray(0, tableFloats * this.#pieces.length);
   }
 
+  /** The numbers of bytes of the buffers; 0 for one that is part of an earlier one. Valid after {@link close}. */
+  get lengths(): number[] {
+    return this.#pieces.map(({ from, to, into }) => (into >= 0 ? 0 : to - from));
+  }
+
+  /** How many bytes all buffers have. */
+  get contentBytes(): number {
+    let bytes = 0;
+    for (const { from, to, into } of this.#pieces) if (into < 0) bytes += to - from;
+    return bytes;
+  }
+
   /** The bytes of a buffer, or undefined if it is part of an earlier one. Valid after {@link close}. */
   bytesOf(index: number): Uint8Array | undefined {
     const piece = this.#pieces[index];
@@ -123,6 +136,20 @@ export class Pieces {
       at += padded(to - from);
     }
     act(new Uint8Array(this.#tail.buffer), at);
+  }
+
+  /** Copies of the buffers, as a reader of the value gets them. Valid after {@link close}. */
+  copies(): { buffers: ArrayBuffer[]; bases: number[] } {
+    const buffers: ArrayBuffer[] = [];
+    const bases: number[] = [];
+    this.#pieces.forEach(({ buffer, from, to, into }, i) => {
+      const most = this.table[tableFloats * i + 2] ?? -1;
+      const copy = buffers[into] ?? makeBuffer(to - from, most) ?? new ArrayBuffer(to - from);
+      if (into < 0) new Uint8Array(copy).set(new Uint8Array(buffer, from, to - from));
+      buffers.push(copy);
+      bases.push(into < 0 ? from : (bases[into] ?? 0));
+    });
+    return { buffers, bases };
   }
 
   /** Copies the bytes as they are now, because the original buffers may change. */

@@ -5,8 +5,10 @@ import { describe, expect, it } from 'vitest';
 // The library must be imported after the modules that watch it.
 import { countSteps, interrupt, stepWithin } from '../support/interrupts';
 import { watched } from '../fixtures/stores';
+import { SharedObject } from 'shmkit';
 import { cases, letGo, onStepsWithin, tasksEnd } from '../fixtures/interrupts/cases';
 import { start } from '../support/children';
+import { keptAfterSweep } from '../support/kept';
 import { onLinux } from '../support/system';
 
 /** How many steps of a verb are tried. */
@@ -65,6 +67,8 @@ describe.runIf(onLinux)('what is interrupted at any step of', () => {
       }
     }
     await peer.kill();
+    // A thread that is interrupted right when it lets go of an object holds it until it ends.
+    for (const held of keptAfterSweep()) SharedObject.unlink(held);
   });
 });
 

@@ -1,7 +1,8 @@
 import { sinceBoot } from '../core/clock';
 import { readLatin1, readUtf16 } from '../../values/buffer-text';
-import { Tag, read, readApart, tagIn, type Encoder } from '../../values/codec';
+import { Tag, apartAt, read, readApart, tagIn, type Encoder } from '../../values/codec';
 import { CorruptError } from '../../values/corrupt-error';
+import type { StoredApart } from '../../values/out-of-band';
 import type { GrowingMemory } from '../structure/growing-memory';
 import { dictWords, entryWords, meta } from './layout';
 import { largeBytes } from '../structure/structure-layout';
@@ -165,12 +166,20 @@ export class DictEntries {
     return value;
   }
 
-  /** Whether an entry's value is byte for byte the encoded one. */
+  /** Whether an entry's value is equal to the encoded one. */
   matches(at: number, encoder: Encoder): boolean {
     const size = this.#ints[at + entryWords.size] ?? 0;
     const from = 4 * this.bodyOf(at);
     if (!this.#isInside(from, size)) return false;
     return encoder.matches(this.#memory, this.tagOf(at), from, size);
+  }
+
+  /** What an entry says about its value, if that is stored apart. */
+  apartOf(at: number): StoredApart | undefined {
+    if (this.tagOf(at) !== Tag.OutOfBand) return undefined;
+    const size = this.#ints[at + entryWords.size] ?? 0;
+    const from = 4 * this.bodyOf(at);
+    return this.#isInside(from, size) ? apartAt(this.#memory, from, size) : undefined;
   }
 
   /** Writes an entry to a block that nothing points to yet. The table sets the pointer to the next entry. */

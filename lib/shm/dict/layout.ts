@@ -115,13 +115,19 @@ export function dictShape(evicts: boolean): StructureShape {
  */
 export const computedAt = 0;
 
-export function dictContents(capacity: number, ttl: number, evicts: boolean): Contents {
+export function dictContents(
+  capacity: number,
+  ttl: number,
+  evicts: boolean,
+  outOfBand: number,
+): Contents {
   const type = evicts ? evicting : 0;
   const initialWords = dictWords.table - own;
-  return structureContents(dictShape(evicts), type, capacity, initialWords, (words, floats) => {
+  const initialize = (words: Int32Array, floats: Float64Array) => {
     words[dictWords.buckets - own] = leastBuckets;
     words[dictWords.seed - own] = crypto.getRandomValues(new Int32Array(1))[0] ?? 0;
     words[dictWords.expires - own] = ttl === 0 ? 0 : 1;
     floats[(dictWords.ttl - own) / 2] = ttl;
-  });
+  };
+  return structureContents(dictShape(evicts), type, capacity, outOfBand, initialWords, initialize);
 }

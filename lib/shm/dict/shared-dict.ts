@@ -1,6 +1,6 @@
 import type * as contract from '../../contract/index';
 import { assignedBy, changedBy } from '../core/assignments';
-import { unlinkObject, type Request } from '../core/attachment';
+import type { Request } from '../core/attachment';
 import type { Typed } from '../core/handle';
 import { toAttach, toCreate, toOpen } from '../core/named-object';
 import { callForeign } from '../core/foreign';
@@ -32,10 +32,12 @@ import { DictState, When } from './state';
 import { ValueWait } from './value-wait';
 import {
   Structure,
+  unlinkStructure,
   type StructureCreateOptions,
   type StructureOptions,
 } from '../structure/structure';
-import { checkCapacity } from '../structure/structure-layout';
+import { tellStates } from '../structure/states';
+import { checkCapacity, checkOutOfBand } from '../structure/structure-layout';
 
 /** The options of {@link SharedDict.open}. */
 export interface SharedDictOptions extends StructureOptions {
@@ -133,7 +135,7 @@ export class SharedDict<V = unknown> extends Structure implements contract.Dict<
    * @throws TypeError, RangeError the options are not valid.
    */
   static create<V = unknown>(options: SharedDictCreateOptions = {}): SharedDict<V> {
-    checkOptions(options, ['name', 'mode', 'capacity', 'ttl', 'eviction']);
+    checkOptions(options, ['name', 'mode', 'capacity', 'outOfBand', 'ttl', 'eviction']);
     return new SharedDict(toCreate('dict', options, contentsOf(options)));
   }
 
@@ -155,7 +157,7 @@ export class SharedDict<V = unknown> extends Structure implements contract.Dict<
    * @throws SharedMemoryError as {@link SharedDict.create} (except `EEXIST`) and {@link SharedDict.attach}.
    */
   static open<V = unknown>(name: string, options: SharedDictOptions = {}): SharedDict<V> {
-    checkOptions(options, ['mode', 'capacity', 'ttl', 'eviction']);
+    checkOptions(options, ['mode', 'capacity', 'outOfBand', 'ttl', 'eviction']);
     return new SharedDict(toOpen('dict', name, options, contentsOf(options)));
   }
 
@@ -165,7 +167,7 @@ export class SharedDict<V = unknown> extends Structure implements contract.Dict<
    * @throws SharedMemoryError `ENOENT` it does not exist; `EACCES`; `ERR_ABI_MISMATCH`.
    */
   static unlink(name: string): void {
-    unlinkObject('dict', name);
+    unlinkStructure('dict', name);
   }
 
   /**
@@ -512,6 +514,8 @@ export class SharedDict<V = unknown> extends Structure implements contract.Dict<
             passedOver.note(error);
             continue;
           }
+          // It was removed meanwhile.
+          if (typeof value === 'symbol') continue;
         }
         yield [key, value];
       }
@@ -588,7 +592,9 @@ assignedBy(
     (Number.isNaN(value) ? ', or add() or update() to change an existing value' : ''),
 );
 
-function contentsOf({ capacity, ttl, eviction }: SharedDictOptions) {
+tellStates('dict', (seat) => new DictState(seat));
+
+function contentsOf({ capacity, outOfBand, ttl, eviction }: SharedDictOptions) {
   if (eviction !== undefined && (eviction as unknown) !== 'lru') {
     throw outOfRange('eviction', "'lru'", eviction);
   }
@@ -596,6 +602,7 @@ function contentsOf({ capacity, ttl, eviction }: SharedDictOptions) {
     checkCapacity(capacity),
     ttl === undefined ? 0 : checkTtl(ttl),
     eviction === 'lru',
+    checkOutOfBand(outOfBand),
   );
 }
 

@@ -1,6 +1,6 @@
 import type * as contract from '../../contract/index';
 import { assignedBy, changedBy } from '../core/assignments';
-import { unlinkObject, type Request } from '../core/attachment';
+import type { Request } from '../core/attachment';
 import type { Typed } from '../core/handle';
 import { toAttach, toCreate, toOpen } from '../core/named-object';
 import { invalidType } from '../../common/errors';
@@ -10,10 +10,12 @@ import { dictContents } from './layout';
 import { DictState, When } from './state';
 import {
   Structure,
+  unlinkStructure,
   type StructureCreateOptions,
   type StructureOptions,
 } from '../structure/structure';
-import { checkCapacity } from '../structure/structure-layout';
+import { tellStates } from '../structure/states';
+import { checkCapacity, checkOutOfBand } from '../structure/structure-layout';
 import { UnreadableError } from '../structure/unreadable';
 
 /** The options of {@link SharedNamespace.open}. */
@@ -73,7 +75,7 @@ export class SharedNamespace<T extends object = Record<string, unknown>>
   static create<T extends object = Record<string, unknown>>(
     options: SharedNamespaceCreateOptions = {},
   ): SharedNamespace<T> {
-    checkOptions(options, ['name', 'mode', 'capacity']);
+    checkOptions(options, ['name', 'mode', 'capacity', 'outOfBand']);
     return new SharedNamespace(toCreate('namespace', options, contentsOf(options)));
   }
 
@@ -97,13 +99,13 @@ export class SharedNamespace<T extends object = Record<string, unknown>>
     name: string,
     options: SharedNamespaceOptions = {},
   ): SharedNamespace<T> {
-    checkOptions(options, ['mode', 'capacity']);
+    checkOptions(options, ['mode', 'capacity', 'outOfBand']);
     return new SharedNamespace(toOpen('namespace', name, options, contentsOf(options)));
   }
 
   /** Removes a name. Processes that are attached keep the namespace until they close it. */
   static unlink(name: string): void {
-    unlinkObject('namespace', name);
+    unlinkStructure('namespace', name);
   }
 
   /**
@@ -200,6 +202,8 @@ class Properties<T extends object> implements ProxyHandler<T> {
   }
 }
 
-function contentsOf({ capacity }: SharedNamespaceOptions) {
-  return dictContents(checkCapacity(capacity), 0, false);
+tellStates('namespace', (seat) => new DictState(seat));
+
+function contentsOf({ capacity, outOfBand }: SharedNamespaceOptions) {
+  return dictContents(checkCapacity(capacity), 0, false, checkOutOfBand(outOfBand));
 }

@@ -14,8 +14,12 @@ import { Sequences } from '../structure/sequences';
 import { dictShape, dictWords, evicting } from './layout';
 import { mostCopies } from '../structure/structure-layout';
 import { StructureState } from '../structure/structure-state';
+import { GoneError } from '../../values/out-of-band';
 import { unreadableEntry, type UnreadableError } from '../structure/unreadable';
 import type { ValueWait } from './value-wait';
+
+/** How long to wait for the changes of others to remove entries that the system needs the memory of, in milliseconds. */
+const patience = 1000;
 
 /** When {@link DictState.set} sets the value: always, or only if there is no entry. */
 export const enum When {
@@ -70,7 +74,16 @@ export class DictState extends StructureState {
     const sequences = new Sequences(ints, dictWords.sequences);
     const large = new Sequences(ints, dictWords.large);
     const entries = (this.#entries = new DictEntries(memory));
-    const table = new DictTable(memory, log, arena, sequences, large, entries, capacity);
+    const table = new DictTable(
+      memory,
+      log,
+      arena,
+      sequences,
+      large,
+      entries,
+      this.outOfBand,
+      capacity,
+    );
     const eviction = evicts ? new DictEviction(memory, entries, table, capacity) : undefined;
     const expiry = new DictExpiry(memory, log, entries, table);
     const writer = new DictWriter(this, entries, table, expiry, eviction);
@@ -79,6 +92,7 @@ export class DictState extends StructureState {
     this.#writer = writer;
     this.claims = new DictClaims(seat, this, entries, table, writer, eviction);
     this.scan = new DictScan(this, entries, table);
+    if (evicts) this.outOfBand.relieve = (bytes) => this.#relieve(bytes);
   }
 
   /** The number of entries, without pending ones. */
@@ -135,6 +149,8 @@ export class DictState extends StructureState {
    * @returns whether it was set.
    */
   set(key: string, value: unknown, ttl: number, when: When, timeout?: number): boolean {
+    // To store a value apart for nothing would take long.
+    if (when === When.Absent && this.outOfBand.from < Infinity && this.has(key)) return false;
     const encoder = this.#encoder.encode('value', value);
     const table = this.#table;
     const hash = table.hash(key);
@@ -279,7 +295,8 @@ export class DictState extends StructureState {
   }
 
   /**
-   * Makes the value from the intermediate result of reading it.
+   * Makes the value from the intermediate result of reading it. If its entry was replaced or removed meanwhile, the
+   * result may be the new value, or `absent`, or `pending`.
    *
    * @throws UnreadableError its bytes are not a valid value, or a shared object in it cannot be attached to.
    */
@@ -288,6 +305,7 @@ export class DictState extends StructureState {
     try {
       return finish(value);
     } catch (error) {
+      if (error instanceof GoneError && !this.inside) return this.#finishLocked(key);
       throw this.unreadable(error, key);
     }
   }
@@ -300,6 +318,10 @@ export class DictState extends StructureState {
   override close(): void {
     this.claims.computed.close();
     super.close();
+  }
+
+  protected override allApart(): string[] {
+    return this.#table.apart();
   }
 
   protected override settle(): void {
@@ -340,6 +362,15 @@ export class DictState extends StructureState {
     });
   }
 
+  /** Reads a value that is stored apart: see B3 of `OutOfBand`. */
+  #finishLocked(key: string): unknown {
+    const hash = this.#table.hash(key);
+    return this.look(() => {
+      this.#table.evenOut();
+      return this.finish(this.#readLocked(key, hash), key);
+    });
+  }
+
   #hasSlowly(key: string, hash: number): boolean {
     return this.look(() => {
       this.#table.evenOut();
@@ -358,6 +389,16 @@ export class DictState extends StructureState {
     const value = this.#entries.readLocked(at);
     this.#eviction?.use(hash);
     return value;
+  }
+
+  /** Removes entries with values that are stored apart, because the system has no memory for another one. */
+  #relieve(bytes: number): boolean {
+    if (this.inside) return false;
+    try {
+      return this.change(() => this.#writer.freeApart(bytes), patience);
+    } catch {
+      return false; // the caller gets the error of the system
+    }
   }
 
   #notANumber(key: string, at: number): unknown {

@@ -13,6 +13,7 @@ import {
   leastBuckets,
   mostChunks,
 } from './layout';
+import type { OutOfBand } from '../structure/out-of-band';
 import type { UndoLog } from '../structure/undo-log';
 
 /** How often a reader that sees changes in progress tries again before it takes the lock. */
@@ -49,6 +50,7 @@ export class DictTable {
   readonly #sequences: Sequences;
   readonly #large: Sequences;
   readonly #entries: DictEntries;
+  readonly #outOfBand: OutOfBand;
   readonly #seed: number;
   readonly #mostBuckets: number;
 
@@ -60,6 +62,7 @@ export class DictTable {
     sequences: Sequences,
     large: Sequences,
     entries: DictEntries,
+    outOfBand: OutOfBand,
     capacity: number,
   ) {
     this.#memory = memory;
@@ -69,6 +72,7 @@ export class DictTable {
     this.#sequences = sequences;
     this.#large = large;
     this.#entries = entries;
+    this.#outOfBand = outOfBand;
     // Never changes, so it is read only once.
     this.#seed = memory.fixed[dictWords.seed] ?? 0;
     this.#mostBuckets = mostChunks(capacity) * chunkBuckets;
@@ -202,6 +206,11 @@ export class DictTable {
     return chunks;
   }
 
+  /** The bytes of the table's own blocks. */
+  get ownBytes(): number {
+    return (4 * chunkBuckets + 8) * (Math.ceil(this.buckets / chunkBuckets) - 1);
+  }
+
   /** Moves a chunk to a block that nothing points to. */
   moveChunk(chunk: number, pointer: number): void {
     const from = this.headAt(chunk * chunkBuckets);
@@ -218,9 +227,30 @@ export class DictTable {
   empty(): void {
     this.#sequences.openAll();
     this.#large.openAll();
+    this.#outOfBand.dropAll(() => this.apart());
     this.#arena.reset();
     this.#clear();
     this.#log.write(dictWords.cursor, 0);
+  }
+
+  /** The handles of all values that are stored apart. Under the lock. */
+  apart(): string[] {
+    const found: string[] = [];
+    const { buckets } = this;
+    for (let bucket = 0; bucket < buckets; bucket++) {
+      let link = this.headAt(bucket);
+      for (let steps = 0; ; steps++) {
+        const pointer = link === nonsense ? nonsense : (this.#ints[link] ?? 0);
+        if (pointer === 0) break;
+        link = 2 * pointer;
+        if (pointer < 0 || steps > mostSteps || !this.#memory.reaches(link + entryWords.body + 2)) {
+          throw new CorruptError(noTable);
+        }
+        const stored = this.#entries.apartOf(link);
+        if (stored !== undefined) found.push(stored.text);
+      }
+    }
+    return found;
   }
 
   /** Adds one bucket if there are more entries than buckets, and if there is room for it. */
@@ -262,6 +292,7 @@ export class DictTable {
   /** Frees the block of an entry. */
   #free(at: number): void {
     const entries = this.#entries;
+    if (entries.tagOf(at) === Tag.OutOfBand) this.#outOfBand.drop(entries.apartOf(at));
     if (entries.isLarge(at)) this.#large.open(entries.hashOf(at) & (Sequences.count - 1));
     this.#arena.free(at / 2);
   }

@@ -14,6 +14,8 @@ const likeFactor = 4;
  * there is still no block then, room is made in one place.
  */
 const mostFreedFactor = 2;
+/** How often an entry is chosen to find some with values that are stored apart. */
+const mostLooks = 1000;
 
 /** Puts entries into a table, and makes room for them. Used within a change of the structure. */
 export class DictWriter {
@@ -50,6 +52,10 @@ export class DictWriter {
     const isWide = !isLatin1(key);
     const bytes = DictEntries.bytes(key, isWide, encoder, expiry);
     const table = this.#table;
+    const { apartBytes } = encoder;
+    if (apartBytes > 0 || this.#structure.outOfBand.bytes > 0) {
+      at = this.#makeRoomApart(key, hash, bytes + apartBytes);
+    }
     let pointer = this.#structure.allocate(bytes);
     if (pointer === 0) {
       pointer = this.#makeRoom(bytes);
@@ -90,6 +96,54 @@ export class DictWriter {
     }
     structure.memory.failure ??= failure;
     throw structure.full(bytes);
+  }
+
+  /**
+   * In a dict that has values that are stored apart, or gets one: removes entries, each in a change of its own, until
+   * there is room. First expired entries, and then the least recently used ones.
+   *
+   * @returns where the entry of the key is now, or `none`.
+   * @throws SharedMemoryError `ERR_CAPACITY`
+   */
+  #makeRoomApart(key: string, hash: number, bytes: number): number {
+    const { arena, outOfBand } = this.#structure;
+    const entries = this.#entries;
+    const table = this.#table;
+    for (;;) {
+      const at = table.locate(key, hash);
+      const replaced = at === none ? 0 : (entries.apartOf(at)?.bytes ?? 0);
+      if (arena.used + outOfBand.bytes - replaced + bytes <= arena.capacity) return at;
+      if (bytes > arena.capacity - table.ownBytes || !this.#removeAny()) {
+        throw this.#structure.full(bytes);
+      }
+      this.#commit();
+    }
+  }
+
+  /**
+   * Removes entries with values that are stored apart, beginning with those that were used least recently, until so many
+   * bytes are free.
+   *
+   * @returns whether there were any.
+   */
+  freeApart(bytes: number): boolean {
+    const { outOfBand } = this.#structure;
+    const before = outOfBand.bytes;
+    for (let looks = 0; looks < mostLooks && before - outOfBand.bytes < bytes; looks++) {
+      const eviction = this.#eviction;
+      if (outOfBand.bytes === 0 || eviction?.choose() !== true) break;
+      if (this.#entries.apartOf(eviction.victim) === undefined) continue;
+      this.#table.remove(eviction.victim, eviction.victimLink);
+      this.#commit();
+    }
+    return outOfBand.bytes < before;
+  }
+
+  #removeAny(): boolean {
+    if (this.#expiry.makeRoom()) return true;
+    if (this.#eviction?.choose() !== true) return false;
+    this.#table.remove(this.#eviction.victim, this.#eviction.victimLink);
+    return true;
   }
 
   /** @param freed - how many bytes have been freed so far. */

@@ -1,5 +1,6 @@
 import type { LockSeat } from '../core/lock-seat';
-import { Encoder, Tag, finish } from '../../values/codec';
+import { Encoder, Tag, finish, isApart } from '../../values/codec';
+import { GoneError } from '../../values/out-of-band';
 import { ListRing } from './ring';
 import { ListSlots } from './slots';
 import { Sequence } from '../structure/sequence';
@@ -68,10 +69,15 @@ export abstract class ListReader extends StructureState {
         throw this.explain(error);
       }
       if (isLarge) return this.#getLarge(index);
-      if (sequence.after === before) return this.finish(value, index);
+      if (sequence.after !== before) continue;
+      try {
+        return this.finish(value, index);
+      } catch (error) {
+        if (!(error instanceof GoneError)) throw error;
+        break;
+      }
     }
-    const value = this.#look(() => this.#peek(index));
-    return this.finish(value, index);
+    return this.#getLocked(index);
   }
 
   /** Returns the elements from `start` up to, but not including, `end`, as one consistent snapshot. */
@@ -116,13 +122,15 @@ export abstract class ListReader extends StructureState {
   /**
    * Makes an element from the intermediate result of reading it.
    *
-   * @throws UnreadableError its bytes are not a valid value, or a shared object in it cannot be attached to.
+   * @throws UnreadableError its bytes are not a valid value, or a shared object in it cannot be attached to. GoneError
+   * without the lock: see B3 of `OutOfBand`.
    */
   protected finish(value: unknown, index: number): unknown {
     if (typeof value !== 'object' || value === null) return value;
     try {
       return finish(value);
     } catch (error) {
+      if (error instanceof GoneError && !this.inside) throw error;
       throw this.unreadable(error, index);
     }
   }
@@ -145,7 +153,7 @@ export abstract class ListReader extends StructureState {
       try {
         result = act(() => sequence.after === before);
       } catch (error) {
-        if (sequence.after !== before) continue;
+        if (sequence.after !== before || error instanceof GoneError) continue;
         throw this.explain(error);
       }
       if (sequence.after === before) return result;
@@ -175,7 +183,15 @@ export abstract class ListReader extends StructureState {
       copies++;
       if (large.after === largeBefore) return this.finish(value, index);
     }
-    const value = this.#look(() => this.#peek(index));
+    return this.#getLocked(index);
+  }
+
+  #getLocked(index: number): unknown {
+    const value = this.#look(() => {
+      const read = this.#peek(index);
+      // B3 of `OutOfBand`: without the lock, the object may be gone. Everything else may take long.
+      return isApart(read) ? this.finish(read, index) : read;
+    });
     return this.finish(value, index);
   }
 
@@ -188,7 +204,8 @@ export abstract class ListReader extends StructureState {
     const { ring, slots } = this;
     const matches = (index: number, findsNaN: boolean): boolean => {
       const slot = ring.slot(ring.head + index);
-      if (slots.tag(slot) !== tag) return false;
+      const found = slots.tag(slot);
+      if (found !== tag) return found === Tag.OutOfBand && slots.matches(slot, encoder);
       if (tag !== Tag.Number) return slots.matches(slot, encoder);
       const there = slots.number(slot);
       return there === number || (findsNaN && Number.isNaN(there) && Number.isNaN(number));

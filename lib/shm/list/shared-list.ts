@@ -1,6 +1,6 @@
 import type * as contract from '../../contract/index';
 import { assignedBy, assignedByIndex, changedBy } from '../core/assignments';
-import { unlinkObject, type Request } from '../core/attachment';
+import type { Request } from '../core/attachment';
 import type { Typed } from '../core/handle';
 import { toAttach, toCreate, toOpen } from '../core/named-object';
 import { invalidType } from '../../common/errors';
@@ -12,10 +12,12 @@ import { listShape } from './layout';
 import { ListState } from './state';
 import {
   Structure,
+  unlinkStructure,
   type StructureCreateOptions,
   type StructureOptions,
 } from '../structure/structure';
-import { checkCapacity, structureContents } from '../structure/structure-layout';
+import { tellStates } from '../structure/states';
+import { checkCapacity, checkOutOfBand, structureContents } from '../structure/structure-layout';
 
 /** The options of {@link SharedList.open}. */
 export type SharedListOptions = StructureOptions;
@@ -75,7 +77,7 @@ export class SharedList<V = unknown> extends Structure implements contract.List<
    * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE`
    */
   static create<V = unknown>(options: SharedListCreateOptions = {}): SharedList<V> {
-    checkOptions(options, ['name', 'mode', 'capacity']);
+    checkOptions(options, ['name', 'mode', 'capacity', 'outOfBand']);
     return new SharedList(toCreate('list', options, contentsOf(options)));
   }
 
@@ -98,7 +100,7 @@ export class SharedList<V = unknown> extends Structure implements contract.List<
    * {@link SharedList.attach}.
    */
   static open<V = unknown>(name: string, options: SharedListOptions = {}): SharedList<V> {
-    checkOptions(options, ['mode', 'capacity']);
+    checkOptions(options, ['mode', 'capacity', 'outOfBand']);
     return new SharedList(toOpen('list', name, options, contentsOf(options)));
   }
 
@@ -108,7 +110,7 @@ export class SharedList<V = unknown> extends Structure implements contract.List<
    * @throws SharedMemoryError `ENOENT` it does not exist; `EACCES`; `ERR_ABI_MISMATCH`.
    */
   static unlink(name: string): void {
-    unlinkObject('list', name);
+    unlinkStructure('list', name);
   }
 
   /**
@@ -213,8 +215,8 @@ export class SharedList<V = unknown> extends Structure implements contract.List<
   }
 
   /**
-   * Returns the first index of a value, at `from` or later, or -1. Objects are equal if they are stored as the
-   * same bytes: if they have the same contents in the same order.
+   * Returns the first index of a value, at `from` or later, or -1. Objects are equal if they have the same
+   * contents in the same order.
    *
    * @throws TypeError `ERR_INVALID_ARG_TYPE` the value cannot be cloned; SharedMemoryError
    * `ERR_CLOSED`, `ERR_CORRUPT`.
@@ -356,8 +358,10 @@ export class SharedList<V = unknown> extends Structure implements contract.List<
 assignedBy('list', assignedByIndex('set'));
 changedBy('list', { length: 'pop(), splice() or clear()' });
 
-function contentsOf({ capacity }: SharedListOptions) {
-  return structureContents(listShape, 0, checkCapacity(capacity));
+tellStates('list', (seat) => new ListState(seat));
+
+function contentsOf({ capacity, outOfBand }: SharedListOptions) {
+  return structureContents(listShape, 0, checkCapacity(capacity), checkOutOfBand(outOfBand));
 }
 
 function checkIndex(index: number): number {

@@ -1,4 +1,5 @@
-import { Encoder, Tag, noValue, read, tagIn } from '../../values/codec';
+import { Encoder, Tag, apartAt, noValue, read, tagIn } from '../../values/codec';
+import type { StoredApart } from '../../values/out-of-band';
 import type { GrowingMemory } from '../structure/growing-memory';
 import type { ListRing } from './ring';
 import type { Sequence } from '../structure/sequence';
@@ -92,7 +93,7 @@ export class ListSlots {
     }
     const { log } = this.#state;
     this.#sequence.open();
-    const pointer = this.#store();
+    const pointer = this.#store(this.apartOf(slot)?.bytes);
     this.free(slot);
     for (let i = 0; i < 4; i++) log.keep(slot + i);
     this.#describe(slot, pointer);
@@ -127,8 +128,16 @@ export class ListSlots {
   /** Frees the block of a slot's value, if it has one. */
   free(slot: number): void {
     if ((this.#ints[slot + slotLayout.what] ?? 0) >>> 4 <= inlineBytes) return;
+    if (this.tag(slot) === Tag.OutOfBand) this.#state.outOfBand.drop(this.apartOf(slot));
     if (this.isLarge(slot)) this.#large.open();
     this.#state.arena.free(this.#ints[slot + slotLayout.pointer] ?? 0);
+  }
+
+  /** What a slot says about its value, if that is stored apart. */
+  apartOf(slot: number): StoredApart | undefined {
+    if (this.tag(slot) !== Tag.OutOfBand) return undefined;
+    const { at, size } = this.place(slot);
+    return at === nowhere ? undefined : apartAt(this.#memory, at, size);
   }
 
   /** Returns where the value of a slot is, in bytes, or {@link nowhere}. */
@@ -145,10 +154,15 @@ export class ListSlots {
   /**
    * Stores the encoded value in a new block. Returns the pointer to the block, or 0 if the value needs no
    * block.
+   *
+   * @param freed - how many bytes that are stored apart are freed at the same time.
    */
-  #store(): number {
-    const { size } = this.encoder;
+  #store(freed = 0): number {
+    const { size, apartBytes } = this.encoder;
     if (size <= inlineBytes) return 0;
+    if (apartBytes > 0 || this.#state.outOfBand.bytes > 0) {
+      this.#state.checkRoomApart(size + apartBytes, freed);
+    }
     const pointer = this.#state.allocate(size);
     if (pointer === 0) throw this.#state.full(size);
     this.encoder.write(this.#memory, 8 * pointer);

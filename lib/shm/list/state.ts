@@ -187,10 +187,25 @@ export class ListState extends ListReader {
       this.sequence.open();
       this.large.open();
       const { own } = structureLayout;
+      this.outOfBand.dropAll(() => this.allApart());
       for (let word: number = listWords.length; word < listWords.large; word++)
         this.log.write(own + word, 0);
       this.arena.reset();
     }, timeout);
+  }
+
+  protected override allApart(): string[] {
+    const found: string[] = [];
+    const { head, length } = this.ring;
+    for (let i = 0; i < length; i++) {
+      const stored = this.slots.apartOf(this.ring.slot(head + i));
+      if (stored !== undefined) found.push(stored.text);
+    }
+    return found;
+  }
+
+  override apart(timeout: number): Set<string> {
+    return new Set(this.mutate(() => this.allApart(), timeout));
   }
 
   protected override settle(): void {
@@ -213,7 +228,7 @@ export class ListState extends ListReader {
    */
   #giveUp(): void {
     try {
-      this.log.rollBack(structureLayout.arena);
+      this.log.rollBack(structureLayout.outOfBandBytes);
     } catch {
       // The log makes no sense either.
     }

@@ -8,9 +8,10 @@ import { SharedMemory } from '../core/shared-memory';
 import { wake } from '../core/word';
 import { ListState } from '../list/state';
 import { listShape } from '../list/layout';
+import { keeperIdIn } from '../objects/kept-names';
 import { structureContents, type StructureShape } from '../structure/structure-layout';
 import { hasCode, type SharedMemoryError } from '../../common/errors';
-import { managedHead, systemName } from '../core/names';
+import { managedHead, managerOf, systemName } from '../core/names';
 import { classOf, managedKinds, noteOf, parseNote, type ManagedKind } from './kinds';
 
 /** The maximum number of participants at one time. */
@@ -73,7 +74,7 @@ export function managerContents(
 ): Contents {
   const bytes = Roster.initialWords('manager', name);
   new Int32Array(bytes.buffer)[modeAt] = mode;
-  return { ...structureContents(shape, ownership, capacity), words: bytes };
+  return { ...structureContents(shape, ownership, capacity, 0), words: bytes };
 }
 
 /**
@@ -338,6 +339,13 @@ export class ManagerState extends ListState {
         // The object was never made, or was already unlinked, or this process is not permitted to unlink it.
       }
     }
+    for (const name of keptBy(this.seat.name)) {
+      try {
+        end('object', name, isAtEnd);
+      } catch {
+        // As above.
+      }
+    }
   }
 
   /** Returns a note, or undefined if it cannot be read. */
@@ -377,6 +385,20 @@ function end(kind: ManagedKind, name: string, isAtEnd: boolean): void {
   } catch (error) {
     if (!hasCode(error, 'ERR_CORRUPT') && !hasCode(error, 'ERR_WRONG_KIND')) throw error;
     unlinkObject(kind, name);
+  }
+}
+
+/** The objects that a manager's structures keep. They have no notes, because they come and go with each value. */
+function keptBy(manager: string): string[] {
+  // Elsewhere, structures keep no objects.
+  if (native.place === undefined) return [];
+  try {
+    return SharedMemory.list()
+      .filter(({ kind, name }) => kind === 'object' && managerOf(name)?.manager === manager)
+      .map(({ name }) => name)
+      .filter((name) => keeperIdIn(name) !== undefined);
+  } catch {
+    return []; // this process lacks a resource: they are orphans
   }
 }
 

@@ -27,6 +27,9 @@ const patience = 1000;
 /** The index of the words that say who can see the presence of the holders, if the object is a file elsewhere. */
 const domainAt = 0;
 
+/** The index of the word that is not 0 as long as a structure keeps the object. */
+const keptAt = 4;
+
 /** The index of the first word of this thread's entry when it has just made the object. */
 const newEntry = Roster.firstEntry;
 
@@ -66,6 +69,7 @@ export function firstWords(name: string, isHandedOver: boolean): Uint8Array {
  *       somebody holds the inner objects as long as somebody holds the outer one.
  * - O6  A parcel of an object comes with parcels of the objects in its value. These are handed over before it, and
  *       taken after it. So a death in between may leave one that nobody takes, but it never takes one away.
+ * - O7  A structure that keeps an object counts as somebody who holds it, until it has let go of it; see `OutOfBand`.
  */
 export class Holds implements SeatState {
   readonly #seat: LockSeat;
@@ -156,6 +160,51 @@ export class Holds implements SeatState {
     return isRemoved;
   }
 
+  /** From now on, a structure keeps the object, which this thread holds. */
+  keep(): void {
+    this.#roster.words[keptAt] = 1;
+  }
+
+  /** The structure that keeps the object lets go of it. */
+  letGo(): boolean {
+    this.#underLock(patience, () => {
+      this.#roster.words[keptAt] = 0;
+      if (this.#roster.own === 0) this.#removeIfLast();
+    });
+    return true;
+  }
+
+  /**
+   * Takes away the name of an object to which no record of its structure refers, unless somebody holds it: its maker may
+   * still be about to write the record.
+   */
+  removeIfForgotten(): boolean {
+    let isRemoved = false;
+    this.#underLock(patience, () => {
+      if (this.#isUsed()) return;
+      this.#roster.words[keptAt] = 0;
+      isRemoved = this.#removeIfLast();
+    });
+    return isRemoved;
+  }
+
+  /** Whether a thread that lives holds the object. */
+  get isHeld(): boolean {
+    let isHeld = true;
+    this.#underLock(patience, () => (isHeld = this.#isUsed()));
+    return isHeld;
+  }
+
+  #isUsed(): boolean {
+    const roster = this.#roster;
+    roster.reap(() => true);
+    return [...roster.entries()].some((at) => isUsed(roster.words, at));
+  }
+
+  get #isKept(): boolean {
+    return this.#roster.words[keptAt] !== 0;
+  }
+
   /** Whether this process cannot see who of the holders is alive. */
   #isForeign(): boolean {
     if (!isSpilled(this.#seat.name)) return false;
@@ -223,6 +272,7 @@ export class Holds implements SeatState {
   /** Marks the object as dead if nobody but this thread holds it. Its name is removed when the lock is released. */
   #removeIfLast(): boolean {
     const roster = this.#roster;
+    if (this.#isKept) return false;
     roster.reap(() => true);
     for (const at of roster.entries()) {
       if (at !== roster.own && isUsed(roster.words, at)) return false;
@@ -237,6 +287,7 @@ export class Holds implements SeatState {
   /** The same, if everybody who holds it is dead. This stops at the first thread that lives. */
   #removeIfDead(): boolean {
     const roster = this.#roster;
+    if (this.#isKept) return false;
     for (const at of roster.entries()) {
       if (isUsed(roster.words, at) && (roster.isPresent(at) || this.#mayBeTaken(at))) return false;
     }
@@ -273,21 +324,24 @@ function foreignError({ kind, name }: LockSeat): SharedMemoryError {
   );
 }
 
-/** Asks about an object without holding it. The answer is false if it is not there, or cannot be used. */
-export function askOf(name: string, ask: (holds: Holds) => boolean): boolean {
+/** Asks about an object without holding it. The answer is undefined if it is not there, or cannot be used. */
+export function askOf<T>(name: string, ask: (holds: Holds, seat: LockSeat) => T): T | undefined {
   const seat = LockSeat.tryTake('object', name, defaultMode, Disposition.Attach, noContents);
-  if (!isSeat(seat)) return false;
+  if (!isSeat(seat)) return undefined;
   try {
-    return ask(seat.state(() => new Holds(seat)));
+    return ask(
+      seat.state(() => new Holds(seat)),
+      seat,
+    );
   } catch {
-    return false; // it is damaged, or was removed in the meantime
+    return undefined; // it is damaged, or was removed in the meantime
   } finally {
     seat.leave();
   }
 }
 
 /** Whether somebody is still to take over the object of that name. */
-const isAwaited = (name: string): boolean => askOf(name, (holds) => holds.isAwaited);
+const isAwaited = (name: string): boolean => askOf(name, (holds) => holds.isAwaited) ?? false;
 
 /** A hold of an object that another object's value contains. */
 export class Reference {

@@ -44,11 +44,13 @@ export const entry = {
 } as const;
 
 /**
- * The version of all of this, in the lowest byte of the type in the object's header. The next bit says whether there are
- * references.
+ * The version of all of this, in the lowest byte of the type in the object's header. The next bits say whether there are
+ * references, and whether a structure keeps the object.
  */
 export const objectFormat = 1;
 export const hasReferences = 0x100;
+/** A structure keeps the object. The first reference says which. */
+export const isKept = 0x200;
 
 /** A cache line, and more than any element needs. */
 export const bufferAlignment = 64;

@@ -3,7 +3,11 @@ import { native } from '../core/binding';
 import { prefixOf, spilledName } from '../core/names';
 import { SharedMemory } from '../core/shared-memory';
 import { hasCode } from '../../common/errors';
+import { textOf } from '../../values/handles';
+import { apartIn, type Which } from '../structure/states';
 import { askOf } from './holds';
+import { keeperIdIn } from './kept-names';
+import { keeperIn } from './sealed-front';
 
 let isSwept = false;
 
@@ -40,8 +44,62 @@ export function withSweep<T>(make: () => T, directory?: string): T {
  */
 export function removeOrphans(directory?: string): number {
   const names = directory === undefined ? namesInMemory() : namesIn(directory);
-  return names.filter((name) => askOf(name, (holds) => holds.removeIfOrphan())).length;
+  const kept = new Map<string, string[]>();
+  let removed = 0;
+  for (const name of names) {
+    const structure = keeperIdIn(name);
+    if (structure === undefined) {
+      removed += Number(askOf(name, (holds) => holds.removeIfOrphan()) ?? false);
+    } else {
+      const all = kept.get(structure);
+      if (all === undefined) kept.set(structure, [name]);
+      else all.push(name);
+    }
+  }
+  for (const all of kept.values()) {
+    // Most of them are in use. One of them says where. Each of the others is then asked by itself.
+    const [first] = [...keepersOf(all.slice(0, mostAsked)).keys()];
+    const used = first === undefined ? undefined : apartIn(whichIn(first), 0);
+    if (used !== undefined) removed += removeForgotten(unusedIn(used, all));
+  }
+  return removed;
 }
+
+/** How many objects of a structure are asked where it is, if they give no answer. */
+const mostAsked = 4;
+
+/** Removes those objects to which no record of their structures refers (B4 of `OutOfBand`). */
+function removeForgotten(suspects: readonly string[]): number {
+  // A thread that is about to write the record of an object holds the object, until the record is there.
+  const unheld = suspects.filter((name) => askOf(name, (holds) => !holds.isHeld));
+  let removed = 0;
+  for (const [keeper, names] of keepersOf(unheld)) {
+    const used = apartIn(whichIn(keeper), 0);
+    if (used === undefined) continue;
+    for (const name of unusedIn(used, names)) {
+      removed += Number(askOf(name, (holds) => holds.removeIfForgotten()) ?? false);
+    }
+  }
+  return removed;
+}
+
+/** The structures that keep objects, as each of these says itself: kind, name and id as JSON. */
+function keepersOf(names: readonly string[]): Map<string, string[]> {
+  const keepers = new Map<string, string[]>();
+  for (const name of names) {
+    const keeper = askOf(name, (_, seat) => keeperIn(seat));
+    if (keeper === undefined) continue;
+    const { shmkit: kind, name: structure } = keeper;
+    const key = JSON.stringify({ kind, name: structure, id: keeperIdIn(name) });
+    keepers.set(key, [...(keepers.get(key) ?? []), name]);
+  }
+  return keepers;
+}
+
+const whichIn = (text: string) => JSON.parse(text) as Which;
+
+const unusedIn = (used: ReadonlySet<string>, names: readonly string[]): string[] =>
+  names.filter((name) => !used.has(textOf({ shmkit: 'object', name })));
 
 function namesInMemory(): string[] {
   if (native.place === undefined) return [];

@@ -4,7 +4,7 @@ import type { LockSeat } from '../core/lock-seat';
 import { unreadable } from '../structure/unreadable';
 import { CorruptError, MismatchError } from '../../values/corrupt-error';
 import { parseHandle, type AnyHandle } from '../../values/handles';
-import { makeBuffer } from '../../values/codec';
+import { makeBuffer } from '../../values/array-buffers';
 import {
   hasBuffers,
   headBytes as packedHeadBytes,
@@ -13,17 +13,36 @@ import {
 } from '../../values/packed-format';
 import { forgetUnpacked, unpack } from '../../values/unpacker';
 import { Lenders } from './borrowed';
-import { bufferAlignment, entry, hasReferences, head, headBytes, objectFormat } from './layout';
+import {
+  bufferAlignment,
+  entry,
+  hasReferences,
+  head,
+  headBytes,
+  isKept,
+  objectFormat,
+} from './layout';
 
 /** The names of the objects that an object's value refers to. Empty if the bytes make no sense. */
 export function heldBy(seat: LockSeat): string[] {
   if ((seat.type & hasReferences) === 0) return [];
   try {
-    const handles = withFront(seat, (front) => front.references());
+    const handles = withFront(new SeatSource(seat), (front) => front.references());
     return handles.filter(({ shmkit }) => shmkit === 'object').map(({ name }) => name);
   } catch {
     return [];
   }
+}
+
+/**
+ * The structure that keeps an object.
+ *
+ * @throws CorruptError, MismatchError
+ */
+export function keeperIn(seat: LockSeat): AnyHandle {
+  const [keeper] = withFront(new SeatSource(seat), (front) => front.references());
+  if (keeper === undefined) throw invalid();
+  return keeper;
 }
 
 /** A value that was read, and what lends it its buffers. */
@@ -45,7 +64,7 @@ export function readSealed(attachment: Attachment, handle: object): ReadValue {
   let lenders: Lenders | undefined;
   const shown: ArrayBuffer[] = [];
   try {
-    return withFront(seat, (front) => {
+    return withFront(new SeatSource(seat), (front) => {
       const own = (at: number, bytes: number) => {
         const buffer = attachment.show(seat.dataAt + at, bytes, handle);
         shown.push(buffer);
@@ -63,37 +82,70 @@ export function readSealed(attachment: Attachment, handle: object): ReadValue {
   }
 }
 
-function withFront<T>(seat: LockSeat, read: (front: Front) => T): T {
-  const format = seat.type & ~hasReferences;
+/** Where the bytes of an object are read from. */
+export interface SealedSource {
+  readonly type: number;
+  /** The size of the front. */
+  readonly length: number;
+  readonly dataBytes: number;
+  /** Calls a function with some bytes of the object's data, which are valid only during the call. */
+  within<T>(at: number, bytes: number, read: (shown: ArrayBuffer) => T): T;
+}
+
+class SeatSource implements SealedSource {
+  readonly type: number;
+  readonly length: number;
+  readonly dataBytes: number;
+  readonly #seat: LockSeat;
+
+  constructor(seat: LockSeat) {
+    this.type = seat.type;
+    this.length = seat.length;
+    this.dataBytes = seat.size - seat.dataAt;
+    this.#seat = seat;
+  }
+
+  within<T>(at: number, bytes: number, read: (shown: ArrayBuffer) => T): T {
+    const seat = this.#seat;
+    const shown = seat.showWithin(seat.dataAt + at, bytes);
+    try {
+      return read(shown);
+    } finally {
+      native.objectHide(seat.index, shown);
+    }
+  }
+}
+
+/**
+ * Reads the value of an object that refers to no other one.
+ *
+ * @param show - makes an ArrayBuffer over some bytes of the object's data.
+ * @throws CorruptError, MismatchError
+ */
+export function readFrom(source: SealedSource, show: Show): unknown {
+  try {
+    return withFront(source, (front) => front.value(show, new Lenders([], {})));
+  } finally {
+    forgetUnpacked();
+  }
+}
+
+function withFront<T>(source: SealedSource, read: (front: Front) => T): T {
+  const { dataBytes, length } = source;
+  const format = source.type & ~(hasReferences | isKept);
   if (format !== objectFormat) {
     throw new MismatchError(
       `a value in it is stored in format ${format}; this version reads ${objectFormat}`,
     );
   }
-  const dataBytes = seat.size - seat.dataAt;
   if (dataBytes < headBytes) throw invalid();
-  const start = withBytes(seat, 0, headBytes, (shown) => new Float64Array(shown).slice());
+  const start = source.within(0, headBytes, (shown) => new Float64Array(shown).slice());
   const frontAt = start[head.frontAt] ?? NaN;
-  const isInside = isCount(frontAt) && frontAt % 8 === 0 && frontAt + seat.length <= dataBytes;
+  const isInside = isCount(frontAt) && frontAt % 8 === 0 && frontAt + length <= dataBytes;
   if (!isInside) throw invalid();
-  return withBytes(seat, frontAt, seat.length, (shown) =>
+  return source.within(frontAt, length, (shown) =>
     read(new Front(start, shown, frontAt, dataBytes)),
   );
-}
-
-/** Shows some bytes of the object's data for the time of a call. */
-function withBytes<T>(
-  seat: LockSeat,
-  at: number,
-  bytes: number,
-  read: (shown: ArrayBuffer) => T,
-): T {
-  const shown = seat.showWithin(seat.dataAt + at, bytes);
-  try {
-    return read(shown);
-  } finally {
-    native.objectHide(seat.index, shown);
-  }
 }
 
 const invalid = () => new CorruptError('a value in it has invalid bytes');
@@ -101,7 +153,7 @@ const invalid = () => new CorruptError('a value in it has invalid bytes');
 const isCount = (number: number): boolean => Number.isSafeInteger(number) && number >= 0;
 
 /** Makes an ArrayBuffer over a range of the object's data. */
-type Show = (at: number, bytes: number) => ArrayBuffer;
+export type Show = (at: number, bytes: number) => ArrayBuffer;
 
 /** The front of an object's data. All numbers in it are checked before they are used. */
 class Front {

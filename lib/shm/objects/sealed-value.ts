@@ -3,7 +3,7 @@ import type { Contents } from '../core/object-seat';
 import type { AnyHandle } from '../../values/handles';
 import { tableFloats } from '../../values/packed-format';
 import { pack, type Packed } from '../../values/packer';
-import { rangeOf, type Borrower } from './borrowed';
+import { rangeOf, type Borrower, type Range } from './borrowed';
 import {
   alignedToBuffer,
   entry,
@@ -53,6 +53,30 @@ export function seal(
   allocated?.check();
   const references = new References();
   for (const each of packed.shared) references.addHeld((each as { toJSON(): AnyHandle }).toJSON());
+  const known = (whole: ArrayBuffer) =>
+    whole === allocated?.buffer ? { at: allocatedAt } : rangeOf(whole, borrower);
+  return place(packed, references, known, allocated);
+}
+
+/**
+ * Places a value that a structure keeps. It refers to nothing else, but says which structure that is. Nobody holds the
+ * shared objects in it: as everywhere in a structure, they may disappear.
+ */
+export function sealFor(keeper: AnyHandle, packed: Packed): SealedValue {
+  const references = new References();
+  references.indexOf(keeper);
+  return place(packed, references, () => undefined);
+}
+
+/**
+ * @param known - where the bytes of an ArrayBuffer are, if they need no copy.
+ */
+function place(
+  packed: Packed,
+  references: References,
+  known: (whole: ArrayBuffer) => Range | { readonly at: number } | undefined,
+  allocated?: Allocated,
+): SealedValue {
   const buffers = [...buffersOf(packed)];
   const table = new Float64Array(entry.floats * buffers.length);
   const small: Placed[] = [];
@@ -62,7 +86,7 @@ export function seal(
     row[entry.most] = most;
     if (bytes === undefined) return;
     const whole = bytes.buffer as ArrayBuffer;
-    const range = whole === allocated?.buffer ? { at: allocatedAt } : rangeOf(whole, borrower);
+    const range = known(whole);
     if (range === undefined) {
       row.set([0, bytes.length, base]);
       (isLarge(bytes.length, most) ? large : small).push({ row, bytes });

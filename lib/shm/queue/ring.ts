@@ -1,6 +1,8 @@
-import { noValue, read, tagIn, type Encoder } from '../../values/codec';
+import { Tag, apartAt, noValue, read, tagIn, type Encoder } from '../../values/codec';
 import { CorruptError } from '../../values/corrupt-error';
 import type { GrowingMemory } from '../structure/growing-memory';
+import type { StoredApart } from '../../values/out-of-band';
+import type { OutOfBand } from '../structure/out-of-band';
 import type { UndoLog } from '../structure/undo-log';
 
 /** The ring's own words. */
@@ -72,6 +74,7 @@ export class Ring {
   readonly #memory: GrowingMemory;
   #ints!: Int32Array<ArrayBuffer>;
   readonly #log: UndoLog;
+  readonly #outOfBand: OutOfBand;
   readonly #at: number;
   readonly #begin: number;
 
@@ -79,10 +82,17 @@ export class Ring {
    * @param at - where the ring's own words are.
    * @param begin - the word where the records begin.
    */
-  constructor(memory: GrowingMemory, log: UndoLog, at: number, begin: number) {
+  constructor(
+    memory: GrowingMemory,
+    log: UndoLog,
+    outOfBand: OutOfBand,
+    at: number,
+    begin: number,
+  ) {
     this.#memory = memory;
     memory.follow(() => (this.#ints = memory.ints));
     this.#log = log;
+    this.#outOfBand = outOfBand;
     this.#at = at;
     this.#begin = Ring.beginOf(begin);
   }
@@ -106,11 +116,11 @@ export class Ring {
     return this.#get(word.taken);
   }
 
-  /** The bytes from the first record to the last. */
+  /** The bytes from the first record to the last, and of the values that are stored apart. */
   get bytesUsed(): number {
     const [head, tail] = [this.#get(word.head), this.#get(word.tail)];
     const units = tail >= head ? tail - head : this.#get(word.wrap) - head + (tail - this.#begin);
-    return 8 * units;
+    return 8 * units + this.#outOfBand.bytes;
   }
 
   get capacity(): number {
@@ -128,8 +138,10 @@ export class Ring {
    */
   put(encoder: Encoder): boolean {
     this.#memory.failure = undefined;
-    const { size } = encoder;
+    const { size, apartBytes } = encoder;
     const units = unitsOf(size);
+    const hasApart = apartBytes > 0 || this.#outOfBand.bytes > 0;
+    if (hasApart && this.bytesUsed + 8 * units + apartBytes > this.capacity) return false;
     const at = this.#place(units);
     if (at === 0) return false;
     const ints = this.#ints;
@@ -200,6 +212,7 @@ export class Ring {
 
   /** Removes all records, whatever they contain. */
   reset(): void {
+    this.#outOfBand.dropAll(() => []);
     this.#rewind();
     this.#set(word.there, 0);
     this.#set(word.taken, 0);
@@ -249,6 +262,30 @@ export class Ring {
     const owners = new Set<number>();
     for (const at of this.#taken()) owners.add(ownerOf(this.#stateAt(at)));
     return owners;
+  }
+
+  /** The handles of all values that are stored apart. Under the lock. */
+  apart(): string[] {
+    const found: string[] = [];
+    let left = this.#get(word.there);
+    if (left <= 0) return found;
+    const walk = this.#from(word.head);
+    for (;;) {
+      if (ownerOf(this.#stateAt(walk.at)) !== done) {
+        const stored = this.#apartAt(walk.at);
+        if (stored !== undefined) found.push(stored.text);
+        if (--left === 0) return found;
+      }
+      this.#step(walk);
+    }
+  }
+
+  /** What a record says about its value, if that is stored apart. */
+  #apartAt(at: number): StoredApart | undefined {
+    if (tagIn(this.#stateAt(at)) !== Tag.OutOfBand) return undefined;
+    const size = this.#ints[2 * at + record.size] ?? 0;
+    const isInside = size >= 0 && unitsOf(size) === this.#unitsAt(at);
+    return isInside ? apartAt(this.#memory, 8 * (at + recordUnits), size) : undefined;
   }
 
   /** Offers one record of the owner again. Returns false when it has none. */
@@ -307,6 +344,7 @@ export class Ring {
    * passes `next`, `next` moves with it. Returns whether the head has moved.
    */
   #finish(at: number): boolean {
+    if (tagIn(this.#stateAt(at)) === Tag.OutOfBand) this.#outOfBand.drop(this.#apartAt(at));
     const left = this.#get(word.there) - 1;
     this.#set(word.there, left);
     if (left === 0) {

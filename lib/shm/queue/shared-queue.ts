@@ -1,5 +1,5 @@
 import type * as contract from '../../contract/index';
-import { unlinkObject, type Request } from '../core/attachment';
+import type { Request } from '../core/attachment';
 import { now } from '../core/clock';
 import type { Typed } from '../core/handle';
 import { toAttach, toCreate, toOpen } from '../core/named-object';
@@ -32,10 +32,12 @@ import {
 } from './state';
 import {
   Structure,
+  unlinkStructure,
   type StructureCreateOptions,
   type StructureOptions,
 } from '../structure/structure';
-import { checkCapacity, structureContents } from '../structure/structure-layout';
+import { tellStates } from '../structure/states';
+import { checkCapacity, checkOutOfBand, structureContents } from '../structure/structure-layout';
 import { isOfValue, warnOf } from '../structure/unreadable';
 
 /** The options of {@link SharedQueue.open}. */
@@ -124,7 +126,7 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
    * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE`
    */
   static create<V = unknown>(options: SharedQueueCreateOptions = {}): SharedQueue<V> {
-    checkOptions(options, ['name', 'mode', 'capacity', 'maxSize', 'participants']);
+    checkOptions(options, ['name', 'mode', 'capacity', 'outOfBand', 'maxSize', 'participants']);
     return new SharedQueue<V>(toCreate('queue', options, contentsOf(options)));
   }
 
@@ -147,13 +149,13 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
    * {@link SharedQueue.attach}.
    */
   static open<V = unknown>(name: string, options: SharedQueueOptions = {}): SharedQueue<V> {
-    checkOptions(options, ['mode', 'capacity', 'maxSize', 'participants']);
+    checkOptions(options, ['mode', 'capacity', 'outOfBand', 'maxSize', 'participants']);
     return new SharedQueue<V>(toOpen('queue', name, options, contentsOf(options)));
   }
 
   /** Removes a name. Processes that are attached keep the queue until they close it. */
   static unlink(name: string): void {
-    unlinkObject('queue', name);
+    unlinkStructure('queue', name);
   }
 
   /**
@@ -204,9 +206,16 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
     const { timeout, signal } = waitOf(options);
     throwIfAborted(signal);
     const begun = beginning(timeout);
-    if (!state.taken.awaited && this.#append(this.#encode(state.encoder, value))) return;
-    const encoder = this.#encode(new Encoder(state), value).keep();
-    await state.taken.wait(this.#putting(encoder, timeout, begun, signal));
+    const mayBeApart = state.outOfBand.from < Infinity;
+    const first = mayBeApart ? new Encoder(state) : state.encoder;
+    try {
+      if (mayBeApart || !state.taken.awaited) this.#encode(first, value);
+      if (!state.taken.awaited && this.#append(first)) return;
+      const encoder = mayBeApart ? first : this.#encode(new Encoder(state), value);
+      await state.taken.wait(this.#putting(encoder.keep(), timeout, begun, signal));
+    } finally {
+      first.forget();
+    }
   }
 
   /**
@@ -219,8 +228,12 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
     const timeout = options === undefined ? undefined : timeoutOf(options);
     const begun = beginning(timeout);
     const encoder = this.#encode(state.encoder, value);
-    if (this.#append(encoder)) return;
-    state.taken.waitSync(this.#putting(encoder, timeout, begun));
+    try {
+      if (this.#append(encoder)) return;
+      state.taken.waitSync(this.#putting(encoder, timeout, begun));
+    } finally {
+      encoder.forget();
+    }
   }
 
   /**
@@ -232,8 +245,15 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
    * @throws TypeError `ERR_INVALID_ARG_TYPE` the value cannot be cloned.
    */
   tryPut(value: V): boolean {
-    const encoder = this.#encode(this.open().encoder, value);
-    return !this.open().taken.awaited && this.#append(encoder, true) === true;
+    const state = this.open();
+    // To store a value apart for nothing would take long.
+    if (state.outOfBand.from < Infinity && state.isFull) return false;
+    const encoder = this.#encode(state.encoder, value);
+    try {
+      return !this.open().taken.awaited && this.#append(encoder, true) === true;
+    } finally {
+      encoder.forget();
+    }
   }
 
   /**
@@ -241,7 +261,8 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
    *
    * An item that cannot be read is taken too. It counts as done, because no consumer has got it: the caller only
    * gets the error. If that is not acceptable, use {@link take}. There is one exception: if this process lacks a
-   * resource (`EMFILE`, `ENOMEM`), the next call of this thread tries the same item again.
+   * resource (`EMFILE`, `ENOMEM`), the next call of this thread tries the same item again; or the item stays in the
+   * queue, if its value is stored apart ({@link SharedQueueOptions.outOfBand}).
    *
    * @throws SharedMemoryError `ERR_TIMEOUT`, `ERR_CLOSED`; `ERR_SHUTDOWN` the queue was shut down and is empty.
    * If the item cannot be read: `ERR_CORRUPT` its bytes make no sense; `ERR_ABI_MISMATCH` this version cannot
@@ -460,13 +481,16 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
     return this.state.reread(read);
   }
 
+  /** The caller calls `forget` of the encoder when the value was put, or will not be. */
   #encode(encoder: Encoder, value: V): Encoder {
-    encoder.encode('value', value);
+    encoder.encode('value', value).hold();
     const state = this.open();
-    if (!state.hasRoomFor(encoder.size)) {
+    if (!state.hasRoomFor(encoder)) {
+      const bytes = Ring.bytesOf(encoder.size) + encoder.apartBytes;
+      encoder.forget();
       throw this.attachment.error(
         'ERR_CAPACITY',
-        `can never have room for ${Ring.bytesOf(encoder.size)} bytes: its capacity is ` +
+        `can never have room for ${bytes} bytes: its capacity is ` +
           `${state.capacity}; create it with a larger capacity`,
       );
     }
@@ -590,13 +614,16 @@ function beginning(timeout: number | undefined): number {
   return timeout === undefined ? 0 : now();
 }
 
+tellStates('queue', (seat) => new QueueState(seat));
+
 function contentsOf(options: SharedQueueOptions): Contents {
   const { maxSize, participants = defaultParticipants } = options;
   const capacity = checkCapacity(options.capacity);
   checkInteger('participants', participants, 1, mostParticipants);
   if (maxSize !== undefined) checkInteger('maxSize', maxSize, 1, mostItems);
   const shape = queueShape(participants);
-  return structureContents(shape, maxSize ?? 0, capacity, 8, (words) =>
+  const outOfBand = checkOutOfBand(options.outOfBand);
+  return structureContents(shape, maxSize ?? 0, capacity, outOfBand, 8, (words) =>
     Ring.initialize(words, recordsAt(shape, capacity)),
   );
 }

@@ -5,7 +5,7 @@ import { beginOperation, endOperation, type Operation } from '../core/operations
 import { Roster, entryLayout, rosterBytes } from '../core/roster';
 import { Turns, type Waiting } from '../core/turns';
 import { Word } from '../core/word';
-import { Encoder, apart, finish } from '../../values/codec';
+import { Encoder, apart, finish, isApart } from '../../values/codec';
 import { CorruptError } from '../../values/corrupt-error';
 import { Ring, ringWords, type Found, type Held } from './ring';
 import { StructureState } from '../structure/structure-state';
@@ -101,7 +101,8 @@ export class QueueState extends StructureState implements Operation {
   constructor(seat: LockSeat) {
     const shape = shapeOf(seat.words.byteLength);
     super(seat, shape);
-    this.#ring = new Ring(this.memory, this.log, this.#own, recordsAt(shape, seat.length));
+    const at = recordsAt(shape, seat.length);
+    this.#ring = new Ring(this.memory, this.log, this.outOfBand, this.#own, at);
     this.#roster = new Roster(seat, (entry) => void this.#giveAllBack(entry));
     this.#turns = new Turns(this.#roster, turnsAt);
     this.put = new Word(seat, waitedFor.put, true);
@@ -152,8 +153,7 @@ export class QueueState extends StructureState implements Operation {
    * @param waiting - the wait of the task that waits for room; undefined when there is none
    */
   append(encoder: Encoder, look = false, waiting?: Waiting): true | undefined | typeof shut {
-    const isFull = this.size >= this.maxSize && !this.isShut;
-    if (isFull && waiting?.isLong !== true) return undefined;
+    if (this.isFull && waiting?.isLong !== true) return undefined;
     this.enter();
     let hadTicket = false;
     try {
@@ -277,7 +277,7 @@ export class QueueState extends StructureState implements Operation {
         this.#ring.settle();
       } catch (error) {
         if (!(error instanceof CorruptError)) throw error;
-        this.log.rollBack(structureLayout.arena);
+        this.log.rollBack(structureLayout.outOfBandBytes);
         this.#ring.reset();
         this.log.write(this.#own + own.unfinished, 0);
       }
@@ -295,9 +295,18 @@ export class QueueState extends StructureState implements Operation {
     }
   }
 
-  /** Whether a value of this size could be put if the queue were empty. */
-  hasRoomFor(bytes: number): boolean {
-    return Ring.bytesOf(bytes) <= this.capacity;
+  /** Whether there are as many items as there may be. */
+  get isFull(): boolean {
+    return this.size >= this.maxSize && !this.isShut;
+  }
+
+  /** Whether a value could be put if the queue were empty. */
+  hasRoomFor({ size, apartBytes }: Encoder): boolean {
+    return Ring.bytesOf(size) + apartBytes <= this.capacity;
+  }
+
+  protected override allApart(): string[] {
+    return this.#ring.apart();
   }
 
   override close(): void {
@@ -327,6 +336,7 @@ export class QueueState extends StructureState implements Operation {
     if (this.#ring.ready <= 0 && !(look && (taken > 0 || this.log.pending))) return undefined;
     const mayReap = taken > 0 && this.#isTimeToReap();
     let found: Found | undefined;
+    let reading: Reading | undefined;
     this.enter();
     try {
       const owner = keeps ? this.#roster.join() : undefined;
@@ -334,16 +344,26 @@ export class QueueState extends StructureState implements Operation {
       found = this.#ring.take(owner);
       if (found === undefined && look && this.#reap() > 0) found = this.#ring.take(owner);
       if (keeps) this.#taking = found;
+      // The object of its value may be gone as soon as this is committed.
+      if (!keeps && isApart(found?.read)) reading = this.#readNow(found?.read);
     } catch (error) {
       throw this.abort(error);
     }
     this.leave();
     if (found === undefined) return undefined;
     // The value is read before others are told that there is room, because they would overwrite the value.
-    const { value, failure } = this.reread(found.read);
+    const { value, failure } = reading ?? this.reread(found.read);
     if (!keeps) this.#tellOfRoom();
     const { at, moves, number, isOfferedAgain } = found;
     return { at, moves, number, isOfferedAgain, value, failure };
+  }
+
+  /** @throws what this process lacks to read it: then the item stays in the queue. */
+  #readNow(read: unknown): Reading {
+    const reading = this.reread(read);
+    const { failure } = reading;
+    if (failure !== undefined && !isOfValue(failure.error)) throw failure.error;
+    return reading;
   }
 
   /**

@@ -29,6 +29,12 @@ export const mostCopies = 3;
 export const structureLayout = {
   /** How many pages of the whole object have memory: see GrowingMemory. */
   pages: 0,
+  /** From how many bytes in its ArrayBuffers on a value is stored apart (float64); 0: none is. */
+  outOfBandFrom: 2,
+  /** The bytes of all values that are stored apart (float64). The first words that changes may write to. */
+  outOfBandBytes: 4,
+  /** Not 0: no more values are stored apart, because the structure has lost its name. */
+  outOfBandEnded: 6,
   arena: 8,
   /** The first of the words that each kind of structure has for itself. */
   own: 8 + arenaWords + ((8 + arenaWords) % 2),
@@ -73,6 +79,15 @@ export function checkCapacity(capacity: unknown = defaultCapacity): number {
   return Math.floor(bytes / 64) * 64;
 }
 
+/** The smallest value for which an object of its own is worth its cost. */
+const leastOutOfBand = 4096;
+
+/** Checks the option `outOfBand`. Returns 0 if no value is to be stored apart. */
+export function checkOutOfBand(outOfBand: unknown): number {
+  if (outOfBand === undefined) return 0;
+  return checkInteger('outOfBand', outOfBand, leastOutOfBand, Number.MAX_SAFE_INTEGER, 'bytes');
+}
+
 /** Whether a structure can have this capacity, which was read from its header. */
 export function isCapacity(capacity: number): boolean {
   return capacity >= leastCapacity && capacity <= mostCapacity && capacity % 64 === 0;
@@ -81,6 +96,7 @@ export function isCapacity(capacity: number): boolean {
 /**
  * Returns the initial contents of a new structure.
  *
+ * @param outOfBand - from how many bytes in its ArrayBuffers on a value is stored apart; 0: none is.
  * @param initialize - writes the initial values of its own words, where these are not 0.
  * @param initialWords - how many of its own words `initialize` may write.
  */
@@ -88,6 +104,7 @@ export function structureContents(
   shape: StructureShape,
   type: number,
   capacity: number,
+  outOfBand: number,
   initialWords = 0,
   initialize?: (own: Int32Array, floats: Float64Array) => void,
 ): Contents {
@@ -99,6 +116,7 @@ export function structureContents(
     GrowingMemory.firstBytes(shape.wordsBytes, capacity),
   );
   words[structureLayout.pages] = GrowingMemory.pages(firstBytes);
+  new Float64Array(words.buffer)[structureLayout.outOfBandFrom / 2] = outOfBand;
   Arena.initialize(words, structureLayout.arena, blocks);
   initialize?.(words.subarray(own), new Float64Array(words.buffer, 4 * own));
   return {

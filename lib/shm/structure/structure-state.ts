@@ -8,7 +8,9 @@ import { called } from '../core/names';
 import { Arena } from './arena';
 import type { SizeLimit } from '../../values/codec';
 import { CorruptError, MismatchError } from '../../values/corrupt-error';
+import { GoneError } from '../../values/out-of-band';
 import { GrowingMemory } from './growing-memory';
+import { OutOfBand } from './out-of-band';
 import {
   blocksAt,
   isCapacity,
@@ -39,6 +41,7 @@ export class StructureState implements SeatState, SizeLimit {
   readonly memory: GrowingMemory;
   readonly log: UndoLog;
   readonly arena: Arena;
+  readonly outOfBand: OutOfBand;
   readonly mostValueBytes: number;
   protected readonly seat: LockSeat;
   #isClosed = false;
@@ -64,11 +67,12 @@ export class StructureState implements SeatState, SizeLimit {
     }
     this.log = logOf(this.memory, shape, capacity);
     this.arena = new Arena(this.memory, this.log, structureLayout.arena, blocksAt(shape, capacity));
+    this.outOfBand = new OutOfBand(seat, this.memory, this.log);
   }
 
   /** The bytes that the contents take, including the overhead of each part. */
   get bytesUsed(): number {
-    return this.settled(() => this.arena.used);
+    return this.settled(() => this.arena.used + this.outOfBand.bytes);
   }
 
   /** The maximum number of bytes that the contents can take. */
@@ -116,6 +120,7 @@ export class StructureState implements SeatState, SizeLimit {
     // but the seat does.
     const mayBeCalled = this.#inside === Inside.Calling || (!wasInterrupted && this.seat.isInside);
     if (mayBeCalled && !this.seat.isCallInterrupted) {
+      this.outOfBand.settle();
       throw this.error(
         'ERR_DEADLOCK',
         'is already being changed by this thread, which is still running the function given to that change',
@@ -124,9 +129,18 @@ export class StructureState implements SeatState, SizeLimit {
     // The value may have a getter that has closed this structure after the handle was checked. The seat may
     // be in use for another object now.
     if (this.#isClosed) throw this.error('ERR_CLOSED', 'cannot be used: this handle was closed');
-    const abandoned = this.seat.enter(timeout);
+    const abandoned = this.#acquire(timeout);
     this.#inside = Inside.Changing;
     if (abandoned || wasInterrupted || this.log.pending) this.#recover();
+  }
+
+  #acquire(timeout: number | undefined): boolean {
+    try {
+      return this.seat.enter(timeout);
+    } catch (error) {
+      this.outOfBand.settle();
+      throw error;
+    }
   }
 
   /** Calls user code within a change. */
@@ -144,6 +158,7 @@ export class StructureState implements SeatState, SizeLimit {
     this.settle();
     this.#inside = Inside.Not;
     this.seat.exit();
+    this.outOfBand.settle();
   }
 
   /**
@@ -153,13 +168,14 @@ export class StructureState implements SeatState, SizeLimit {
    */
   abort(error: unknown): unknown {
     try {
-      this.log.rollBack(structureLayout.arena);
+      this.log.rollBack(structureLayout.outOfBandBytes);
       this.settle();
     } catch {
       // The next caller finds the same problem and throws the error.
     }
     this.#inside = Inside.Not;
     this.seat.exit();
+    this.outOfBand.settle();
     return this.explain(error);
   }
 
@@ -209,12 +225,39 @@ export class StructureState implements SeatState, SizeLimit {
     return this.arena.allocate(bytes);
   }
 
+  /**
+   * Checks whether there is room, in a structure that has values that are stored apart, or gets one.
+   *
+   * @param bytes - the size of the value, and of its object.
+   * @param freed - how many bytes are freed at the same time.
+   * @throws SharedMemoryError `ERR_CAPACITY`
+   */
+  checkRoomApart(bytes: number, freed = 0): void {
+    const { arena, outOfBand } = this;
+    if (arena.used + outOfBand.bytes - freed + bytes > arena.capacity) throw this.full(bytes);
+  }
+
+  /**
+   * The handles of all values that are stored apart. Not within a change: what is not committed does not count.
+   *
+   * @throws SharedMemoryError `ERR_CORRUPT`, `ERR_DEADLOCK`, `ERR_TIMEOUT`
+   */
+  apart(timeout: number): Set<string> {
+    return new Set(this.change(() => this.allApart(), timeout));
+  }
+
+  /** The same. Under the lock. */
+  protected allApart(): string[] {
+    return [];
+  }
+
   /** The error that says why no block could be allocated. */
   full(bytes: number): SharedMemoryError {
     const { failure } = this.memory;
     const { kind, name } = this.seat;
     if (failure) return explainGrowth(failure, kind, name);
-    const { used, capacity } = this.arena;
+    const { capacity } = this.arena;
+    const used = this.arena.used + this.outOfBand.bytes;
     const isScattered = bytes <= capacity - used;
     return this.error(
       'ERR_CAPACITY',
@@ -235,6 +278,7 @@ export class StructureState implements SeatState, SizeLimit {
 
   /** Converts an internal error to the one that the caller gets. */
   explain(error: unknown): unknown {
+    if (error instanceof GoneError) return this.unreadable(error);
     const isMismatch = error instanceof MismatchError;
     if (!isMismatch && !(error instanceof CorruptError)) return error;
     const { kind, name } = this.seat;
@@ -268,6 +312,7 @@ export class StructureState implements SeatState, SizeLimit {
 
   close(): void {
     this.#isClosed = true;
+    this.outOfBand.close();
     // Code that still reads it sees empty views. Only the library has views of this memory.
     this.memory.detach();
   }
@@ -289,8 +334,9 @@ export class StructureState implements SeatState, SizeLimit {
   }
 
   #recover(): void {
+    this.outOfBand.interrupted();
     try {
-      this.log.rollBack(structureLayout.arena);
+      this.log.rollBack(structureLayout.outOfBandBytes);
       this.recover();
     } catch (error) {
       if (this.#anew) {

@@ -1,5 +1,10 @@
-import type { Request } from '../core/attachment';
+import { unlinkObject, type Request } from '../core/attachment';
+import { native } from '../core/binding';
+import type { ObjectKind } from '../core/layout';
+import { systemName } from '../core/names';
 import { NamedObject, type CreateOptions, type OpenOptions } from '../core/named-object';
+import { letGo } from './out-of-band';
+import { withState } from './states';
 import type { StructureState } from './structure-state';
 
 /** The options of the `open` methods of structures. */
@@ -9,6 +14,20 @@ export interface StructureOptions extends OpenOptions {
    * grows. Default 256 MiB.
    */
   readonly capacity?: number | undefined;
+  /**
+   * From how many bytes in its typed arrays, ArrayBuffers and Buffers on a value is stored apart, at least 4096: it
+   * then gets a {@link SharedObject} of its own, which lives as long as the entry. Readers map it in a time that does
+   * not depend on its size, and what they do not read of it costs them nothing. Its bytes count in
+   * {@link Structure.bytesUsed}, and for the capacity. A value that waits for room in a queue is in memory already.
+   *
+   * By default, all values are in the structure itself. That is better for small ones: an object takes some 100
+   * microseconds and at least two pages. It is also better for values that are written more often than they are read:
+   * an object gets new memory each time, which takes longer than a copy to memory that exists.
+   *
+   * This has an effect on Linux only, and only for the user who owns the structure. The values of other users are in the
+   * structure itself.
+   */
+  readonly outOfBand?: number | undefined;
 }
 
 /** The options of the `create` methods of structures. */
@@ -46,6 +65,29 @@ export abstract class Structure extends NamedObject {
     return this.open().capacity;
   }
 
+  /**
+   * From how many bytes in its typed arrays, ArrayBuffers and Buffers on a value is stored apart. Undefined if no value
+   * is.
+   *
+   * @throws SharedMemoryError `ERR_CLOSED`
+   */
+  get outOfBand(): number | undefined {
+    return this.open().outOfBand.limit;
+  }
+
+  /**
+   * Removes the name if it still leads to this very object. This also works after {@link close}. Processes
+   * that are attached keep the object until they close it, but not the values that were stored apart
+   * ({@link StructureOptions.outOfBand}); what they store from now on is in the structure itself. If the option was
+   * used, the call waits up to a second for the changes of others.
+   *
+   * @throws SharedMemoryError `ENOENT` the name is gone, or leads to another object now.
+   */
+  override unlink(): void {
+    const { kind, name } = this.attachment;
+    unlinkWith(kind, name, () => super.unlink());
+  }
+
   /** @internal */
   protected override letGo(): void {
     const { attachment } = this;
@@ -55,4 +97,32 @@ export abstract class Structure extends NamedObject {
     }
     attachment.close();
   }
+}
+
+/** Removes the name of a structure, and the values that it has stored apart. */
+export function unlinkStructure(kind: ObjectKind, name: string): void {
+  systemName(kind, name);
+  unlinkWith(kind, name, () => unlinkObject(kind, name));
+}
+
+/** How long to wait for the changes of others before the name is removed anyway, in milliseconds. */
+const patience = 1000;
+
+function unlinkWith(kind: ObjectKind, name: string, unlink: () => void): void {
+  const stored = native.place === undefined ? undefined : storedApart(kind, name);
+  unlink();
+  if (stored !== undefined) letGo(stored.texts, stored.id);
+}
+
+/** What is to be removed together with the name. From now on, no value is stored apart. */
+function storedApart(kind: ObjectKind, name: string) {
+  return withState<{ texts: ReadonlySet<string>; id: string } | undefined>(
+    { kind, name },
+    undefined,
+    (state, id) => {
+      if (!state.outOfBand.mayHave) return undefined;
+      state.outOfBand.end();
+      return { texts: state.apart(patience), id };
+    },
+  );
 }

@@ -27,6 +27,9 @@ export class UndoLog {
   readonly #at: number;
   readonly #capacity: number;
   #count = 0;
+  /** Called after each commit, and after each change that was undone. */
+  committed: (() => void) | undefined;
+  undone: (() => void) | undefined;
 
   /** @param at - the word where the log begins: a count, and then `capacity` records of two words. */
   constructor(memory: GrowingMemory, at: number, capacity: number) {
@@ -72,6 +75,7 @@ export class UndoLog {
     if (this.#count === 0) return;
     this.#count = 0;
     this.#ints[this.#at] = 0;
+    this.committed?.();
   }
 
   /**
@@ -94,6 +98,7 @@ export class UndoLog {
       this.#ints[index] = this.#ints[record + 1] ?? 0;
     }
     this.#ints[this.#at] = 0;
+    this.undone?.();
   }
 
   /** Discards the records of a log that makes no sense. */

@@ -1,6 +1,7 @@
 import { SharedMemoryError } from '../../common/errors';
 import { called, type Kind } from '../core/names';
 import { CorruptError, MismatchError } from '../../values/corrupt-error';
+import { GoneError } from '../../values/out-of-band';
 
 /** Identifies a value of a structure: the value of a key, the element at an index, or an item of a queue. */
 export interface Whereabouts {
@@ -53,6 +54,7 @@ function reason(error: unknown): { code: string; said: string; cause: unknown } 
     const said = `attaching to a shared object in it failed: ${error.message}`;
     return { code: error.code, said, cause: error };
   }
+  if (error instanceof GoneError) return { code: 'ENOENT', said: error.message, cause: error };
   const isMismatch = error instanceof MismatchError;
   if (!isMismatch && !(error instanceof CorruptError)) return undefined;
   const said = error.message.replace(/^a value in it /, 'it ');

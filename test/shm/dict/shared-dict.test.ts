@@ -209,6 +209,22 @@ describe('its own verbs', () => {
     expect([dict.get('a'), dict.get('b')]).toEqual([5, 6]);
   });
 
+  it.each<[string, () => unknown]>([
+    ['a Buffer of Node, which is a part of a pool', () => ({ text: Buffer.from('some bytes') })],
+    ['two of them', () => [Buffer.from('one'), Buffer.from('two')]],
+    ['two that overlap', () => twice(Buffer.from('some bytes'))],
+    ['a part of an ArrayBuffer', () => [new Uint8Array(new ArrayBuffer(20), 5, 10)]],
+    ['an ArrayBuffer that can grow', () => [growing(10)]],
+  ])('compares what was read with what is there: %s', (_, make) => {
+    using dict = temporary();
+    dict.set('it', make());
+    expect(dict.compareAndSet('it', dict.get('it'), 1)).toBe(true);
+    dict.set('it', make());
+    expect(dict.compareAndSet('it', make(), 2)).toBe(true);
+    dict.set('it', make());
+    expect(dict.compareAndSet('it', [Buffer.from('other')], 3)).toBe(false);
+  });
+
   it('compute a value that is missing, once among all who ask for it at once', async () => {
     using dict = temporary<number>();
     let calls = 0;
@@ -574,4 +590,16 @@ describe('among processes', () => {
 
 function raise(message: string): never {
   throw new SharedMemoryError('EINVAL', message);
+}
+
+function twice(bytes: Buffer): Buffer[] {
+  return [bytes.subarray(0, 6), bytes.subarray(3)];
+}
+
+function growing(bytes: number): ArrayBuffer {
+  const Growing = ArrayBuffer as unknown as new (
+    bytes: number,
+    options: { maxByteLength: number },
+  ) => ArrayBuffer;
+  return new Growing(bytes, { maxByteLength: 2 * bytes });
 }
