@@ -15,6 +15,7 @@ export type Name =
   | 'Map'
   | 'msgpackr'
   | 'ordinary memory'
+  | 'shmkit, in the dict'
   | 'shmkit, sealed'
   | 'shmkit, again'
   | 'shmkit, sharing'

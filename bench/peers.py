@@ -311,6 +311,30 @@ def dict_set(count, _prefix):
         return (now() - start) / count
 
 
+def dict_large(mebibytes, is_read):
+    """A numpy array as the value of a dict; reading also sums it up."""
+
+    def row(count, _prefix):
+        import numpy
+
+        length = (mebibytes << 20) // 8
+        value = numpy.full(length, 1.0)
+        with context.Manager() as manager:
+            entries = manager.dict({"0": value})
+            total = 0.0
+            start = now()
+            for _ in range(count):
+                if is_read:
+                    total += float(entries["0"].sum())
+                else:
+                    entries["0"] = value
+            span = (now() - start) / count
+            expect("the sum", total, float(count * length) if is_read else 0.0)
+            return span
+
+    return row
+
+
 def manager_list_get(count, _prefix):
     with context.Manager() as manager:
         items = manager.list(range(ITEMS))
@@ -469,6 +493,8 @@ ROWS = {
     "list-set": list_set,
     "dict-get": dict_get,
     "dict-set": dict_set,
+    **{f"dict-get-{mebibytes}": dict_large(mebibytes, True) for mebibytes in (1, 64)},
+    **{f"dict-set-{mebibytes}": dict_large(mebibytes, False) for mebibytes in (1, 64)},
     "manager-list-get": manager_list_get,
     "manager-list-append": manager_list_append,
     "queue-small": queue_one_way(64),

@@ -1,4 +1,13 @@
-import { c, lmdbBeside, node, python, store, type Contender, type Contenders } from '../contenders';
+import {
+  c,
+  lmdbBeside,
+  node,
+  numpy,
+  python,
+  store,
+  type Contender,
+  type Contenders,
+} from '../contenders';
 import { aheadOf, atMostTimes, timesAsFastAs, told, type Goal } from '../goals';
 import type { Row } from './row';
 
@@ -43,6 +52,21 @@ function growth(way: 'get' | 'set', keys: number, counts: Partial<Record<Rival, 
     [atMostTimes(4, 'shmkit, 1000 keys'), told('Map')],
     { 'shmkit, 1000 keys': node('structures/dict', way, 'number', 'shmkit', hot, 3_000_000) },
   );
+}
+
+/** A large array in a dict, in an object of its own. */
+function large(way: 'get' | 'set', mebibytes: number, count: number): Row {
+  const at = (where: string) => node('structures/large', way, where, mebibytes << 20, count);
+  return {
+    id: `dict-${way}-${mebibytes}-mib`,
+    title: `SharedDict ${way === 'get' ? 'get() and sum' : 'set()'}, array of ${mebibytes} MiB, stored apart`,
+    contenders: {
+      shmkit: at('apart'),
+      'shmkit, in the dict': at('within'),
+      CPython: numpy(`dict-${way}-${mebibytes}`, Math.ceil(count / 10)),
+    },
+    goals: [aheadOf('CPython'), told('shmkit, in the dict')],
+  };
 }
 
 /** Structures that no other process touches, and messages between two processes. */
@@ -191,4 +215,8 @@ export const structureRows: Row[] = [
       goals: [told('child.send')],
     };
   }),
+  large('set', 1, 200),
+  large('get', 1, 200),
+  large('set', 64, 10),
+  large('get', 64, 10),
 ];

@@ -1,5 +1,6 @@
-// handoff <way> <bytes> <count>: a new array is made and filled, and goes to a worker, which sums it up and answers.
-// Prints the median of the nanoseconds that all of this takes.
+// handoff <way> <what> <count> <workers>: a new array of so many bytes is made and filled, or so many records are made
+// ("100000 records"). It goes to some workers, each of which sums it up and answers. Prints the median of the nanoseconds
+// that all of this takes.
 import { SharedObject, sharing, type SharedObjectDraft } from 'shmkit';
 import { Worker as JestWorker } from 'jest-worker';
 import { median } from 'simple-statistics';
@@ -11,6 +12,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { expect, nameOf, now, report } from '../support';
+import type { Numbers, Row } from './sum';
 import type { Message } from './worker';
 
 /** A way to a worker. */
@@ -21,30 +23,52 @@ interface Way {
   readonly end: () => Promise<unknown>;
 }
 
+const [name = '', what = '', times, workers = '1'] = process.argv.slice(2);
+const count = Number(workers);
+
+/** Asks all workers at once. All of them have the same answer. */
+async function askEach(all: readonly (() => Promise<number>)[]): Promise<number> {
+  const [first = NaN, ...others] = await Promise.all(all.map((ask) => ask()));
+  for (const other of others) expect('the sum of another', other, first);
+  return first;
+}
+
+const several = <T>(make: () => T): T[] => Array.from({ length: count }, make);
+
 const program = path.join(__dirname, 'worker.js');
 
 function forked(serialization: 'advanced' | 'json') {
-  const child = fork(program, { serialization, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const stdio = ['ignore', 'ignore', 'inherit', 'ipc'] as const;
+  const children = several(() => fork(program, { serialization, stdio: [...stdio] }));
   return {
-    ask: async (message: Message): Promise<number> => {
-      child.send(message);
-      return ((await once(child, 'message')) as [number])[0];
-    },
-    end: async () => {
-      child.disconnect();
-      await once(child, 'exit');
-    },
+    ask: (message: Message): Promise<number> =>
+      askEach(
+        children.map((child) => async () => {
+          child.send(message);
+          return ((await once(child, 'message')) as [number])[0];
+        }),
+      ),
+    end: () =>
+      Promise.all(
+        children.map((child) => {
+          child.disconnect();
+          return once(child, 'exit');
+        }),
+      ),
   };
 }
 
-function thread() {
-  const worker = new Worker(program);
+function threads() {
+  const all = several(() => new Worker(program));
   return {
-    ask: async (message: Message, transferred: ArrayBuffer[] = []): Promise<number> => {
-      worker.postMessage(message, transferred);
-      return ((await once(worker, 'message')) as [number])[0];
-    },
-    end: () => worker.terminate(),
+    ask: (message: Message, transferred: ArrayBuffer[] = []): Promise<number> =>
+      askEach(
+        all.map((worker) => async () => {
+          worker.postMessage(message, transferred);
+          return ((await once(worker, 'message')) as [number])[0];
+        }),
+      ),
+    end: () => Promise.all(all.map((worker) => worker.terminate())),
   };
 }
 
@@ -92,7 +116,6 @@ const ways: Record<string, () => Way> = {
     let object: SharedObject<Float64Array> | undefined;
     return {
       // One and the same object each time: what it costs to hand a value to one more worker.
-      make: (length) => object?.value ?? new Float64Array(length),
       sum(from) {
         object ??= SharedObject.create({ from });
         return ask({ object: object.toJSON() });
@@ -116,7 +139,10 @@ const ways: Record<string, () => Way> = {
   },
   json() {
     const { ask, end } = forked('json');
-    return { sum: (numbers) => ask({ list: [...numbers] }), end };
+    return {
+      sum: (numbers) => ask({ numbers: ArrayBuffer.isView(numbers) ? [...numbers] : numbers }),
+      end,
+    };
   },
   workerpool() {
     const workers = pool();
@@ -133,15 +159,15 @@ const ways: Record<string, () => Way> = {
     return { sum, end: () => workers.end() };
   },
   posted() {
-    const { ask, end } = thread();
+    const { ask, end } = threads();
     return { sum: (numbers) => ask({ numbers }), end };
   },
   transferred() {
-    const { ask, end } = thread();
+    const { ask, end } = threads();
     return { sum: (numbers) => ask({ numbers }, [numbers.buffer as ArrayBuffer]), end };
   },
   shared() {
-    const { ask, end } = thread();
+    const { ask, end } = threads();
     return {
       make: (length) => new Float64Array(new SharedArrayBuffer(8 * length)),
       sum: (numbers) => ask({ numbers }),
@@ -164,17 +190,34 @@ const ways: Record<string, () => Way> = {
   },
 };
 
-async function main([name = '', bytes, times]: string[]): Promise<void> {
-  const length = Number(bytes) / Float64Array.BYTES_PER_ELEMENT;
+const filled = (length: number, filling: number, way: Way) =>
+  (way.make?.(length) ?? new Float64Array(length)).fill(filling);
+
+/** Objects as they come out of a database. */
+const records = (length: number, filling: number): Row[] =>
+  Array.from({ length }, (_, id) => ({
+    id,
+    name: `customer ${id}`,
+    active: id % 3 === 0,
+    tags: ['new', 'north'],
+    price: filling,
+  }));
+
+async function main(): Promise<void> {
+  const [, size = 0] = /^(\d+)/.exec(what) ?? [];
+  const areRecords = what.endsWith('records');
+  const length = areRecords ? Number(size) : Number(size) / Float64Array.BYTES_PER_ELEMENT;
   const way = ways[name]!();
   const spans: number[] = [];
   const rounds = Number(times);
+  let last: Numbers | undefined;
   for (let round = 0; round < rounds + Math.ceil(rounds / 10); round++) {
     const filling = name === 'again' ? 1 : round + 1;
     const start = now();
-    const numbers = way.make?.(length) ?? new Float64Array(length);
-    if (name !== 'again' || round === 0) numbers.fill(filling);
-    const sum = await way.sum(numbers);
+    if (name !== 'again' || round === 0) {
+      last = areRecords ? records(length, filling) : filled(length, filling, way);
+    }
+    const sum = await way.sum(last as Float64Array);
     const span = Number(now() - start);
     if (round >= Math.ceil(rounds / 10)) spans.push(span);
     expect('the sum', sum, filling * length);
@@ -183,4 +226,4 @@ async function main([name = '', bytes, times]: string[]): Promise<void> {
   report(median(spans));
 }
 
-void main(process.argv.slice(2));
+void main();

@@ -2,17 +2,16 @@
 import { attach, type SharedObjectHandle } from 'shmkit';
 import { readFileSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
-import { sum } from './sum';
+import { sum, type Numbers } from './sum';
 
 /** One of these. */
 export interface Message {
-  readonly object?: SharedObjectHandle<Float64Array>;
-  readonly numbers?: Float64Array;
-  readonly list?: readonly number[];
+  readonly object?: SharedObjectHandle<Numbers>;
+  readonly numbers?: Numbers;
   readonly file?: string;
 }
 
-function sumOf({ object, numbers, list, file }: Message): number {
+function sumOf({ object, numbers, file }: Message): number {
   if (object !== undefined) {
     const attached = attach(object);
     const all = sum(attached.value);
@@ -23,7 +22,7 @@ function sumOf({ object, numbers, list, file }: Message): number {
     const bytes = readFileSync(file);
     return sum(new Float64Array(bytes.buffer, bytes.byteOffset, bytes.length / 8));
   }
-  return sum(numbers ?? list ?? []);
+  return sum(numbers ?? []);
 }
 
 if (parentPort === null) process.on('message', (message: Message) => process.send!(sumOf(message)));
