@@ -1,0 +1,36 @@
+// Whoever uses pools for days must not need more and more: 10,000 tasks leave nothing behind, in any process.
+import { describe, expect, it } from 'vitest';
+import type { Stage } from '../../fixtures/objects/drift';
+import { start } from '../../support/children';
+import { onLinux } from '../../support/system';
+
+/** After so many tasks, the processes have as large heaps as they will ever have. */
+const first = 5000;
+const tasks = 10_000;
+
+/** A page that is lost in each task would be 40 MiB. */
+const mostBytes = 16 * 2 ** 20;
+/** A mapping that is lost in each task would be 10,000. */
+const mostMappings = 2000;
+
+describe.runIf(onLinux)(`${tasks} tasks with large arguments and results`, () => {
+  it.each(['workerpool', 'tinypool'])(
+    'take no more memory, mappings or room in /dev/shm: %s, processes',
+    async (pool) => {
+      const child = start('objects/drift', [pool, [first, first + tasks]]);
+      const [before, after] = (await child.hearAll()) as [Stage, Stage];
+      await child.succeed();
+      for (const stage of [before, after]) {
+        expect([stage.files, stage.blocks]).toEqual([before.files, before.blocks]);
+      }
+      for (const role of ['main', 'worker'] as const) {
+        const more = after[role].resident - before[role].resident;
+        expect(more, `bytes of the ${role}`).toBeLessThan(mostBytes);
+        const { mappings } = after[role];
+        expect(mappings, `mappings of the ${role}`).toBeLessThan(
+          before[role].mappings + mostMappings,
+        );
+      }
+    },
+  );
+});
