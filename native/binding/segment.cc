@@ -161,6 +161,13 @@ Napi::Value MemoryLimit(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(os::MemoryLimit()));
 }
 
+// (how many bytes more, or fewer if it is negative)
+Napi::Value ExternalMemory(const Napi::CallbackInfo& info) {
+  int64_t total = 0;
+  napi_adjust_external_memory(info.Env(), info[0].As<Napi::Number>().Int64Value(), &total);
+  return info.Env().Undefined();
+}
+
 }  // namespace
 
 void ExportSegments(Napi::Env env, Napi::Object exports) {
@@ -177,6 +184,7 @@ void ExportSegments(Napi::Env env, Napi::Object exports) {
                 {"segmentIsUnwritten", SegmentIsUnwritten},
                 {"segmentList", SegmentList},
                 {"memoryLimit", MemoryLimit},
+                {"externalMemory", ExternalMemory},
             });
   exports["nameLimitBytes"] = static_cast<double>(os::kNameLimitBytes);
   exports["mapUnit"] = static_cast<double>(os::MapUnit());

@@ -155,6 +155,8 @@ interface Native {
    * limit.
    */
   memoryLimit(): number;
+  /** Tells the engine that objects of JavaScript keep more bytes alive outside of its heap, or fewer. */
+  externalMemory(change: number): void;
 
   /**
    * Initializes the addon for this thread.

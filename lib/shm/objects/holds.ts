@@ -11,6 +11,7 @@ import { defaultMode } from '../../common/options';
 import { domainWords, presenceDomain } from './domain';
 import { keepUntilTaken, letTakenGo } from './in-flight';
 import { heldBy } from './sealed-front';
+import { Weight } from './weight';
 
 /**
  * How long a hold that was handed over waits for its taker after the thread that handed it over has ended, in
@@ -78,6 +79,7 @@ export class Holds implements SeatState {
   #references: readonly Reference[] | undefined;
   /** Whether this thread could hold all of them. */
   #isWhole = true;
+  readonly #weight = new Weight();
 
   constructor(seat: LockSeat) {
     this.#seat = seat;
@@ -102,6 +104,7 @@ export class Holds implements SeatState {
     letTakenGo(isAwaited);
     this.#roster.adopt();
     this.#references = references;
+    this.#weight.set(this.#seat.size);
     releaseAtExit(this);
   }
 
@@ -123,9 +126,15 @@ export class Holds implements SeatState {
         const own = this.#roster.join(true);
         this.#roster.words[own + entryLayout.held] = 1;
       });
+      this.#weight.set(this.#seat.size);
       releaseAtExit(this);
     }
     if (takesParcel) this.takeParcel();
+  }
+
+  /** Called when there are ArrayBuffers over so many bytes of the object, as long as this thread holds it. */
+  noteShown(bytes: number): void {
+    this.#weight.set(Math.max(this.#seat.size - bytes, 0));
   }
 
   /** Hands a hold over to whoever takes it, beside the one that this thread has (O6). */
@@ -235,6 +244,7 @@ export class Holds implements SeatState {
   /** Gives up this thread's hold. If it was the last one, the object's name is removed. */
   release(): void {
     if (open.delete(this) && open.size === 0) process.off('exit', releaseAll);
+    this.#weight.set(0);
     const roster = this.#roster;
     try {
       if (roster.own !== 0) this.#underLock(patience, () => this.#leave());

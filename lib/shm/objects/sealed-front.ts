@@ -49,6 +49,8 @@ export function keeperIn(seat: LockSeat): AnyHandle {
 export interface ReadValue {
   readonly value: unknown;
   readonly lenders: Lenders;
+  /** How many bytes of the object there are ArrayBuffers over. */
+  readonly shownBytes: number;
 }
 
 /**
@@ -71,7 +73,9 @@ export function readSealed(attachment: Attachment, handle: object): ReadValue {
         return buffer;
       };
       const lent = (lenders = new Lenders(front.references(), handle));
-      return { value: front.value(own, lent), lenders: lent };
+      const value = front.value(own, lent);
+      const shownBytes = shown.reduce((sum, { byteLength }) => sum + byteLength, 0);
+      return { value, lenders: lent, shownBytes };
     });
   } catch (error) {
     lenders?.close();

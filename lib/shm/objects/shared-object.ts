@@ -130,6 +130,9 @@ export interface SharedObjectHandle<T = unknown> extends Typed<T> {
  * every thread that has attached to it, until it closes its last handle or ends. What a thread that was killed held
  * counts for nothing. So pass the handle on while you hold the object, or create it with `handOver`.
  *
+ * A handle that you forget to close is closed when it is collected as garbage. This takes turns of the event loop: a loop
+ * that makes objects without any `await` must close them.
+ *
  * A program may write into the typed arrays of {@link value}. Such a write stays private to its process, in a copy
  * of the page that it touches, and is lost when the process has closed its last handle to the object. (On macOS, which
  * makes no such copies, do not write.)
@@ -287,7 +290,10 @@ export class SharedObject<T = unknown> extends NamedObject {
   get value(): T {
     const attachment = this.attachment;
     attachment.open();
-    this.#value ??= readSealed(attachment, this);
+    if (this.#value === undefined) {
+      this.#value = readSealed(attachment, this);
+      this.#holds.noteShown(this.#value.shownBytes);
+    }
     return this.#value.value as T;
   }
 
