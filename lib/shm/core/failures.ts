@@ -56,11 +56,13 @@ export function explainPresence(
 
 /** The error for a failure to list all objects. */
 export function explainList(failure: NativeFailure): SharedMemoryError {
-  const why =
-    failure.place === undefined
-      ? `the system does not provide a list (${failure.code})`
-      : placeReason(failure, failure.place);
-  return failed(failure, `shared objects cannot be listed: ${why}`);
+  return failed(failure, `shared objects cannot be listed: ${listReason(failure)}`);
+}
+
+function listReason(failure: NativeFailure): string {
+  const { code, place } = failure;
+  if (place === undefined) return `the system does not provide a list (${code})`;
+  return ownReason(failure) ?? placeReason(failure, place);
 }
 
 function failed(
@@ -74,18 +76,8 @@ function failed(
 
 function reason(failure: NativeFailure, kind: Kind, name: string): string {
   const { code, syscall, place } = failure;
-  switch (code) {
-    case 'EMFILE':
-    case 'ENFILE':
-      return 'too many files are open';
-    case 'ENOMEM':
-      return lacksMemory(failure);
-    case 'ENOSPC':
-      return lacksRoom(failure);
-    case 'EFBIG':
-    case 'EOVERFLOW':
-      return 'the system does not allow an object of that size';
-  }
+  const own = ownReason(failure);
+  if (own !== undefined) return own;
   if (place !== undefined) return placeReason(failure, place);
   switch (code) {
     case 'ENOENT':
@@ -108,6 +100,24 @@ function reason(failure: NativeFailure, kind: Kind, name: string): string {
       return 'the entry with that name is not a shared memory object';
     default:
       return unknown(failure);
+  }
+}
+
+/** What the process or the system has too little of, wherever the object is. */
+function ownReason(failure: NativeFailure): string | undefined {
+  switch (failure.code) {
+    case 'EMFILE':
+    case 'ENFILE':
+      return 'too many files are open';
+    case 'ENOMEM':
+      return lacksMemory(failure);
+    case 'ENOSPC':
+      return lacksRoom(failure);
+    case 'EFBIG':
+    case 'EOVERFLOW':
+      return 'the system does not allow an object of that size';
+    default:
+      return undefined;
   }
 }
 

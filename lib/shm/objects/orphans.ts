@@ -103,9 +103,13 @@ const unusedIn = (used: ReadonlySet<string>, names: readonly string[]): string[]
 
 function namesInMemory(): string[] {
   if (native.place === undefined) return [];
-  return SharedMemory.list()
-    .filter(({ kind }) => kind === 'object')
-    .map(({ name }) => name);
+  try {
+    return SharedMemory.list()
+      .filter(({ kind }) => kind === 'object')
+      .map(({ name }) => name);
+  } catch {
+    return []; // making the object says what is wrong
+  }
 }
 
 function namesIn(directory: string): string[] {
@@ -115,6 +119,6 @@ function namesIn(directory: string): string[] {
       .filter((file) => file.startsWith(prefix))
       .map((file) => spilledName(directory, file.slice(prefix.length)));
   } catch {
-    return []; // making the object says what is wrong with the directory
+    return []; // as above
   }
 }

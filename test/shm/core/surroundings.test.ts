@@ -23,6 +23,8 @@ const creating = [
   'lock.open',
   'semaphore.open',
   'dict.open',
+  'object.create',
+  'object.allocate',
   'manager.create',
   'manager.open',
 ];
@@ -31,9 +33,10 @@ const attaching = [
   'memory.attach read-only',
   'lock.attach',
   'dict.attach',
+  'object.attach',
   'manager.attach',
 ];
-const removing = ['memory.unlink', 'lock.unlink'];
+const removing = ['memory.unlink', 'lock.unlink', 'object.unlink'];
 
 /** Everything that is created stays, except what ended with its manager. */
 const made = [
@@ -140,8 +143,15 @@ const refusals: Case[] = [
     what: '/dev/shm is read-only, and there is something in it',
     commands:
       `${tmpfs('mode=1777')} && head -c 100 /dev/zero > /dev/shm/there && ` +
-      'mount -o remount,ro /dev/shm',
-    verbs: ['memory.attach', 'memory.unlink', 'memory.create'],
+      'cp /dev/shm/there /dev/shm/shmkit.object.there && mount -o remount,ro /dev/shm',
+    verbs: [
+      'memory.attach',
+      'memory.unlink',
+      'memory.create',
+      'object.create',
+      'object.attach',
+      'object.unlink',
+    ],
     code: 'EROFS',
     words: ['/dev/shm is read-only', 'readOnly'],
   },
