@@ -62,6 +62,7 @@
 #include "os/presence_flock.cc"
 #include "os/segment_shm_open.cc"
 #elif defined(__linux__)
+#include "os/map_limit_linux.cc"
 #include "os/memory_limit_linux.cc"
 #include "os/mutex_pthread.cc"
 #include "os/presence_ofd.cc"

@@ -102,7 +102,7 @@ compile_floors() {
       ...["-isystem", headers, "-DDOCTEST_CONFIG_SUPER_FAST_ASSERTS", "-o", program, ...sources],
     ]);
   ' "$out/floors" "$out/include" native/test/*.cc native/core/*.cc \
-    native/os/{mapping_posix,random_posix,thread_posix,segment_linux,unfinished_linux,memory_limit_linux,mutex_pthread,presence_files,presence_ofd,waiter_futex}.cc
+    native/os/{mapping_posix,random_posix,thread_posix,segment_linux,unfinished_linux,memory_limit_linux,map_limit_linux,mutex_pthread,presence_files,presence_ofd,waiter_futex}.cc
   basename -a -s _test.cc native/test/*_test.cc > "$out/contracts"
 }
 

@@ -55,6 +55,7 @@ Result<Segment> MapDescriptor(int fd, Access access, size_t probably_shared) {
   struct stat status;
   if (fstat(fd, &status) != 0) return Failure{errno, "fstat"};
   if (status.st_size <= 0) return Failure{EINVAL, "mmap"};
+  if (!MayMapSegment()) return Failure{ENOMEM, "mmap"};
 
   // A private writable mapping of a descriptor that was opened for reading shows the live bytes,
   // and keeps a stray write private (S7). With PROT_READ alone, the first stray write would end the

@@ -37,6 +37,9 @@ class SignalsBlocked {
   sigset_t before_;
 };
 
+// Whether the process may map one more segment (S11).
+bool MayMapSegment();
+
 // Maps the whole object behind `fd`, of any size but 0. The descriptor still belongs to the caller.
 // A segment that grows, or is to be shared (S9), keeps a duplicate of its own.
 Result<Segment> MapDescriptor(int fd, Access access, size_t probably_shared = 0);

@@ -35,11 +35,14 @@
 //       process can see it, and if the process dies, it is gone. Create makes the draft into a
 //       segment, with the bytes that were written into it. If that fails, the draft is as it was
 //       before, except for the part that is shared and the pieces. Not all systems have drafts.
+//   S11 Where a process may have a limited number of mappings (Linux), to map a segment is ENOMEM
+//       before the limit is reached: malloc and the engine need some, and end the process
+//       otherwise.
 //
 // Mechanisms: segment_linux.cc publishes unnamed files in /dev/shm, or those of
-// unfinished_linux.cc. memory_limit_linux.cc knows what the system allows. segment_shm_open.cc is
-// portable POSIX and macOS. Both map with mapping_posix.cc. segment_win32.cc is Windows. The build
-// files choose.
+// unfinished_linux.cc. memory_limit_linux.cc and map_limit_linux.cc know what the system allows.
+// segment_shm_open.cc is portable POSIX and macOS. Both map with mapping_posix.cc. segment_win32.cc
+// is Windows. The build files choose.
 #pragma once
 
 #include <cstddef>

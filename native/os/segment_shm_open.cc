@@ -150,6 +150,8 @@ Status Unlink(const std::string& name, const Identity* only_if) {
 
 uint64_t MemoryLimit() { return UINT64_MAX; }
 
+bool MayMapSegment() { return true; }
+
 Result<std::vector<Listing>> List() { return Failure{ENOTSUP, "shm_open"}; }
 
 }  // namespace shmkit::os

@@ -6,6 +6,7 @@ import {
   currentUser,
   describeBytes,
   describeExactly,
+  mappings,
   memoryLimit,
   permissionsOf,
   roomAt,
@@ -192,10 +193,22 @@ function lacksRoom({ place, bytes }: NativeFailure): string {
   return `${place} has no room${wanted}: ${describeBytes(total)} in total, ${describeBytes(free)} free${hint}`;
 }
 
+const lacksAddresses = 'the system has no memory or address space left for it';
+
+/** From which part of the mappings that are allowed on they are the reason. See native/os/map_limit_linux.cc. */
+const mostlyMapped = 7 / 8;
+
+function lacksMappings(): string | undefined {
+  const found = mappings();
+  if (found === undefined || found.count < mostlyMapped * found.most) return undefined;
+  return (
+    `this process has ${found.count} mappings; the system allows ${found.most}, of which some are left to everything ` +
+    'else: close what is not used, put many small values into a SharedDict, or raise vm.max_map_count'
+  );
+}
+
 function lacksMemory({ place, bytes }: NativeFailure): string {
-  if (place === undefined || bytes === undefined) {
-    return 'the system has no memory or address space left for it';
-  }
+  if (place === undefined || bytes === undefined) return lacksMappings() ?? lacksAddresses;
   const limit = memoryLimit();
   if (bytes <= limit) return `the system has no memory left for ${describeExactly(bytes)}`;
   return (

@@ -1,4 +1,4 @@
-import { statSync, statfsSync } from 'node:fs';
+import { readFileSync, statSync, statfsSync } from 'node:fs';
 import { native } from './binding';
 
 // Facts about the surroundings of an object that could not be opened or made, for error messages. They are
@@ -42,6 +42,20 @@ export function permissionsOf(place: string, file?: string): Permissions | undef
 /** The memory limit in bytes. The process may share it with others. */
 export function memoryLimit(): number {
   return native.memoryLimit();
+}
+
+/** The mappings of this process. */
+export interface Mappings {
+  readonly count: number;
+  /** How many the system allows. */
+  readonly most: number;
+}
+
+export function mappings(): Mappings | undefined {
+  return attempt(() => ({
+    count: readFileSync('/proc/self/maps', 'latin1').split('\n').length - 1,
+    most: Number(readFileSync('/proc/sys/vm/max_map_count', 'latin1')),
+  }));
 }
 
 export function currentUser(): number | undefined {

@@ -18,9 +18,14 @@ export function sweepOnce(): void {
   removeOrphans();
 }
 
-/** Whether an error says that there is no memory for an object. */
+/**
+ * Whether an error says that there is no memory for an object. If what is missing is address space, or a mapping, it does
+ * not help to remove other objects, or to have this one elsewhere.
+ */
 export const lacksRoom = (error: unknown): boolean =>
-  hasCode(error, 'ENOSPC') || hasCode(error, 'ENOMEM') || hasCode(error, 'EDQUOT');
+  hasCode(error, 'ENOSPC') ||
+  hasCode(error, 'EDQUOT') ||
+  (hasCode(error, 'ENOMEM') && error.syscall !== 'mmap');
 
 /**
  * Calls a function that makes an object. If there is no room for it, removes orphans and calls it again.
