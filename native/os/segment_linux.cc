@@ -223,10 +223,28 @@ int Link(int fd, const std::string& path) {
   char source[32];
   snprintf(source, sizeof source, "/proc/self/fd/%d", fd);
   if (linkat(AT_FDCWD, source, AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) == 0) return 0;
-  if (!IsWorthAnother(errno)) return errno;
+  const int error = errno;
+  if (!IsWorthAnother(error)) return error;
   // If /proc is not mounted: by the descriptor itself. The kernel allows this since 6.10, or to
-  // processes that may read everything.
-  return linkat(fd, "", AT_FDCWD, path.c_str(), AT_EMPTY_PATH) == 0 ? 0 : errno;
+  // processes that may read everything. To others it says that there is no such file.
+  if (linkat(fd, "", AT_FDCWD, path.c_str(), AT_EMPTY_PATH) == 0) return 0;
+  return IsWorthAnother(errno) ? error : errno;
+}
+
+// Whether a file system that refuses a name with this error cannot name any unnamed file.
+bool IsUnable(const char* directory, int error) {
+  switch (error) {
+    case ENOENT:  // there is no /proc, unless the directory was removed in the meantime
+      return !IsDirectoryAtFault(directory, error, W_OK | X_OK);
+    case EPERM:  // there are no links
+    case EINVAL:
+    case ENOSYS:
+    case EOPNOTSUPP:
+    case EXDEV:
+      return true;
+    default:
+      return false;
+  }
 }
 
 Failure NotNamed(const char* directory, int error, const char* call) {
@@ -253,7 +271,10 @@ Result<Segment> Finish(int fd, const std::string& name, const CreateOptions& opt
   const int error = Link(fd, PathOf(name));
   if (error == 0) return made;
   Unmap(made.value());
-  return NotNamed(directory, IsWorthAnother(error) ? kAnotherWay : error, "linkat");
+  // In the usual place, there is another way, whatever the reason is.
+  const bool is_elsewhere = name[0] == '/';
+  const bool is_unable = is_elsewhere ? IsUnable(directory, error) : IsWorthAnother(error);
+  return NotNamed(directory, is_unable ? kAnotherWay : error, "linkat");
 }
 
 Result<Segment> CreateUnnamed(const std::string& name, const CreateOptions& options,

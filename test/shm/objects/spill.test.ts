@@ -113,6 +113,28 @@ describe.skipIf(whyNoMounts)(`where /dev/shm is too small (${whyNoMounts ?? 'roo
     expect(readdirSync(directory)).toEqual(['shmkit.object.mine']);
   });
 
+  it.skipIf(whyNoDenials).each([
+    ['EPERM', 1, 'ENOTSUP'],
+    ['ENOENT', 2, 'ENOTSUP'],
+    ['EINVAL', 22, 'ENOTSUP'],
+    ['EOPNOTSUPP', 95, 'ENOTSUP'],
+    ['EIO', 5, 'EIO'],
+    ['EACCES', 13, 'EACCES'],
+    ['EMFILE', 24, 'EMFILE'],
+    ['ENOSPC', 28, 'ENOSPC'],
+    ['EDQUOT', 122, 'EDQUOT'],
+  ])('and a directory gives no names: %s', async (_, number, code) => {
+    const under = [...after(`${small} && ${roomy}`), ...denying(`name-unnamed:${number}`)];
+    const child = start('objects/spills', ['names', directory], { under });
+    const [create, seal, last, left] = (await child.hearAll()) as [string[], string[], 3, []];
+    await child.succeed();
+    expect(create[0]).toBe(code);
+    expect(create[2]).toBe('ENOSPC'); // why it was to be there
+    expect(seal[0]).toBe(code);
+    for (const [, message] of [create, seal]) expect(message).not.toContain('undefined');
+    expect([last, left]).toEqual([3, []]);
+  });
+
   it.skipIf(whyNoDenials)('the directory must have unnamed files', async () => {
     const under = [...after(small), ...denying('unnamed:95')];
     const child = start('objects/spills', ['complaints', directory], { under });
