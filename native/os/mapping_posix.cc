@@ -55,7 +55,6 @@ Result<Segment> MapDescriptor(int fd, Access access, size_t probably_shared) {
   struct stat status;
   if (fstat(fd, &status) != 0) return Failure{errno, "fstat"};
   if (status.st_size <= 0) return Failure{EINVAL, "mmap"};
-  if (!MayMapSegment()) return Failure{ENOMEM, "mmap"};
 
   // A private writable mapping of a descriptor that was opened for reading shows the live bytes,
   // and keeps a stray write private (S7). With PROT_READ alone, the first stray write would end the
@@ -122,6 +121,7 @@ size_t MapUnit() {
 void Unmap(const Segment& segment) {
   CloseDescriptor(segment);
   munmap(segment.address, segment.size);
+  NoteUnmapped();
 }
 
 bool Overlay(const Segment& segment) {
@@ -135,7 +135,10 @@ bool Overlay(const Segment& segment) {
 
 void Drain(const Segment& overlaid) { madvise(overlaid.address, overlaid.size, MADV_DONTNEED); }
 
-void GiveBack(const Segment& overlaid) { munmap(overlaid.address, overlaid.size); }
+void GiveBack(const Segment& overlaid) {
+  munmap(overlaid.address, overlaid.size);
+  NoteUnmapped();
+}
 
 uint64_t MappableBytes() {
   struct rlimit limit;

@@ -37,8 +37,8 @@ class SignalsBlocked {
   sigset_t before_;
 };
 
-// Whether the process may map one more segment (S11).
-bool MayMapSegment();
+// Called when a segment was unmapped, for systems that limit how many there may be (S11).
+void NoteUnmapped();
 
 // Maps the whole object behind `fd`, of any size but 0. The descriptor still belongs to the caller.
 // A segment that grows, or is to be shared (S9), keeps a duplicate of its own.

@@ -37,7 +37,8 @@
 //       before, except for the part that is shared and the pieces. Not all systems have drafts.
 //   S11 Where a process may have a limited number of mappings (Linux), to map a segment is ENOMEM
 //       before the limit is reached: malloc and the engine need some, and end the process
-//       otherwise.
+//       otherwise. Create and MapDraft fail earlier than Attach, which is needed to remove
+//       segments.
 //
 // Mechanisms: segment_linux.cc publishes unnamed files in /dev/shm, or those of
 // unfinished_linux.cc. memory_limit_linux.cc and map_limit_linux.cc know what the system allows.

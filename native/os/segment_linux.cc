@@ -16,6 +16,7 @@
 #include <optional>
 #include <set>
 
+#include "map_limit_linux.h"
 #include "mapping_posix.h"
 #include "segment.h"
 #include "unfinished_linux.h"
@@ -325,6 +326,7 @@ const char* const kPlace = kDirectory;
 Result<Segment> Create(const std::string& name, const CreateOptions& options,
                        const Initializer* initializer) {
   const std::string path = PathOf(name);
+  if (Status allowed = CheckMappings(MappedFor::kCreation); !allowed.ok()) return allowed.failure();
   // This only prevents that much memory is reserved for nothing if the name is taken already.
   // Whether the name is free is decided later, by linkat or link.
   if (options.size > kSmallBytes && access(path.c_str(), F_OK) == 0) {
@@ -356,6 +358,7 @@ Result<Segment> Attach(const std::string& name, Access access, size_t probably_s
   // Does not follow links, like shm_open. Does not block if the name is a FIFO of another program.
   const Descriptor fd(open(PathOf(name).c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!fd.valid()) return FailureAt(name, errno, "open", X_OK);
+  if (Status allowed = CheckMappings(MappedFor::kUse); !allowed.ok()) return allowed.failure();
   return MapDescriptor(fd.get(), access, probably_shared);
 }
 
@@ -391,6 +394,7 @@ Result<Draft> BeginDraft(size_t bytes, const std::string& directory) {
 }
 
 Result<Segment> MapDraft(const Draft& draft) {
+  if (Status allowed = CheckMappings(MappedFor::kCreation); !allowed.ok()) return allowed.failure();
   return MapDescriptor(DescriptorOf(draft), Access::kReadWrite);
 }
 

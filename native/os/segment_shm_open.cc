@@ -150,7 +150,7 @@ Status Unlink(const std::string& name, const Identity* only_if) {
 
 uint64_t MemoryLimit() { return UINT64_MAX; }
 
-bool MayMapSegment() { return true; }
+void NoteUnmapped() {}
 
 Result<std::vector<Listing>> List() { return Failure{ENOTSUP, "shm_open"}; }
 
