@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { native } from '../core/binding';
+import { now } from '../core/clock';
 import { prefixOf, spilledName } from '../core/names';
 import { SharedMemory } from '../core/shared-memory';
 import { hasCode } from '../../common/errors';
@@ -11,11 +12,23 @@ import { keeperIn } from './sealed-front';
 
 let isSwept = false;
 
+/** How long a sweep of the memory that has found nothing is good for objects that can be elsewhere, in milliseconds. */
+const restAfterSweep = 1000;
+
+/** When a sweep of the memory has last found nothing. */
+let inVainAt = -Infinity;
+
 /** Removes what processes that were killed have left, when this thread first makes an object. */
 export function sweepOnce(): void {
   if (isSwept) return;
   isSwept = true;
-  removeOrphans();
+  removeOrphansInMemory();
+}
+
+function removeOrphansInMemory(): number {
+  const removed = removeOrphans();
+  if (removed === 0) inVainAt = now();
+  return removed;
 }
 
 /**
@@ -36,7 +49,23 @@ export function withSweep<T>(make: () => T, directory?: string): T {
   try {
     return make();
   } catch (error) {
-    if (!lacksRoom(error) || removeOrphans(directory) === 0) throw error;
+    const sweep = () =>
+      directory === undefined ? removeOrphansInMemory() : removeOrphans(directory);
+    if (!lacksRoom(error) || sweep() === 0) throw error;
+  }
+  return make();
+}
+
+/**
+ * The same for an object that can be elsewhere: looking at all objects whenever there is no room would take longer than
+ * making one elsewhere.
+ */
+export function withRareSweep<T>(make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (!lacksRoom(error) || now() < inVainAt + restAfterSweep) throw error;
+    if (removeOrphansInMemory() === 0) throw error;
   }
   return make();
 }

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { native } from '../core/binding';
 import { spilledName } from '../core/names';
 import { invalidType } from '../../common/errors';
-import { lacksRoom, removeOrphans, withSweep } from './orphans';
+import { lacksRoom, removeOrphans, withRareSweep, withSweep } from './orphans';
 
 /** The directories in which this thread has removed what processes that were killed have left. */
 const swept = new Set<string>();
@@ -31,12 +31,14 @@ export function withSpill<T>(
   directory: string | undefined,
   make: (directory: string | undefined) => T,
 ): T {
+  // On other systems, objects are no files. Windows itself writes them to the disk.
+  if (directory === undefined || native.place === undefined)
+    return withSweep(() => make(undefined));
   let reason: unknown;
   try {
-    return withSweep(() => make(undefined));
+    return withRareSweep(() => make(undefined));
   } catch (error) {
-    // Elsewhere, objects are no files. Windows itself writes them to the disk.
-    if (directory === undefined || native.place === undefined || !lacksRoom(error)) throw error;
+    if (!lacksRoom(error)) throw error;
     reason = error;
   }
   if (!swept.has(directory)) {

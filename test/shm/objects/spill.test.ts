@@ -73,6 +73,20 @@ describe.skipIf(whyNoMounts)(`where /dev/shm is too small (${whyNoMounts ?? 'roo
     await child.succeed();
   });
 
+  it('the objects in memory are looked at once in a second at most, if there is a directory', async () => {
+    const child = start('objects/spills', ['sweeps', directory], {
+      under: after(`${small} && ${roomy}`),
+    });
+    const [spilled, refused] = (await child.hearAll()) as [
+      { looks: number; seconds: number },
+      number,
+    ];
+    await child.succeed();
+    expect(spilled.looks).toBeLessThanOrEqual(1 + Math.floor(spilled.seconds));
+    expect(spilled.looks).toBeGreaterThan(0);
+    expect(refused).toBe(20); // who gets an error otherwise looks each time
+  });
+
   it.each([
     ['the directory is missing', small, '/no/such', 'ENOENT', 'directory /no/such does not exist'],
     ['it is a file', small, '/etc/passwd', 'ENOTDIR', '/etc/passwd is not a directory'],
