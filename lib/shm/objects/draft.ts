@@ -28,6 +28,8 @@ export class Draft {
     this.#name = name;
     this.#size = size;
     this.#offset = startBytes + allocatedAt;
+    // Before memory is reserved that nobody could use.
+    if (size > constants.MAX_LENGTH) throw this.#tooLarge();
     this.#file = withSpill(spill, (directory) => this.#begin(directory));
     try {
       this.#buffer = this.#show(this.#file);
@@ -105,13 +107,15 @@ export class Draft {
   }
 
   #show(file: DraftHandle | undefined): ArrayBuffer {
-    if (this.#size <= constants.MAX_LENGTH) {
-      if (file === undefined) return new ArrayBuffer(this.#size);
-      const shown = native.draftShow(file, this.#offset);
-      if (isFailure(shown)) throw explain(shown, 'object', this.#name);
-      if (shown !== undefined) return shown;
-    }
-    throw this.#error(
+    if (file === undefined) return new ArrayBuffer(this.#size);
+    const shown = native.draftShow(file, this.#offset);
+    if (isFailure(shown)) throw explain(shown, 'object', this.#name);
+    if (shown === undefined) throw this.#tooLarge();
+    return shown;
+  }
+
+  #tooLarge(): SharedMemoryError {
+    return this.#error(
       'ERR_ZERO_COPY_UNAVAILABLE',
       `cannot be allocated: this runtime does not accept ${this.#size} bytes of external memory as an ArrayBuffer`,
     );

@@ -242,6 +242,14 @@ const refusals: Case[] = [
     words: ['/dev/shm has no room for', '1 MiB in total', 'nothing was changed'],
   },
   {
+    what: 'a draft is larger than /dev/shm',
+    commands: tmpfs('size=1m'),
+    verbs: ['object.allocate large'],
+    code: 'ENOSPC',
+    syscalls: ['fallocate'],
+    words: ['/dev/shm has no room for 3', '1 MiB in total, 1 MiB free', 'nothing was created'],
+  },
+  {
     what: '/dev/shm takes no more names',
     commands: `${tmpfs('nr_inodes=2')} && touch /dev/shm/there`,
     verbs: creating,

@@ -216,14 +216,6 @@ describe.runIf(onLinux)('on Linux, the memory', () => {
       return before - free() < 1 << 20;
     });
   });
-
-  it('is missing: ENOSPC, and nothing is left', () => {
-    const { bavail, bsize } = statfsSync('/dev/shm');
-    const name = uniqueName();
-    const size = bavail * bsize + (1 << 20);
-    expectCode(() => SharedObject.allocate({ name, size }), 'ENOSPC', name);
-    expect(statfsSync('/dev/shm').bavail).toBeGreaterThanOrEqual(bavail - 100);
-  });
 });
 
 describe('a mistake', () => {
