@@ -239,3 +239,18 @@ describe.runIf(onLinux)('what killed processes have left', () => {
     expect(held.value).toEqual([1, 2, 3]);
   });
 });
+
+/** Runs in a separate process, because the test is that the process does not crash. */
+describe.runIf(onLinux)('a buffer in use does no harm when', () => {
+  it.each([
+    ['its object is closed', 'randomFill'],
+    ['its object is closed', 'read'],
+    ['its object is forgotten', 'write'],
+    ['its object is closed', 'postMessage'],
+    ...('transfer' in ArrayBuffer.prototype ? [['its object is closed', 'transfer']] : []),
+  ])('%s: by %s', async (_, way) => {
+    const child = start('objects/in-use', [way]);
+    expect(await child.hear()).toBe(0);
+    await child.succeed();
+  });
+});
