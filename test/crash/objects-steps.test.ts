@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { removeOrphans } from '../../lib/shm/objects/orphans';
 import { participants, type Deed } from '../fixtures/objects/step';
 import { killedItself, start } from '../support/children';
+import { uniqueName } from '../support/names';
 import { isThere } from '../support/objects';
 import { onLinux } from '../support/system';
 
@@ -81,6 +82,25 @@ describe.runIf(onLinux)('a process that is killed', () => {
     });
     expect(deaths).toBeGreaterThan(3);
     expect(taken).toBeGreaterThan(2);
+  });
+
+  it('while it removes what another one has left, leaves it to the next one', async () => {
+    for (let stores = 0; ; stores++) {
+      const handle = { shmkit: 'object', name: uniqueName() };
+      const holder = start('objects/step', ['leave', handle, 0]);
+      expect(await holder.hear()).toBe('done');
+      expect(await holder.exit).toEqual(killedItself);
+      const child = start('objects/step', ['reap', handle, stores]);
+      const said = await child.hearAll();
+      expect(await child.exit).toEqual(killedItself);
+      // Who attaches now finds that it is gone, or takes it away.
+      expect(isThere(handle.name)).toBe(false);
+      if (said.includes('done')) {
+        expect(said).toEqual(['ENOENT', 'done']);
+        expect(stores).toBeGreaterThan(0);
+        return;
+      }
+    }
   });
 
   it('while it makes an object with another in it, leaves whole ones or none', async () => {
