@@ -15,7 +15,7 @@ import { Weight } from './weight';
 
 /**
  * How long a hold that was handed over waits for its taker after the thread that handed it over has ended, in
- * milliseconds.
+ * milliseconds. They are counted by the clock that counts from the start of the machine, which nobody can set.
  */
 export const parcelLifetime = 60_000;
 

@@ -4,14 +4,14 @@ import type { Stage } from '../../fixtures/objects/drift';
 import { start } from '../../support/children';
 import { onLinux } from '../../support/system';
 
-/** After so many tasks, the processes have as large heaps as they will ever have. */
+/** After so many tasks, the processes have nearly all the memory that they will ever have. */
 const first = 5000;
 const tasks = 10_000;
 
 /** A page that is lost in each task would be 40 MiB. */
-const mostBytes = 16 * 2 ** 20;
+const mostBytes = 32 * 2 ** 20;
 /** A mapping that is lost in each task would be 10,000. */
-const mostMappings = 2000;
+const mostMappings = 5000;
 
 describe.runIf(onLinux)(`${tasks} tasks with large arguments and results`, () => {
   it.each(['workerpool', 'tinypool'])(

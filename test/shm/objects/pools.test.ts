@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { statfsSync } from 'node:fs';
 import { Worker as JestWorker } from 'jest-worker';
 import { Piscina } from 'piscina';
-import { SharedMemory, sharing } from 'shmkit';
+import { SharedMemory, SharedObject, sharing } from 'shmkit';
 import { Tinypool } from 'tinypool';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import workerpool from 'workerpool';
@@ -138,6 +138,11 @@ function left(): string[] {
   return SharedMemory.list().flatMap(({ kind, name }) => (kind === 'object' ? [name] : []));
 }
 
+function holdersOf(name: string): number {
+  using object = SharedObject.attach(name);
+  return object.holders;
+}
+
 /** Buffers of results are released when they are collected. */
 async function nothingIsLeft(): Promise<void> {
   await until(() => {
@@ -191,6 +196,16 @@ describe.runIf(onLinux).each(Object.keys(pools))('%s', (name) => {
       { from },
     );
     await expect(run('hang', { image })).rejects.toThrow();
+    await nothingIsLeft();
+  });
+
+  it('leaves nothing of a task that the end of the pool cuts off', async () => {
+    if (!pool.aborts) return;
+    const run = sharing((what: string, task: Task) => pool.run(what, task), { from });
+    const running = expect(run('hang', { image })).rejects.toThrow();
+    await until(() => left().some((each) => holdersOf(each) === 2)); // the worker has begun
+    await pool.end();
+    await running;
     await nothingIsLeft();
   });
 
