@@ -25,6 +25,7 @@
 #include "core/shared_object.cc"
 #include "core/shared_object_growth.cc"
 #include "core/shared_object_lock.cc"
+#include "core/unmapper.cc"
 #include "core/watch_thread.cc"
 
 #if defined(__MINGW32__)

@@ -1,5 +1,7 @@
 #include "mapping.h"
 
+#include "unmapper.h"
+
 namespace shmkit {
 
 bool Mapping::closed() {
@@ -48,7 +50,7 @@ void Mapping::CloseLocked() {
   if (closed_) return;
   closed_ = true;
   if (!shown_ && unhidden_ == 0) {
-    os::Unmap(segment_);
+    UnmapSoon(segment_);
     return;
   }
   quarantined_ = PutInQuarantine(segment_);

@@ -6,6 +6,8 @@
 #include <list>
 #include <mutex>
 
+#include "unmapper.h"
+
 namespace shmkit {
 
 class QuarantinedRange {
@@ -110,6 +112,11 @@ std::shared_ptr<QuarantinedRange> PutInQuarantine(const os::Segment& segment) {
 
 void Settle(const std::shared_ptr<QuarantinedRange>& range) {
   range->settled.store(true, std::memory_order_release);
+}
+
+bool MakeRoom(int error) {
+  if (error != ENOMEM && error != ENOSPC) return false;
+  return AwaitUnmapped() || (error == ENOMEM && ReleaseSettled());
 }
 
 bool ReleaseSettled() {

@@ -35,12 +35,16 @@ void Settle(const std::shared_ptr<QuarantinedRange>& range);
 // Gives settled ranges back (G4). False if there was none.
 bool ReleaseSettled();
 
-// Calls a function that maps memory. Calls it again as long as address space is lacking and the
-// quarantine can give some back.
+// Makes room for what could not be mapped: waits for what is being unmapped, and lets the
+// quarantine give some address space back. Returns false if there was none.
+bool MakeRoom(int error);
+
+// Calls a function that maps memory. Calls it again as long as memory or address space is lacking,
+// and some can be given back.
 template <class Map>
 auto WithRoom(Map map) {
   auto mapped = map();
-  while (!mapped.ok() && mapped.failure().error == ENOMEM && ReleaseSettled()) mapped = map();
+  while (!mapped.ok() && MakeRoom(mapped.failure().error)) mapped = map();
   return mapped;
 }
 

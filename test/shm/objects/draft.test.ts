@@ -1,6 +1,7 @@
-import { closeSync, openSync, readFileSync, readSync, readdirSync, statfsSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync, readdirSync } from 'node:fs';
 import { SharedMemory, SharedObject, type SharedObjectDraft } from 'shmkit';
 import { describe, expect, it } from 'vitest';
+import { freeBytes } from '../../fixtures/memory/free';
 import { expectCode } from '../../support/errors';
 import { uniqueName } from '../../support/names';
 import { onLinux } from '../../support/system';
@@ -186,13 +187,13 @@ describe.runIf(onLinux)('on Linux, the memory', () => {
   const isFile = (entry: string) => entry.includes('shmkit.object.');
 
   it('is that of the object: sealing needs no more of it', () => {
-    const before = statfsSync('/dev/shm').bfree;
+    const before = freeBytes();
     const draft = SharedObject.allocate({ size: 32 << 20 });
     const bytes = new Uint8Array(draft.buffer).fill(1);
-    const { bfree, bsize } = statfsSync('/dev/shm');
-    expect((before - bfree) * bsize).toBeGreaterThanOrEqual(32 << 20);
+    const filled = freeBytes();
+    expect(before - filled).toBeGreaterThanOrEqual(32 << 20);
     const object = draft.seal({ bytes });
-    expect((bfree - statfsSync('/dev/shm').bfree) * bsize).toBeLessThan(1 << 20);
+    expect(filled - freeBytes()).toBeLessThan(1 << 20);
     object.close();
   });
 
@@ -204,16 +205,12 @@ describe.runIf(onLinux)('on Linux, the memory', () => {
   });
 
   it('is freed when the draft is collected as garbage', async () => {
-    const free = () => {
-      const { bfree, bsize } = statfsSync('/dev/shm');
-      return bfree * bsize;
-    };
-    const before = free();
+    const before = freeBytes();
     (() => void filled(SharedObject.allocate({ size: 64 << 20 })))();
-    expect(before - free()).toBeGreaterThanOrEqual(64 << 20);
+    expect(before - freeBytes()).toBeGreaterThanOrEqual(64 << 20);
     await until(() => {
       gc!();
-      return before - free() < 1 << 20;
+      return before - freeBytes() < 1 << 20;
     });
   });
 });

@@ -2,13 +2,13 @@
 // and its worker end.
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { statfsSync } from 'node:fs';
 import { Worker as JestWorker } from 'jest-worker';
 import { Piscina } from 'piscina';
 import { SharedMemory, SharedObject, sharing } from 'shmkit';
 import { Tinypool } from 'tinypool';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import workerpool from 'workerpool';
+import { freeBytes } from '../../fixtures/memory/free';
 import { from } from '../../fixtures/objects/tasks';
 import { fixturePath } from '../../support/children';
 import { onLinux } from '../../support/system';
@@ -211,10 +211,9 @@ describe.runIf(onLinux).each(Object.keys(pools))('%s', (name) => {
 
   it('needs no more memory after many tasks than after few', async () => {
     const run = sharing((what: string, task: Task) => pool.run(what, task), { from });
-    const free = () => statfsSync('/dev/shm').bavail;
     await run('twice', { image });
     await nothingIsLeft();
-    const before = free();
+    const before = freeBytes();
     for (let n = 0; n < 300; n++) {
       const { image: doubled } = (await run('twice', { image })) as Task;
       if (doubled[9] !== 18) expect(doubled[9]).toBe(18);
@@ -222,7 +221,7 @@ describe.runIf(onLinux).each(Object.keys(pools))('%s', (name) => {
     expect(left().length).toBeLessThanOrEqual(1);
     await until(() => {
       gc!();
-      return free() >= before;
+      return freeBytes() >= before;
     });
   });
 });
