@@ -122,6 +122,20 @@ const parts = ['basics', 'structures'];
 for (const { path: file, text } of outputFiles) {
   if (parts.includes(path.parse(file).name)) writeFileSync(file, toCommonJS(text));
 }
+// The engine over a server is separate: it needs no addon, and who does not use it does not load it. The thread that
+// renews leases has a file of its own.
+const redis = await build({
+  ...common,
+  entryPoints: {
+    index: 'lib/redis/index.ts',
+    'renewer-thread': 'lib/redis/lease/renewer-thread.ts',
+  },
+  outdir: 'dist/redis',
+  format: 'cjs',
+  write: false,
+});
+for (const { path: file, text } of redis.outputFiles)
+  writeFileSync(file, withDeclaredClasses(text));
 await build({
   ...common,
   bundle: false,

@@ -1,0 +1,15 @@
+// The public names of the engine that serves objects over Redis or Valkey. It is not exported from the package yet.
+export { SharedMemoryError } from '../common/errors';
+export type { ServerErrorCode } from './wire/failures';
+export { openSession, type ConnectOptions } from './connect';
+export { Session } from './lease/session';
+export { attach, classes, type ServedKind } from './objects/attach';
+export { LockGuard } from './objects/lock-guard';
+export { NamedEvent } from './objects/named-event';
+export { NamedLock } from './objects/named-lock';
+export { NamedSemaphore, type NamedSemaphoreOptions } from './objects/named-semaphore';
+export { OwnLock } from './objects/own-lock';
+export { SemaphoreGuard } from './objects/semaphore-guard';
+export { SharedDict, type SharedDictOptions } from './objects/shared-dict';
+export { SharedValue, type SharedValueOptions } from './objects/shared-value';
+export type { Fence, FenceOptions } from './objects/fencing';

@@ -1,0 +1,12 @@
+import { renewClaim } from '../scripts/dict';
+import { renewLock } from '../scripts/lock';
+import { renewPermit } from '../scripts/semaphore';
+
+/** The scripts that renew a lease. A thread is told their names, since a script is too long to be sent each time. */
+export const renewals = {
+  lock: renewLock,
+  permit: renewPermit,
+  claim: renewClaim,
+} as const;
+
+export type RenewalName = keyof typeof renewals;
