@@ -4,7 +4,7 @@ import cluster from 'node:cluster';
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { contract } from 'shmkit';
-import { engines as enginesByName, type EngineName } from '../fixtures/places/engines';
+import { engines as enginesByName, type Engine, type EngineName } from '../fixtures/places/engines';
 import { Host } from '../fixtures/places/host';
 import type { Handle, Order, Report } from '../fixtures/places/wire';
 import { fixturePath } from './children';
@@ -19,8 +19,8 @@ export type { EngineName } from '../fixtures/places/engines';
 export type { Remote } from './promised';
 export type { Kind, Kinds, RemoteMaker } from './remote';
 
-/** The engines that every test of the contract is run with. */
-export const engines = Object.keys(enginesByName) as EngineName[];
+/** The engines that every test of the contract is run with, wherever the tests run. Others need a server. */
+export const engines: readonly EngineName[] = ['shared memory'];
 
 export const places = [
   'another handle in this process',
@@ -42,6 +42,7 @@ interface Traits {
 
 const traitsOf: Record<EngineName, Traits> = {
   'shared memory': { forms, keepsUnused: !onWindows, addsPermits: true },
+  redis: { forms: ['async'], keepsUnused: true, addsPermits: true },
 };
 
 /** A running host, and how to reach it. */
@@ -171,6 +172,8 @@ export class Place {
 
   /** Resolves when the place can be asked. */
   async start(): Promise<this> {
+    const engine: Engine = enginesByName[this.#engine];
+    await engine.begin?.();
     const { caller, site, ready } = connect(this.#engine, this.#kind, (handle) =>
       this.#home.attachTo(handle),
     );
@@ -211,7 +214,7 @@ export class Place {
    */
   inForm<T extends object>(form: Form, object: T, kind = this.#kinds.get(object)!): T {
     if (form === 'async') return object;
-    const engine = enginesByName[this.#engine];
+    const engine: Engine = enginesByName[this.#engine];
     return new Proxy(object, {
       get: (target, verb) =>
         Reflect.get(
