@@ -1,14 +1,17 @@
 import { SharedMemoryError } from '../../common/errors';
-import type { Wire } from '../wire/wire';
+import type { Answer } from '../wire/wire';
 
 /** The oldest server whose scripts can say by flags what they need. */
 const leastMajorVersion = 7;
 
 /** Throws unless the server is one that objects are safe on. The message says what to do. */
-export async function checkServer(wire: Wire, allowEviction: boolean): Promise<void> {
+export async function checkServer(
+  command: (...args: string[]) => Promise<Answer>,
+  allowEviction: boolean,
+): Promise<void> {
   const info = new Map<string, string>();
   for (const section of ['server', 'replication', 'memory']) {
-    const text = String(await wire.command('INFO', section));
+    const text = String(await command('INFO', section));
     for (const line of text.split('\r\n')) {
       const at = line.indexOf(':');
       if (at > 0) info.set(line.slice(0, at), line.slice(at + 1));

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { SharedMemoryError } from '../../common/errors';
 import { after, steadyMs } from '../wire/clock';
 import type { Script } from '../wire/script';
 import { Wire, type Answer, type Answered, type WireOptions } from '../wire/wire';
@@ -60,8 +59,8 @@ export class Session {
   #lastNumber = 0;
   #isClosed = false;
 
-  private constructor(wire: Wire, options: SessionOptions) {
-    this.id = randomBytes(16).toString('hex');
+  private constructor(id: string, wire: Wire, options: SessionOptions) {
+    this.id = id;
     this.#wire = wire;
     this.options = options;
     const { url, tls, patienceMs } = options;
@@ -71,19 +70,20 @@ export class Session {
 
   /** @throws SharedMemoryError `ERR_UNAVAILABLE`, `EACCES`, `ENOTSUP` the server cannot be used; the message says why. */
   static async open(options: SessionOptions): Promise<Session> {
-    const { url, tls, patienceMs, allowEviction } = options;
-    const wire = await Wire.open({ url, tls, patienceMs }, (opened) =>
-      checkServer(opened, allowEviction),
+    const { url, tls, patienceMs, allowEviction, serveMs } = options;
+    const id = randomBytes(16).toString('hex');
+    // There are no messages before there is somebody who waits for one.
+    let session: Session | undefined = undefined as Session | undefined;
+    const wire = await Wire.open(
+      { url, tls, patienceMs },
+      {
+        channel: channelOf(id),
+        onMessage: (message) => session?.hear(Number(message.toString())),
+        check: (command) => checkServer(command, allowEviction),
+      },
+      serveMs,
     );
-    const session = new Session(wire, options);
-    try {
-      await wire.listen(channelOf(session.id), (message) => {
-        session.#wakers.get(Number(message.toString()))?.();
-      });
-    } catch (error) {
-      wire.close();
-      throw new SharedMemoryError('EACCES', `cannot listen to the channel shm:*`, { cause: error });
-    }
+    session = new Session(id, wire, options);
     return session;
   }
 
@@ -104,6 +104,11 @@ export class Session {
   /** Calls a function at each message for that number. */
   listen(number: number, wake: Waker): void {
     this.#wakers.set(number, wake);
+  }
+
+  /** There is news for who waits by that number. */
+  hear(number: number): void {
+    this.#wakers.get(number)?.();
   }
 
   forget(number: number): void {

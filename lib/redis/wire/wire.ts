@@ -16,6 +16,15 @@ export interface WireOptions {
   readonly patienceMs: number;
 }
 
+/** What a connection is used for, besides requests. */
+export interface WireUse {
+  /** Its messages are received by each new connection. Those of the time between two connections are lost. */
+  readonly channel: string;
+  onMessage(message: Buffer): void;
+  /** Is called with each new connection before it is used. Throws a SharedMemoryError where the server is of no use. */
+  check(command: (...args: string[]) => Promise<Answer>): Promise<void>;
+}
+
 /** How a request is made. */
 export interface CallOptions {
   /** Whether it may be sent again when its answer was lost. */
@@ -40,6 +49,9 @@ type Client = ReturnType<typeof newClient>;
 /** The delay before the n-th attempt to connect is random, and at most this. So many clients do not come at once. */
 const mostBackoffMs = 2000;
 const leastBackoffMs = 50;
+
+const backoffMs = (most: number): number =>
+  leastBackoffMs + Math.random() * (most - leastBackoffMs);
 
 /** The delay before a request is made again that the server has refused for the moment. */
 const retryMs = 50;
@@ -82,6 +94,7 @@ function newClient({ url, tls }: WireOptions, connectTimeout: number) {
  */
 export class Wire {
   readonly #options: WireOptions;
+  readonly #use: WireUse | undefined;
   #client: Client | undefined;
   #inFlight = new Set<InFlight>();
   #look: Timer | undefined;
@@ -90,29 +103,35 @@ export class Wire {
   /** Why there is no connection now. */
   #why: Error | undefined;
   #isClosed = false;
-  readonly #channels = new Map<string, (message: Buffer) => void>();
   readonly #upListeners = new Set<() => void>();
 
-  private constructor(options: WireOptions) {
+  private constructor(options: WireOptions, use?: WireUse) {
     this.#options = options;
+    this.#use = use;
   }
 
   /**
-   * Connects.
+   * Connects. Tries again where the server cannot be reached.
    *
-   * @param check - is called with each new connection before it is used, and rejects one that is of no use.
+   * @param withinMs - for how long it tries.
    * @throws SharedMemoryError `ERR_UNAVAILABLE`, `EACCES`, or what the check throws.
    */
-  static async open(options: WireOptions, check?: (wire: Wire) => Promise<void>): Promise<Wire> {
-    const wire = new Wire(options);
-    try {
-      await wire.#connect();
-      await check?.(wire);
-    } catch (error) {
-      wire.close();
-      throw error;
+  static async open(options: WireOptions, use: WireUse, withinMs: number): Promise<Wire> {
+    const wire = new Wire(options, use);
+    const end = steadyMs() + withinMs;
+    for (let most = leastBackoffMs; ; most = Math.min(2 * most, mostBackoffMs)) {
+      try {
+        await wire.#connect();
+        return wire;
+      } catch (error) {
+        const waitMs = backoffMs(most);
+        if (!isCoded(error, 'ERR_UNAVAILABLE') || steadyMs() + waitMs > end) {
+          wire.close();
+          throw error;
+        }
+        await delay(waitMs);
+      }
     }
-    return wire;
   }
 
   /** Begins to connect, for ever anew. For a thread, in which nobody waits for the connection. */
@@ -129,16 +148,6 @@ export class Wire {
   /** Calls a function whenever there is a new connection, and all that was waited for is to be looked at again. */
   onUp(listener: () => void): void {
     this.#upListeners.add(listener);
-  }
-
-  /**
-   * Receives the messages of a channel. After a new connection was made, it receives them again; those of the time in
-   * between are lost.
-   */
-  async listen(channel: string, onMessage: (message: Buffer) => void): Promise<void> {
-    this.#channels.set(channel, onMessage);
-    const client = this.#client;
-    if (client !== undefined) await this.#subscribe(client, channel, onMessage);
   }
 
   /** Runs a script. */
@@ -296,6 +305,8 @@ export class Wire {
       destroy(client);
       const failure = isReply(error as Error) ? answeredFailure(error as Error) : undefined;
       if (failure?.is === 'failed') throw failure.error;
+      // The check has found the server to be of no use.
+      if ((error as Error).name === 'SharedMemoryError') throw error;
       throw unavailable(
         `cannot connect to the server: ${(error as Error).message || String(error)}`,
         error,
@@ -315,13 +326,16 @@ export class Wire {
 
   async #prepare(client: Client): Promise<void> {
     await client.connect();
-    for (const [channel, onMessage] of this.#channels) {
-      await this.#subscribe(client, channel, onMessage);
+    const use = this.#use;
+    if (use === undefined) return;
+    await use.check((...args) => client.sendCommand<Answer>(args));
+    try {
+      await client.subscribe(use.channel, (message: Buffer) => use.onMessage(message), true);
+    } catch (cause) {
+      if (!isReply(cause as Error)) throw cause;
+      const what = `the server denies access to the channel ${use.channel}`;
+      throw new SharedMemoryError('EACCES', `${what}: ${(cause as Error).message}`, { cause });
     }
-  }
-
-  async #subscribe(client: Client, channel: string, onMessage: (message: Buffer) => void) {
-    await client.subscribe(channel, (message: Buffer) => onMessage(message), true);
   }
 
   /** The connection has ended, by whatever cause: all that is in flight is lost (W2). */
@@ -341,7 +355,7 @@ export class Wire {
 
   async #reconnect(): Promise<void> {
     for (let most = leastBackoffMs; ; most = Math.min(2 * most, mostBackoffMs)) {
-      await delay(leastBackoffMs + Math.random() * (most - leastBackoffMs));
+      await delay(backoffMs(most));
       if (this.#isClosed) return;
       try {
         await this.#connect();
