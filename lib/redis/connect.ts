@@ -1,6 +1,8 @@
 import { invalidType, outOfRange } from '../common/errors';
 import { checkBoolean, checkInteger, checkOptions } from '../common/options';
 import { Session, type SessionOptions } from './lease/session';
+import { Manager } from './manager';
+import { checkName } from './objects/names';
 
 /** How a process uses a server. */
 export interface ConnectOptions {
@@ -46,7 +48,25 @@ export async function openSession(url: string, options: ConnectOptions = {}): Pr
   return Session.open(settingsOf(url, options));
 }
 
-export const connectOptionNames: readonly string[] = [
+/** How a process takes part in a manager. */
+export interface ManagerConnectOptions extends ConnectOptions {
+  /** The name of the manager. */
+  readonly name: string;
+}
+
+/**
+ * Takes part in a manager on a server, or makes it. The connection ends with the handle that is returned.
+ *
+ * @throws as {@link openSession}
+ */
+export async function connect(url: string, options: ManagerConnectOptions): Promise<Manager> {
+  checkOptions(options, ['name', ...connectOptionNames], { name: 'site' });
+  const { name, ...rest } = options;
+  checkName('manager', name);
+  return Manager.connect(await openSession(url, rest), name);
+}
+
+const connectOptionNames: readonly string[] = [
   'lease',
   'renew',
   'allowEviction',

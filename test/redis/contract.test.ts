@@ -5,6 +5,7 @@ import { Place, places } from '../support/places';
 import { describeDict } from '../suites/dict';
 import { describeEvent } from '../suites/event';
 import { describeLock } from '../suites/lock';
+import { describeRLock } from '../suites/rlock';
 import { describeSemaphore } from '../suites/semaphore';
 import { describeValue } from '../suites/value';
 import { RedisServer, noServer, onServer } from './support/server';
@@ -27,6 +28,7 @@ describe.skipIf(noServer !== undefined)(`the contract ${onServer}`, () => {
     afterAll(() => place.end());
 
     describeLock(place);
+    describeRLock(place);
     describeEvent(place);
     describeValue(place);
     describeSemaphore(place);

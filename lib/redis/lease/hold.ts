@@ -16,6 +16,9 @@ export class Hold {
   #abort: AbortController | undefined;
   #timer: Timer | undefined;
 
+  /** Is called when it is lost. */
+  onLost: (() => void) | undefined;
+
   /** @param giveUp - stops the renewal. It is called once. */
   constructor(end: LeaseEnd, called: string, giveUp: () => void) {
     this.#end = end;
@@ -59,6 +62,7 @@ export class Hold {
     this.#end.lose();
     this.end();
     this.#abort?.abort(this.#lostError());
+    this.onLost?.();
   }
 
   /** It is given back. */

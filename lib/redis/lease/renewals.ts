@@ -1,5 +1,6 @@
 import { renewClaim } from '../scripts/dict';
 import { renewLock } from '../scripts/lock';
+import { renewParticipant } from '../scripts/manager';
 import { renewPermit } from '../scripts/semaphore';
 
 /** The scripts that renew a lease. A thread is told their names, since a script is too long to be sent each time. */
@@ -7,6 +8,7 @@ export const renewals = {
   lock: renewLock,
   permit: renewPermit,
   claim: renewClaim,
+  participant: renewParticipant,
 } as const;
 
 export type RenewalName = keyof typeof renewals;

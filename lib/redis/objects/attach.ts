@@ -3,6 +3,7 @@ import type { AnyHandle } from '../../values/handles';
 import type { Session } from '../lease/session';
 import { NamedEvent } from './named-event';
 import { NamedLock } from './named-lock';
+import { NamedRLock } from './named-rlock';
 import { NamedSemaphore } from './named-semaphore';
 import { SharedDict } from './shared-dict';
 import { SharedValue } from './shared-value';
@@ -11,6 +12,7 @@ import { tellAttaching } from './stored';
 /** The classes, by the names that their kinds have in plain data. */
 export const classes = {
   lock: NamedLock,
+  rlock: NamedRLock,
   semaphore: NamedSemaphore,
   event: NamedEvent,
   value: SharedValue,

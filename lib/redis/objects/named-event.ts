@@ -7,6 +7,7 @@ import {
   attachTo,
   create,
   freshName,
+  managedBy,
   open,
   unlinkName,
   type Found,
@@ -21,8 +22,17 @@ const contents = { options: {}, fields: ['set', '0', 'gen', '0'] };
  * began, even if it was cleared in the next instant, and even if the connection was lost in between.
  */
 export class NamedEvent extends ServedObject<'event'> implements contract.Event {
+  /** @internal */
+  static readonly kindKeys = keys;
+
   private constructor(found: Found) {
     super(keys, found);
+  }
+
+  /** @internal Opens an object of a manager. */
+  static async openManaged(session: Session, name: string, id: string, options: object = {}) {
+    checkOptions(options, []);
+    return new NamedEvent(await open(session, keys, name, managedBy(id, contents)));
   }
 
   /** @throws SharedMemoryError `EEXIST` */

@@ -8,6 +8,7 @@ import {
   attachTo,
   create,
   freshName,
+  managedBy,
   open,
   unlinkName,
   type Found,
@@ -30,9 +31,18 @@ const contents = { options: {}, fields: [] };
 export class NamedLock extends ServedObject<'lock'> implements contract.NamedLock {
   readonly #core: LockCore;
 
+  /** @internal */
+  static readonly kindKeys = keys;
+
   private constructor(found: Found) {
     super(keys, found);
     this.#core = new LockCore(this, this, this.allKeys);
+  }
+
+  /** @internal Opens an object of a manager. */
+  static async openManaged(session: Session, name: string, id: string, options: object = {}) {
+    checkOptions(options, []);
+    return new NamedLock(await open(session, keys, name, managedBy(id, contents)));
   }
 
   /** @throws SharedMemoryError `EEXIST` */

@@ -18,6 +18,7 @@ import {
   attachTo,
   create,
   freshName,
+  managedBy,
   open,
   unlinkName,
   type Contents,
@@ -54,6 +55,9 @@ export class NamedSemaphore
   /** Permits that were neither released nor found to be lost. */
   readonly #guards = new Set<SemaphoreGuard>();
 
+  /** @internal */
+  static readonly kindKeys = keys;
+
   private constructor(found: Found, expected: NamedSemaphoreOptions = {}) {
     super(keys, found);
     const { max, robust } = found.options as { max?: number; robust?: boolean };
@@ -68,6 +72,18 @@ export class NamedSemaphore
       const asked = String(expected.robust);
       throw this.error('ERR_WRONG_KIND', `${what}, but robust: ${asked} was requested`);
     }
+  }
+
+  /** @internal Opens an object of a manager. */
+  static async openManaged(
+    session: Session,
+    name: string,
+    id: string,
+    options: NamedSemaphoreOptions = {},
+  ): Promise<NamedSemaphore> {
+    checkOptions(options, ['value', 'max', 'robust']);
+    const contents = managedBy(id, contentsOf(options));
+    return new NamedSemaphore(await open(session, keys, name, contents), options);
   }
 
   /** @throws SharedMemoryError `EEXIST` */

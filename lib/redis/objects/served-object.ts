@@ -33,7 +33,7 @@ export interface KindKeys {
 }
 
 /** The record of a name. */
-const recordOf = (kind: Kind, name: string): string => `${baseOf(kind, name)}:n`;
+export const recordOf = (kind: Kind, name: string): string => `${baseOf(kind, name)}:n`;
 
 export function keysOf({ kind, isOfName, ends }: KindKeys, name: string, id: string): string[] {
   const base = baseOf(kind, name);
@@ -56,6 +56,17 @@ export function refusal(word: keyof typeof refused, kind: Kind, name: string): S
 
 /** A new name: 64 random bits. */
 export const freshName = (): string => `shm_${randomBytes(8).toString('hex')}`;
+
+/** Where an object has the id of the manager that made it, among its options. */
+const managerOption = 'manager';
+
+/** The id of the manager that made an object, if one did. */
+export const managerOf = ({ options }: Found): unknown => options[managerOption];
+
+/** The contents of an object that a manager makes. */
+export function managedBy(id: string, { options, fields }: Contents): Contents {
+  return { options: { ...options, [managerOption]: id }, fields };
+}
 
 /** How a new object begins: the options that are kept with it, and the fields of its record. */
 export interface Contents {
@@ -96,6 +107,18 @@ export async function open(
   return (await look(session, keys, name)) ?? (await makeNew(session, keys, name, contents)).found;
 }
 
+/** As {@link open}. Without contents, an object that does not exist is not made. */
+export async function openManaged(
+  session: Session,
+  keys: KindKeys,
+  name: string,
+  contents: Contents | undefined,
+): Promise<Found | undefined> {
+  if (contents !== undefined) return open(session, keys, name, contents);
+  checkName(keys.kind, name);
+  return look(session, keys, name);
+}
+
 async function look(session: Session, { kind }: KindKeys, name: string) {
   const said = await session.ask({
     script: find,
@@ -110,6 +133,11 @@ async function makeNew(session: Session, keys: KindKeys, name: string, contents:
   const { kind } = keys;
   const id = randomBytes(8).toString('hex');
   const { options, fields } = contents;
+  if (name.startsWith('/') && options[managerOption] === undefined) {
+    const what = `${JSON.stringify(name)} cannot be the name of a new object`;
+    const why = "it contains '/'; only the methods of a manager create objects with such names";
+    throw new SharedMemoryError('EINVAL', `${what}: ${why}`, { resource: name });
+  }
   const [record] = keysOf(keys, name, id);
   const said = await session.ask({
     script: make,
@@ -169,6 +197,8 @@ export abstract class ServedObject<K extends Kind> implements contract.Named, As
   readonly #kindKeys: KindKeys;
   readonly #id: string;
   #isClosed = false;
+  /** Set when the manager that gave this handle has ended. */
+  #hasEnded = false;
 
   protected constructor(kindKeys: KindKeys, { session, name, id }: Found) {
     const handle = { shmkit: kindKeys.kind, name, engine: 'redis' };
@@ -196,7 +226,8 @@ export abstract class ServedObject<K extends Kind> implements contract.Named, As
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws is a rejection
   async close(): Promise<void> {
     if (this.#isClosed) return;
-    this.letGo();
+    // What is held of an object that has ended is worth nothing.
+    if (!this.#hasEnded) this.letGo();
     this.#isClosed = true;
     this.pending.giveUp(this.closedError());
   }
@@ -228,6 +259,14 @@ export abstract class ServedObject<K extends Kind> implements contract.Named, As
   /** @internal */
   checkOpen(): void {
     if (this.closed) throw this.closedError();
+    if (this.#hasEnded) throw refusal('ended', this.shmkit, this.name);
+  }
+
+  /** @internal The manager that gave this handle has ended: what waits fails, and so does what is asked for later. */
+  end(): void {
+    if (this.#isClosed || this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.pending.giveUp(refusal('ended', this.shmkit, this.name));
   }
 
   /** @internal */

@@ -37,6 +37,7 @@ import {
   attachTo,
   create,
   freshName,
+  managedBy,
   open,
   unlinkName,
   type Contents,
@@ -91,12 +92,27 @@ export class SharedDict<V = unknown> extends ServedObject<'dict'> implements con
   /** The computations that this handle has claimed. Closing it renounces them. */
   readonly #claims = new Map<string, () => void>();
 
+  /** @internal */
+  static readonly kindKeys = keys;
+
   private constructor(found: Found) {
     super(keys, found);
     const { ttl, eviction } = found.options as { ttl?: number; eviction?: string };
     this.#ttl = ttl;
     this.#isEvicting = eviction === 'lru';
     this.#lock = new OwnLock(this);
+  }
+
+  /** @internal Opens an object of a manager. */
+  static async openManaged<V = unknown>(
+    session: Session,
+    name: string,
+    id: string,
+    options: SharedDictOptions = {},
+  ): Promise<SharedDict<V>> {
+    checkOptions(options, ['ttl', 'capacity', 'eviction']);
+    const contents = managedBy(id, contentsOf(options));
+    return new SharedDict<V>(await open(session, keys, name, contents));
   }
 
   /** @throws SharedMemoryError `EEXIST` */

@@ -1,6 +1,6 @@
 import type * as contract from '../../contract/index';
 import { checkType, type ElementOf, type ElementType } from '../../common/element-types';
-import { outOfRange } from '../../common/errors';
+import { invalidType, outOfRange } from '../../common/errors';
 import {
   checkInteger,
   checkOptions,
@@ -30,7 +30,9 @@ import {
   attachTo,
   create,
   freshName,
+  managedBy,
   open,
+  openManaged,
   unlinkName,
   type Contents,
   type Found,
@@ -61,6 +63,9 @@ export class SharedValue<T extends ElementType = ElementType>
   readonly #elements: Elements<ElementOf<T>>;
   readonly #lock: OwnLock;
 
+  /** @internal */
+  static readonly kindKeys = keys;
+
   private constructor(found: Found, expected?: T) {
     super(keys, found);
     const type = checkType(found.options.type as T | undefined);
@@ -70,6 +75,21 @@ export class SharedValue<T extends ElementType = ElementType>
     this.#type = type;
     this.#elements = elementsOf(type);
     this.#lock = new OwnLock(this);
+  }
+
+  /** @internal Opens an object of a manager. An object that exists needs no options. */
+  static async openManaged<T extends ElementType>(
+    session: Session,
+    name: string,
+    id: string,
+    options?: SharedValueOptions<T>,
+  ): Promise<SharedValue<T>> {
+    if (options !== undefined) checkOptions(options, ['type', 'value'], example);
+    const contents = options && managedBy(id, contentsOf(options));
+    const found = await openManaged(session, keys, name, contents);
+    if (found === undefined)
+      throw invalidType('options', "an object, such as { type: 'float64' }", options);
+    return new SharedValue(found, options?.type);
   }
 
   /** @throws SharedMemoryError `EEXIST` */

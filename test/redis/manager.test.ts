@@ -1,0 +1,185 @@
+// Managers on a server: what they make, and when it ends.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { start } from '../support/children';
+import { uniqueName } from '../support/names';
+import { expectRejection } from './support/errors';
+import { RedisServer, noServer, onServer } from './support/server';
+import { command, lastingKeys, openSession, redis } from './support/sessions';
+
+const lease = 1000;
+
+describe.skipIf(noServer !== undefined)(`a manager ${onServer}`, () => {
+  let server: RedisServer;
+  beforeAll(async () => {
+    server = await RedisServer.start();
+  });
+  afterAll(() => server[Symbol.asyncDispose]());
+
+  const sessionHere = (url = server.url) => openSession(url, { lease });
+
+  /** All objects that a manager can make, by one name. */
+  const makeAll = async (manager: redis.Manager) => ({
+    lock: await manager.lock('own'),
+    event: await manager.event('own'),
+    semaphore: await manager.semaphore('own', { value: 2 }),
+    value: await manager.value('own', { type: 'int32' }),
+    dict: await manager.dict<number>('own'),
+  });
+
+  it('gives all the same objects by the same names', async () => {
+    const name = uniqueName();
+    const here = await redis.Manager.open(await sessionHere(), name);
+    const there = await redis.Manager.open(await sessionHere(), name);
+    const mine = await makeAll(here);
+    const theirs = await makeAll(there);
+    expect(mine.dict.name).toBe(`/${name}/own`);
+    const guard = await theirs.lock.acquire();
+    await theirs.event.set();
+    await theirs.semaphore.acquire();
+    await theirs.value.add(5);
+    await theirs.dict.set('a', 1);
+    expect([
+      await mine.lock.locked(),
+      await mine.event.isSet(),
+      await mine.semaphore.value(),
+      await mine.value.value(),
+      await mine.dict.get('a'),
+    ]).toEqual([true, true, 1, 5, 1]);
+    // The options are those of the first call.
+    expect(await (await there.value('own')).value()).toBe(5);
+    expect((await here.event()).name).not.toBe((await here.event()).name);
+    await guard.release();
+    await here.shutdown();
+    expect(await lastingKeys(server, name)).toEqual([]);
+  });
+
+  it('that is shut down ends all that it made, for all, and their waits', async () => {
+    const name = uniqueName();
+    const here = await redis.Manager.create(await sessionHere(), { name });
+    const there = await redis.Manager.attach(await sessionHere(), name);
+    const stranger = await sessionHere();
+    const mine = await makeAll(here);
+    const theirs = await makeAll(there);
+    const strange = await redis.SharedDict.attach<number>(stranger, theirs.dict.name);
+    await mine.lock.acquire();
+    const waits = [theirs.lock.acquire(), theirs.event.wait(), theirs.value.wait(0)];
+    const cut = waits.map((wait) => expectRejection(wait, 'ERR_SHUTDOWN', 'own'));
+    expect(there.signal.aborted).toBe(false);
+    const ended = new Promise((resolve) => there.signal.addEventListener('abort', resolve));
+    await here.shutdown();
+    await here.shutdown();
+    await Promise.all([...cut, ended]);
+    for (const { lock, event, semaphore, value, dict } of [mine, theirs]) {
+      const { name: own } = dict;
+      for (const act of [
+        () => lock.acquire(),
+        () => event.isSet(),
+        () => semaphore.tryAcquire(),
+        () => value.add(1),
+        () => dict.get('a'),
+      ]) {
+        await expectRejection(act(), 'ERR_SHUTDOWN', own);
+      }
+      for (const each of [lock, event, semaphore, value, dict]) await each.close();
+    }
+    await expectRejection(strange.get('a'), 'ERR_SHUTDOWN');
+    await expectRejection(there.dict('other'), 'ERR_SHUTDOWN', name);
+    await expectRejection(redis.Manager.attach(stranger, name), 'ENOENT', name);
+    expect(await lastingKeys(server, name)).toEqual([]);
+    // There is room for another of the name, whose objects are new.
+    const next = await redis.Manager.create(stranger, { name });
+    expect(await (await next.lock('own')).locked()).toBe(false);
+    expect(await (await next.dict('own')).size()).toBe(0);
+    await next.shutdown();
+  });
+
+  it('ends with its creator, and one that was opened with the last', async () => {
+    const name = uniqueName();
+    const creator = await redis.Manager.create(await sessionHere(), { name });
+    await expectRejection(redis.Manager.create(await sessionHere(), { name }), 'EEXIST', name);
+    const guest = await redis.Manager.open(await sessionHere(), name);
+    const dict = await guest.dict<number>('own');
+    await creator.close();
+    await expectRejection(dict.get('a'), 'ERR_SHUTDOWN');
+
+    const first = await redis.Manager.open(await sessionHere(), name);
+    const last = await redis.Manager.open(await sessionHere(), name);
+    const kept = await last.dict<number>('own');
+    await first.close();
+    await first.close();
+    await expectRejection(first.dict('own'), 'ERR_CLOSED', name);
+    await kept.set('a', 1);
+    expect([last.signal.aborted, last.closed, first.closed]).toEqual([false, false, true]);
+    await last.close();
+    await expectRejection(kept.get('a'), 'ERR_SHUTDOWN');
+    expect(await lastingKeys(server, name)).toEqual([]);
+  });
+
+  it('whose participants were all killed is dead, and the next removes what they left', async () => {
+    const name = uniqueName();
+    const children = [0, 1].map(() => start('redis/participant', [server.url, name, lease]));
+    expect(await children[0]!.hear()).toEqual({ held: true });
+    for (const child of children) await child.kill();
+    // The leases of the dead have to end first.
+    const session = await sessionHere();
+    const attached = async () =>
+      redis.Manager.attach(session, name).then(
+        (manager) => manager.close().then(() => true),
+        () => false,
+      );
+    while (await attached());
+    const manager = await redis.Manager.open(session, name);
+    expect([
+      await (await manager.event('event')).isSet(),
+      await (await manager.dict('dict')).size(),
+      await (await manager.lock('lock')).locked(),
+    ]).toEqual([false, 0, false]);
+    await manager.shutdown();
+  });
+
+  it('of which one was killed lives on, with what that has made', async () => {
+    const name = uniqueName();
+    const child = start('redis/participant', [server.url, name, lease]);
+    expect(await child.hear()).toEqual({ held: true });
+    await using manager = await redis.connect(server.url, { name, lease });
+    await child.kill();
+    const guard = await (await manager.lock('lock')).acquire();
+    expect(guard.abandoned).toBe(true);
+    await guard.release();
+    expect(await (await manager.dict<number>('dict')).get('a')).toBe(1);
+    expect(await (await manager.event('event')).isSet()).toBe(true);
+    expect(manager.signal.aborted).toBe(false);
+  });
+
+  it('that the server forgets has ended', async () => {
+    await using forgetful = await RedisServer.start();
+    const manager = await redis.Manager.open(await sessionHere(forgetful.url), uniqueName());
+    const event = await manager.event('own');
+    const cut = expectRejection(event.wait(), 'ERR_SHUTDOWN');
+    const ended = new Promise((resolve) => manager.signal.addEventListener('abort', resolve));
+    await command(forgetful, 'FLUSHALL');
+    await ended;
+    await cut;
+    expect(manager.signal.reason).toMatchObject({ code: 'ERR_SHUTDOWN' });
+  });
+
+  it('is made of options that make sense, and alone makes objects of such names', async () => {
+    const session = await sessionHere();
+    const manager = await redis.Manager.open(session, uniqueName());
+    for (const [act, code, said] of [
+      [() => manager.dict(5 as never), 'ERR_INVALID_ARG_TYPE', 'name'],
+      [() => manager.dict('own', { size: 5 } as never), 'ERR_INVALID_ARG_VALUE', 'size'],
+      [() => manager.value('own'), 'ERR_INVALID_ARG_TYPE', 'options'],
+      [() => manager.lock('a/b'), 'EINVAL', 'a/b'],
+      [() => redis.NamedLock.create(session, { name: '/site/own' }), 'EINVAL', 'manager'],
+      [() => redis.Manager.open(session, '/a/b'), 'EINVAL', '/a/b'],
+      [() => redis.connect(server.url, {} as never), 'ERR_INVALID_ARG_TYPE', 'name'],
+      [() => redis.connect(server.url, { nam: 'x' } as never), 'ERR_INVALID_ARG_VALUE', 'nam'],
+    ] as const) {
+      await expectRejection(act(), code, said);
+    }
+    const dict = await manager.dict('own', { ttl: 5 });
+    expect(dict.ttl).toBe(5);
+    await manager.shutdown();
+  });
+});
