@@ -8,6 +8,7 @@ import { baseOf, called, checkName, type Kind } from './objects/names';
 import { NamedEvent } from './objects/named-event';
 import { NamedLock } from './objects/named-lock';
 import { NamedRLock } from './objects/named-rlock';
+import { NamedRWLock } from './objects/named-rw-lock';
 import { NamedSemaphore, type NamedSemaphoreOptions } from './objects/named-semaphore';
 import { SharedDict, type SharedDictOptions } from './objects/shared-dict';
 import { SharedValue, type SharedValueOptions } from './objects/shared-value';
@@ -150,6 +151,12 @@ export class Manager implements AsyncDisposable {
   rlock(name?: string): Promise<NamedRLock> {
     return this.#make('rlock', name, (full) =>
       NamedRLock.openManaged(this.#session, full, this.#id),
+    );
+  }
+
+  rwlock(name?: string): Promise<NamedRWLock> {
+    return this.#make('rwlock', name, (full) =>
+      NamedRWLock.openManaged(this.#session, full, this.#id),
     );
   }
 

@@ -6,6 +6,7 @@ import { describeDict } from '../suites/dict';
 import { describeEvent } from '../suites/event';
 import { describeLock } from '../suites/lock';
 import { describeRLock } from '../suites/rlock';
+import { describeRWLock } from '../suites/rw-lock';
 import { describeSemaphore } from '../suites/semaphore';
 import { describeValue } from '../suites/value';
 import { RedisServer, noServer, onServer } from './support/server';
@@ -29,6 +30,7 @@ describe.skipIf(noServer !== undefined)(`the contract ${onServer}`, () => {
 
     describeLock(place);
     describeRLock(place);
+    describeRWLock(place);
     describeEvent(place);
     describeValue(place);
     describeSemaphore(place);

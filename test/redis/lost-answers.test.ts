@@ -5,6 +5,7 @@ import * as dictScripts from '../../lib/redis/scripts/dict';
 import * as eventScripts from '../../lib/redis/scripts/event';
 import * as lockScripts from '../../lib/redis/scripts/lock';
 import * as nameScripts from '../../lib/redis/scripts/names';
+import * as rwScripts from '../../lib/redis/scripts/rw-lock';
 import * as semaphoreScripts from '../../lib/redis/scripts/semaphore';
 import * as valueScripts from '../../lib/redis/scripts/value';
 import type { Script } from '../../lib/redis/wire/script';
@@ -19,6 +20,7 @@ const { clearEvent, isEventSet, setEvent, waitEvent } = eventScripts;
 const { addValue, compareExchangeValue, exchangeValue, notifyValue } = valueScripts;
 const { readValue, setValueLocked, waitValue } = valueScripts;
 const { acquirePermit, readSemaphore, releasePermit, releasePermits } = semaphoreScripts;
+const { acquireRW, readRW, releaseRW } = rwScripts;
 const { addToEntry, claimEntry, clearDict, deleteEntry, fulfilClaim, getEntry } = dictScripts;
 const { hasEntry, renounceClaim, scanDict, setEntry, sizeOfDict, swapEntry, useEntry } =
   dictScripts;
@@ -47,6 +49,8 @@ interface Case<T> {
 }
 
 type Lock = redis.NamedLock;
+type RLock = redis.NamedRLock;
+type RWLock = redis.NamedRWLock;
 type Event = redis.NamedEvent;
 type Value = redis.SharedValue<'int32'>;
 type Semaphore = redis.NamedSemaphore;
@@ -113,6 +117,47 @@ const ofLocks: Record<string, Case<Lock>> = {
       await losing(nameScripts.unlinkLock, () => lossy.unlink());
       await expectRejection(sure.acquire(), 'ENOENT');
       await expectRejection(sure.unlink(), 'ENOENT');
+    },
+  },
+};
+
+const ofRLocks: Record<string, Case<RLock>> = {
+  'acquire and release': {
+    script: acquireLock,
+    repeated: async ({ lossy, sure, losing }) => {
+      const outer = await losing(acquireLock, () => lossy.acquire());
+      const inner = await lossy.acquire();
+      expect([await sure.tryAcquire(), await sure.locked()]).toEqual([null, true]);
+      await outer.release();
+      expect(await sure.locked()).toBe(true);
+      await losing(releaseLock, () => inner.release());
+      expect(await sure.locked()).toBe(false);
+    },
+  },
+};
+
+const ofRWLocks: Record<string, Case<RWLock>> = {
+  'acquireRead and release': {
+    script: acquireRW,
+    repeated: async ({ lossy, sure, losing }) => {
+      const guard = await losing(acquireRW, () => lossy.acquireRead());
+      expect([await sure.readers(), await sure.tryAcquireWrite()]).toEqual([1, null]);
+      await losing(releaseRW, () => guard.release());
+      expect(await sure.readers()).toBe(0);
+    },
+  },
+  'acquireWrite and release': {
+    script: acquireRW,
+    repeated: async ({ lossy, sure, losing }) => {
+      const guard = await losing(acquireRW, () => lossy.acquireWrite());
+      const next = sure.acquireRead();
+      expect([guard.abandoned, await sure.writing()]).toEqual([false, true]);
+      await losing(releaseRW, () => guard.release());
+      expect([(await next).abandoned, await losing(readRW, () => lossy.writing())]).toEqual([
+        false,
+        false,
+      ]);
+      await (await next).release();
     },
   },
 };
@@ -381,6 +426,8 @@ const kinds: {
   cases: Record<string, Case<never>>;
 }[] = [
   { kind: 'a lock', type: makerOf(NamedLock), options: {}, cases: ofLocks },
+  { kind: 'an rlock', type: makerOf(redis.NamedRLock), options: {}, cases: ofRLocks },
+  { kind: 'a read-write lock', type: makerOf(redis.NamedRWLock), options: {}, cases: ofRWLocks },
   { kind: 'an event', type: makerOf(NamedEvent), options: {}, cases: ofEvents },
   {
     kind: 'a value',
@@ -403,7 +450,9 @@ describe.skipIf(noServer !== undefined)(`a lost answer ${onServer}`, () => {
   beforeAll(async () => {
     server = await RedisServer.start();
     const modules = [dictScripts, eventScripts, lockScripts, nameScripts, semaphoreScripts];
-    const all = [...modules, valueScripts].flatMap((each) => Object.values<Script>(each));
+    const all = [...modules, valueScripts, rwScripts].flatMap((each) =>
+      Object.values<Script>(each),
+    );
     await load(server, all);
     proxy = await Proxy.start(server);
   });
@@ -461,7 +510,7 @@ describe.skipIf(noServer !== undefined)(`a lost answer ${onServer}`, () => {
       const attached = await losing(find, () => type.attach(session, name));
       expect([created, opened, attached].map((each) => each.name)).toEqual([name, name, name]);
       await expectRejection(type.create(session, { name, ...options }), 'EEXIST');
-      const script = created.shmkit === ('lock' as string) ? unlinkLock : unlink;
+      const script = /^r?lock$/.test(created.shmkit) ? unlinkLock : unlink;
       await losing(script, () => created.unlink());
       await expectRejection(type.attach(session, name), 'ENOENT');
     });

@@ -4,6 +4,7 @@ import type { Session } from '../lease/session';
 import { NamedEvent } from './named-event';
 import { NamedLock } from './named-lock';
 import { NamedRLock } from './named-rlock';
+import { NamedRWLock } from './named-rw-lock';
 import { NamedSemaphore } from './named-semaphore';
 import { SharedDict } from './shared-dict';
 import { SharedValue } from './shared-value';
@@ -13,6 +14,7 @@ import { tellAttaching } from './stored';
 export const classes = {
   lock: NamedLock,
   rlock: NamedRLock,
+  rwlock: NamedRWLock,
   semaphore: NamedSemaphore,
   event: NamedEvent,
   value: SharedValue,
