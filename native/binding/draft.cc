@@ -60,7 +60,7 @@ MappedDraft* DraftOf(const Napi::Value& value) {
 Napi::Value DraftBegin(const Napi::CallbackInfo& info) {
   const auto bytes = static_cast<size_t>(info[0].As<Napi::Number>().DoubleValue());
   const std::string directory = info[1].As<Napi::String>();
-  const auto begun = WithRoom([&] { return os::BeginDraft(bytes, directory); });
+  const auto begun = WithMemory(bytes, [&] { return os::BeginDraft(bytes, directory); });
   if (!begun.ok()) return ToValue(info.Env(), begun.failure());
   auto* const draft = new MappedDraft(begun.value());
   napi_value external = nullptr;

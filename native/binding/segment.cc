@@ -57,7 +57,7 @@ Napi::Value SegmentCreate(const Napi::CallbackInfo& info) {
     contents = {given.Data(), given.ByteLength()};
   }
   const auto create = [&] { return os::Create(name, options, is_given ? &initializer : nullptr); };
-  return Hand(info.Env(), WithRoom(create), info[4]);
+  return Hand(info.Env(), WithMemory(size, create), info[4]);
 }
 
 // (name, readOnly, sizeFound) -> handle or a failure

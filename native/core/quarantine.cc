@@ -6,8 +6,6 @@
 #include <list>
 #include <mutex>
 
-#include "unmapper.h"
-
 namespace shmkit {
 
 class QuarantinedRange {

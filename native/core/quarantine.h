@@ -19,6 +19,7 @@
 #include <memory>
 
 #include "../os/segment.h"
+#include "unmapper.h"
 
 namespace shmkit {
 
@@ -46,6 +47,13 @@ auto WithRoom(Map map) {
   auto mapped = map();
   while (!mapped.ok() && MakeRoom(mapped.failure().error)) mapped = map();
   return mapped;
+}
+
+// The same for a function that takes so many bytes of memory.
+template <class Make>
+auto WithMemory(size_t bytes, Make make) {
+  AwaitMostUnmapped(bytes);
+  return WithRoom(make);
 }
 
 }  // namespace shmkit

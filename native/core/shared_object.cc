@@ -289,7 +289,7 @@ SharedObject* SharedObject::Open(const std::string& name, unsigned mode, Disposi
     const os::Initializer initializer{Fill, &plan};
     const os::CreateOptions options = OptionsFor(contents, mode);
     const os::Result<os::Segment> made =
-        WithRoom([&] { return os::Create(name, options, &initializer); });
+        WithMemory(options.size, [&] { return os::Create(name, options, &initializer); });
     if (made.ok()) return Adopt(name, made.value(), FactsOf(plan), why);
     os::Mutex::Dispose(plan.id);
     *why = {made.failure(), std::nullopt, 0};

@@ -9,7 +9,7 @@ os::Status SharedObject::Commit(size_t offset, size_t bytes) {
   const os::Segment& segment = mapping_->segment();
   const bool inside = offset <= shape_.size && bytes <= shape_.size - offset && bytes > 0;
   if (!inside || !segment.keep_alive) return os::Failure{EINVAL, "commit"};
-  return WithRoom([&] { return os::Commit(segment, offset, bytes); });
+  return WithMemory(bytes, [&] { return os::Commit(segment, offset, bytes); });
 }
 
 }  // namespace shmkit

@@ -58,6 +58,20 @@ TEST_CASE("who lacks memory waits for what is being unmapped, and tries again") 
   }
 }
 
+TEST_CASE("who takes memory waits while much is to be unmapped") {
+  for (int i = 0; i < 8; ++i) UnmapSoon(Made(Name()));
+  AwaitMostUnmapped(4096);
+  AwaitMostUnmapped(size_t{1} << 20);
+  // What is left is little: two of them.
+  int calls = 0;
+  (void)WithMemory(size_t{1} << 20, [&]() -> os::Result<int> {
+    ++calls;
+    return 1;
+  });
+  CHECK(calls == 1);
+  (void)AwaitUnmapped();
+}
+
 TEST_CASE("many threads unmap at the same time") {
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
