@@ -15,7 +15,7 @@ import { tellKeeping, type Made } from '../structure/out-of-band';
 import { Holds, askOf, firstWords } from './holds';
 import { keeperIdIn, keptName } from './kept-names';
 import { isKept } from './layout';
-import { removeOrphans, withSweep } from './orphans';
+import { removeKeptOrphans, withSweep } from './orphans';
 import { readFrom, type SealedSource } from './sealed-front';
 import { sealFor, sealedContents } from './sealed-value';
 
@@ -27,8 +27,8 @@ const storesASweep = 1024;
 let made = 0;
 
 /**
- * So many ArrayBuffers of such values may be mapped at one time by this thread. A program that reads values in a loop without ever
- * giving the event loop a turn frees none of them, and a process has a limited number of mappings.
+ * So many ArrayBuffers of such values may be mapped at one time by this thread. A program that reads values in a loop
+ * without ever giving the event loop a turn frees none of them, and a process has a limited number of mappings.
  */
 const mostMapped = 2048;
 let mapped = 0;
@@ -152,7 +152,9 @@ class KeptSource implements SealedSource {
       header.getUint16(layout.kindAt, isLittleEndian) === kindNumbers.object &&
       this.#dataAt >= layout.headerBytes &&
       this.#dataAt + this.dataBytes <= bytes;
-    if (!isOne) throw new CorruptError('a value in it has invalid bytes');
+    if (isOne) return;
+    this.end();
+    throw new CorruptError('a value in it has invalid bytes');
   }
 
   within<T>(at: number, bytes: number, read: (shown: ArrayBuffer) => T): T {
@@ -201,7 +203,7 @@ export function keepValues(): void {
     canStore,
     nameFor: keptName,
     make(packed, structure, name) {
-      if (made++ % storesASweep === 0) removeOrphans();
+      if (made++ % storesASweep === 0) removeKeptOrphans();
       return new MadeObject(packed, structure, name);
     },
     remove: (name) => ignoring(() => unlinkObject('object', name)),

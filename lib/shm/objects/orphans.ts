@@ -78,18 +78,29 @@ export function withRareSweep<T>(make: () => T): T {
  */
 export function removeOrphans(directory?: string): number {
   const names = directory === undefined ? namesInMemory() : namesIn(directory);
-  const kept = new Map<string, string[]>();
   let removed = 0;
   for (const name of names) {
-    const structure = keeperIdIn(name);
-    if (structure === undefined) {
-      removed += Number(askOf(name, (holds) => holds.removeIfOrphan()) ?? false);
-    } else {
-      const all = kept.get(structure);
-      if (all === undefined) kept.set(structure, [name]);
-      else all.push(name);
-    }
+    if (keeperIdIn(name) !== undefined) continue;
+    removed += Number(askOf(name, (holds) => holds.removeIfOrphan()) ?? false);
   }
+  return removed + removeKeptOrphans(names);
+}
+
+/**
+ * Removes the objects of structures to which no record refers.
+ *
+ * @returns how many objects were removed.
+ */
+export function removeKeptOrphans(names: readonly string[] = namesInMemory()): number {
+  const kept = new Map<string, string[]>();
+  for (const name of names) {
+    const structure = keeperIdIn(name);
+    if (structure === undefined) continue;
+    const all = kept.get(structure);
+    if (all === undefined) kept.set(structure, [name]);
+    else all.push(name);
+  }
+  let removed = 0;
   for (const all of kept.values()) {
     // Most of them are in use. One of them says where. Each of the others is then asked by itself.
     const [first] = [...keepersOf(all.slice(0, mostAsked)).keys()];
