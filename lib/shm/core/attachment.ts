@@ -121,6 +121,11 @@ export class Attachment {
     return this.seat;
   }
 
+  /** Identifies the object among all objects that ever have its name, also after {@link close}. */
+  get id(): string {
+    return this.#closedId ?? this.seat.id;
+  }
+
   /**
    * Whether the object has ended together with its manager. What is still held of it is of no use then, so it does
    * not prevent closing.

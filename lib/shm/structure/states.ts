@@ -33,7 +33,8 @@ export function withState<T>(
   act: (state: StructureState, id: string) => T,
 ): T | undefined {
   const make = makers.get(kind);
-  if (make === undefined) return undefined;
+  // Elsewhere, no structure stores values apart.
+  if (make === undefined || native.place === undefined) return undefined;
   const seat = LockSeat.tryTake(kind, name, defaultMode, Disposition.Attach, noContents);
   if (!isSeat(seat)) return isFailure(seat) && seat.code === 'ENOENT' ? otherwise : undefined;
   try {

@@ -1,5 +1,4 @@
 import { unlinkObject, type Request } from '../core/attachment';
-import { native } from '../core/binding';
 import type { ObjectKind } from '../core/layout';
 import { systemName } from '../core/names';
 import { NamedObject, type CreateOptions, type OpenOptions } from '../core/named-object';
@@ -85,7 +84,7 @@ export abstract class Structure extends NamedObject {
    */
   override unlink(): void {
     const { kind, name } = this.attachment;
-    unlinkWith(kind, name, () => super.unlink());
+    unlinkWith(kind, name, this.attachment.id, () => super.unlink());
   }
 
   /** @internal */
@@ -102,27 +101,39 @@ export abstract class Structure extends NamedObject {
 /** Removes the name of a structure, and the values that it has stored apart. */
 export function unlinkStructure(kind: ObjectKind, name: string): void {
   systemName(kind, name);
-  unlinkWith(kind, name, () => unlinkObject(kind, name));
+  unlinkWith(kind, name, undefined, () => unlinkObject(kind, name));
 }
 
 /** How long to wait for the changes of others before the name is removed anyway, in milliseconds. */
 const patience = 1000;
 
-function unlinkWith(kind: ObjectKind, name: string, unlink: () => void): void {
-  const stored = native.place === undefined ? undefined : storedApart(kind, name);
-  unlink();
-  if (stored !== undefined) letGo(stored.texts, stored.id);
-}
-
-/** What is to be removed together with the name. From now on, no value is stored apart. */
-function storedApart(kind: ObjectKind, name: string) {
-  return withState<{ texts: ReadonlySet<string>; id: string } | undefined>(
-    { kind, name },
-    undefined,
-    (state, id) => {
-      if (!state.outOfBand.mayHave) return undefined;
-      state.outOfBand.end();
-      return { texts: state.apart(patience), id };
-    },
-  );
+/**
+ * Removes the name of a structure, and the values that it has stored apart. What is stored later is in the structure
+ * itself.
+ *
+ * @param id - the id of the structure, if the name must lead to a certain one.
+ */
+function unlinkWith(kind: ObjectKind, name: string, id: string | undefined, unlink: () => void) {
+  const failures: unknown[] = [];
+  const removal = { isTried: false };
+  const remove = () => {
+    removal.isTried = true;
+    try {
+      unlink();
+      return true;
+    } catch (error) {
+      failures.push(error);
+      return false;
+    }
+  };
+  withState({ kind, name, ...(id !== undefined && { id }) }, undefined, (state, found) => {
+    if (!state.outOfBand.mayHave) return;
+    const texts = state.apart(patience);
+    if (!remove()) return;
+    state.outOfBand.end();
+    letGo(texts, found);
+  });
+  // It stores nothing apart, or cannot be read: what it has stored is removed by the next sweep.
+  if (!removal.isTried) remove();
+  if (failures.length > 0) throw failures[0];
 }

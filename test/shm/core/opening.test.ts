@@ -53,6 +53,7 @@ interface Table {
 const mode: Case = ['mode', 0o600, 0o640];
 const mib = 2 ** 20;
 const capacity: Case = ['capacity', mib, 2 * mib, (object: SharedDict) => object.capacity];
+const outOfBand: Case = ['outOfBand', 5000, 6000, (object: SharedDict) => object.outOfBand];
 const participants: Case = [
   ...(['participants', 8, 64] as const),
   (object: NamedCondition) => object.participants > 32,
@@ -109,18 +110,20 @@ const tables: Table[] = [
     begins: [
       mode,
       capacity,
+      outOfBand,
       ['ttl', 60_000, 1000, (dict: SharedDict) => dict.ttl],
       ['ttl', undefined, 1000, (dict: SharedDict) => dict.ttl],
       ['eviction', undefined, 'lru', (dict: SharedDict) => dict.eviction],
     ],
   },
-  { type: SharedNamespace, begins: [mode, capacity] },
-  { type: SharedList, begins: [mode, capacity] },
+  { type: SharedNamespace, begins: [mode, capacity, outOfBand] },
+  { type: SharedList, begins: [mode, capacity, outOfBand] },
   {
     type: SharedQueue,
     begins: [
       mode,
       capacity,
+      outOfBand,
       participants,
       ['maxSize', 5, 6, (queue: SharedQueue) => queue.maxSize],
       ['maxSize', undefined, 6, (queue: SharedQueue) => queue.maxSize],
@@ -255,6 +258,7 @@ describe('what each option is', () => {
     expect([semaphore.max, semaphore.robust, dict.ttl, dict.eviction, maxSize]).toEqual([
       ...[undefined, true, undefined, undefined, undefined],
     ]);
+    expect(dict.outOfBand).toBeUndefined();
     expect(rows.get('value')).toContain(`0; ${semaphore.value}`);
     expect(rows.get('capacity')).toContain(`${Math.round(dict.capacity / mib)} MiB`);
     for (const each of [participants, semaphore.participants, make(NamedRWLock).participants]) {

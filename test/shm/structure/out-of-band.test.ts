@@ -14,6 +14,7 @@ import { describe, expect, it } from 'vitest';
 import { start } from '../../support/children';
 import { expectCode } from '../../support/errors';
 import { keptAfterSweep, keptObjects } from '../../support/kept';
+import { uniqueName } from '../../support/names';
 import { onLinux } from '../../support/system';
 import { temporary } from '../../support/temporaries';
 
@@ -366,6 +367,20 @@ describe.runIf(onLinux)('what is stored apart', () => {
     expect(dict.get('new')).toEqual(large(2));
     expectCode(() => dict.get('old'), 'ENOENT', dict.name, '"old"');
     dict.close();
+  });
+
+  it('goes on in a structure whose name an earlier one had, which somebody unlinks', () => {
+    const name = uniqueName('apart');
+    const first = SharedDict.create({ name, outOfBand });
+    first.set('it', large(1));
+    SharedDict.unlink(name);
+    using second = temporary(SharedDict.create({ name, outOfBand }));
+    expectCode(() => first.unlink(), 'ENOENT', name);
+    first.close();
+    expectCode(() => first.unlink(), 'ENOENT', name);
+    second.set('it', large(2));
+    expect(keptAfterSweep().length).toBe(1);
+    expect(second.get('it')).toEqual(large(2));
   });
 
   it('is nothing, if a getter of the value closes the structure', () => {
