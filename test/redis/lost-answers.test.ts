@@ -504,14 +504,16 @@ describe.skipIf(noServer !== undefined)(`a lost answer ${onServer}`, () => {
     it('to its creation, opening, attachment and unlinking', async () => {
       const session = await openSession(proxy.url);
       const name = uniqueName();
-      const { make, find, unlink, unlinkLock } = nameScripts;
-      const created = await losing(make, () => type.create(session, { name, ...options }));
+      const { make, makeLock, find, unlink, unlinkLock } = nameScripts;
+      const isLock = type === makerOf(NamedLock) || type === makerOf(redis.NamedRLock);
+      const created = await losing(isLock ? makeLock : make, () =>
+        type.create(session, { name, ...options }),
+      );
       const opened = await losing(find, () => type.open(session, name, options));
       const attached = await losing(find, () => type.attach(session, name));
       expect([created, opened, attached].map((each) => each.name)).toEqual([name, name, name]);
       await expectRejection(type.create(session, { name, ...options }), 'EEXIST');
-      const script = /^r?lock$/.test(created.shmkit) ? unlinkLock : unlink;
-      await losing(script, () => created.unlink());
+      await losing(isLock ? unlinkLock : unlink, () => created.unlink());
       await expectRejection(type.attach(session, name), 'ENOENT');
     });
   });

@@ -4,7 +4,7 @@ import { SharedMemoryError } from '../../common/errors';
 import { sharedBrand } from '../../values/handles';
 import { Pending } from '../lease/pending';
 import type { Ask, Said, Session } from '../lease/session';
-import { find, make, unlink, unlinkLock } from '../scripts/names';
+import { find, make, makeLock, unlink, unlinkLock } from '../scripts/names';
 import { baseOf, called, checkName, type Kind } from './names';
 
 /** The plain-data form of an object. */
@@ -138,10 +138,10 @@ async function makeNew(session: Session, keys: KindKeys, name: string, contents:
     const why = "it contains '/'; only the methods of a manager create objects with such names";
     throw new SharedMemoryError('EINVAL', `${what}: ${why}`, { resource: name });
   }
-  const [record] = keysOf(keys, name, id);
+  const own = keysOf(keys, name, id);
   const said = await session.ask({
-    script: make,
-    keys: [recordOf(kind, name), ...(keys.isOfName || record === undefined ? [] : [record])],
+    script: keys.isOfName ? makeLock : make,
+    keys: keys.isOfName ? own : [recordOf(kind, name), ...own.slice(0, 1)],
     args: [id, JSON.stringify(options), ...fields],
     repeats: true,
   });

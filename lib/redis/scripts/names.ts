@@ -14,24 +14,39 @@ return {'found', found[1], found[3]}
 `,
 );
 
-/**
- * Makes an object, unless there is one of the name. Keys: the name's record, and the object's own record, if it has
- * one. Arguments: the new id, the options, and the fields of the object's record. A repeated request finds its own id.
- */
-export const make = plainScript(
-  'make',
-  'writes',
-  `
+const makeName = `
 local found = redis.call('HMGET', KEYS[1], 'id', 'abi', 'options', 'ended')
 if found[4] then return {'ended'} end
 if found[1] == ARGV[1] then return {'made', found[1], found[3]} end
 if found[1] and found[2] ~= '${abi}' then return {'abi', found[2]} end
 if found[1] then return {'found', found[1], found[3]} end
 redis.call('HSET', KEYS[1], 'id', ARGV[1], 'abi', '${abi}', 'options', ARGV[2])
-if KEYS[2] then
-  redis.call('HSET', KEYS[2], 'abi', '${abi}')
-  for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
-end
+`;
+
+/**
+ * Makes an object, unless there is one of the name. Keys: the name's record, and the object's own record. Arguments: the
+ * new id, the options, and the fields of the object's record. A repeated request finds its own id.
+ */
+export const make = plainScript(
+  'make',
+  'writes',
+  `${makeName}
+redis.call('HSET', KEYS[2], 'abi', '${abi}')
+for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
+return {'made', ARGV[1], ARGV[2]}
+`,
+);
+
+/**
+ * Makes a lock, unless there is one of the name. Its state belongs to the name: an older lock that was unlinked while it
+ * was held has left it, to end some time later. It is the new lock's now, and does not end. Keys: the name's record, the
+ * lock's keys. Arguments: as for `make`.
+ */
+export const makeLock = plainScript(
+  'make-lock',
+  'writes',
+  `${makeName}
+for i = 2, #KEYS do redis.call('PERSIST', KEYS[i]) end
 return {'made', ARGV[1], ARGV[2]}
 `,
 );

@@ -1,0 +1,58 @@
+// What becomes of objects whose names were removed, while others still use them.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { uniqueName } from '../support/names';
+import { expectRejection } from './support/errors';
+import { RedisServer, noServer, onServer } from './support/server';
+import { command, openSession, redis } from './support/sessions';
+
+const lease = 500;
+
+describe.skipIf(noServer !== undefined)(`an object that was unlinked ${onServer}`, () => {
+  let server: RedisServer;
+  beforeAll(async () => {
+    server = await RedisServer.start();
+  });
+  afterAll(() => server[Symbol.asyncDispose]());
+
+  const keysOf = async (name: string) => (await command(server, 'KEYS', `*${name}*`)) as string[];
+
+  describe.each([
+    { kind: 'a lock', type: redis.NamedLock },
+    { kind: 'a reentrant lock', type: redis.NamedRLock },
+  ])('as $kind', ({ type }) => {
+    it.each([
+      { when: 'at once', waitsForRenewal: false },
+      { when: 'after its owner has renewed the lease', waitsForRenewal: true },
+    ])('while it was held, and made anew $when, stays held', async ({ waitsForRenewal }) => {
+      const name = uniqueName();
+      const session = await openSession(server.url, { lease });
+      const guard = await (await type.create(session, { name })).acquire();
+      const other = await openSession(server.url, { lease, linger: 1 });
+      // Somebody waits, so that there are all keys that a lock can have.
+      const waiter = await type.attach(await openSession(server.url, { lease }), name);
+      const abort = new AbortController();
+      const waiting = waiter.acquire({ signal: abort.signal }).catch(() => undefined);
+      const state = (await keysOf(name)).find((key) => key.endsWith(':l'))!;
+      const until = () => command(server, 'HGET', state, 'until');
+      while ((await keysOf(name)).length < 4);
+      await type.unlink(other, name);
+      if (waitsForRenewal) {
+        const before = await until();
+        while ((await until()) === before);
+      }
+      const anew = await type.create(other, { name });
+      for (const key of await keysOf(name)) {
+        expect([key, await command(server, 'PTTL', key)]).toEqual([key, -1]);
+      }
+      abort.abort(new Error('enough'));
+      await waiting;
+      await expectRejection(anew.acquire({ timeout: 4 * lease }), 'ERR_TIMEOUT');
+      guard.check();
+      await guard.release();
+      const next = await anew.acquire();
+      expect([next.abandoned, next.fence > guard.fence]).toEqual([false, true]);
+      await next.release();
+      await anew.unlink();
+    });
+  });
+});
