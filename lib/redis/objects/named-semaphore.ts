@@ -9,6 +9,7 @@ import {
   type WaitOptions,
 } from '../../common/options';
 import type { Said, Session } from '../lease/session';
+import { isCoded } from '../wire/failures';
 import { acquirePermit, readSemaphore, releasePermit, releasePermits } from '../scripts/semaphore';
 import { mostComeMs } from './lock-core';
 import { called } from './names';
@@ -26,7 +27,7 @@ import {
   type KindKeys,
 } from './served-object';
 
-const keys: KindKeys = { kind: 'semaphore', isOfName: false, ends: ['m', 'q', 'w', 'h', 'u'] };
+const keys: KindKeys = { kind: 'semaphore', isOfName: false, ends: ['m', 'q', 'w', 'h', 'u', 't'] };
 
 /** More permits than any program needs, and few enough that sums of them are exact. */
 const mostPermits = 2 ** 30;
@@ -181,26 +182,48 @@ export class NamedSemaphore
 
   /**
    * Gives permits back: those that were taken through this handle first, then those of others, and then it adds new
-   * ones.
+   * ones. Of each, those that were taken last go first.
    *
    * @throws SharedMemoryError `ERR_NOT_HELD` there would be more permits than {@link max}; nothing was released.
-   * `ERR_UNCERTAIN` the answer was lost: they may have been released.
+   * `ERR_UNCERTAIN` the answer was lost: those of others may have been released, and new ones may have been added. Those
+   * that were taken through this handle come back in any case, at the latest when their leases end.
    */
   async release(count = 1): Promise<void> {
     this.checkOpen();
     checkInteger('count', count, 1, mostPermits);
-    const own = [...this.#guards].filter((guard) => guard.isHeld).slice(0, count);
-    const said = await this.ask({
-      script: releasePermits,
-      args: [String(count), this.#comeMs, ...own.map(({ token }) => token)],
-      repeats: false,
-    });
-    if (said.word === 'most') {
-      const value = String(said.rest[0]);
-      const what = `has ${value} of its ${String(this.#max)} permits available, so ${count} more cannot be released`;
-      throw this.error('ERR_NOT_HELD', what);
+    // No other call may give the same permits back while the server is asked.
+    const own = [...this.#guards].filter((guard) => guard.isHeld).slice(-count);
+    for (const guard of own) {
+      guard.leave();
+      this.#guards.delete(guard);
     }
-    for (const guard of own) this.#forget(guard);
+    try {
+      const said = await this.ask({
+        script: releasePermits,
+        args: [String(count), this.#comeMs, ...own.map(({ token }) => token)],
+        repeats: false,
+      });
+      if (said.word === 'most') throw this.#tooMany(count, said);
+    } catch (error) {
+      // Where they may have been released, they are not renewed any more, and so come back in any case.
+      if (!isCoded(error, 'ERR_UNCERTAIN')) this.#keep(own);
+      else for (const guard of own) guard.markReleased();
+      throw error;
+    }
+    for (const guard of own) guard.markReleased();
+  }
+
+  /** The server has refused to take them back. */
+  #keep(guards: readonly SemaphoreGuard[]): void {
+    for (const guard of guards) {
+      guard.stay();
+      this.#guards.add(guard);
+    }
+  }
+
+  #tooMany(count: number, { rest }: Said): SharedMemoryError {
+    const what = `has ${String(rest[0])} of its ${String(this.#max)} permits available`;
+    return this.error('ERR_NOT_HELD', `${what}, so ${count} more cannot be released`);
   }
 
   /** @internal */

@@ -18,6 +18,8 @@ export class SemaphoreGuard implements contract.SemaphoreGuard, AsyncDisposable 
   /** Undefined for a permit that was added by a release: whoever takes it uses it up, and holds nothing. */
   readonly #hold: Hold | undefined;
   #isReleased = false;
+  /** Set while the server is asked to take it back, together with others or as one that was added. */
+  #isLeaving = false;
   /** The signal of a permit that cannot be lost. */
   #never: AbortController | undefined;
 
@@ -55,9 +57,14 @@ export class SemaphoreGuard implements contract.SemaphoreGuard, AsyncDisposable 
     return this.#hold?.isHeld ?? false;
   }
 
-  /** @internal */
-  get isReleased(): boolean {
-    return this.#isReleased;
+  /** @internal It is about to be given back, and cannot be given back by another call meanwhile. */
+  leave(): void {
+    this.#isLeaving = true;
+  }
+
+  /** @internal The server has refused to take it back. */
+  stay(): void {
+    this.#isLeaving = false;
   }
 
   /** @internal Returns whether it was held until now. */
@@ -74,12 +81,12 @@ export class SemaphoreGuard implements contract.SemaphoreGuard, AsyncDisposable 
    * @throws SharedMemoryError `ERR_NOT_HELD` this guard has given it back before, or its lease has ended.
    */
   async release(): Promise<void> {
-    if (this.#isReleased) throw this.#source.notHeld();
+    if (this.#isReleased || this.#isLeaving) throw this.#source.notHeld();
     await this.#source.giveBack(this);
   }
 
   /** Gives the permit back, unless that was done before. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#isReleased) await this.release();
+    if (!this.#isReleased && !this.#isLeaving) await this.release();
   }
 }

@@ -1,4 +1,4 @@
-// The scripts of a semaphore. Keys: the record, the queue, the waiters, the holders, the used. The record has:
+// The scripts of a semaphore. Keys: the record, the queue, the waiters, the holders, the used, the order. The record has:
 //
 //   pool      the number of permits that have holders, or may have: they come back when a holder's lease ends
 //   loose     the number of permits that were added: they are used up by who takes them
@@ -6,7 +6,8 @@
 //   fence     that of the last grant
 //
 // The holders are a sorted set of tokens by the ends of their leases. The used are tokens that have used up a loose
-// permit, by the moments until which they are remembered: a request that is repeated takes no second one. Invariants:
+// permit, by the moments until which they are remembered: a request that is repeated takes no second one. The order is a
+// sorted set of the holders by their fences: who came last gives back first. Invariants:
 //
 // - P1  value = pool - holders that live + loose.
 // - P2  Of the permits that are there, the first waiters have one each. Others can take what is left.
@@ -14,15 +15,21 @@ import { lastingScript, objectScript } from './prelude';
 import { turns } from './turns';
 
 const head = `
-local S, Q, W, H, U = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local S, Q, W, H, U, T = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 ${turns}
 local rememberedMs = 60000
 local state = redis.call('HMGET', S, 'pool', 'loose', 'max', 'fence')
 local pool, loose, max = tonumber(state[1]), tonumber(state[2]), tonumber(state[3])
 local function free() return pool - redis.call('ZCARD', H) end
+local function takeBack(token)
+  redis.call('ZREM', T, token)
+  return redis.call('ZREM', H, token)
+end
 -- Permits whose holders are dead come back.
 local function reap(ms)
-  if redis.call('ZREMRANGEBYSCORE', H, '-inf', whole(now)) > 0 then wake(free() + loose, ms) end
+  local dead = redis.call('ZRANGEBYSCORE', H, '-inf', whole(now))
+  for i = 1, #dead do takeBack(dead[i]) end
+  if #dead > 0 then wake(free() + loose, ms) end
 end
 `;
 
@@ -56,7 +63,9 @@ if left + loose > before then
   drop(token)
   if left > 0 then
     redis.call('ZADD', H, whole(now + lease), token)
-    return granted('held')
+    local grant = granted('held')
+    redis.call('ZADD', T, grant[2], token)
+    return grant
   end
   redis.call('HINCRBY', S, 'loose', -1)
   redis.call('ZADD', U, whole(now + rememberedMs), token)
@@ -87,7 +96,7 @@ export const releasePermit = lastingScript(
   'release-permit',
   `${head}
 local token = ARGV[1]
-local came = redis.call('ZREM', H, token)
+local came = takeBack(token)
 if not gone and redis.call('ZREM', U, token) == 1 then
   loose = redis.call('HINCRBY', S, 'loose', 1)
   came = 1
@@ -113,11 +122,11 @@ reap(come)
 local value = free() + loose
 if max and value + count > max then return {'most', value} end
 for i = 3, #ARGV do
-  if count > 0 and redis.call('ZREM', H, ARGV[i]) == 1 then count = count - 1 end
+  if count > 0 and takeBack(ARGV[i]) == 1 then count = count - 1 end
 end
 if count > 0 then
-  local others = redis.call('ZRANGE', H, 0, count - 1, 'REV')
-  for i = 1, #others do redis.call('ZREM', H, others[i]) end
+  local others = redis.call('ZRANGE', T, 0, count - 1, 'REV')
+  for i = 1, #others do takeBack(others[i]) end
   count = count - #others
 end
 if count > 0 then loose = redis.call('HINCRBY', S, 'loose', count) end

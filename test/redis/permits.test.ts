@@ -1,0 +1,89 @@
+// Which permits of a semaphore are given back, where several could be.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { uniqueName } from '../support/names';
+import { expectRejection } from './support/errors';
+import { Proxy } from './support/proxy';
+import { RedisServer, noServer, onServer } from './support/server';
+import { load, openSession, redis } from './support/sessions';
+import { releasePermits } from '../../lib/redis/scripts/semaphore';
+
+describe.skipIf(noServer !== undefined)(`permits that are given back ${onServer}`, () => {
+  let server: RedisServer;
+  beforeAll(async () => {
+    server = await RedisServer.start();
+  });
+  afterAll(() => server[Symbol.asyncDispose]());
+
+  /** A semaphore by three processes. */
+  const share = async (options: redis.NamedSemaphoreOptions, url = server.url) => {
+    const name = uniqueName();
+    const here = await redis.NamedSemaphore.create(await openSession(url), { name, ...options });
+    const there = await redis.NamedSemaphore.attach(await openSession(server.url), name);
+    return { here, there };
+  };
+
+  it.each([
+    { by: 'two releases at once', releases: [1, 1] },
+    { by: 'many releases at once', releases: [2, 1, 1, 3] },
+  ])('by $by are as many of the own ones', async ({ releases }) => {
+    const total = releases.reduce((sum, count) => sum + count);
+    const { here, there } = await share({ value: total + 1 });
+    const theirs = await there.acquire();
+    for (let i = 0; i < total; i++) await here.acquire();
+    await Promise.all(releases.map((count) => here.release(count)));
+    expect(await here.value()).toBe(total);
+    await theirs.release();
+    expect(await here.value()).toBe(total + 1);
+    await here.unlink();
+  });
+
+  it('are not given back by their guard, too', async () => {
+    const { here, there } = await share({ value: 2 });
+    const theirs = await there.acquire();
+    const guard = await here.acquire();
+    const released = here.release();
+    await expectRejection(guard.release(), 'ERR_NOT_HELD', here.name);
+    await released;
+    await theirs.release();
+    expect(await here.value()).toBe(2);
+    await here.unlink();
+  });
+
+  it('are kept by a release that is refused, and can be given back later', async () => {
+    const { here } = await share({ value: 2, max: 2 });
+    const guard = await here.acquire();
+    await expectRejection(here.release(2), 'ERR_NOT_HELD', here.name);
+    await expectRejection(here.close(), 'EBUSY');
+    guard.check();
+    await guard.release();
+    expect(await here.value()).toBe(2);
+    await here.unlink();
+  });
+
+  it('by a release whose answer was lost are not renewed any more', async () => {
+    await using proxy = await Proxy.start(server);
+    await load(server, [releasePermits]);
+    const { here, there } = await share({ value: 1 }, proxy.url);
+    const guard = await here.acquire();
+    const lost = proxy.swallowAnswerTo(releasePermits.sha);
+    await expectRejection(here.release(), 'ERR_UNCERTAIN', here.name);
+    await lost;
+    await expectRejection(guard.release(), 'ERR_NOT_HELD', here.name);
+    await here.close();
+    const next = await there.acquire();
+    await next.release();
+    await there.unlink();
+  });
+
+  it('of others are those that were taken last, however long their leases are', async () => {
+    const { here, there } = await share({ value: 2 });
+    const long = await openSession(server.url, { lease: 60_000 });
+    const first = await (await redis.NamedSemaphore.attach(long, here.name)).acquire();
+    const last = await there.acquire();
+    await here.release();
+    await expectRejection(last.release(), 'ERR_NOT_HELD');
+    await first.release();
+    expect(await here.value()).toBe(2);
+    await here.unlink();
+  });
+});
