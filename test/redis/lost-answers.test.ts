@@ -19,7 +19,8 @@ const { acquireLock, isLocked, releaseLock } = lockScripts;
 const { clearEvent, isEventSet, setEvent, waitEvent } = eventScripts;
 const { addValue, compareExchangeValue, exchangeValue, notifyValue } = valueScripts;
 const { readValue, setValueLocked, waitValue } = valueScripts;
-const { acquirePermit, readSemaphore, releasePermit, releasePermits } = semaphoreScripts;
+const { acquirePermit, addPermit, readSemaphore } = semaphoreScripts;
+const { releasePermit, releasePermits } = semaphoreScripts;
 const { acquireRW, readRW, releaseRW } = rwScripts;
 const { addToEntry, claimEntry, clearDict, deleteEntry, fulfilClaim, getEntry } = dictScripts;
 const { hasEntry, renounceClaim, scanDict, setEntry, sizeOfDict, swapEntry, useEntry } =
@@ -298,6 +299,21 @@ const ofSemaphores: Record<string, Case<Semaphore>> = {
     script: releasePermits,
     act: (semaphore) => semaphore.release(2),
     after: async (semaphore) => expect(await semaphore.value()).toBe(5),
+  },
+  'release of a guard of an added permit': {
+    script: addPermit,
+    repeated: async ({ lossy, sure, losing }) => {
+      const own = [await sure.acquire(), await sure.acquire(), await sure.acquire()];
+      await sure.release(3);
+      await sure.release(1);
+      for (const guard of own) await expectRejection(guard.release(), 'ERR_NOT_HELD');
+      for (let i = 0; i < 3; i++) await sure.acquire();
+      const guard = await lossy.acquire();
+      await losing(addPermit, () => expectRejection(guard.release(), 'ERR_UNCERTAIN', lossy.name));
+      await expectRejection(guard.release(), 'ERR_NOT_HELD');
+      expect(await sure.value()).toBe(1);
+      await sure.release(3);
+    },
   },
   value: {
     script: readSemaphore,

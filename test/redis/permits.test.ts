@@ -4,7 +4,7 @@ import { uniqueName } from '../support/names';
 import { expectRejection } from './support/errors';
 import { Proxy } from './support/proxy';
 import { RedisServer, noServer, onServer } from './support/server';
-import { load, openSession, redis } from './support/sessions';
+import { command, load, openSession, redis } from './support/sessions';
 import { releasePermits } from '../../lib/redis/scripts/semaphore';
 
 describe.skipIf(noServer !== undefined)(`permits that are given back ${onServer}`, () => {
@@ -85,5 +85,59 @@ describe.skipIf(noServer !== undefined)(`permits that are given back ${onServer}
     await first.release();
     expect(await here.value()).toBe(2);
     await here.unlink();
+  });
+
+  describe('that were added by a release', () => {
+    it('come back once, however often their guard is released', async () => {
+      const { here, there } = await share({ value: 0 });
+      await there.release();
+      const guard = await here.acquire();
+      const outcomes = await Promise.allSettled([guard.release(), guard.release()]);
+      expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+      await expectRejection(guard.release(), 'ERR_NOT_HELD', here.name);
+      expect(await here.value()).toBe(1);
+      await here.unlink();
+    });
+
+    it('come back by themselves, and no other permit of their holder does', async () => {
+      const { here, there } = await share({ value: 1 });
+      await there.release();
+      const leased = await here.acquire();
+      const added = await here.acquire();
+      expect(await there.value()).toBe(0);
+      await added.release();
+      expect(await there.value()).toBe(1);
+      leased.check();
+      await leased.release();
+      expect(await there.value()).toBe(2);
+      await here.unlink();
+    });
+
+    it('come back only if there is room, and can be released later', async () => {
+      const { here, there } = await share({ value: 0, max: 1 });
+      await there.release();
+      const guard = await here.acquire();
+      await there.release();
+      await expectRejection(guard.release(), 'ERR_NOT_HELD', here.name);
+      await there.acquire();
+      await guard.release();
+      expect(await here.value()).toBe(1);
+      await here.unlink();
+    });
+
+    it('are remembered for whoever took them until the next request', async () => {
+      const { here, there } = await share({ value: 0 });
+      await there.release(3);
+      const [key] = (await command(server, 'KEYS', `*${here.name}*:m`)) as string[];
+      const used = async () =>
+        (await command(server, 'ZRANGE', key!.replace(/m$/, 'u'), '0', '-1')) as string[];
+      await here.acquire();
+      const first = await used();
+      await here.acquire();
+      const second = await used();
+      expect([first.length, second.length]).toEqual([1, 1]);
+      expect(second).not.toEqual(first);
+      await here.unlink();
+    });
   });
 });

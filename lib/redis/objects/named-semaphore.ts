@@ -10,7 +10,13 @@ import {
 } from '../../common/options';
 import type { Said, Session } from '../lease/session';
 import { isCoded } from '../wire/failures';
-import { acquirePermit, readSemaphore, releasePermit, releasePermits } from '../scripts/semaphore';
+import {
+  acquirePermit,
+  addPermit,
+  readSemaphore,
+  releasePermit,
+  releasePermits,
+} from '../scripts/semaphore';
 import { mostComeMs } from './lock-core';
 import { called } from './names';
 import { SemaphoreGuard, type PermitSource } from './semaphore-guard';
@@ -31,6 +37,9 @@ const keys: KindKeys = { kind: 'semaphore', isOfName: false, ends: ['m', 'q', 'w
 
 /** More permits than any program needs, and few enough that sums of them are exact. */
 const mostPermits = 2 ** 30;
+
+/** So many requests at most are said to be settled by another request. */
+const mostSettled = 100;
 
 /** The options of {@link NamedSemaphore.open}. */
 export interface NamedSemaphoreOptions {
@@ -55,6 +64,8 @@ export class NamedSemaphore
   readonly #robust: boolean;
   /** Permits that were neither released nor found to be lost. */
   readonly #guards = new Set<SemaphoreGuard>();
+  /** Requests that have used up an added permit, and will not be repeated: the server need not remember them. */
+  readonly #settled: string[] = [];
 
   /** @internal */
   static readonly kindKeys = keys;
@@ -229,8 +240,7 @@ export class NamedSemaphore
   /** @internal */
   async giveBack(guard: SemaphoreGuard): Promise<void> {
     if (!guard.isLeased) {
-      await this.release();
-      this.#forget(guard);
+      await this.#addBack(guard);
       return;
     }
     const wasHeld = this.#forget(guard);
@@ -242,6 +252,19 @@ export class NamedSemaphore
     });
     if (wasHeld && (word === 'released' || isRepeated)) return;
     throw this.error('ERR_NOT_HELD', 'gave this permit to others: its lease had ended');
+  }
+
+  /** A permit that was used up comes back as one that is added. */
+  async #addBack(guard: SemaphoreGuard): Promise<void> {
+    guard.leave();
+    try {
+      const said = await this.ask({ script: addPermit, args: [this.#comeMs], repeats: false });
+      if (said.word === 'most') throw this.#tooMany(1, said);
+    } catch (error) {
+      if (!isCoded(error, 'ERR_UNCERTAIN')) guard.stay();
+      throw error;
+    }
+    guard.markReleased();
   }
 
   /** @internal */
@@ -265,7 +288,7 @@ export class NamedSemaphore
     const leaseMs = String(this.session.options.leaseMs);
     return this.ask({
       script: acquirePermit,
-      args: [token, leaseMs, leaseMs, mode, this.#comeMs],
+      args: [token, leaseMs, leaseMs, mode, this.#comeMs, ...this.#settled.splice(0, mostSettled)],
       repeats: true,
       ...(isOver !== undefined && { isOver }),
     });
@@ -296,6 +319,7 @@ export class NamedSemaphore
         : undefined;
     const guard = new SemaphoreGuard(this, hold, token, Number(said.rest[0]));
     if (hold !== undefined) this.#guards.add(guard);
+    else this.#settled.push(token);
     return guard;
   }
 

@@ -78,7 +78,9 @@ export class SemaphoreGuard implements contract.SemaphoreGuard, AsyncDisposable 
   /**
    * Gives the permit back.
    *
-   * @throws SharedMemoryError `ERR_NOT_HELD` this guard has given it back before, or its lease has ended.
+   * @throws SharedMemoryError `ERR_NOT_HELD` this guard has given it back before, or its lease has ended, or there would
+   * be more permits than the semaphore's maximum. `ERR_UNCERTAIN` a permit that was added by a release has perhaps come
+   * back, since the answer was lost.
    */
   async release(): Promise<void> {
     if (this.#isReleased || this.#isLeaving) throw this.#source.notHeld();

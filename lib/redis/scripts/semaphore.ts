@@ -6,7 +6,8 @@
 //   fence     that of the last grant
 //
 // The holders are a sorted set of tokens by the ends of their leases. The used are tokens that have used up a loose
-// permit, by the moments until which they are remembered: a request that is repeated takes no second one. The order is a
+// permit, by the moments until which they are remembered: a request that is repeated takes no second one, and one that
+// nobody waits for any more gives its own back. Whoever has got the answer says so with its next request. The order is a
 // sorted set of the holders by their fences: who came last gives back first. Invariants:
 //
 // - P1  value = pool - holders that live + loose.
@@ -17,7 +18,8 @@ import { turns } from './turns';
 const head = `
 local S, Q, W, H, U, T = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 ${turns}
-local rememberedMs = 60000
+-- Longer than a process may be cut off and still wait.
+local rememberedMs = 86400000
 local state = redis.call('HMGET', S, 'pool', 'loose', 'max', 'fence')
 local pool, loose, max = tonumber(state[1]), tonumber(state[2]), tonumber(state[3])
 local function free() return pool - redis.call('ZCARD', H) end
@@ -34,8 +36,8 @@ end
 `;
 
 /**
- * Arguments: token, lease, how long a waiter lives, `wait` or `try`, how long the next has to come. Answers `held` or
- * `loose`, fence; `waits`, look; `taken`.
+ * Arguments: token, lease, how long a waiter lives, `wait` or `try`, how long the next has to come, tokens that need
+ * not be remembered any more. Answers `held` or `loose`, fence; `waits`, look; `taken`.
  */
 export const acquirePermit = objectScript(
   'acquire-permit',
@@ -54,6 +56,7 @@ if redis.call('ZSCORE', H, token) then
   return granted('held')
 end
 redis.call('ZREMRANGEBYSCORE', U, '-inf', whole(now))
+for i = 6, #ARGV do redis.call('ZREM', U, ARGV[i]) end
 if redis.call('ZSCORE', U, token) then return granted('loose') end
 reap(come)
 head()
@@ -131,6 +134,20 @@ if count > 0 then
 end
 if count > 0 then loose = redis.call('HINCRBY', S, 'loose', count) end
 wake(free() + loose, come)
+return {'released'}
+`,
+);
+
+/** Adds one permit, whoever holds others. Arguments: how long the next has to come. Answers as `releasePermits`. */
+export const addPermit = objectScript(
+  'add-permit',
+  'frees',
+  `${head}
+reap(tonumber(ARGV[1]))
+local value = free() + loose
+if max and value + 1 > max then return {'most', value} end
+loose = redis.call('HINCRBY', S, 'loose', 1)
+wake(free() + loose, tonumber(ARGV[1]))
 return {'released'}
 `,
 );
