@@ -129,8 +129,7 @@ export class Manager implements AsyncDisposable {
       }
       await endAll(session, name, rest[0]);
     }
-    const what = `${called('manager', name)} was made and ended by others all the time`;
-    throw new SharedMemoryError('EAGAIN', what, { resource: name });
+    throw racing(name);
   }
 
   /** Whether this handle was closed. */
@@ -259,6 +258,13 @@ export class Manager implements AsyncDisposable {
     let object: T;
     try {
       object = await open(full);
+      // The manager of that name before this one has ended, and what it has made is removed by whoever comes by.
+      for (let round = 0; object.manager !== this.#id; round++) {
+        await this.#checkManaged(note);
+        if (round === mostRounds) throw racing(this.name);
+        await endOne(session, classes[kind].kindKeys, String(object.manager), full);
+        object = await open(full);
+      }
     } catch (error) {
       // What was not made need not be removed. What exists stays noted, because it was made before.
       await attachTo(session, classes[kind].kindKeys, full).catch(() => {
@@ -268,13 +274,20 @@ export class Manager implements AsyncDisposable {
     }
     this.#made.add(new WeakRef<ServedObject<Kind>>(object));
     // It may have ended after the object was noted, and before it was made.
+    await this.#checkManaged(note);
+    return object;
+  }
+
+  /** Ends what was noted, and throws, where the manager has ended. */
+  async #checkManaged(note: string): Promise<void> {
+    const session = this.#session;
     const { word } = await session.ask({
       script: isManaged,
-      keys,
+      keys: keysOfManager(this.name),
       args: [this.#id],
       repeats: true,
     });
-    if (word === 'yes') return object;
+    if (word === 'yes') return;
     await endAll(session, this.name, [Buffer.from(note)]);
     this.#end();
     throw this.#endedError();
@@ -343,6 +356,11 @@ export class Manager implements AsyncDisposable {
   }
 }
 
+function racing(name: string): SharedMemoryError {
+  const what = `${called('manager', name)} was made and ended by others all the time`;
+  return new SharedMemoryError('EAGAIN', what, { resource: name });
+}
+
 function keysOfManager(name: string): readonly string[] {
   const base = baseOf('manager', name);
   return [`${base}:n`, `${base}:p`, `${base}:o`];
@@ -375,13 +393,13 @@ async function endOne(session: Session, kindKeys: KindKeys, manager: string, nam
   if (found === undefined || managerOf(found) !== manager) return;
   const own = keysOf(kindKeys, name, found.id);
   if (kindKeys.isOfName) {
-    await session.ask({ script: endLock, keys: own, args: [], repeats: true });
+    await session.ask({ script: endLock, keys: own, args: [found.id], repeats: true });
     return;
   }
   await session.ask({
     script: endObject,
     keys: [...own, recordOf(kindKeys.kind, name)],
-    args: [String(session.options.lingerMs)],
+    args: [String(session.options.lingerMs), found.id],
     repeats: true,
   });
 }

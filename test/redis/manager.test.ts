@@ -1,5 +1,6 @@
 // Managers on a server: what they make, and when it ends.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { endLock, endObject } from '../../lib/redis/scripts/manager';
 import { start } from '../support/children';
 import { uniqueName } from '../support/names';
 import { expectRejection } from './support/errors';
@@ -163,6 +164,66 @@ describe.skipIf(noServer !== undefined)(`a manager ${onServer}`, () => {
     await ended;
     await cut;
     expect(manager.signal.reason).toMatchObject({ code: 'ERR_SHUTDOWN' });
+  });
+
+  /** Makes objects as a manager of that id would, which has died, or ends at this moment. */
+  const leftBy = async (name: string, id: string) => {
+    const session = await sessionHere();
+    type Opening<T> = { openManaged(session: redis.Session, name: string, id: string): Promise<T> };
+    const { NamedLock, SharedDict } = redis as unknown as {
+      NamedLock: Opening<redis.NamedLock>;
+      SharedDict: Opening<redis.SharedDict<number>>;
+    };
+    const lock = await NamedLock.openManaged(session, `/${name}/own`, id);
+    const dict = await SharedDict.openManaged(session, `/${name}/own`, id);
+    return { lock, dict };
+  };
+
+  it('takes over nothing of another of its name, which has ended', async () => {
+    const name = uniqueName();
+    const left = await leftBy(name, '0123456789abcdef');
+    await left.lock.acquire();
+    await left.dict.set('a', 1);
+    const manager = await redis.Manager.open(await sessionHere(), name);
+    expect(await (await manager.lock('own')).locked()).toBe(false);
+    expect(await (await manager.dict('own')).size()).toBe(0);
+    await expectRejection(left.dict.get('a'), 'ERR_SHUTDOWN');
+    await manager.shutdown();
+    expect(await lastingKeys(server, name)).toEqual([]);
+  });
+
+  it('is not touched by who still removes what another of its name has left', async () => {
+    const name = uniqueName();
+    const session = await sessionHere();
+    const manager = await redis.Manager.open(session, name);
+    const { lock, dict } = await makeAll(manager);
+    const guard = await lock.acquire();
+    await dict.set('a', 1);
+    const id = 'fedcba9876543210';
+    // Whoever does it has read the id of an older object, and was then overtaken.
+    const said = await session.ask({
+      script: endLock,
+      keys: lock.allKeys,
+      args: [id],
+      repeats: true,
+    });
+    expect(said.word).toBe('other');
+    const [record = ''] = dict.allKeys;
+    const old = dict.allKeys.map((key) => key.replace(/:[0-9a-f]{16}:/, `:${id}:`));
+    const nameRecord = record.replace(/:[0-9a-f]{16}:m$/, ':n');
+    await session.ask({
+      script: endObject,
+      keys: [...old, nameRecord],
+      args: ['1000', id],
+      repeats: true,
+    });
+    expect([await lock.locked(), await (await manager.dict<number>('own')).get('a')]).toEqual([
+      true,
+      1,
+    ]);
+    await guard.release();
+    await manager.shutdown();
+    expect(await lastingKeys(server, name)).toEqual([]);
   });
 
   it('is made of options that make sense, and alone makes objects of such names', async () => {

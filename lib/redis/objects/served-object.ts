@@ -194,18 +194,26 @@ export abstract class ServedObject<K extends Kind> implements contract.Named, As
   declare readonly allKeys: readonly string[];
   /** @internal */
   declare readonly pending: Pending;
+  /** @internal The id of the manager that has made the object, if one did. */
+  declare readonly manager: unknown;
   readonly #kindKeys: KindKeys;
   readonly #id: string;
   #isClosed = false;
   /** Set when the manager that gave this handle has ended. */
   #hasEnded = false;
 
-  protected constructor(kindKeys: KindKeys, { session, name, id }: Found) {
+  protected constructor(kindKeys: KindKeys, found: Found) {
+    const { session, name, id } = found;
     const handle = { shmkit: kindKeys.kind, name, engine: 'redis' };
     for (const [key, value] of Object.entries(handle)) {
       Object.defineProperty(this, key, { value, enumerable: true });
     }
-    const hidden = { session, allKeys: keysOf(kindKeys, name, id), pending: new Pending() };
+    const hidden = {
+      session,
+      allKeys: keysOf(kindKeys, name, id),
+      pending: new Pending(),
+      manager: managerOf(found),
+    };
     for (const [key, value] of Object.entries(hidden)) {
       Object.defineProperty(this, key, { value, enumerable: false });
     }

@@ -4,7 +4,7 @@
 //
 // - M1  A manager is dead when no participant's lease lasts. Whoever comes next removes what it has left.
 // - M2  An object is noted before it is made. So what a participant that dies has made is removed with the manager.
-import { abi, lastingScript, objectScript, plainScript } from './prelude';
+import { abi, lastingScript, plainScript } from './prelude';
 
 const head = `
 local N, P, O = KEYS[1], KEYS[2], KEYS[3]
@@ -99,25 +99,31 @@ return {'left'}
 );
 
 /**
- * Ends an object of a manager that has ended. Keys: the object's keys, its record first, and the record of its name.
- * Arguments: how long its record stays, which tells those who use the object of its end.
+ * Ends an object of a manager that has ended. Keys: the object's keys, its record first, and the record of its name,
+ * which may belong to another object by now. Arguments: how long its record stays, which tells those who use the object
+ * of its end; its id.
  */
-export const endObject = objectScript(
+export const endObject = plainScript(
   'end-object',
   'frees',
   `
+redis.call('DEL', unpack(KEYS, 1, #KEYS - 1))
 redis.call('HSET', KEYS[1], 'ended', '1')
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
-for i = 2, #KEYS do redis.call('DEL', KEYS[i]) end
+if redis.call('HGET', KEYS[#KEYS], 'id') == ARGV[2] then redis.call('DEL', KEYS[#KEYS]) end
 return {'done'}
 `,
 );
 
-/** Ends a lock of a manager that has ended: all of its keys belong to the name, which may be used again. */
+/**
+ * Ends a lock of a manager that has ended: all of its keys belong to the name, which may be used again. Arguments: its
+ * id. Answers `done`; `other` where there is another lock of the name by now, or none.
+ */
 export const endLock = plainScript(
   'end-lock',
   'frees',
   `
+if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then return {'other'} end
 redis.call('DEL', unpack(KEYS))
 return {'done'}
 `,
