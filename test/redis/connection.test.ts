@@ -1,11 +1,14 @@
 // What becomes of requests and waits where the connection fails, and which servers are refused.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import * as lockScripts from '../../lib/redis/scripts/lock';
+import * as rwScripts from '../../lib/redis/scripts/rw-lock';
+import * as semaphores from '../../lib/redis/scripts/semaphore';
 import { uniqueName } from '../support/names';
 import { timed } from '../support/temporaries';
 import { expectRejection } from './support/errors';
 import { Proxy } from './support/proxy';
 import { RedisServer, freePort, noServer, onServer } from './support/server';
-import { command, openSession, redis } from './support/sessions';
+import { command, load, openSession, redis } from './support/sessions';
 
 describe.skipIf(noServer !== undefined)(`a connection ${onServer}`, () => {
   let server: RedisServer;
@@ -70,6 +73,63 @@ describe.skipIf(noServer !== undefined)(`a connection ${onServer}`, () => {
       }
       expect(proxy.connections).toBe(connections);
       await dict.unlink();
+    });
+  });
+
+  describe('to a server that does not know a script', () => {
+    interface Given {
+      release(): Promise<void>;
+    }
+    const acquiring = [
+      {
+        what: 'a lock',
+        known: lockScripts.releaseLock,
+        make: async (session: redis.Session) => {
+          const lock = await redis.NamedLock.create(session);
+          return {
+            acquire: (signal: AbortSignal): Promise<Given> => lock.acquire({ signal }),
+            tryAcquire: (): Promise<Given | null> => lock.tryAcquire(),
+          };
+        },
+      },
+      {
+        what: 'a semaphore',
+        known: semaphores.releasePermit,
+        make: async (session: redis.Session) => {
+          const semaphore = await redis.NamedSemaphore.create(session);
+          return {
+            acquire: (signal: AbortSignal): Promise<Given> => semaphore.acquire({ signal }),
+            tryAcquire: (): Promise<Given | null> => semaphore.tryAcquire(),
+          };
+        },
+      },
+      {
+        what: 'a read-write lock',
+        known: rwScripts.releaseRW,
+        make: async (session: redis.Session) => {
+          const lock = await redis.NamedRWLock.create(session);
+          return {
+            acquire: (signal: AbortSignal): Promise<Given> => lock.acquireWrite({ signal }),
+            tryAcquire: (): Promise<Given | null> => lock.tryAcquireWrite(),
+          };
+        },
+      },
+    ];
+
+    it.each(acquiring)('makes no request for $what after that was withdrawn', async (each) => {
+      await using forgetful = await RedisServer.start();
+      // The lease is longer than any test.
+      const session = await openSession(forgetful.url, { lease: 600_000 });
+      const { acquire, tryAcquire } = await each.make(session);
+      await load(forgetful, [each.known]);
+      const abort = new AbortController();
+      const waiting = acquire(abort.signal);
+      abort.abort(new Error('enough'));
+      await expect(waiting).rejects.toThrow('enough');
+      await session.served();
+      const guard = await tryAcquire();
+      expect(guard).not.toBeNull();
+      await guard?.release();
     });
   });
 

@@ -130,6 +130,8 @@ export class Session {
   /** Resolves when the server has served all requests that were made before. */
   async served(): Promise<void> {
     await this.#wire.command('PING');
+    // By now it has refused those whose scripts it did not know, and their texts were sent.
+    await this.#wire.command('PING');
   }
 
   /** Makes a request whose answer nobody needs. It fails where what it would do happens by itself later. */

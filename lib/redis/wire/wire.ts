@@ -1,4 +1,10 @@
-import { createClient, ErrorReply, RESP_TYPES } from '@redis/client';
+import {
+  ClientClosedError,
+  ClientOfflineError,
+  createClient,
+  ErrorReply,
+  RESP_TYPES,
+} from '@redis/client';
 import { SharedMemoryError } from '../../common/errors';
 import { after, afterReading, delay, steadyMs, wallMs, type Timer } from './clock';
 import { answeredFailure, isCoded, unavailable, type Failure } from './failures';
@@ -91,6 +97,7 @@ function newClient({ url, tls }: WireOptions, connectTimeout: number) {
  * - W3  A connection that leaves a request unanswered for `patienceMs` ends. The time counts in looks that follow on
  *       reading the socket, so a blocked event loop ends no connection.
  * - W4  While it is up, requests are written in the order of the calls.
+ * - W5  No part of a request is written after it is over. So what withdraws it comes later.
  */
 export class Wire {
   readonly #options: WireOptions;
@@ -159,14 +166,16 @@ export class Wire {
   ): Promise<Answered> {
     const rest = [String(keys.length), ...keys, ...args];
     // The server has not executed a script that it does not know, so nothing is done twice.
-    return this.#call(
-      (client) =>
-        this.#send(client, ['EVALSHA', sha, ...rest]).catch((error: unknown) => {
-          if (!/^NOSCRIPT\b/.test((error as Error).message)) throw error;
-          return this.#send(client, ['EVAL', text, ...rest]);
-        }),
-      options,
-    );
+    return this.#call(async (client) => {
+      try {
+        return await this.#send(client, ['EVALSHA', sha, ...rest]);
+      } catch (error) {
+        if (!/^NOSCRIPT\b/.test((error as Error).message)) throw error;
+      }
+      // What withdraws the request may have been sent meanwhile (W5).
+      if (options.isOver?.() === true) throw new GivenUp();
+      return this.#send(client, ['EVAL', text, ...rest]);
+    }, options);
   }
 
   /** Runs a command that may be repeated. */
@@ -277,7 +286,11 @@ export class Wire {
   }
 
   #failureOf(client: Client, error: Error): Failure {
-    // Errors of the client library are lost answers. Errors that the server has answered are of these classes.
+    // It was not written, because the connection had ended before.
+    if (isA(error, ClientClosedError) || isA(error, ClientOfflineError) || isA(error, GivenUp)) {
+      return { is: 'refused', cause: error };
+    }
+    // Other errors of the client library are lost answers. Errors that the server has answered are of these classes.
     if (isReply(error)) {
       const failure = answeredFailure(error);
       // A master that has become a replica stays one: another connection may lead to the new master.
@@ -376,9 +389,16 @@ export class Wire {
   }
 }
 
+/** A request is over before it was written as a whole. */
+class GivenUp extends Error {}
+
+function isA(error: Error, type: { readonly prototype: Error }): boolean {
+  return Object.prototype.isPrototypeOf.call(type.prototype, error);
+}
+
 /** Whether the server has answered with this error. */
 function isReply(error: Error): boolean {
-  return Object.prototype.isPrototypeOf.call(ErrorReply.prototype, error);
+  return isA(error, ErrorReply);
 }
 
 function destroy(client: Client): void {
