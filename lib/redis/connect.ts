@@ -30,7 +30,10 @@ export interface ConnectOptions {
    * `ERR_UNAVAILABLE`. Default 10,000.
    */
   readonly unavailableAfter?: number | undefined;
-  /** Options of the TLS connection of a `rediss:` URL, as `tls.connect()` has them: `ca`, `cert`, `key`. */
+  /**
+   * Options of the TLS connection of a `rediss:` URL, as `tls.connect()` has them: `ca`, `cert`, `key`. What is no plain
+   * data, such as a function, needs `renew: 'event-loop'`.
+   */
   readonly tls?: Readonly<Record<string, unknown>> | undefined;
 }
 
@@ -85,6 +88,7 @@ function settingsOf(url: string, options: ConnectOptions): SessionOptions {
   if (!['thread', 'event-loop'].includes(renew)) {
     throw outOfRange('renew', "'thread' or 'event-loop'", renew);
   }
+  if (renew === 'thread') checkForThread(tls);
   return {
     url,
     tls,
@@ -95,4 +99,14 @@ function settingsOf(url: string, options: ConnectOptions): SessionOptions {
     patienceMs: checkInteger('patience', patience, 1, mostMs, 'milliseconds'),
     serveMs: checkInteger('unavailableAfter', unavailableAfter, 0, mostMs, 'milliseconds'),
   };
+}
+
+/** The thread that renews leases has a connection of its own, and so needs all that this takes. */
+function checkForThread(tls: unknown): void {
+  try {
+    structuredClone(tls);
+  } catch (cause) {
+    const what = "plain data, which a thread can be given, or else renew: 'event-loop' as well";
+    throw Object.assign(invalidType('tls', what, tls), { cause });
+  }
 }

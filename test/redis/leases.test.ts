@@ -1,5 +1,9 @@
 // What becomes of what is held: the holder is stopped, blocked, cut off or killed, or the server is.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import process from 'node:process';
+import type { Worker } from 'node:worker_threads';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Order } from '../fixtures/redis/holder';
 import { start, type Child } from '../support/children';
 import { uniqueName } from '../support/names';
@@ -191,6 +195,86 @@ describe.skipIf(noServer !== undefined)(`what is held ${onServer}`, () => {
       await guard.release();
       await lock.unlink();
       session.close();
+    });
+  });
+
+  describe('and renewed by a thread', () => {
+    const threads = createRequire(path.resolve('package.json'))('node:worker_threads') as {
+      Worker: typeof Worker;
+    };
+    const Native = threads.Worker;
+    afterEach(() => {
+      threads.Worker = Native;
+    });
+
+    const warned = () =>
+      new Promise<Error>((resolve) => {
+        const listen = (warning: Error) => {
+          if (!warning.message.includes('renews leases')) return;
+          process.off('warning', listen);
+          resolve(warning);
+        };
+        process.on('warning', listen);
+      });
+
+    /** It is held for several leases, whatever becomes of the thread. */
+    const expectKept = async (lock: redis.NamedLock, guards: redis.LockGuard[]) => {
+      const other = await redis.NamedLock.open(await openSession(server.url), lock.name);
+      await expectRejection(other.acquire({ timeout: 3 * lease }), 'ERR_TIMEOUT');
+      for (const guard of guards) {
+        guard.check();
+        await guard.release();
+      }
+      const again = await lock.acquire();
+      await expectRejection(other.acquire({ timeout: 2 * lease }), 'ERR_TIMEOUT');
+      await again.release();
+    };
+
+    it('that is terminated, it is kept, and the program is warned', async () => {
+      const started: Worker[] = [];
+      threads.Worker = class extends Native {
+        constructor(...args: ConstructorParameters<typeof Worker>) {
+          super(...args);
+          started.push(this);
+        }
+      };
+      const { lock, session } = await openLock({ renew: 'thread' });
+      const guard = await lock.acquire();
+      const second = await redis.NamedLock.open(session, uniqueName());
+      const another = await second.acquire();
+      expect(started).toHaveLength(1);
+      const warning = warned();
+      await started[0]!.terminate();
+      expect(await warning).toMatchObject({ code: 'ERR_UNAVAILABLE', name: 'SharedMemoryWarning' });
+      await expectKept(lock, [guard, another]);
+      expect(started).toHaveLength(1);
+      for (const each of [lock, second]) await each.unlink();
+    });
+
+    it('that cannot be started, it is kept, and the program is warned', async () => {
+      threads.Worker = function () {
+        throw new Error('no threads here');
+      } as unknown as typeof Worker;
+      const { lock } = await openLock({ renew: 'thread' });
+      const warning = warned();
+      const guard = await lock.acquire();
+      expect((await warning).message).toContain('no threads here');
+      await expectKept(lock, [guard]);
+      await lock.unlink();
+    });
+
+    it('needs a connection that the thread can make, too', async () => {
+      const tls = { checkServerIdentity: () => undefined };
+      await expectRejection(
+        openSession(server.url, { renew: 'thread', tls }),
+        'ERR_INVALID_ARG_TYPE',
+        'tls',
+        'event-loop',
+      );
+      // The server does not speak TLS. But nobody says that these options cannot be used.
+      const options = { tls, unavailableAfter: 0, patience: 200 };
+      const url = server.url.replace('redis:', 'rediss:');
+      await expectRejection(openSession(url, options), 'ERR_UNAVAILABLE');
     });
   });
 

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import process from 'node:process';
 import { Worker } from 'node:worker_threads';
 import type { Answered, Wire, WireOptions } from '../wire/wire';
 import { Hold } from './hold';
@@ -25,13 +26,18 @@ export interface LeaseSubject {
   readonly called: string;
 }
 
-/** All leases that a process holds by one connection. */
+/**
+ * All leases that a process holds by one connection. Where the thread cannot run, or ends by itself, the event loop
+ * renews all of them from then on, and a warning says so.
+ */
 export class Leases {
   readonly #wire: Wire;
   readonly #options: WireOptions;
-  readonly #renewIn: RenewIn;
+  #renewIn: RenewIn;
   readonly #slots = new Slots();
   readonly #holds = new Map<number, Hold>();
+  /** How each of them is renewed. */
+  readonly #held = new Map<number, Held>();
   /** Places that the thread may still write to: it has not heard yet that the lease is given back. */
   readonly #leaving = new Map<number, Place>();
   #lastId = 0;
@@ -56,19 +62,21 @@ export class Leases {
     const { renewal, keys, token, more = [], leaseMs, called } = subject;
     const hold = new Hold(end, called, () => {
       this.#holds.delete(id);
+      this.#held.delete(id);
       this.#leaving.set(id, place);
       this.#tell({ remove: id });
     });
     this.#holds.set(id, hold);
     const held: Held = { id, renewal, keys, token, more, leaseMs, place };
     this.#tell({ add: held });
+    this.#held.set(id, held);
     return hold;
   }
 
   /** Starts the thread before it is needed. Resolves when it is connected. */
   async prepare(): Promise<void> {
-    if (this.#renewIn !== 'thread' || this.#isClosed) return;
-    this.#startThread();
+    if (this.#isClosed) return;
+    if (this.#renewIn === 'thread') this.#startThread();
     await this.#isThreadUp;
   }
 
@@ -83,8 +91,9 @@ export class Leases {
 
   #tell(order: Order): void {
     if (this.#isClosed) return;
+    if (this.#renewIn === 'thread' && order !== 'close') this.#startThread();
+    // It is another one now, where the thread could not be started.
     if (this.#renewIn === 'thread') {
-      if (order !== 'close') this.#startThread();
       this.#thread?.postMessage(order);
       return;
     }
@@ -105,13 +114,19 @@ export class Leases {
 
   #startThread(): void {
     if (this.#thread !== undefined) return;
-    const thread = new Worker(threadFile, {
-      workerData: this.#options,
-      name: 'shmkit leases',
-      // It needs nothing of what the program gives its own threads.
-      execArgv: [],
-      argv: [],
-    });
+    let thread: Worker;
+    try {
+      thread = new Worker(threadFile, {
+        workerData: this.#options,
+        name: 'shmkit leases',
+        // It needs nothing of what the program gives its own threads.
+        execArgv: [],
+        argv: [],
+      });
+    } catch (error) {
+      this.#doWithout(error);
+      return;
+    }
     this.#thread = thread;
     thread.unref();
     let tellUp!: () => void;
@@ -121,14 +136,26 @@ export class Leases {
       if (lost !== undefined) this.#holds.get(lost)?.lose();
       if (removed !== undefined) this.#left(removed);
     });
-    // Without the thread nothing is renewed: what is held is lost when its lease ends, and the guards tell so. The
-    // next lease starts another thread.
-    const onGone = () => {
+    let why: unknown;
+    thread.on('error', (error) => (why = error));
+    thread.on('exit', () => {
       tellUp();
-      if (this.#thread === thread) this.#thread = undefined;
+      // It writes to no place any more.
       for (const id of [...this.#leaving.keys()]) this.#left(id);
-    };
-    thread.on('error', onGone);
-    thread.on('exit', onGone);
+      if (!this.#isClosed) this.#doWithout(why ?? new Error('it was terminated'));
+    });
+  }
+
+  /** The thread cannot run. What is held must be renewed nevertheless. */
+  #doWithout(cause: unknown): void {
+    this.#renewIn = 'event-loop';
+    this.#thread = undefined;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    process.emitWarning(
+      `the thread that renews leases cannot run: ${why}. Leases are renewed by the event loop from now on, ` +
+        'and are lost while it is blocked for longer than a lease',
+      { type: 'SharedMemoryWarning', code: 'ERR_UNAVAILABLE' },
+    );
+    for (const held of this.#held.values()) this.#tell({ add: held });
   }
 }

@@ -70,9 +70,15 @@ export class Renewer {
     for (const id of [...this.#all.keys()]) this.remove(id);
   }
 
-  /** What began at about the same time is renewed in one go, by requests that are written together. */
+  /**
+   * What began at about the same time is renewed in one go, by requests that are written together. What was renewed by
+   * another, and comes late, is renewed at once.
+   */
   #plan(each: Renewed): void {
-    each.timer = after(each.held.leaseMs * renewedAfter, () => void this.#renew(each), false);
+    const { held, end } = each;
+    const leftMs = end.leftMs(steadyMs(), wallMs());
+    const inMs = leftMs - held.leaseMs * (1 - renewedAfter);
+    each.timer = after(Math.max(inMs, 0), () => void this.#renew(each), false);
   }
 
   async #renew(each: Renewed): Promise<void> {
