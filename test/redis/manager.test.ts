@@ -154,6 +154,44 @@ describe.skipIf(noServer !== undefined)(`a manager ${onServer}`, () => {
     expect(manager.signal.aborted).toBe(false);
   });
 
+  it('that was created ends with its creator that is killed', async () => {
+    const name = uniqueName();
+    const child = start('redis/participant', [server.url, name, lease, true]);
+    expect(await child.hear()).toEqual({ held: true });
+    const session = await sessionHere();
+    const guest = await redis.Manager.attach(session, name);
+    const dict = await guest.dict<number>('dict');
+    const waiting = expectRejection((await guest.lock('lock')).acquire(), 'ERR_SHUTDOWN');
+    const ended = new Promise((resolve) => guest.signal.addEventListener('abort', resolve));
+    expect([await dict.get('a'), guest.signal.aborted]).toEqual([1, false]);
+    await child.kill();
+    await ended;
+    await waiting;
+    expect(guest.signal.reason).toMatchObject({ code: 'ERR_SHUTDOWN' });
+    await expectRejection(dict.get('a'), 'ERR_SHUTDOWN');
+    const next = await redis.Manager.create(session, { name });
+    expect(await (await next.dict('dict')).size()).toBe(0);
+    await next.shutdown();
+    expect(await lastingKeys(server, name)).toEqual([]);
+  });
+
+  it('that was created and whose creator was killed is dead for who comes next', async () => {
+    const name = uniqueName();
+    const child = start('redis/participant', [server.url, name, lease, true]);
+    expect(await child.hear()).toEqual({ held: true });
+    await child.kill();
+    const session = await sessionHere();
+    const create = () =>
+      redis.Manager.create(session, { name }).catch((error: unknown) => {
+        expect(error).toMatchObject({ code: 'EEXIST' });
+        return undefined;
+      });
+    let next = await create();
+    while (next === undefined) next = await create();
+    expect(await (await next.dict('dict')).size()).toBe(0);
+    await next.shutdown();
+  });
+
   it('that the server forgets has ended', async () => {
     await using forgetful = await RedisServer.start();
     const manager = await redis.Manager.open(await sessionHere(forgetful.url), uniqueName());

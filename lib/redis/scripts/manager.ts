@@ -2,14 +2,17 @@
 // and has `owner`, the token of who has created it, or nothing where all participants own it. Participants are a sorted
 // set of tokens by the ends of their leases; objects are a set of texts that name them. Invariants:
 //
-// - M1  A manager is dead when no participant's lease lasts. Whoever comes next removes what it has left.
+// - M1  A manager is dead when no participant's lease lasts, or its owner's does not. Whoever comes next removes what it
+//       has left.
 // - M2  An object is noted before it is made. So what a participant that dies has made is removed with the manager.
 import { abi, lastingScript, plainScript } from './prelude';
 
 const head = `
 local N, P, O = KEYS[1], KEYS[2], KEYS[3]
-local function anybody()
+local owner = redis.call('HGET', N, 'owner')
+local function lives()
   redis.call('ZREMRANGEBYSCORE', P, '-inf', whole(now))
+  if owner then return redis.call('ZSCORE', P, owner) end
   return redis.call('ZCARD', P) > 0
 end
 -- It is over for all. Returns its objects, which have to be ended one by one.
@@ -31,14 +34,15 @@ export const joinManager = plainScript(
   'writes',
   `${head}
 local mode, id, options, owned, token, lease = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
-local found = redis.call('HMGET', N, 'id', 'abi', 'options', 'owner')
+local found = redis.call('HMGET', N, 'id', 'abi', 'options')
 if found[1] and found[2] ~= '${abi}' then return {'abi', found[2]} end
-local isOurs = redis.call('ZSCORE', P, token)
-if found[1] and not isOurs and not anybody() then return {'dead', finish()} end
+-- Who takes part and is late may do so still, unless somebody else has come by; but nobody does without the owner.
+local isOurs = redis.call('ZSCORE', P, token) and (not owner or owner == token)
+if found[1] and not isOurs and not lives() then return {'dead', finish()} end
 if found[1] then
   if mode == 'create' and found[1] ~= id then return {'exists'} end
   redis.call('ZADD', P, whole(now + lease), token)
-  return {found[1] == id and 'made' or 'joined', found[1], found[3], found[4] or ''}
+  return {found[1] == id and 'made' or 'joined', found[1], found[3], owner or ''}
 end
 -- Whoever has ended it may have died before it had removed all objects.
 local left = redis.call('SMEMBERS', O)
@@ -51,11 +55,19 @@ return {'made', id, options, owned == '1' and token or ''}
 `,
 );
 
-/** Arguments: token, lease. Answers `renewed` or `lost`. */
+/**
+ * Arguments: token, lease. Answers `renewed` or `lost`. So those who take part in a manager whose owner has died look at it,
+ * and find it dead.
+ */
 export const renewParticipant = lastingScript(
   'renew-participant',
   `
 if gone or not redis.call('ZSCORE', KEYS[2], ARGV[1]) then return {'lost'} end
+local owner = redis.call('HGET', KEYS[1], 'owner')
+if owner and owner ~= ARGV[1] then
+  local ends = redis.call('ZSCORE', KEYS[2], owner)
+  if not ends or tonumber(ends) <= now then return {'lost'} end
+end
 redis.call('ZADD', KEYS[2], whole(now + ARGV[2]), ARGV[1])
 return {'renewed'}
 `,
@@ -84,16 +96,17 @@ return {'no'}
 
 /**
  * Leaves a manager. Arguments: id, token, `shutdown` to end it, or `leave`. It ends with its last participant, or with
- * its owner. Answers `left`; `ended`, objects; `over` where it has ended before.
+ * its owner. Answers `left`; `ended`, objects; `over`, objects, where it has ended before: they are still to be removed.
  */
 export const leaveManager = plainScript(
   'leave-manager',
   'frees',
   `${head}
-if redis.call('HGET', N, 'id') ~= ARGV[1] then return {'over'} end
+local id = redis.call('HGET', N, 'id')
+if not id then return {'over', redis.call('SMEMBERS', O)} end
+if id ~= ARGV[1] then return {'over', {}} end
 redis.call('ZREM', P, ARGV[2])
-local owner = redis.call('HGET', N, 'owner')
-if ARGV[3] == 'shutdown' or owner == ARGV[2] or not anybody() then return {'ended', finish()} end
+if ARGV[3] == 'shutdown' or not lives() then return {'ended', finish()} end
 return {'left'}
 `,
 );
