@@ -64,6 +64,10 @@ export class Manager implements AsyncDisposable {
   readonly #made = new Set<WeakRef<ServedObject<Kind>>>();
   #hold: Hold;
   #isClosed = false;
+  /** The last request to leave. */
+  #leaving: Promise<void> | undefined;
+  /** Whether there is nothing more to be done. */
+  #hasLeft = false;
   /** Whether the session ends with this handle. */
   #isSessionOurs = false;
   #isLooking = false;
@@ -186,19 +190,25 @@ export class Manager implements AsyncDisposable {
     );
   }
 
-  /** Ends the manager and all objects that it made, for every process. Idempotent. */
-  async shutdown(): Promise<void> {
-    if (this.#isClosed) return;
-    await this.#leave('shutdown');
+  /**
+   * Ends the manager and all objects that it made, for every process. Idempotent.
+   *
+   * @throws SharedMemoryError `ERR_UNAVAILABLE` or another: it may not have ended. This handle is closed, and can be asked
+   * again.
+   */
+  shutdown(): Promise<void> {
+    return this.#leave('shutdown');
   }
 
   /**
    * Ends the use of the manager through this handle. The objects stay, unless this was the manager's creator or the last
    * who took part.
+   *
+   * @throws SharedMemoryError `ERR_UNAVAILABLE` or another: the server was not told, and finds out when the lease of this
+   * part has ended.
    */
-  async close(): Promise<void> {
-    if (this.#isClosed) return;
-    await this.#leave('leave');
+  close(): Promise<void> {
+    return this.#leave('leave');
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -210,27 +220,43 @@ export class Manager implements AsyncDisposable {
     return { shmkit: this.shmkit, name: this.name, engine: this.engine };
   }
 
-  async #leave(how: 'shutdown' | 'leave'): Promise<void> {
+  /** What was asked for before is awaited first. It may have failed. */
+  #leave(how: 'shutdown' | 'leave'): Promise<void> {
     this.#isClosed = true;
-    try {
-      await this.#tellLeaving(how);
-    } finally {
-      if (this.#isSessionOurs) this.#session.close();
-    }
+    const before = this.#leaving;
+    const leaving = (async () => {
+      await before?.catch(() => undefined);
+      if (!this.#hasLeft) await this.#tellLeaving(how);
+    })();
+    this.#leaving = leaving;
+    return leaving;
   }
 
   async #tellLeaving(how: 'shutdown' | 'leave'): Promise<void> {
-    const { word, rest } = await this.#session.ask({
-      script: leaveManager,
-      keys: keysOfManager(this.name),
-      args: [this.#id, this.#token, how],
-      repeats: true,
-    });
-    this.#session.forget(this.#number);
-    this.#hold.onLost = undefined;
-    this.#hold.end();
-    if (word !== 'left') this.#end();
-    if (word === 'ended') await endAll(this.#session, this.name, rest[0]);
+    const session = this.#session;
+    try {
+      const { word, rest } = await session.ask({
+        script: leaveManager,
+        keys: keysOfManager(this.name),
+        args: [this.#id, this.#token, how],
+        repeats: true,
+      });
+      if (word !== 'left') {
+        this.#end();
+        await endAll(session, this.name, rest[0]);
+      }
+      this.#hasLeft = true;
+    } finally {
+      // Whatever the server says, this process takes no part any more.
+      session.forget(this.#number);
+      this.#hold.onLost = undefined;
+      this.#hold.end();
+      // A shutdown that has failed can be asked for again.
+      if (this.#isSessionOurs && (this.#hasLeft || how === 'leave')) {
+        this.#hasLeft = true;
+        session.close();
+      }
+    }
   }
 
   async #make<K extends ServedKind, T extends ServedObject<K>>(

@@ -4,6 +4,7 @@ import { endLock, endObject } from '../../lib/redis/scripts/manager';
 import { start } from '../support/children';
 import { uniqueName } from '../support/names';
 import { expectRejection } from './support/errors';
+import { Proxy } from './support/proxy';
 import { RedisServer, noServer, onServer } from './support/server';
 import { command, lastingKeys, openSession, redis } from './support/sessions';
 
@@ -190,6 +191,47 @@ describe.skipIf(noServer !== undefined)(`a manager ${onServer}`, () => {
     while (next === undefined) next = await create();
     expect(await (await next.dict('dict')).size()).toBe(0);
     await next.shutdown();
+  });
+
+  describe('where the server cannot be reached', () => {
+    const unreachable = { lease, patience: 200, unavailableAfter: 300 };
+
+    it('is not shut down, which is told, and can be asked for again', async () => {
+      await using proxy = await Proxy.start(server);
+      const name = uniqueName();
+      const manager = await redis.connect(proxy.url, { name, ...unreachable });
+      const { dict } = await makeAll(manager);
+      proxy.refuse(true);
+      await expectRejection(manager.shutdown(), 'ERR_UNAVAILABLE');
+      await expectRejection(manager.shutdown(), 'ERR_UNAVAILABLE');
+      expect(manager.closed).toBe(true);
+      await expectRejection(manager.dict('other'), 'ERR_CLOSED', name);
+      proxy.refuse(false);
+      await Promise.all([manager.shutdown(), manager.close()]);
+      await manager.shutdown();
+      expect(manager.signal.aborted).toBe(true);
+      await expectRejection(dict.get('a'), 'ERR_CLOSED');
+      expect(await lastingKeys(server, name)).toEqual([]);
+    });
+
+    it('is left by who closes it there, too, when the lease of that part has ended', async () => {
+      await using proxy = await Proxy.start(server);
+      const name = uniqueName();
+      const far = await openSession(proxy.url, unreachable);
+      const manager = await redis.Manager.open(far, name);
+      await manager.dict('own');
+      proxy.refuse(true);
+      await expectRejection(manager.close(), 'ERR_UNAVAILABLE');
+      proxy.refuse(false);
+      await far.served();
+      // Nobody renews it.
+      const participants = `{shm:manager:${name}}:p`;
+      const ends = await command(server, 'ZRANGE', participants, '0', '-1', 'WITHSCORES');
+      await new Promise((resolve) => setTimeout(resolve, lease));
+      expect(await command(server, 'ZRANGE', participants, '0', '-1', 'WITHSCORES')).toEqual(ends);
+      await expectRejection(redis.Manager.attach(await sessionHere(), name), 'ENOENT');
+      expect(await lastingKeys(server, name)).toEqual([]);
+    });
   });
 
   it('that the server forgets has ended', async () => {
