@@ -31,6 +31,7 @@ import {
   leaveManager,
   noteObject,
 } from './scripts/manager';
+import { delay } from './wire/clock';
 import type { Answer } from './wire/wire';
 
 /** How a process begins to take part in a manager. */
@@ -38,6 +39,9 @@ export type JoinMode = 'create' | 'open' | 'attach';
 
 /** Rounds of a race between those who remove what is left of a manager and those who make a new one. */
 const mostRounds = 100;
+
+/** When a look at the manager that has failed is made again. */
+const lookAgainMs = 500;
 
 interface Joined {
   readonly id: string;
@@ -71,6 +75,8 @@ export class Manager implements AsyncDisposable {
   /** Whether the session ends with this handle. */
   #isSessionOurs = false;
   #isLooking = false;
+  /** Whether there is a reason to look. */
+  #isNews = false;
 
   private constructor(session: Session, name: string, { id, token, number, said }: Joined) {
     for (const [key, value] of Object.entries({ shmkit: 'manager', name, engine: 'redis' })) {
@@ -335,28 +341,47 @@ export class Manager implements AsyncDisposable {
     return hold;
   }
 
-  /** Finds out whether the manager is still there, and takes part in it again where the lease was lost. */
+  /**
+   * Finds out whether the manager is still there, and takes part in it again where the lease was lost. It goes on until
+   * the server has said so: nothing else would look again.
+   */
   async #look(): Promise<void> {
-    if (this.#isLooking || this.#isClosed || this.#ended.signal.aborted) return;
+    this.#isNews = true;
+    if (this.#isLooking) return;
     this.#isLooking = true;
-    const isOver = () => this.#isClosed || this.#session.closed;
-    try {
-      const said = await this.#session.ask({
-        script: joinManager,
-        keys: keysOfManager(this.name),
-        args: ['attach', '', '', '0', this.#token, String(this.#session.options.leaseMs)],
-        repeats: true,
-        isOver,
-      });
-      if (isOver()) return;
-      const isSame = said.word === 'joined' && String(said.rest[0]) === this.#id;
-      if (!isSame) this.#end();
-      else if (!this.#hold.isHeld) this.#hold = this.#begin(said);
-    } catch {
-      // The session was closed, or the server denies it. The next use of the manager says so.
-    } finally {
-      this.#isLooking = false;
+    const isOver = () =>
+      this.#isClosed || this.#session.closed || this.#ended.signal.aborted || !this.#isNews;
+    while (!isOver()) {
+      this.#isNews = false;
+      try {
+        await this.#lookOnce();
+      } catch {
+        // The server has refused it for now, or the session was closed.
+        this.#isNews = true;
+        if (!isOver()) await delay(lookAgainMs);
+      }
     }
+    this.#isLooking = false;
+  }
+
+  async #lookOnce(): Promise<void> {
+    const session = this.#session;
+    const isOver = () => this.#isClosed || session.closed;
+    const { leaseMs } = session.options;
+    const said = await session.ask({
+      script: joinManager,
+      keys: keysOfManager(this.name),
+      args: ['attach', '', '', '0', this.#token, String(leaseMs)],
+      repeats: true,
+      isOver,
+    });
+    if (isOver()) return;
+    if (said.word === 'joined' && String(said.rest[0]) === this.#id) {
+      if (!this.#hold.isHeld) this.#hold = this.#begin(said);
+      return;
+    }
+    this.#end();
+    if (said.word === 'dead') await endAll(session, this.name, said.rest[0]);
   }
 
   #end(): void {
