@@ -1,4 +1,5 @@
 // What becomes of requests and waits where the connection fails, and which servers are refused.
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as lockScripts from '../../lib/redis/scripts/lock';
 import * as rwScripts from '../../lib/redis/scripts/rw-lock';
@@ -173,6 +174,27 @@ describe.skipIf(noServer !== undefined)(`a connection ${onServer}`, () => {
       expect([next.abandoned, number, got]).toEqual([false, 7, 5]);
       await next.release();
       for (const each of [lock, event, value, dict]) await each.unlink();
+    });
+
+    it('for longer than the server remembers a waiter, loses no event', async () => {
+      await using proxy = await Proxy.start(server);
+      const lease = 500;
+      const { far, near, name } = await pair(proxy, { lease });
+      const event = await redis.NamedEvent.create(near, { name });
+      const waiting = (await redis.NamedEvent.attach(far, name)).wait();
+      await far.served();
+      proxy.refuse(true);
+      await delay(lease);
+      // Each wait that begins makes the server forget those who have fallen silent.
+      await expectRejection(event.wait({ timeout: 1 }), 'ERR_TIMEOUT');
+      await near.served();
+      const keys = (await command(server, 'KEYS', `*${name}*`)) as string[];
+      expect(keys.some((key) => key.endsWith(':s'))).toBe(false);
+      await event.set();
+      await event.clear();
+      proxy.refuse(false);
+      await waiting;
+      await event.unlink();
     });
 
     it('loses no waiter where only the messages are lost', async () => {

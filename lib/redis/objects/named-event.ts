@@ -89,13 +89,17 @@ export class NamedEvent extends ServedObject<'event'> implements contract.Event 
     const { session } = this;
     const { token, number } = session.token();
     const livesMs = session.options.leaseMs;
+    /** How often it had been set when the wait began. */
+    let first = '';
     await this.pending.wait<true>({
       session,
       number,
       attempt: async (isOver) => {
-        const args = [token, String(livesMs)];
-        const { word } = await this.ask({ script: waitEvent, args, repeats: true, isOver });
-        return word === 'set' ? { got: true } : { lookInMs: livesMs / 3 };
+        const args = [token, String(livesMs), first];
+        const { word, rest } = await this.ask({ script: waitEvent, args, repeats: true, isOver });
+        if (word === 'set') return { got: true };
+        first = String(rest[0]);
+        return { lookInMs: livesMs / 3 };
       },
       timeout,
       signal,

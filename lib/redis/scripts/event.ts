@@ -1,6 +1,7 @@
 // The scripts of an event. Keys: the record, those who wait, and the `gen` that each of them has found at first. The
 // record has `set`, and `gen`, which grows each time that the event is set: a waiter goes on when it differs from what it
-// was at first, even if the event was cleared since. So it does not matter which answers and messages are lost.
+// was at first, even if the event was cleared since. The waiter is told what it was, and says so at each look. Until it
+// has been told, the server remembers it. So it does not matter which answers and messages are lost, nor for how long.
 import { objectScript } from './prelude';
 
 const head = `
@@ -11,14 +12,15 @@ local function leave(token)
 end
 `;
 
-/** Arguments: token, how long a waiter lives. Answers `set` or `waits`. */
+/** Arguments: token, how long a waiter lives, the `gen` that it has been told or ''. Answers `set`; `waits`, gen. */
 export const waitEvent = objectScript(
   'wait-event',
   'writes',
   `${head}
 local token = ARGV[1]
 local state = redis.call('HMGET', M, 'set', 'gen')
-local first = redis.call('HGET', G, token)
+local first = ARGV[3]
+if first == '' then first = redis.call('HGET', G, token) end
 if state[1] == '1' or (first and first ~= state[2]) then
   leave(token)
   return {'set'}
@@ -29,7 +31,7 @@ for i = 1, #dead do
 end
 redis.call('ZADD', S, whole(now + ARGV[2]), token)
 redis.call('HSETNX', G, token, state[2])
-return {'waits'}
+return {'waits', state[2]}
 `,
 );
 
