@@ -16,6 +16,34 @@ describe.skipIf(noServer !== undefined)(`an object that was unlinked ${onServer}
 
   const keysOf = async (name: string) => (await command(server, 'KEYS', `*${name}*`)) as string[];
 
+  it('stays for who only reads it, and not for longer than that', async () => {
+    const linger = 600;
+    const session = await openSession(server.url, { lease, linger });
+    const name = uniqueName();
+    const dict = await redis.SharedDict.create<number>(session, { name });
+    const value = await redis.SharedValue.create(session, { name, type: 'int32', value: 5 });
+    const event = await redis.NamedEvent.create(session, { name });
+    const semaphore = await redis.NamedSemaphore.create(session, { name, value: 2 });
+    const rwlock = await redis.NamedRWLock.create(session, { name });
+    const all = [dict, value, event, semaphore, rwlock];
+    await dict.set('a', 1);
+    await event.set();
+    for (const each of all) await each.unlink();
+    const end = performance.now() + 3 * linger;
+    while (performance.now() < end) {
+      expect([
+        await dict.get('a'),
+        await value.value(),
+        await event.isSet(),
+        await semaphore.value(),
+        await rwlock.readers(),
+      ]).toEqual([1, 5, true, 2, 0]);
+    }
+    await session.served();
+    while ((await keysOf(name)).length > 0);
+    await expectRejection(dict.get('a'), 'ENOENT', name);
+  });
+
   describe.each([
     { kind: 'a lock', type: redis.NamedLock },
     { kind: 'a reentrant lock', type: redis.NamedRLock },

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { after, steadyMs } from '../wire/clock';
 import type { Script } from '../wire/script';
 import { Wire, type Answer, type Answered, type WireOptions } from '../wire/wire';
-import { channelOf } from '../scripts/prelude';
+import { channelOf, touch } from '../scripts/prelude';
 import { checkServer } from './check-server';
 import { Leases, type RenewIn } from './leases';
 
@@ -124,7 +124,11 @@ export class Session {
       ...(isOver !== undefined && { isOver }),
     });
     const [word, ...rest] = answered.answer as readonly Answer[];
-    return { ...answered, word: String(word), rest };
+    if (String(word) !== 'lingers') return { ...answered, word: String(word), rest };
+    // It was only read. Nobody waits for the answer, because the object stays for much longer than this takes.
+    this.tell({ script: touch, keys, args: [] });
+    const [inner, ...others] = rest[0] as readonly Answer[];
+    return { ...answered, word: String(inner), rest: others };
   }
 
   /** Resolves when the server has served all requests that were made before. */

@@ -24,7 +24,8 @@ end
 
 /**
  * The state of the object: `gone` when it does not exist any more. An object that was unlinked stays for those who
- * use it: each use renews the time for which its keys stay.
+ * use it: each use renews the time for which its keys stay. A script that only reads cannot do that. It answers
+ * `lingers` and its own answer, and `touch` is to follow.
  */
 const record = `
 local found = redis.call('HMGET', KEYS[1], 'abi', 'ended', 'lingers')
@@ -41,6 +42,12 @@ end
 return reply
 `;
 
+const tellLinger = `
+local reply = main()
+if found[3] then return {'lingers', reply} end
+return reply
+`;
+
 /**
  * A script of an object, whose keys are all of the object's keys, the record first.
  *
@@ -48,9 +55,12 @@ return reply
  */
 export function objectScript(name: string, use: ScriptUse, body: string): Script {
   const main = `if gone then return {'gone'} end\nlocal function main()\n${body}\nend\n`;
-  const end = use === 'reads' ? 'return main()' : linger;
+  const end = use === 'reads' ? tellLinger : linger;
   return script(name, use, common + record + main + end);
 }
+
+/** Renews the time for which an object that was unlinked stays. */
+export const touch = objectScript('touch', 'frees', "return {'done'}");
 
 /** A script that has to run also where the object is gone, because it gives something back. */
 export function lastingScript(name: string, body: string): Script {
