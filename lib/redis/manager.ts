@@ -19,6 +19,7 @@ import {
   managerOf,
   recordOf,
   refusal,
+  unlinkName,
   type KindKeys,
   type ServedObject,
 } from './objects/served-object';
@@ -32,6 +33,7 @@ import {
   noteObject,
 } from './scripts/manager';
 import { delay } from './wire/clock';
+import { isCoded } from './wire/failures';
 import type { Answer } from './wire/wire';
 
 /** How a process begins to take part in a manager. */
@@ -436,8 +438,16 @@ async function endAll(session: Session, name: string, objects: Answer | undefine
 }
 
 async function endOne(session: Session, kindKeys: KindKeys, manager: string, name: string) {
-  const found = await attachTo(session, kindKeys, name).catch((error: unknown) => {
-    if ((error as { code?: unknown }).code === 'ENOENT') return undefined;
+  const found = await attachTo(session, kindKeys, name).catch(async (error: unknown) => {
+    if (isCoded(error, 'ERR_CORRUPT')) {
+      // Nobody can use it. Another who removes it may come first.
+      await unlinkName(session, kindKeys, name).catch((failed: unknown) => {
+        if (!isCoded(failed, 'ENOENT')) throw failed;
+      });
+      return undefined;
+    }
+    // What another version of the library has made stays for that.
+    if (isCoded(error, 'ENOENT') || isCoded(error, 'ERR_ABI_MISMATCH')) return undefined;
     throw error;
   });
   // It was not made, or was unlinked; or a new manager of the same name has made another.

@@ -431,6 +431,7 @@ interface Maker {
   create(session: Session, options: object): Promise<Dict>;
   open(session: Session, name: string, options: object): Promise<Dict>;
   attach(session: Session, name: string): Promise<Dict>;
+  unlink(session: Session, name: string): Promise<void>;
 }
 const makerOf = (type: object) => type as Maker;
 
@@ -520,7 +521,7 @@ describe.skipIf(noServer !== undefined)(`a lost answer ${onServer}`, () => {
     it('to its creation, opening, attachment and unlinking', async () => {
       const session = await openSession(proxy.url);
       const name = uniqueName();
-      const { make, makeLock, find, unlink, unlinkLock } = nameScripts;
+      const { make, makeLock, find, identify, unlink, unlinkLock } = nameScripts;
       const isLock = type === makerOf(NamedLock) || type === makerOf(redis.NamedRLock);
       const created = await losing(isLock ? makeLock : make, () =>
         type.create(session, { name, ...options }),
@@ -530,6 +531,9 @@ describe.skipIf(noServer !== undefined)(`a lost answer ${onServer}`, () => {
       expect([created, opened, attached].map((each) => each.name)).toEqual([name, name, name]);
       await expectRejection(type.create(session, { name, ...options }), 'EEXIST');
       await losing(isLock ? unlinkLock : unlink, () => created.unlink());
+      await expectRejection(type.attach(session, name), 'ENOENT');
+      await type.create(session, { name, ...options });
+      await losing(identify, () => type.unlink(session, name));
       await expectRejection(type.attach(session, name), 'ENOENT');
     });
   });

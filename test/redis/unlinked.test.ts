@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { uniqueName } from '../support/names';
 import { expectRejection } from './support/errors';
 import { RedisServer, noServer, onServer } from './support/server';
-import { command, openSession, redis } from './support/sessions';
+import { command, lastingKeys, openSession, redis } from './support/sessions';
 
 const lease = 500;
 
@@ -42,6 +42,67 @@ describe.skipIf(noServer !== undefined)(`an object that was unlinked ${onServer}
     await session.served();
     while ((await keysOf(name)).length > 0);
     await expectRejection(dict.get('a'), 'ENOENT', name);
+  });
+
+  describe('and cannot be used', () => {
+    const harms: [what: string, code: string, harm: (record: string) => string[][]][] = [
+      ['has options that cannot be read', 'ERR_CORRUPT', (key) => [['HSET', key, 'options', '{']]],
+      ['is of another version', 'ERR_ABI_MISMATCH', (key) => [['HSET', key, 'abi', '999']]],
+      ['has a record of another type', 'ERR_CORRUPT', (key) => [['SET', key, 'x']]],
+    ];
+    const types = [
+      ['a lock', redis.NamedLock, 'lock'],
+      ['a dict', redis.SharedDict, 'dict'],
+    ] as const;
+    const all = types.flatMap(([called, type, kind]) =>
+      harms.map((harm) => [called, harm[0], type, kind, harm] as const),
+    );
+
+    it.each(all)('as %s, which %s, makes room for another', async (_, __, type, kind, harm) => {
+      const name = uniqueName();
+      const session = await openSession(server.url);
+      await type.create(session, { name });
+      for (const each of harm[2](`{shm:${kind}:${name}}:n`)) await command(server, ...each);
+      await expectRejection(type.attach(session, name), harm[1]);
+      await type.unlink(session, name);
+      await expectRejection(type.unlink(session, name), 'ENOENT', name);
+      const anew = await type.create(session, { name });
+      await anew.unlink();
+    });
+
+    it.each(all)(
+      'as %s, which %s, does not keep its manager alive',
+      async (_, __, ___, kind, harm) => {
+        const name = uniqueName();
+        const session = await openSession(server.url);
+        const manager = await redis.Manager.open(session, name);
+        await manager[kind]('own');
+        for (const each of harm[2](`{shm:${kind}:/${name}/own}:n`)) await command(server, ...each);
+        await manager.shutdown();
+        const next = await redis.Manager.create(session, { name });
+        if (harm[1] === 'ERR_CORRUPT') await next[kind]('own');
+        else await expectRejection(next[kind]('own'), 'ERR_ABI_MISMATCH');
+        await next.shutdown();
+        expect(await lastingKeys(server, `manager:${name}`)).toEqual([]);
+      },
+    );
+
+    it('has a state of another type, as a lock and as a dict, makes room for another', async () => {
+      const name = uniqueName();
+      const session = await openSession(server.url);
+      const lock = await redis.NamedLock.create(session, { name });
+      const dict = await redis.SharedDict.create(session, { name });
+      await dict.set('a', 1);
+      await command(server, 'SET', `{shm:lock:${name}}:l`, 'x');
+      for (const key of await keysOf(name)) {
+        if (key.endsWith(':m')) await command(server, 'SET', key, 'x');
+      }
+      await expectRejection(lock.acquire(), 'ERR_CORRUPT', name);
+      await expectRejection(dict.get('a'), 'ERR_CORRUPT', name);
+      for (const each of [lock, dict]) await each.unlink();
+      await (await (await redis.NamedLock.create(session, { name })).acquire()).release();
+      expect(await (await redis.SharedDict.create(session, { name })).size()).toBe(0);
+    });
   });
 
   describe.each([

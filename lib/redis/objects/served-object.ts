@@ -4,7 +4,7 @@ import { SharedMemoryError } from '../../common/errors';
 import { sharedBrand } from '../../values/handles';
 import { Pending } from '../lease/pending';
 import type { Ask, Said, Session } from '../lease/session';
-import { find, make, makeLock, unlink, unlinkLock } from '../scripts/names';
+import { find, identify, make, makeLock, unlink, unlinkLock } from '../scripts/names';
 import { baseOf, called, checkName, type Kind } from './names';
 
 /** The plain-data form of an object. */
@@ -163,10 +163,18 @@ function foundBy(session: Session, kind: Kind, name: string, { word, rest }: Sai
   throw new SharedMemoryError('ERR_CORRUPT', what, { resource: name });
 }
 
-/** Removes a name. @throws SharedMemoryError `ENOENT`, `ERR_ABI_MISMATCH`. */
+/** Removes a name, also of an object that cannot be used. @throws SharedMemoryError `ENOENT`. */
 export async function unlinkName(session: Session, keys: KindKeys, name: string): Promise<void> {
-  const { id } = await attachTo(session, keys, name);
-  await unlinkFound(session, keys, name, id);
+  const { kind } = keys;
+  checkName(kind, name);
+  const { word, rest } = await session.ask({
+    script: identify,
+    keys: [recordOf(kind, name)],
+    args: [],
+    repeats: true,
+  });
+  if (word === 'absent') throw refusal(word, kind, name);
+  await unlinkFound(session, keys, name, String(rest[0]));
 }
 
 async function unlinkFound(session: Session, keys: KindKeys, name: string, id: string) {

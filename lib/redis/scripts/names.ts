@@ -51,6 +51,26 @@ return {'made', ARGV[1], ARGV[2]}
 `,
 );
 
+/** The id in a record, or '' where it cannot be read. */
+const idOf = `
+local function idOf(key)
+  local id = redis.pcall('HGET', key, 'id')
+  if type(id) == 'string' then return id end
+  return redis.call('EXISTS', key) == 1 and '' or nil
+end
+`;
+
+/** Finds an object to unlink it, whatever its record is. Answers `found`, its id or ''; `absent`. */
+export const identify = plainScript(
+  'identify',
+  'reads',
+  `${idOf}
+local id = idOf(KEYS[1])
+if not id then return {'absent'} end
+return {'found', id}
+`,
+);
+
 /**
  * Removes the name of an object, whose other keys stay for those who use it. Keys: the name's record, the object's own
  * record, its other keys. Arguments: the id, the milliseconds for which the keys stay unused.
@@ -58,10 +78,11 @@ return {'made', ARGV[1], ARGV[2]}
 export const unlink = plainScript(
   'unlink',
   'frees',
-  `
-if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then return {'absent'} end
+  `${idOf}
+if idOf(KEYS[1]) ~= ARGV[1] then return {'absent'} end
 redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[2], 'lingers', ARGV[2])
+-- A key of another type is of no use to anybody.
+if type(redis.pcall('HSET', KEYS[2], 'lingers', ARGV[2])) == 'table' then redis.call('DEL', KEYS[2]) end
 for i = 2, #KEYS do redis.call('PEXPIRE', KEYS[i], ARGV[2]) end
 return {'unlinked'}
 `,
@@ -74,10 +95,11 @@ return {'unlinked'}
 export const unlinkLock = plainScript(
   'unlink-lock',
   'frees',
-  `
-if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then return {'absent'} end
+  `${idOf}
+if idOf(KEYS[1]) ~= ARGV[1] then return {'absent'} end
 redis.call('DEL', KEYS[1])
-local ends = tonumber(redis.call('HGET', KEYS[2], 'until') or '0')
+local ends = redis.pcall('HGET', KEYS[2], 'until')
+ends = type(ends) == 'string' and tonumber(ends) or 0
 for i = 2, #KEYS do
   if ends > now then redis.call('PEXPIRE', KEYS[i], whole(ends - now + ARGV[2]))
   else redis.call('DEL', KEYS[i]) end
