@@ -134,6 +134,22 @@ describe.skipIf(noServer !== undefined)(`a connection ${onServer}`, () => {
     });
   });
 
+  it('serves answers that are larger than what a server keeps for who has subscribed', async () => {
+    await using proxy = await Proxy.start(server);
+    const { far, near, name } = await pair(proxy, { patience: 30_000 });
+    const dict = await redis.SharedDict.create<Uint8Array>(far, { name });
+    const event = await redis.NamedEvent.create(near, { name });
+    const there = await redis.NamedEvent.attach(far, name);
+    const { connections } = proxy;
+    const bytes = new Uint8Array(40 * 2 ** 20).fill(7);
+    await dict.set('large', bytes);
+    const waiting = there.wait();
+    const [got] = await Promise.all([dict.get('large'), event.set(), waiting]);
+    expect(Buffer.compare(Buffer.from(got!), Buffer.from(bytes))).toBe(0);
+    expect(proxy.connections).toBe(connections);
+    for (const each of [dict, event]) await each.unlink();
+  });
+
   describe('that is cut', () => {
     it('loses no waiter: each looks again', async () => {
       await using proxy = await Proxy.start(server);

@@ -88,12 +88,14 @@ function newClient({ url, tls }: WireOptions, connectTimeout: number) {
 }
 
 /**
- * A connection to the server, by which all requests and messages of a process go. When it breaks, it is made anew.
+ * A connection to the server, by which all requests of a process go. When it breaks, it is made anew. Messages have a
+ * second one, which begins and ends with the first: a server limits what it keeps for a connection that has subscribed,
+ * and would end it for one large answer.
  *
  * States: connecting, up, closed. Invariants:
  *
  * - W1  A request is written to one connection, once. It is sent again only where its caller said that it may be.
- * - W2  When a connection ends, each of its requests settles as lost.
+ * - W2  When a connection ends, each of its requests settles as lost, and the connection for messages ends, too.
  * - W3  A connection that leaves a request unanswered for `patienceMs` ends. The time counts in looks that follow on
  *       reading the socket, so a blocked event loop ends no connection.
  * - W4  While it is up, requests are written in the order of the calls.
@@ -103,8 +105,10 @@ export class Wire {
   readonly #options: WireOptions;
   readonly #use: WireUse | undefined;
   #client: Client | undefined;
+  #messages: Client | undefined;
   #inFlight = new Set<InFlight>();
   #look: Timer | undefined;
+  #ping: Timer | undefined;
   /** Wakes those who wait for a connection. */
   readonly #wakers = new Set<() => void>();
   /** Why there is no connection now. */
@@ -287,9 +291,11 @@ export class Wire {
 
   #failureOf(client: Client, error: Error): Failure {
     // It was not written, because the connection had ended before.
-    if (isA(error, ClientClosedError) || isA(error, ClientOfflineError) || isA(error, GivenUp)) {
+    if (isA(error, ClientClosedError) || isA(error, ClientOfflineError)) {
+      if (client === this.#client) this.#lose(error);
       return { is: 'refused', cause: error };
     }
+    if (isA(error, GivenUp)) return { is: 'refused', cause: error };
     // Other errors of the client library are lost answers. Errors that the server has answered are of these classes.
     if (isReply(error)) {
       const failure = answeredFailure(error);
@@ -301,11 +307,12 @@ export class Wire {
   }
 
   async #connect(): Promise<void> {
-    const client = newClient(this.#options, this.#options.patienceMs);
-    // Without a listener, the error would end the process. It also comes where the connection is ended here.
-    client.on('error', (error: Error) => {
-      if (client === this.#client) this.#lose(error);
-    });
+    const client = this.#newClient();
+    const messages = this.#use === undefined ? undefined : this.#newClient();
+    const destroyBoth = () => {
+      destroy(client);
+      if (messages !== undefined) destroy(messages);
+    };
     let timer: Timer | undefined;
     try {
       const late = new Promise<never>((_, reject) => {
@@ -313,9 +320,11 @@ export class Wire {
           reject(new Error('the server did not complete the connection in time'));
         });
       });
-      await Promise.race([this.#prepare(client), late]);
+      await Promise.race([this.#prepare(client, messages), late]);
+      // One may have ended while the other was made.
+      if (!client.isReady || messages?.isReady === false) throw new Error('it has ended again');
     } catch (error) {
-      destroy(client);
+      destroyBoth();
       const failure = isReply(error as Error) ? answeredFailure(error as Error) : undefined;
       if (failure?.is === 'failed') throw failure.error;
       // The check has found the server to be of no use.
@@ -328,27 +337,52 @@ export class Wire {
       timer?.stop();
     }
     if (this.#isClosed) {
-      destroy(client);
+      destroyBoth();
       throw this.#why ?? new Error('closed');
     }
     this.#inFlight = new Set();
     this.#client = client;
+    this.#messages = messages;
+    if (messages !== undefined) this.#pingAgain(messages);
     this.#wakeAll();
     for (const listener of this.#upListeners) listener();
   }
 
-  async #prepare(client: Client): Promise<void> {
+  #newClient(): Client {
+    const client = newClient(this.#options, this.#options.patienceMs);
+    // Without a listener, the error would end the process. It also comes where the connection is ended here.
+    client.on('error', (error: Error) => {
+      if (client === this.#client || client === this.#messages) this.#lose(error);
+    });
+    return client;
+  }
+
+  async #prepare(client: Client, messages: Client | undefined): Promise<void> {
     await client.connect();
     const use = this.#use;
-    if (use === undefined) return;
+    if (use === undefined || messages === undefined) return;
     await use.check((...args) => client.sendCommand<Answer>(args));
+    await messages.connect();
     try {
-      await client.subscribe(use.channel, (message: Buffer) => use.onMessage(message), true);
+      await messages.subscribe(use.channel, (message: Buffer) => use.onMessage(message), true);
     } catch (cause) {
       if (!isReply(cause as Error)) throw cause;
       const what = `the server denies access to the channel ${use.channel}`;
       throw new SharedMemoryError('EACCES', `${what}: ${(cause as Error).message}`, { cause });
     }
+  }
+
+  /** Nothing is asked by the connection for messages, so nothing else shows that it is half-open. */
+  #pingAgain(messages: Client): void {
+    this.#ping = after(
+      this.#options.patienceMs,
+      () => {
+        if (messages !== this.#messages) return;
+        this.#send(messages, ['PING']).catch(() => undefined);
+        this.#pingAgain(messages);
+      },
+      false,
+    );
   }
 
   /** The connection has ended, by whatever cause: all that is in flight is lost (W2). */
@@ -360,10 +394,12 @@ export class Wire {
   }
 
   #drop(cause: Error): void {
-    const client = this.#client;
+    const both = [this.#client, this.#messages];
     this.#client = undefined;
+    this.#messages = undefined;
+    this.#ping?.stop();
     this.#why = cause;
-    if (client !== undefined) destroy(client);
+    for (const client of both) if (client !== undefined) destroy(client);
   }
 
   async #reconnect(): Promise<void> {
