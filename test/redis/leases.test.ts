@@ -263,6 +263,21 @@ describe.skipIf(noServer !== undefined)(`what is held ${onServer}`, () => {
       await lock.unlink();
     });
 
+    it('whose connection dies without a word, it is kept, however patient the program is', async () => {
+      await using proxy = await Proxy.start(server);
+      const lasting = 1500;
+      const options = { renew: 'thread', lease: lasting, patience: 60_000 } as const;
+      const { lock } = await openLock(options, proxy.url);
+      const guard = await lock.acquire();
+      const other = await redis.NamedLock.open(await openSession(server.url), lock.name);
+      // The thread is connected when it has renewed the lease once.
+      await expectRejection(other.acquire({ timeout: lasting }), 'ERR_TIMEOUT');
+      proxy.freeze();
+      await expectRejection(other.acquire({ timeout: 3 * lasting }), 'ERR_TIMEOUT');
+      guard.check();
+      await other.unlink();
+    });
+
     it('needs a connection that the thread can make, too', async () => {
       const tls = { checkServerIdentity: () => undefined };
       await expectRejection(

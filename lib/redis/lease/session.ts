@@ -43,6 +43,9 @@ export interface Said extends Answered {
 /** For a new connection, all that waits looks again within this time, at random moments. */
 const mostJitterMs = 50;
 
+/** Which part of a lease the answer to its renewal may take. It is renewed when a third of it is over. */
+const patienceOfLease = 1 / 6;
+
 /**
  * A process's use of a server: one connection for requests, one channel for messages, one thread that renews leases,
  * however many objects there are.
@@ -63,8 +66,15 @@ export class Session {
     this.id = id;
     this.#wire = wire;
     this.options = options;
-    const { url, tls, patienceMs } = options;
-    this.leases = new Leases(wire, { url, tls, patienceMs }, options.renew);
+    const { url, tls, patienceMs, leaseMs } = options;
+    // A lease outlasts a connection that has died without a word, and a first attempt to make another.
+    const forThread = {
+      url,
+      tls,
+      patienceMs: Math.min(patienceMs, Math.ceil(leaseMs * patienceOfLease)),
+      connectMs: Math.min(patienceMs, Math.ceil(2 * leaseMs * patienceOfLease)),
+    };
+    this.leases = new Leases(wire, forThread, options.renew);
     wire.onUp(() => this.#wakeAll());
   }
 

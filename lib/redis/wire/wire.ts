@@ -20,6 +20,8 @@ export interface WireOptions {
   readonly tls?: Readonly<Record<string, unknown>> | undefined;
   /** How long an answer may take before the connection is given up, in milliseconds. */
   readonly patienceMs: number;
+  /** How long a step of the connection may take, in milliseconds. Default `patienceMs`. */
+  readonly connectMs?: number | undefined;
 }
 
 /** What a connection is used for, besides requests. */
@@ -150,6 +152,10 @@ export class Wire {
     const wire = new Wire(options);
     void wire.#reconnect();
     return wire;
+  }
+
+  get #connectMs(): number {
+    return this.#options.connectMs ?? this.#options.patienceMs;
   }
 
   get isUp(): boolean {
@@ -316,7 +322,7 @@ export class Wire {
     let timer: Timer | undefined;
     try {
       const late = new Promise<never>((_, reject) => {
-        timer = after(2 * this.#options.patienceMs, () => {
+        timer = after(2 * this.#connectMs, () => {
           reject(new Error('the server did not complete the connection in time'));
         });
       });
@@ -349,7 +355,7 @@ export class Wire {
   }
 
   #newClient(): Client {
-    const client = newClient(this.#options, this.#options.patienceMs);
+    const client = newClient(this.#options, this.#connectMs);
     // Without a listener, the error would end the process. It also comes where the connection is ended here.
     client.on('error', (error: Error) => {
       if (client === this.#client || client === this.#messages) this.#lose(error);

@@ -5,6 +5,8 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 interface Link {
   readonly client: Socket;
   readonly server: Socket;
+  /** Nothing passes any more. */
+  isFrozen: boolean;
 }
 
 export class Proxy implements AsyncDisposable {
@@ -58,6 +60,11 @@ export class Proxy implements AsyncDisposable {
     if (!isHole) this.cut();
   }
 
+  /** Lets nothing pass by the connections that there are, and tells nobody. New ones work. */
+  freeze(): void {
+    for (const link of this.#links) link.isFrozen = true;
+  }
+
   /** Delays what the server sends. */
   delay(ms: number): void {
     this.#delayMs = ms;
@@ -83,7 +90,7 @@ export class Proxy implements AsyncDisposable {
   #accept(client: Socket): void {
     this.connections++;
     const server = connect(this.#target, '127.0.0.1');
-    const link: Link = { client, server };
+    const link: Link = { client, server, isFrozen: false };
     this.#links.add(link);
     let isLosing = false;
     const end = () => {
@@ -101,7 +108,7 @@ export class Proxy implements AsyncDisposable {
       return;
     }
     client.on('data', (data) => {
-      if (this.#isHole) return;
+      if (this.#isHole || link.isFrozen) return;
       if (this.#swallow?.(data.toString('latin1'))) {
         this.#swallow = undefined;
         isLosing = true;
@@ -109,7 +116,7 @@ export class Proxy implements AsyncDisposable {
       server.write(data);
     });
     server.on('data', (data) => {
-      if (this.#isHole) return;
+      if (this.#isHole || link.isFrozen) return;
       if (isLosing) {
         end();
         this.#swallowed?.();
