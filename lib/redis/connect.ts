@@ -16,7 +16,7 @@ export interface ConnectOptions {
    * what it holds. `'event-loop'` does without the thread.
    */
   readonly renew?: 'thread' | 'event-loop' | undefined;
-  /** Accepts a server whose `maxmemory-policy` lets it remove any key by itself. Default false. */
+  /** Accepts a server whose `maxmemory-policy` lets it remove keys by itself. Default false. */
   readonly allowEviction?: boolean | undefined;
   /**
    * For how long an object that was unlinked stays for those who have attached but do not use it, in milliseconds.

@@ -380,13 +380,14 @@ describe.skipIf(noServer !== undefined)(`a connection ${onServer}`, () => {
       await expectRejection(openTo(url), 'EACCES', 'channel shm:');
     });
 
-    it('to a server that evicts any key, unless that is accepted', async () => {
-      await using evicting = await RedisServer.start(['--maxmemory-policy', 'allkeys-lru']);
-      await expectRejection(openTo(evicting.url), 'ENOTSUP', 'maxmemory-policy', 'allowEviction');
-      await (await openTo(evicting.url, { allowEviction: true })).served();
-      await using volatile = await RedisServer.start(['--maxmemory-policy', 'volatile-lru']);
-      await (await openTo(volatile.url)).served();
-    });
+    it.each(['allkeys-lru', 'volatile-lru', 'volatile-ttl'])(
+      'to a server that evicts keys by %s, unless that is accepted',
+      async (policy) => {
+        await using evicting = await RedisServer.start(['--maxmemory-policy', policy]);
+        await expectRejection(openTo(evicting.url), 'ENOTSUP', policy, 'allowEviction');
+        await (await openTo(evicting.url, { allowEviction: true })).served();
+      },
+    );
 
     it('to a replica', async () => {
       await using replica = await RedisServer.start([

@@ -30,7 +30,8 @@ export async function checkServer(
     refuse('it is a replica, and takes no changes; connect to its master');
   }
   const policy = info.get('maxmemory_policy') ?? 'noeviction';
-  if (policy.startsWith('allkeys') && !allowEviction) {
+  // Keys of objects that were unlinked have a time to live, so they are not safe from volatile policies, either.
+  if (policy !== 'noeviction' && !allowEviction) {
     refuse(
       `its maxmemory-policy is ${policy}, so it may remove locks and entries by itself; ` +
         'set it to noeviction, or pass allowEviction: true',
