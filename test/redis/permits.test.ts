@@ -1,4 +1,5 @@
 // Which permits of a semaphore are given back, where several could be.
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { uniqueName } from '../support/names';
 import { expectRejection } from './support/errors';
@@ -84,6 +85,34 @@ describe.skipIf(noServer !== undefined)(`permits that are given back ${onServer}
     await expectRejection(last.release(), 'ERR_NOT_HELD');
     await first.release();
     expect(await here.value()).toBe(2);
+    await here.unlink();
+  });
+
+  it('come to the waiters who live, though others among them have died', async () => {
+    // Who is not told looks again after a third of the lease, which is later than the timeout.
+    const lease = 60_000;
+    const sessionOf = (length: number) => openSession(server.url, { lease: length });
+    const holder = await sessionOf(lease);
+    const here = await redis.NamedSemaphore.create(holder, { value: 2 });
+    await here.acquire();
+    await here.acquire();
+    const wait = async (session: redis.Session, timeout?: number) => {
+      const semaphore = await redis.NamedSemaphore.attach(session, here.name);
+      const waiting = semaphore.acquire({ timeout });
+      await session.served();
+      return { waiting };
+    };
+    const first = await wait(await sessionOf(lease), 10_000);
+    const dying = await sessionOf(500);
+    const dead = await wait(dying);
+    const last = await wait(await sessionOf(lease), 10_000);
+    const closed = expectRejection(dead.waiting, 'ERR_CLOSED');
+    dying.close();
+    await closed;
+    await delay(600);
+    await here.release(2);
+    for (const { waiting } of [first, last]) (await waiting).check();
+    expect(await here.value()).toBe(0);
     await here.unlink();
   });
 

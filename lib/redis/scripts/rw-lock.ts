@@ -29,7 +29,10 @@ local function wakeNext(ms)
   if writer == first then
     if redis.call('ZCARD', H) == 0 then wake(1, ms) end
   else
-    wake(writer and redis.call('ZRANK', Q, writer) or redis.call('ZCARD', Q), ms)
+    -- The readers before the first writer. The dead among them do not count.
+    local function readers() return writer and redis.call('ZRANK', Q, writer) or redis.call('ZCARD', Q) end
+    prune(readers())
+    wake(readers(), ms)
   end
 end
 local function reap(ms)

@@ -59,7 +59,7 @@ redis.call('ZREMRANGEBYSCORE', U, '-inf', whole(now))
 for i = 6, #ARGV do redis.call('ZREM', U, ARGV[i]) end
 if redis.call('ZSCORE', U, token) then return granted('loose') end
 reap(come)
-head()
+prune(free() + loose)
 local before = redis.call('ZRANK', Q, token) or redis.call('ZCARD', Q)
 local left = free()
 if left + loose > before then

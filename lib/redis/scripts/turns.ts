@@ -1,6 +1,6 @@
 /**
  * Lua functions for those who wait in turn. `Q` is a sorted set of tokens by their turns, `W` a hash of the moments
- * until which they wait: a waiter that has not looked by then is dead, and is dropped when it comes first.
+ * until which they wait: a waiter that has not looked by then is dead, and is dropped when its turn comes.
  *
  * Nothing is handed over to a waiter. It is told that it may take what it waits for, and nobody goes ahead of it. So
  * what was freed is not lost with a waiter that has died.
@@ -22,9 +22,19 @@ local function head()
     drop(first)
   end
 end
+-- Drops the dead, until so many at the front live.
+local function prune(count)
+  local at = 0
+  while at < count do
+    local token = redis.call('ZRANGE', Q, at, at)[1]
+    if not token then return end
+    if dead(token) then drop(token) else at = at + 1 end
+  end
+end
 -- Tells the first waiters, and gives each of them so many milliseconds to come.
 local function wake(count, ms)
-  if count < 1 or not head() then return end
+  if count < 1 then return end
+  prune(count)
   local first = redis.call('ZRANGE', Q, 0, count - 1)
   for i = 1, #first do
     local ends = tonumber(redis.call('HGET', W, first[i]) or '0')
