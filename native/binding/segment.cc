@@ -116,7 +116,10 @@ Napi::Value SegmentCopyIn(const Napi::CallbackInfo& info) {
 Napi::Value SegmentUnlink(const Napi::CallbackInfo& info) {
   const std::string name = info[0].As<Napi::String>();
   if (info[1].IsUndefined()) return ToValue(info.Env(), os::Unlink(name));
-  return ToValue(info.Env(), os::Unlink(name, &MappingOf(info[1])->segment().identity));
+  Mapping* const mapping = MappingOf(info[1]);
+  const os::Status unlinked = os::Unlink(name, &mapping->segment().identity);
+  if (unlinked.ok()) mapping->NoteUnlinked();
+  return ToValue(info.Env(), unlinked);
 }
 
 // (handle, name) -> whether the name leads to this segment

@@ -26,6 +26,11 @@ void Mapping::NoteHidden() {
 
 void Mapping::DropBuffer() { Drop(&Mapping::buffers_); }
 
+void Mapping::NoteUnlinked() {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  unlinked_ = true;
+}
+
 void Mapping::Close() {
   const std::lock_guard<std::mutex> guard(mutex_);
   CloseLocked();
@@ -50,7 +55,11 @@ void Mapping::CloseLocked() {
   if (closed_) return;
   closed_ = true;
   if (!shown_ && unhidden_ == 0) {
-    UnmapSoon(segment_);
+    if (unlinked_) {
+      UnmapSoon(segment_);
+    } else {
+      os::Unmap(segment_);
+    }
     return;
   }
   quarantined_ = PutInQuarantine(segment_);

@@ -41,6 +41,8 @@ class Mapping {
   // an environment.
   void DropBuffer();
 
+  // Called when the segment has lost its name. Who unmaps it may be the one who frees its pages.
+  void NoteUnlinked();
   // Ends all access to the segment (Q1). Idempotent.
   void Close();
   // Called when the owner does not need the mapping any more. The caller must not use it after
@@ -58,6 +60,7 @@ class Mapping {
   int buffers_ = 0;
   bool shown_ = false;  // to user code
   int unhidden_ = 0;    // buffers of the library
+  bool unlinked_ = false;
   bool closed_ = false;
   std::shared_ptr<QuarantinedRange> quarantined_;
 };

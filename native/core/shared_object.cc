@@ -329,6 +329,7 @@ void SharedObject::DropReference() {
   // Not under the registry's mutex, because unmapping takes time. If another thread opens the
   // object now, the object is mapped twice for a moment. That does no harm, because no thread holds
   // a lock in the old mapping.
+  if (header_->state.load(std::memory_order_relaxed) == kDead) mapping_->NoteUnlinked();
   mutex_.Close();
   mapping_->Close();
   mapping_->Abandon();

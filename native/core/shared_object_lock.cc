@@ -151,10 +151,11 @@ os::Status SharedObject::Unlink(bool held_by_this_thread) {
 // The name is removed under the lock, so that the second of two removers sees what the first one
 // has done (L3).
 os::Status SharedObject::RemoveName(bool held_by_this_thread) {
-  if (held_by_this_thread) return os::Unlink(name_, &identity_);
-  const Acquired acquired = LockUntil(os::Deadline::After(kRemoversGraceMs));
+  const Acquired acquired =
+      held_by_this_thread ? Acquired::kTimeout : LockUntil(os::Deadline::After(kRemoversGraceMs));
   const os::Status unlinked = os::Unlink(name_, &identity_);
   if (acquired == Acquired::kYes || acquired == Acquired::kAbandoned) PutBack(acquired);
+  if (unlinked.ok()) mapping_->NoteUnlinked();
   return unlinked;
 }
 
