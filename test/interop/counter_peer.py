@@ -25,7 +25,7 @@ def count():
         fail()
     words[0] = own_id
     counts[slot] += 1
-    for _ in range(200):
+    for _ in range(2000):
         if words[0] != own_id:
             fail()
     words[2] += 1

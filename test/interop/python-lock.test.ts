@@ -470,16 +470,26 @@ inPython(`${kills} kills among 4 Node and 4 Python programs`, () => {
       while (stuck().length > 0) await delay(1);
     };
 
+    /** Waits until a program of that kind is inside. It may be outside again when it is killed. */
+    const inside = async (inPython: boolean): Promise<number> => {
+      for (;;) {
+        for (const end = performance.now() + 20; performance.now() < end;) {
+          const owner = Atomics.load(words, 0);
+          const at = all.findIndex(({ id }) => id === owner);
+          if (at >= 0 && isPython(at) === inPython) return at;
+        }
+        await delay(0);
+      }
+    };
+
     // Owners of both kinds that died inside.
     const hit = { node: 0, python: 0 };
     for (let kill = 0; kill < kills || (kill < most && !(hit.node && hit.python)); kill++) {
       await goOn();
       const until = performance.now() + randomInt(5);
       while (performance.now() < until);
-      // Two of three times, the victim is the program that is inside at this moment.
-      const inside = kill % 3 === 0 ? 0 : Atomics.load(words, 0);
-      const at = all.findIndex(({ id }) => id === inside);
-      const victim = at >= 0 ? at : randomInt(slots.length);
+      // Two of three times, the victim is a program that is inside: one in Node, and then one in Python.
+      const victim = kill % 3 === 0 ? randomInt(slots.length) : await inside(kill % 3 === 2);
       const told = words[3]!;
       const { id, child } = all[victim]!;
       await child.kill();
