@@ -128,7 +128,11 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Close(const Napi::CallbackInfo& info) {
-  Environment::Of(info.Env()).seats.Close(NumberOf(info));
+  Environment& environment = Environment::Of(info.Env());
+  if (const Seat* const seat = environment.seats.At(NumberOf(info))) {
+    for (const uint32_t watch : seat->watches) environment.watches.CloseOf(seat->object, watch);
+    environment.seats.Close(seat->index);
+  }
   return info.Env().Undefined();
 }
 
@@ -227,12 +231,13 @@ Napi::Value WordWake(const Napi::CallbackInfo& info) {
 
 // (seat, offset) -> watch, or undefined if there is no word
 Napi::Value WatchOpen(const Napi::CallbackInfo& info) {
-  const Seat* const seat = SeatOf(info);
+  Seat* const seat = SeatOf(info);
   if (!seat) return {};
-  SharedObject* const object = seat->object;
-  os::WaitWord* word = object->WordAt(SizeOf(info[1]));
+  os::WaitWord* word = seat->object->WordAt(SizeOf(info[1]));
   if (!word) return info.Env().Undefined();
-  return Napi::Number::New(info.Env(), Environment::Of(info.Env()).watches.Add(object, word));
+  const uint32_t watch = Environment::Of(info.Env()).watches.Add(seat->object, word);
+  seat->watches.push_back(watch);
+  return Napi::Number::New(info.Env(), watch);
 }
 
 // (watch, seen, milliseconds, whether the event loop stays alive for it) -> whether a thread could

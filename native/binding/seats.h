@@ -34,6 +34,7 @@ struct Seat {
   bool awaited = false;    // tasks of this thread wait until this thread releases the lock
   unsigned place = 0;      // while held: its position among the held seats
   std::shared_ptr<AgentThread> agent;
+  std::vector<uint32_t> watches;  // all that were opened for it; their numbers may be in use anew
 };
 
 class Seats {

@@ -16,6 +16,7 @@ uint32_t Watches::Add(SharedObject* object, os::WaitWord* word) {
   // does no harm: the receiver looks at the word, and waits again if it has not changed.
   slots_[index].thread = std::make_shared<WatchThread>(
       object, word, [mailbox = mailbox_, index] { mailbox->Post(index); });
+  slots_[index].object = object;
   return index;
 }
 
@@ -26,6 +27,11 @@ void Watches::Close(uint32_t index) {
   slot->thread->Quit();
   slot->thread.reset();
   vacant_.push_back(index);
+}
+
+void Watches::CloseOf(const SharedObject* object, uint32_t index) {
+  const Slot* const slot = At(index);
+  if (slot && slot->object == object) Close(index);
 }
 
 bool Watches::Watch(uint32_t index, uint32_t seen, const os::Deadline& until, bool awaited) {
