@@ -25,8 +25,7 @@ export class LockWaiter extends PendingTask<LockGuard> implements QueuedTask {
     holdOperation(this);
     this.arm();
     this.joinQueue(seat);
-    endBeginning(undefined, this);
-    this.hasBegun = true;
+    endBeginning(this);
     return this.promise;
   }
 

@@ -20,6 +20,9 @@ let current: Operation | undefined;
 /** Operations that wait for a foreign call, each with the number of the foreign call that it began within. */
 const outer = new Map<Operation, number>();
 
+/** Operations that are complete, but are still in `current` or `outer`. */
+let complete: readonly (Operation | undefined)[] = [];
+
 /** Other functions to call at the end of the turn. */
 const afterwards = new Set<() => void>();
 
@@ -28,6 +31,7 @@ let isAwaited = false;
 
 /** Undoes an interrupted operation, before the next operation records its initial state. */
 export function undoInterrupted(): void {
+  if (complete.length > 0) removeComplete();
   if (current !== undefined) undoCurrent();
 }
 
@@ -59,24 +63,31 @@ export function settleOperations(): void {
  * operation does not treat it as interrupted. {@link endHeldOperation} or {@link endBeginning} ends it.
  */
 export function holdOperation(operation: Operation): void {
-  if (current === operation) current = undefined;
-  outer.set(operation, currentForeignCall());
+  if (complete.length > 0) removeComplete();
   if (!isAwaited) awaitEndOfTurn();
+  // If this function is interrupted after this statement, the operation is in both places.
+  outer.set(operation, currentForeignCall());
+  if (current === operation) current = undefined;
 }
 
 /**
  * Called when a task gets what it waits for, or a promise of it. From then on, an interrupt does not undo the
- * beginning of the wait. The function that calls this must make no other call before it returns.
+ * beginning of the wait: either all of its operations are undone, or none. The function that calls this must make no
+ * other call before it returns.
  *
+ * @param task - the task that waits, if there is one; it is told that it has begun.
  * @param noted - the operation that is still recorded after the first attempt, if any.
  * @param held - an operation that was passed to {@link holdOperation}.
- * @param heldBesides - another such operation.
  */
-export function endBeginning(noted?: Operation, held?: Operation, heldBesides?: Operation): void {
-  // Not a loop: V8 may interrupt at each iteration.
-  if (noted !== undefined && current === noted) current = undefined;
-  if (held !== undefined) outer.delete(held);
-  if (heldBesides !== undefined) outer.delete(heldBesides);
+export function endBeginning(
+  task: (Operation & { hasBegun: boolean }) | undefined,
+  noted?: Operation,
+  held?: Operation,
+): void {
+  if (complete.length > 0) removeComplete();
+  // There is no call from here on until the caller returns. So all of this is done, or nothing.
+  complete = [task, noted, held];
+  if (task !== undefined) task.hasBegun = true;
 }
 
 /** To be called when an operation that was held is complete. */
@@ -96,10 +107,21 @@ export function callOff(act: () => void): void {
   afterwards.delete(act);
 }
 
+/** If it is interrupted, it is called again before anything is undone. */
+function removeComplete(): void {
+  for (const operation of complete) {
+    if (operation === undefined) continue;
+    if (current === operation) current = undefined;
+    outer.delete(operation);
+  }
+  complete = [];
+}
+
 function awaitEndOfTurn(): void {
-  isAwaited = true;
   thread.turnEnds.add(endOperations);
   control[controlAt.lookAtEnd] = 1;
+  // Last: if this function is interrupted, the next operation calls it again.
+  isAwaited = true;
 }
 
 /** Called when a turn of the event loop has ended. */
@@ -115,8 +137,10 @@ function endOperations(): void {
 
 function undoCurrent(): void {
   const operation = current;
+  if (operation === undefined) return;
+  outer.delete(operation);
   current = undefined;
-  if (operation !== undefined) attempt(() => operation.undo());
+  attempt(() => operation.undo());
 }
 
 function undoOuter(): void {

@@ -178,13 +178,13 @@ export class Word {
     if (!this.#isQueue || this.#tasks.size === 0) {
       const result = wait.attempt(true);
       if (result !== undefined) {
-        endBeginning(undefined, wait.beginning);
+        if (wait.beginning !== undefined) endBeginning(undefined, wait.beginning);
         return result;
       }
     }
     if (wait.timeout === 0) {
       const result = wait.expired(0);
-      endBeginning(wait.noted, wait.beginning);
+      endBeginning(undefined, wait.noted, wait.beginning);
       return result;
     }
     const task = new WordTask<T>(this, wait);
@@ -194,8 +194,7 @@ export class Word {
     // If the word is watched for other tasks already, the watch reports all changes since the last attempts of
     // those tasks. These include all changes since `seen` was read.
     if (!this.#watching) this.#wait(seen);
-    endBeginning(wait.noted, task, wait.beginning);
-    task.hasBegun = true;
+    endBeginning(task, wait.noted, wait.beginning);
     return task.promise;
   }
 
@@ -327,7 +326,7 @@ class WordTask<T> extends PendingTask<T> {
       }
       this.#result ??= this.#wait.attempt(look);
       if (this.#result === undefined) {
-        endBeginning(this.#wait.noted);
+        if (this.#wait.noted !== undefined) endBeginning(undefined, this.#wait.noted);
         return false;
       }
       this.resolve(this.#result);
