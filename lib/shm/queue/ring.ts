@@ -202,6 +202,11 @@ export class Ring {
     return true;
   }
 
+  /** Whether the owner has a record. */
+  has(held: Held, owner: number): boolean {
+    return this.#locate(held, owner) !== 0;
+  }
+
   /** Offers a record of the owner again. Returns false when the owner does not have it. */
   giveBack(held: Held, owner: number): boolean {
     const place = this.#locate(held, owner);

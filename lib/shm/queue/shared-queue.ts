@@ -503,6 +503,14 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
     throw this.attachment.error('ERR_SHUTDOWN', 'was shut down: it accepts no more items');
   }
 
+  /**
+   * Forgets the items that this thread has no longer: a verb that was interrupted has given them back or
+   * acknowledged them, or a queue whose bytes made no sense was cleared.
+   */
+  #dropLost(): void {
+    for (const [item, held] of this.#held) if (!this.state.has(held)) this.#held.delete(item);
+  }
+
   #hold(look: boolean): QueueItem<V> | undefined {
     const { state } = this;
     const taken = state.take(look);
@@ -597,6 +605,7 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
   /** @internal */
   protected override letGo(): void {
     const { attachment, state } = this;
+    if (!attachment.hasEnded) this.#dropLost();
     if (this.#held.size > 0 && !attachment.hasEnded) {
       const what = `has ${this.#held.size} items taken through this handle; ack() or giveBack() them first`;
       throw attachment.error('EBUSY', what);

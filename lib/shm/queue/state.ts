@@ -235,6 +235,11 @@ export class QueueState extends StructureState implements Operation {
     if (taken !== undefined) this.giveBack(taken);
   }
 
+  /** Whether this thread has an item that it has taken. */
+  has(held: Held): boolean {
+    return this.look(() => this.#ring.has(held, this.#roster.own));
+  }
+
   /** Finishes an item that this thread has. Returns false when this thread does not have it. */
   finish(held: Held): boolean {
     const isDone = this.change(() => {
