@@ -11,17 +11,9 @@ import { start } from '../support/children';
 import { keptAfterSweep } from '../support/kept';
 import { onLinux } from '../support/system';
 
-/** How many steps of a verb are tried. */
-const mostSteps = 16;
-
 const verbs = Object.entries(cases).flatMap(([name, { verbs }]) =>
   Object.keys(verbs).map((verb) => [name, verb] as const),
 );
-
-function sample(count: number): number[] {
-  const stride = Math.max(1, count / mostSteps);
-  return Array.from({ length: Math.min(count, mostSteps) }, (_, i) => Math.floor(i * stride));
-}
 
 describe.runIf(onLinux)('what is interrupted at any step of', () => {
   it.each(Object.entries(cases))('a %s is whole, and of use to all', async (name, one) => {
@@ -38,28 +30,19 @@ describe.runIf(onLinux)('what is interrupted at any step of', () => {
         object.close();
       };
       const counted = fresh();
-      const steps = sample(countSteps(() => act(counted)));
+      const steps = countSteps(() => act(counted));
       await tasksEnd();
       remove(counted);
-      for (const step of steps) {
-        const begin = (): [typeof counted, () => unknown] => {
-          const object = fresh();
-          return [object, () => act(object)];
-        };
-        // Its tasks may still be running, so these are removed later.
-        const others: (typeof counted)[] = [];
-        const object = interrupt(step, begin, (unfinished) => {
-          letGo();
-          others.push(unfinished);
-        });
-        const where = `${verb}, interrupted at step ${step} of ${steps.length}`;
+      for (let step = 0; step < steps; step++) {
+        const object = fresh();
+        interrupt(step, () => act(object));
+        const where = `${verb}, interrupted at step ${step} of ${steps}`;
         letGo();
         // This thread can use it at once. Other threads can use it before this thread waits for something.
         if (step % 2 === 0 && !isOfTasks) expect(() => one.use(object), where).not.toThrow();
         await turn();
         await turn();
         await tasksEnd();
-        for (const other of others) remove(other);
         peer.tell([name, object]);
         expect(await peer.hear(), where).toBe('well');
         expect(() => one.use(object), where).not.toThrow();

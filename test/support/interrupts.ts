@@ -1,6 +1,6 @@
 // Interrupts the library in the way V8 does it, without a `catch` or a `finally`, at a chosen step. There
-// is a step before and after each call of the addon and each atomic operation, and before each store to a
-// structure. This module must be imported before the library.
+// is a step before and after each call of the addon, each atomic operation and each change of a map or a set, and
+// before each store to a structure. This module must be imported before the library.
 import vm from 'node:vm';
 import { atEachStore } from '../fixtures/stores';
 
@@ -11,9 +11,9 @@ let onStep: (() => void) | undefined;
 function stepwise(functions: Functions, names: readonly string[]): void {
   for (const name of names) {
     const original = functions[name]!;
-    functions[name] = (...args) => {
+    functions[name] = function (this: unknown, ...args) {
       onStep?.();
-      const result = original(...args);
+      const result: unknown = Reflect.apply(original, this, args);
       onStep?.();
       return result;
     };
@@ -28,6 +28,9 @@ stepwise(Atomics as unknown as Functions, [
   'store',
   'sub',
 ]);
+
+stepwise(Map.prototype as unknown as Functions, ['set', 'delete']);
+stepwise(Set.prototype as unknown as Functions, ['add', 'delete']);
 
 const dlopen = process.dlopen.bind(process);
 process.dlopen = (module: object, ...rest: unknown[]) => {
@@ -64,36 +67,29 @@ export function countSteps(act: () => unknown): number {
 }
 
 /**
- * Interrupts an action at one of its steps. On a slow machine the time limit of V8 may end it before that
- * step. Then the action is repeated with more time, until it gets that far.
+ * Interrupts an action at one of its steps.
  *
- * @param begin - creates the object and the action.
+ * @returns whether the action got that far.
  */
-export function interrupt<T>(
-  step: number,
-  begin: () => [T, () => unknown],
-  end: (object: T) => void,
-): T {
-  for (let timeout = 4; ; timeout *= 2) {
-    const [object, act] = begin();
-    let steps = 0;
-    const strike = () => {
-      if (steps++ === step) for (;;);
-    };
-    const context = vm.createContext({ act: () => atEachStep(strike, act) });
-    try {
-      vm.runInContext('act()', context, { timeout });
-      return object; // the action had fewer steps
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error;
-    } finally {
-      // The interrupted call has not reset the watching.
-      atEachStep(
-        () => undefined,
-        () => undefined,
-      );
-    }
-    if (steps > step) return object;
-    end(object);
+export function interrupt(step: number, act: () => unknown): boolean {
+  let steps = 0;
+  const strike = () => {
+    if (steps++ !== step) return;
+    process.kill(process.pid, 'SIGINT');
+    for (;;);
+  };
+  const context = vm.createContext({ act: () => atEachStep(strike, act) });
+  try {
+    vm.runInContext('act()', context, { breakOnSigint: true });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ERR_SCRIPT_EXECUTION_INTERRUPTED') throw error;
+  } finally {
+    // The interrupted call has not reset the watching.
+    atEachStep(
+      () => undefined,
+      () => undefined,
+    );
   }
+  return steps > step;
 }
