@@ -1,6 +1,7 @@
 // sharing() and shared() with the pools that people use: what comes through, and that nothing is left however a task
 // and its worker end.
 import { fork, type ChildProcess } from 'node:child_process';
+import cluster, { type Worker as ClusterWorker } from 'node:cluster';
 import { once } from 'node:events';
 import { Worker as JestWorker } from 'jest-worker';
 import { Piscina } from 'piscina';
@@ -91,17 +92,13 @@ interface Answer {
   readonly error?: string;
 }
 
-/** What people write themselves: messages to a child process. */
-function ofMessages(): Pool {
-  let child: ChildProcess | undefined;
+/** What people write themselves: messages to a child process, or to a worker of `cluster`. */
+function ofMessages(start: () => ChildProcess | ClusterWorker): Pool {
+  let child: ChildProcess | ClusterWorker | undefined;
   let lastId = 0;
-  const start = () => {
-    child = fork(fixturePath('objects/child'), [], { execArgv: [] });
-    return child;
-  };
   return {
     run: async (name, argument) => {
-      const worker = child ?? start();
+      const worker = (child ??= start());
       const id = ++lastId;
       worker.send({ id, name, argument });
       for (;;) {
@@ -129,7 +126,13 @@ const pools: Record<string, () => Pool> = {
   piscina: ofPiscina,
   'jest-worker, processes': () => ofJestWorker(false),
   'jest-worker, threads': () => ofJestWorker(true),
-  'messages to a child process': ofMessages,
+  'messages to a child process': () =>
+    ofMessages(() => fork(fixturePath('objects/child'), [], { execArgv: [] })),
+  'messages to a worker of cluster': () =>
+    ofMessages(() => {
+      cluster.setupPrimary({ exec: fixturePath('objects/child'), execArgv: [] });
+      return cluster.fork();
+    }),
 };
 
 const image = Float64Array.from({ length: 10_000 }, (_, i) => i);
