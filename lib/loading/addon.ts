@@ -1,5 +1,4 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import path = require('node:path');
 import nodeGypBuild = require('node-gyp-build');
 import { SharedMemoryError } from '../common/errors';
@@ -33,6 +32,9 @@ function load(): unknown {
 /** Uses a `require` of its own: a bundled `require` may be unable to load files. */
 function loadFile(): unknown {
   const file = nodeGypBuild.path(root);
+  // Loaded only where it is needed, because loading it takes time.
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  const { createRequire } = require('node:module') as typeof import('node:module');
   return createRequire(file)(file) as unknown;
 }
 

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "../core/mapping.h"
+#include "../os/random.h"
 #include "../os/segment.h"
 #include "buffers.h"
 #include "exports.h"
@@ -164,6 +165,11 @@ Napi::Value MemoryLimit(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(os::MemoryLimit()));
 }
 
+// () -> 64 random bits
+Napi::Value RandomBits(const Napi::CallbackInfo& info) {
+  return Napi::BigInt::New(info.Env(), os::Random<uint64_t>());
+}
+
 // (how many bytes more, or fewer if it is negative)
 Napi::Value ExternalMemory(const Napi::CallbackInfo& info) {
   int64_t total = 0;
@@ -188,6 +194,7 @@ void ExportSegments(Napi::Env env, Napi::Object exports) {
                 {"segmentList", SegmentList},
                 {"memoryLimit", MemoryLimit},
                 {"externalMemory", ExternalMemory},
+                {"randomBits", RandomBits},
             });
   exports["nameLimitBytes"] = static_cast<double>(os::kNameLimitBytes);
   exports["mapUnit"] = static_cast<double>(os::MapUnit());

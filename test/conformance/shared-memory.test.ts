@@ -2,6 +2,7 @@ import { deserialize, serialize } from 'node:v8';
 import { inspect } from 'node:util';
 import { ShareableList, SharedMemory, attach, type ShareableValue } from 'shmkit';
 import { describe, expect, it, vi } from 'vitest';
+import { native } from '../../lib/shm/core/binding';
 import { start } from '../support/children';
 import { expectCode } from '../support/errors';
 import { uniqueName } from '../support/names';
@@ -21,21 +22,18 @@ const ways: (<T>(handle: T) => T)[] = [
 
 /** Creates a segment when the first generated name is already taken. */
 function createWhereTaken(all: Temporaries): [SharedMemory, SharedMemory] {
-  const randoms: BigUint64Array[] = [];
-  let turn = 0;
-  const original = crypto.getRandomValues.bind(crypto);
-  const replay = vi.spyOn(crypto, 'getRandomValues').mockImplementation((array) => {
-    const first = randoms[0];
-    if (turn++ === 1 && first && array instanceof BigUint64Array) array.set(first);
-    else original(array);
-    if (array instanceof BigUint64Array) randoms.push(array.slice());
-    return array;
+  const randoms: bigint[] = [];
+  const original = native.randomBits.bind(native);
+  const replay = vi.spyOn(native, 'randomBits').mockImplementation(() => {
+    const bits = randoms.length === 1 ? randoms[0]! : original();
+    randoms.push(bits);
+    return bits;
   });
   try {
     const one = all.add(SharedMemory.create({ size: 1 }));
     const two = all.add(SharedMemory.create({ size: 1 }));
     expect(replay).toHaveBeenCalledTimes(3);
-    expect(randoms[1], 'the taken name was made up again').toEqual(randoms[0]);
+    expect(randoms[1], 'the taken name was made up again').toBe(randoms[0]);
     return [one, two];
   } finally {
     replay.mockRestore();

@@ -323,6 +323,9 @@ interface Native {
   /** Called when the process ends. Ends all managers that its threads have added. */
   endingsEndAll(): void;
 
+  /** 64 random bits. The global `crypto` would load much of Node, which takes 5 ms when it is first used. */
+  randomBits(): bigint;
+
   readonly nameLimitBytes: number;
   /** The unit in which a part of an object can be mapped in another way than the rest. */
   readonly mapUnit: number;

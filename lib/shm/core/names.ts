@@ -216,9 +216,12 @@ export function parseSystemName(full: string): { kind: Kind; name: string } {
 
 /** A new unique name: 64 random bits. */
 export function freshName(): string {
-  // The global is loaded when it is first used. Importing node:crypto would cost 5 ms at every start.
-  const [bits = 0n] = crypto.getRandomValues(new BigUint64Array(1));
-  return `shm_${bits.toString(16).padStart(16, '0')}`;
+  return `shm_${randomDigits()}`;
+}
+
+/** 64 random bits as 16 hexadecimal digits. */
+export function randomDigits(): string {
+  return native.randomBits().toString(16).padStart(16, '0');
 }
 
 function checkName(kind: Kind, name: unknown): asserts name is string {

@@ -1,3 +1,4 @@
+import { native } from '../core/binding';
 import type { Contents } from '../core/object-seat';
 import { Sequences } from '../structure/sequences';
 import {
@@ -125,7 +126,7 @@ export function dictContents(
   const initialWords = dictWords.table - own;
   const initialize = (words: Int32Array, floats: Float64Array) => {
     words[dictWords.buckets - own] = leastBuckets;
-    words[dictWords.seed - own] = crypto.getRandomValues(new Int32Array(1))[0] ?? 0;
+    words[dictWords.seed - own] = Number(BigInt.asIntN(32, native.randomBits()));
     words[dictWords.expires - own] = ttl === 0 ? 0 : 1;
     floats[(dictWords.ttl - own) / 2] = ttl;
   };

@@ -1,4 +1,3 @@
-import { isMainThread } from 'node:worker_threads';
 import { native, thread } from '../core/binding';
 import { setAlarm } from '../core/alarms';
 import { now } from '../core/clock';
@@ -56,7 +55,7 @@ const hearing = new Set<Ending>();
  */
 export function atEnd(ending: Ending, hearsSignals: boolean): void {
   // In a worker, only the native code can listen for signals.
-  const listens = isMainThread && hearsSignals;
+  const listens = hearsSignals && isMainThread();
   if (nativeSuffices && !listens) return;
   if (endings.size === 0 && !nativeSuffices) {
     process.on('exit', endAll);
@@ -175,6 +174,12 @@ function countIn(emitter: unknown): number {
 function exitFor(signal: Signal): void {
   if (process.listenerCount(signal) === 0) process.exit(128 + numberOf(signal));
   setAlarm({ moment: now() + 10, ring: () => exitFor(signal) });
+}
+
+function isMainThread(): boolean {
+  // Loaded only where it is needed, which most systems are not: loading takes 2 ms.
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  return (require('node:worker_threads') as typeof import('node:worker_threads')).isMainThread;
 }
 
 function numberOf(signal: Signal): number {

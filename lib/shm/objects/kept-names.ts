@@ -1,13 +1,12 @@
 import type { LockSeat } from '../core/lock-seat';
-import { managedName, managerOf } from '../core/names';
+import { managedName, managerOf, randomDigits } from '../core/names';
 
 /**
  * A new name for an object that a structure keeps. It contains the structure's id. So a sweep knows which objects belong
  * to one structure. The objects of a manager's structure are the manager's.
  */
 export function keptName(structure: LockSeat): string {
-  const [bits = 0n] = crypto.getRandomValues(new BigUint64Array(1));
-  const own = `of_${structure.id}_${bits.toString(16).padStart(16, '0')}`;
+  const own = `of_${structure.id}_${randomDigits()}`;
   const manager = managerOf(structure.name)?.manager;
   return manager === undefined ? own : managedName(manager, own);
 }
