@@ -2,6 +2,7 @@
 // which of their users still live.
 #include "object.h"
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -130,7 +131,9 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
 Napi::Value Close(const Napi::CallbackInfo& info) {
   Environment& environment = Environment::Of(info.Env());
   if (const Seat* const seat = environment.seats.At(NumberOf(info))) {
-    for (const uint32_t watch : seat->watches) environment.watches.CloseOf(seat->object, watch);
+    for (const uint32_t watch : seat->watches) {
+      if (environment.watches.IsOf(seat->object, watch)) environment.watches.Close(watch);
+    }
     environment.seats.Close(seat->index);
   }
   return info.Env().Undefined();
@@ -235,8 +238,14 @@ Napi::Value WatchOpen(const Napi::CallbackInfo& info) {
   if (!seat) return {};
   os::WaitWord* word = seat->object->WordAt(SizeOf(info[1]));
   if (!word) return info.Env().Undefined();
-  const uint32_t watch = Environment::Of(info.Env()).watches.Add(seat->object, word);
-  seat->watches.push_back(watch);
+  Watches& watches = Environment::Of(info.Env()).watches;
+  const uint32_t watch = watches.Add(seat->object, word);
+  std::vector<uint32_t>& all = seat->watches;
+  const auto is_gone = [&](uint32_t each) {
+    return each == watch || !watches.IsOf(seat->object, each);
+  };
+  all.erase(std::remove_if(all.begin(), all.end(), is_gone), all.end());
+  all.push_back(watch);
   return Napi::Number::New(info.Env(), watch);
 }
 

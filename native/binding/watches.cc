@@ -29,9 +29,9 @@ void Watches::Close(uint32_t index) {
   vacant_.push_back(index);
 }
 
-void Watches::CloseOf(const SharedObject* object, uint32_t index) {
+bool Watches::IsOf(const SharedObject* object, uint32_t index) {
   const Slot* const slot = At(index);
-  if (slot && slot->object == object) Close(index);
+  return slot && slot->object == object;
 }
 
 bool Watches::Watch(uint32_t index, uint32_t seen, const os::Deadline& until, bool awaited) {
