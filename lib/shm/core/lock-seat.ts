@@ -476,6 +476,12 @@ export class LockSeat extends ObjectSeat {
    * outcome has been collected in the meantime.
    */
   collect(): void {
+    // If a request was interrupted, the agent may have got the lock for tasks that have got it since in another way.
+    if (!this.#isAwaitedByTasks()) {
+      this.#agentAsked = false;
+      native.agentCancel(this.index);
+      return;
+    }
     const outcome = native.agentCollect(this.index);
     if (outcome === undefined) return;
     this.#agentAsked = false;
