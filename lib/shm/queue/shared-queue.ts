@@ -4,6 +4,7 @@ import { now } from '../core/clock';
 import type { Typed } from '../core/handle';
 import { toAttach, toCreate, toOpen } from '../core/named-object';
 import type { Contents } from '../core/object-seat';
+import { undoInterrupted } from '../core/operations';
 import { defaultParticipants, mostParticipants } from '../core/roster';
 import { Waiting } from '../core/turns';
 import type { Wait } from '../core/word';
@@ -470,10 +471,20 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
     const held = this.#held.get(item);
     const state = this.open();
     if (held === undefined) return false;
-    const isSettled = how === 'ack' ? state.finish(held) : state.giveBack(held);
-    this.#held.delete(item);
-    if (this.#held.size === 0) state.holders.delete(this);
+    const isSettled = state.settleItem(held, how, this);
+    this.#drop(item);
+    state.hasSettledItem(how);
     return isSettled;
+  }
+
+  /** @internal Called when an item was settled, or given back, by a verb that was interrupted. */
+  forget({ number }: Held): void {
+    for (const [item, held] of this.#held) if (held.number === number) this.#drop(item);
+  }
+
+  #drop(item: QueueItem<unknown>): void {
+    this.#held.delete(item);
+    if (this.#held.size === 0) this.state.holders.delete(this);
   }
 
   /** @internal Also works on a closed handle, because it needs nothing from the queue. */
@@ -503,17 +514,9 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
     throw this.attachment.error('ERR_SHUTDOWN', 'was shut down: it accepts no more items');
   }
 
-  /**
-   * Forgets the items that this thread has no longer: a verb that was interrupted has given them back or
-   * acknowledged them, or a queue whose bytes made no sense was cleared.
-   */
-  #dropLost(): void {
-    for (const [item, held] of this.#held) if (!this.state.has(held)) this.#held.delete(item);
-  }
-
   #hold(look: boolean): QueueItem<V> | undefined {
     const { state } = this;
-    const taken = state.take(look);
+    const taken = state.take(look, this);
     const item = taken && this.#itemOf(taken);
     state.hasTaken();
     return item;
@@ -605,7 +608,7 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
   /** @internal */
   protected override letGo(): void {
     const { attachment, state } = this;
-    if (!attachment.hasEnded) this.#dropLost();
+    undoInterrupted(); // so that what an interrupted verb has given back is not held any more
     if (this.#held.size > 0 && !attachment.hasEnded) {
       const what = `has ${this.#held.size} items taken through this handle; ack() or giveBack() them first`;
       throw attachment.error('EBUSY', what);

@@ -67,6 +67,11 @@ export interface Taken extends Held, Reading {
   readonly isOfferedAgain: boolean;
 }
 
+/** Records which items this thread has: a handle of the queue. */
+interface Recorder {
+  forget(held: Held): void;
+}
+
 /** The result of putting an item into a queue that is shut down. */
 export const shut = Symbol('shut');
 
@@ -97,6 +102,21 @@ export class QueueState extends StructureState implements Operation {
   #left: { readonly read: unknown } | undefined;
   /** The item that is about to be taken. */
   #taking: Held | undefined;
+  /** The item that is being settled, or that was settled last. */
+  #settled: Held | undefined;
+  /** Who takes the former, or settles the latter. */
+  #recorder: Recorder | undefined;
+  /** After an interruption, lets the item be forgotten if it is settled. */
+  readonly #settling: Operation = {
+    undo: () => {
+      this.putRight();
+      const held = this.#settled;
+      if (held === undefined || this.look(() => this.#ring.has(held, this.#roster.own))) return;
+      this.#tellOfItems();
+      this.#tellOfRoom();
+      this.#recorder?.forget(held);
+    },
+  };
 
   constructor(seat: LockSeat) {
     const shape = shapeOf(seat.words.byteLength);
@@ -218,8 +238,9 @@ export class QueueState extends StructureState implements Operation {
    * Takes the first item. It belongs to this thread until it is done, whether or not it can be read. The caller
    * calls {@link hasTaken} as soon as it has recorded the item.
    */
-  take(look: boolean): Taken | undefined {
+  take(look: boolean, recorder: Recorder): Taken | undefined {
     beginOperation(this);
+    this.#recorder = recorder;
     return this.#take(look, true);
   }
 
@@ -228,34 +249,45 @@ export class QueueState extends StructureState implements Operation {
     this.#taking = undefined;
   }
 
-  /** Offers an item again that was taken, but that no caller has recorded. */
+  /** Offers an item again that was taken, but that its taker does not know of yet. */
   undo(): void {
     const taken = this.#taking;
     this.#taking = undefined;
-    if (taken !== undefined) this.giveBack(taken);
+    if (taken === undefined) return;
+    this.#giveBack(taken);
+    this.#tellOfItems();
+    this.#recorder?.forget(taken);
   }
 
-  /** Whether this thread has an item that it has taken. */
-  has(held: Held): boolean {
-    return this.look(() => this.#ring.has(held, this.#roster.own));
+  /**
+   * Finishes an item of this thread, or offers it again. The caller calls {@link hasSettledItem} as soon as it has
+   * forgotten the item.
+   *
+   * @returns false when this thread does not have the item.
+   */
+  settleItem(held: Held, how: 'ack' | 'giveBack', recorder: Recorder): boolean {
+    beginOperation(this.#settling);
+    this.#settled = held;
+    this.#recorder = recorder;
+    return how === 'ack' ? this.#finish(held) : this.#giveBack(held);
   }
 
-  /** Finishes an item that this thread has. Returns false when this thread does not have it. */
-  finish(held: Held): boolean {
-    const isDone = this.change(() => {
+  hasSettledItem(how: 'ack' | 'giveBack'): void {
+    endOperation();
+    if (how === 'ack') this.#tellOfRoom();
+    else this.#tellOfItems();
+  }
+
+  #finish(held: Held): boolean {
+    return this.change(() => {
       if (!this.#ring.finish(held, this.#roster.own)) return false;
       this.#countDone(1);
       return true;
     });
-    if (isDone) this.#tellOfRoom();
-    return isDone;
   }
 
-  /** Offers an item of this thread again. Returns false when this thread does not have it. */
-  giveBack(held: Held): boolean {
-    const isBack = this.change(() => this.#ring.giveBack(held, this.#roster.own));
-    if (isBack) this.#tellOfItems();
-    return isBack;
+  #giveBack(held: Held): boolean {
+    return this.change(() => this.#ring.giveBack(held, this.#roster.own));
   }
 
   /** Counts items as done, and returns 0. If fewer are unfinished, counts none and returns the difference. */
