@@ -98,15 +98,21 @@ export class BarrierState implements SeatState {
   }
 
   /**
+   * Must be called before {@link arrive}: waiting tasks of this thread find out how their generation ended. An entry
+   * can be marked as broken in one generation only (B2), so they must read the mark before this thread takes part in
+   * another generation. An operation must not have begun, because they begin operations themselves.
+   */
+  prepare(): void {
+    if (this.turn.awaited) this.turn.review();
+  }
+
+  /**
    * Records that a party has arrived. Returns 'broken' if the barrier is broken. Returns undefined if all parties of
    * the current generation have arrived already, so that this party must wait for the next generation.
    *
    * @param look - whether to check for parties that have died.
    */
   arrive(look: boolean): Arrival | 'broken' | undefined {
-    // First, waiting tasks of this thread find out how their generation ended. An entry can be marked as broken in
-    // one generation only (B2), so they must read the mark before this thread takes part in another generation.
-    if (this.turn.awaited) this.turn.review();
     return this.#seat.exclusively(() => {
       // The last party lets all others go on, so it must check for deaths too (B3).
       if (look || this.#arrived() === this.parties - 1) this.#breakForTheDead();

@@ -268,6 +268,7 @@ export class NamedBarrier extends NamedObject implements contract.Barrier {
     return {
       handle: this,
       attempt: (look) => {
+        this.#state.prepare();
         beginOperation(this.#state.arrival());
         const arrival = this.#state.arrive(look);
         if (typeof arrival === 'object') this.#here.add(arrival);
