@@ -5,7 +5,13 @@ import { reasonOf } from '../../common/options';
 import { deadlineOf, now } from './clock';
 import type { ObjectSeat } from './object-seat';
 import { layout } from './layout';
-import { endBeginning, endHeldOperation, holdOperation, type Operation } from './operations';
+import {
+  endBeginning,
+  endHeldOperation,
+  holdOperation,
+  undoInterrupted,
+  type Operation,
+} from './operations';
 import { PendingTask } from './pending-task';
 
 /**
@@ -170,6 +176,20 @@ export class Word {
 
   /** Waits without blocking the thread. */
   async wait<T>(wait: Wait<T>): Promise<T> {
+    // An attempt would do that, but sometimes none is made.
+    undoInterrupted();
+    let result: T | Promise<T>;
+    try {
+      result = this.#begin(wait);
+    } catch (error) {
+      // The caller has the error, and cleans up. So nothing must be undone later.
+      if (wait.beginning !== undefined) endBeginning(undefined, wait.beginning);
+      throw error;
+    }
+    return result;
+  }
+
+  #begin<T>(wait: Wait<T>): T | Promise<T> {
     if (wait.signal?.aborted) {
       wait.calledOff?.();
       throw reasonOf(wait.signal);
@@ -211,14 +231,15 @@ export class Word {
   /** Makes the attempts of all waiting tasks. Tasks whose attempt fails go on waiting. */
   review(isOverdue = false): void {
     if (this.#reviewing) return;
+    holdOperation(this.#reviewal);
     this.#reviewing = true;
     if (this.#seat.hasEnded) {
       this.#watching = false;
       this.#giveUp(() => true, this.#seat.endedError());
       this.#reviewing = false;
+      endHeldOperation(this.#reviewal);
       return;
     }
-    holdOperation(this.#reviewal);
     const seen = this.value;
     const isSame = this.#watching && seen === this.#seen;
     const look = isSame && isOverdue;
@@ -268,8 +289,10 @@ export class Word {
   #wait(seen: number): void {
     this.#seen = seen;
     if (this.#watch === undefined) {
-      this.#watch = native.watchOpen(this.#seat.index, this.#offset);
-      if (this.#watch !== undefined) watches.set(this.#watch, this);
+      const watch = native.watchOpen(this.#seat.index, this.#offset);
+      if (watch !== undefined) watches.set(watch, this);
+      // Last: if this is interrupted before, the next wait opens another watch.
+      this.#watch = watch;
     }
     this.#watching =
       this.#watch !== undefined && native.watchWait(this.#watch, seen, this.#slice, true);

@@ -39,9 +39,11 @@ export class EndSignal {
       return;
     }
     if (this.#watch === undefined) {
-      this.#watch = native.watchOpen(this.#seat.index, layout.headerBytes + 4 * endAt);
-      if (this.#watch === undefined) return;
-      tellOf(this.#watch, this);
+      const watch = native.watchOpen(this.#seat.index, layout.headerBytes + 4 * endAt);
+      if (watch === undefined) return;
+      tellOf(watch, this);
+      // Last: if this is interrupted before, the next call opens another watch.
+      this.#watch = watch;
     }
     native.watchWait(this.#watch, 0, sliceMs, false);
   }
