@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 // The library must be imported after the modules that watch it.
 import { countSteps, interrupt, stepWithin } from '../support/interrupts';
 import { watched } from '../fixtures/stores';
-import { SharedObject } from 'shmkit';
+import { NamedBarrier, SharedObject, SharedQueue } from 'shmkit';
 import { cases, letGo, onStepsWithin, tasksEnd } from '../fixtures/interrupts/cases';
 import { start } from '../support/children';
 import { keptAfterSweep } from '../support/kept';
@@ -37,12 +37,15 @@ describe.runIf(onLinux)('what is interrupted at any step of', () => {
         const object = fresh();
         interrupt(step, () => act(object));
         const where = `${verb}, interrupted at step ${step} of ${steps}`;
+        if (isOfTasks) one.next?.(object);
         letGo();
         // This thread can use it at once. Other threads can use it before this thread waits for something.
         if (step % 2 === 0 && !isOfTasks) expect(() => one.use(object), where).not.toThrow();
         await turn();
         await turn();
-        await tasksEnd();
+        await tasksEnd().catch((cause: unknown) => {
+          throw new Error(where, { cause });
+        });
         peer.tell([name, object]);
         expect(await peer.hear(), where).toBe('well');
         expect(() => one.use(object), where).not.toThrow();
@@ -53,6 +56,73 @@ describe.runIf(onLinux)('what is interrupted at any step of', () => {
     // A thread that is interrupted right when it lets go of an object holds it until it ends.
     for (const held of keptAfterSweep()) SharedObject.unlink(held);
   });
+});
+
+describe.runIf(onLinux)('what is interrupted at any step', () => {
+  it('while another task waits at a barrier counts, and leaves it broken; or does not', async () => {
+    const fresh = async () => {
+      const barrier = NamedBarrier.create({ parties: 3 });
+      const waits = barrier.wait().catch(() => undefined);
+      await turn();
+      return { barrier, waits };
+    };
+    const arrive = (barrier: NamedBarrier) => void barrier.wait().catch(() => undefined);
+    const counted = await fresh();
+    const steps = countSteps(() => arrive(counted.barrier));
+    counted.barrier.abort();
+    await counted.waits;
+    counted.barrier.unlink();
+    const outcomes = new Set<string>();
+    for (let step = 0; step < steps; step++) {
+      const { barrier, waits } = await fresh();
+      interrupt(step, () => arrive(barrier));
+      await turn();
+      await turn();
+      const { broken, waiting } = barrier;
+      if (!broken) expect(waiting, `interrupted at step ${step} of ${steps}`).toBe(1);
+      outcomes.add(broken ? 'broken' : 'whole');
+      barrier.abort();
+      await waits;
+      barrier.unlink();
+      barrier.close();
+    }
+    expect([...outcomes].sort()).toEqual(['broken', 'whole']);
+    counted.barrier.close();
+  });
+
+  it.each(['ack', 'giveBack'] as const)(
+    'of %s of an item is done when the queue can be closed',
+    async (how) => {
+      const fresh = () => {
+        const queue = SharedQueue.create({ capacity: 1 << 16 });
+        queue.putSync('item');
+        return { queue, item: queue.takeSync() };
+      };
+      const counted = fresh();
+      const steps = countSteps(() => counted.item[how]());
+      counted.queue.unlink();
+      counted.queue.close();
+      for (let step = 0; step < steps; step++) {
+        const { queue, item } = fresh();
+        const other = SharedQueue.attach(queue.name);
+        interrupt(step, () => item[how]());
+        if (step % 2 === 0) await turn();
+        try {
+          queue.close();
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'EBUSY' });
+          item[how]();
+          queue.close();
+        }
+        const left = other.tryTake();
+        const where = `interrupted at step ${step} of ${steps}`;
+        expect(left?.value, where).toBe(how === 'ack' ? undefined : 'item');
+        left?.ack();
+        other.unlink();
+        other.close();
+      }
+    },
+  );
 });
 
 describe.runIf(onLinux)('what runs out of stack at any place of', () => {

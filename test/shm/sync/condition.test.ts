@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
 import { NamedCondition } from 'shmkit';
 import { describe, expect, it } from 'vitest';
 import { temporary, timed, until } from '../../support/temporaries';
@@ -197,6 +197,23 @@ describe('notifying', () => {
     for (const count of ['1', null, 1n] as never[]) {
       expectCode(() => condition.notify(count), 'ERR_INVALID_ARG_TYPE', 'count');
     }
+  });
+
+  it('reaches a waiter after a wait of no time got its lock back some turns later', async () => {
+    using condition = temporary(NamedCondition.create());
+    const first = await condition.lock.acquire();
+    const second = condition.lock.acquire();
+    const wait = expectRejection(condition.wait({ timeout: 0 }), 'ERR_TIMEOUT');
+    const guard = await second;
+    for (let i = 0; i < 3; i++) await turn();
+    guard.release();
+    await wait;
+    first.release();
+    const waiting = task(condition);
+    const third = await condition.lock.acquire();
+    expect(condition.notify()).toBe(1);
+    third.release();
+    await waiting;
   });
 });
 
