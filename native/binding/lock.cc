@@ -60,11 +60,9 @@ napi_value Lock(napi_env env, napi_callback_info) {
   return ToValue(env, LockWithin(here, *seat, os::Deadline::Never()));
 }
 
-// unlock(): releases what lock or tryLock took. If JavaScript was interrupted before it knew that
-// the agent had taken the lock, releases that.
+// unlock(): releases what lock or tryLock took.
 napi_value Unlock(napi_env env, napi_callback_info) {
   Seat* const seat = CurrentSeat(env);
-  if (seat && !seat->held && seat->agent) seat->agent->Release();
   if (!seat || !seat->held) return nullptr;
   seat->object->Unlock();
   Environment::Of(env).seats.NoteRelease(*seat);
