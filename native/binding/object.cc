@@ -2,7 +2,6 @@
 // which of their users still live.
 #include "object.h"
 
-#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -131,9 +130,7 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
 Napi::Value Close(const Napi::CallbackInfo& info) {
   Environment& environment = Environment::Of(info.Env());
   if (const Seat* const seat = environment.seats.At(NumberOf(info))) {
-    for (const uint32_t watch : seat->watches) {
-      if (environment.watches.IsOf(seat->object, watch)) environment.watches.Close(watch);
-    }
+    environment.watches.CloseAllOf(seat->object);
     environment.seats.Close(seat->index);
   }
   return info.Env().Undefined();
@@ -234,19 +231,12 @@ Napi::Value WordWake(const Napi::CallbackInfo& info) {
 
 // (seat, offset) -> watch, or undefined if there is no word
 Napi::Value WatchOpen(const Napi::CallbackInfo& info) {
-  Seat* const seat = SeatOf(info);
+  const Seat* const seat = SeatOf(info);
   if (!seat) return {};
-  os::WaitWord* word = seat->object->WordAt(SizeOf(info[1]));
+  SharedObject* const object = seat->object;
+  os::WaitWord* word = object->WordAt(SizeOf(info[1]));
   if (!word) return info.Env().Undefined();
-  Watches& watches = Environment::Of(info.Env()).watches;
-  const uint32_t watch = watches.Add(seat->object, word);
-  std::vector<uint32_t>& all = seat->watches;
-  const auto is_gone = [&](uint32_t each) {
-    return each == watch || !watches.IsOf(seat->object, each);
-  };
-  all.erase(std::remove_if(all.begin(), all.end(), is_gone), all.end());
-  all.push_back(watch);
-  return Napi::Number::New(info.Env(), watch);
+  return Napi::Number::New(info.Env(), Environment::Of(info.Env()).watches.Add(object, word));
 }
 
 // (watch, seen, milliseconds, whether the event loop stays alive for it) -> whether a thread could

@@ -34,9 +34,6 @@ struct Seat {
   bool awaited = false;    // tasks of this thread wait until this thread releases the lock
   unsigned place = 0;      // while held: its position among the held seats
   std::shared_ptr<AgentThread> agent;
-  // The watches of its object. JavaScript may not know the number of one, if it was interrupted
-  // before it got the number.
-  std::vector<uint32_t> watches;
 };
 
 class Seats {

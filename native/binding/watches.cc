@@ -25,13 +25,14 @@ void Watches::Close(uint32_t index) {
   if (!slot) return;
   Cancel(index);
   slot->thread->Quit();
-  slot->thread.reset();
+  *slot = Slot{};
   vacant_.push_back(index);
 }
 
-bool Watches::IsOf(const SharedObject* object, uint32_t index) {
-  const Slot* const slot = At(index);
-  return slot && slot->object == object;
+void Watches::CloseAllOf(const SharedObject* object) {
+  for (uint32_t index = 0; index < slots_.size(); ++index) {
+    if (slots_[index].object == object) Close(index);
+  }
 }
 
 bool Watches::Watch(uint32_t index, uint32_t seen, const os::Deadline& until, bool awaited) {

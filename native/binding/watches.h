@@ -22,8 +22,8 @@ class Watches {
 
   uint32_t Add(SharedObject* object, os::WaitWord* word);
   void Close(uint32_t index);
-  // Whether the number is that of a watch of that object. A number may be in use anew.
-  bool IsOf(const SharedObject* object, uint32_t index);
+  // Also those whose number JavaScript does not know, because it was interrupted before it got it.
+  void CloseAllOf(const SharedObject* object);
 
   // Starts a wait until the word is not `seen`, or until the deadline. Then `on_news` is called. If
   // `awaited`, the event loop is kept alive until Settle or Cancel. Returns false if the system
