@@ -42,12 +42,25 @@ function offsetOf(at: number): number {
 }
 
 /**
- * Sets the listener that is called when a watch has news. A watch is a wait for a word, done by a thread of the
- * library. If the listener is undefined, the previous listener is removed.
+ * Opens a watch: a wait for a word, done by a thread of the library. Returns its number, or undefined if the object
+ * has no such word. If this is interrupted before the caller has the number, the watch is closed with the seat.
+ *
+ * @param at - the index of the word in the seat's words.
+ * @param listener - called when there is news.
  */
-export function tellOf(watch: number, listener: { hear(): void } | undefined): void {
-  if (listener === undefined) watches.delete(watch);
-  else watches.set(watch, listener);
+export function openWatch(
+  seat: ObjectSeat,
+  at: number,
+  listener: { hear(): void },
+): number | undefined {
+  const watch = native.watchOpen(seat.index, offsetOf(at));
+  if (watch !== undefined) watches.set(watch, listener);
+  return watch;
+}
+
+export function closeWatch(watch: number): void {
+  watches.delete(watch);
+  native.watchClose(watch);
 }
 
 /**
@@ -281,19 +294,13 @@ export class Word {
   /** Called when no handle of this thread uses the object any more. */
   close(): void {
     if (this.#watch === undefined) return;
-    watches.delete(this.#watch);
-    native.watchClose(this.#watch);
+    closeWatch(this.#watch);
     this.#watch = undefined;
   }
 
   #wait(seen: number): void {
     this.#seen = seen;
-    if (this.#watch === undefined) {
-      const watch = native.watchOpen(this.#seat.index, this.#offset);
-      if (watch !== undefined) watches.set(watch, this);
-      // Last: if this is interrupted before, the next wait opens another watch.
-      this.#watch = watch;
-    }
+    this.#watch ??= openWatch(this.#seat, this.#at, this);
     this.#watching =
       this.#watch !== undefined && native.watchWait(this.#watch, seen, this.#slice, true);
     if (!this.#watching) {

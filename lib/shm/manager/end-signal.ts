@@ -1,7 +1,6 @@
 import { native } from '../core/binding';
-import { layout } from '../core/layout';
 import type { LockSeat } from '../core/lock-seat';
-import { tellOf } from '../core/word';
+import { closeWatch, openWatch } from '../core/word';
 import { endAt, type ManagerState } from './state';
 
 /**
@@ -38,14 +37,8 @@ export class EndSignal {
       this.#unwatch();
       return;
     }
-    if (this.#watch === undefined) {
-      const watch = native.watchOpen(this.#seat.index, layout.headerBytes + 4 * endAt);
-      if (watch === undefined) return;
-      tellOf(watch, this);
-      // Last: if this is interrupted before, the next call opens another watch.
-      this.#watch = watch;
-    }
-    native.watchWait(this.#watch, 0, sliceMs, false);
+    this.#watch ??= openWatch(this.#seat, endAt, this);
+    if (this.#watch !== undefined) native.watchWait(this.#watch, 0, sliceMs, false);
   }
 
   /**
@@ -59,8 +52,7 @@ export class EndSignal {
 
   #unwatch(): void {
     if (this.#watch === undefined) return;
-    tellOf(this.#watch, undefined);
-    native.watchClose(this.#watch);
+    closeWatch(this.#watch);
     this.#watch = undefined;
   }
 }

@@ -1,14 +1,14 @@
 import type * as contract from '../../contract/index';
 import { SharedMemoryError } from '../../common/errors';
 import { called } from '../core/names';
-import type { Reading } from './state';
+import type { Reading, Settling } from './state';
 
 /** The part of a queue handle that its items use. */
 export interface ItemKeeper {
   readonly name: string;
   readonly closed: boolean;
   /** @internal Returns false when this thread does not have the item. */
-  settle(item: QueueItem<unknown>, how: 'ack' | 'giveBack'): boolean;
+  settle(item: QueueItem<unknown>, how: Settling): boolean;
   /** @internal Tries again to read a value that could not be read. */
   reread(read: unknown): Reading;
 }
@@ -80,7 +80,7 @@ export class QueueItem<V> implements contract.QueueItem<V> {
     return this.#reading.value as V;
   }
 
-  #settle(how: 'ack' | 'giveBack'): void {
+  #settle(how: Settling): void {
     if (!this.#isSettled && this.#keeper.settle(this, how)) {
       this.#isSettled = true;
       return;

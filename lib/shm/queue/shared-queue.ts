@@ -30,6 +30,7 @@ import {
   shut,
   type Reading,
   type Taken,
+  type Settling,
 } from './state';
 import {
   Structure,
@@ -467,7 +468,7 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
   }
 
   /** @internal */
-  settle(item: QueueItem<unknown>, how: 'ack' | 'giveBack'): boolean {
+  settle(item: QueueItem<unknown>, how: Settling): boolean {
     const held = this.#held.get(item);
     const state = this.open();
     if (held === undefined) return false;

@@ -67,6 +67,9 @@ export interface Taken extends Held, Reading {
   readonly isOfferedAgain: boolean;
 }
 
+/** How an item that was taken is settled: it is done, or it is offered again. */
+export type Settling = 'ack' | 'giveBack';
+
 /** Records which items this thread has: a handle of the queue. */
 interface Recorder {
   forget(held: Held): void;
@@ -265,14 +268,14 @@ export class QueueState extends StructureState implements Operation {
    *
    * @returns false when this thread does not have the item.
    */
-  settleItem(held: Held, how: 'ack' | 'giveBack', recorder: Recorder): boolean {
+  settleItem(held: Held, how: Settling, recorder: Recorder): boolean {
     beginOperation(this.#settling);
     this.#settled = held;
     this.#recorder = recorder;
     return how === 'ack' ? this.#finish(held) : this.#giveBack(held);
   }
 
-  hasSettledItem(how: 'ack' | 'giveBack'): void {
+  hasSettledItem(how: Settling): void {
     endOperation();
     if (how === 'ack') this.#tellOfRoom();
     else this.#tellOfItems();
