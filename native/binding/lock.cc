@@ -26,6 +26,9 @@ Acquired WaitInSlices(Environment& here, const os::Deadline& deadline, Wait wait
 }
 
 Acquired LockWithin(Environment& here, Seat& seat, const os::Deadline& deadline) {
+  // JavaScript was interrupted right after it asked the agent, and does not know that it has asked.
+  // If the agent got the lock, nobody would collect it while this thread is blocked.
+  if (seat.requested) here.seats.Cancel(seat);
   const auto wait = [&seat](const os::Deadline& slice) { return seat.object->LockUntil(slice); };
   return here.seats.Note(seat, WaitInSlices(here, deadline, wait));
 }
@@ -60,12 +63,20 @@ napi_value Lock(napi_env env, napi_callback_info) {
   return ToValue(env, LockWithin(here, *seat, os::Deadline::Never()));
 }
 
-// unlock(): releases what lock or tryLock took.
+// unlock(): releases the lock that this thread has, itself or through its agent. The result is true
+// if the agent has to unlock it, which takes a moment.
 napi_value Unlock(napi_env env, napi_callback_info) {
   Seat* const seat = CurrentSeat(env);
-  if (!seat || !seat->held) return nullptr;
-  seat->object->Unlock();
-  Environment::Of(env).seats.NoteRelease(*seat);
+  if (!seat) return nullptr;
+  if (seat->held) {
+    seat->object->Unlock();
+    Environment::Of(env).seats.NoteRelease(*seat);
+  } else if (seat->taken) {
+    Environment::Of(env).seats.ReleaseByAgent(*seat);
+    napi_value by_agent = nullptr;
+    napi_get_boolean(env, true, &by_agent);
+    return by_agent;
+  }
   return nullptr;
 }
 
@@ -102,9 +113,14 @@ Napi::Value Abandon(const Napi::CallbackInfo& info) {
 Napi::Value PutBack(const Napi::CallbackInfo& info) {
   Seat* const seat = SeatOf(info);
   const bool abandoned = info[1].As<Napi::Boolean>();
-  if (!seat || !seat->held) return info.Env().Undefined();
-  seat->object->PutBack(abandoned ? Acquired::kAbandoned : Acquired::kYes);
-  Environment::Of(info.Env()).seats.NoteRelease(*seat);
+  if (!seat) return {};
+  Seats& seats = Environment::Of(info.Env()).seats;
+  if (seat->held) {
+    seat->object->PutBack(abandoned ? Acquired::kAbandoned : Acquired::kYes);
+    seats.NoteRelease(*seat);
+  } else {
+    seats.GiveUp(seat->object);
+  }
   return info.Env().Undefined();
 }
 
@@ -138,8 +154,7 @@ Napi::Value Await(const Napi::CallbackInfo& info) {
 Napi::Value AgentCancel(const Napi::CallbackInfo& info) {
   Seat* const seat = SeatOf(info);
   if (!seat) return {};
-  Environment::Of(info.Env()).seats.Unrequest(*seat);
-  if (seat->agent) seat->agent->Cancel();
+  Environment::Of(info.Env()).seats.Cancel(*seat);
   return info.Env().Undefined();
 }
 
@@ -149,7 +164,7 @@ Napi::Value AgentCollect(const Napi::CallbackInfo& info) {
   if (!seat) return {};
   const auto outcome = seat->agent ? seat->agent->Collect() : std::nullopt;
   if (!outcome) return info.Env().Undefined();
-  Environment::Of(info.Env()).seats.Unrequest(*seat);
+  Environment::Of(info.Env()).seats.NoteCollected(*seat, *outcome);
   return Napi::Number::New(info.Env(), static_cast<uint32_t>(*outcome));
 }
 
@@ -158,18 +173,18 @@ Napi::Value AgentCollectWithin(const Napi::CallbackInfo& info) {
   Environment& here = Environment::Of(info.Env());
   Seat* const seat = SeatOf(info);
   if (!seat || !seat->agent) return {};
+  const auto answer = [&info](Acquired outcome) {
+    return Napi::Number::New(info.Env(), static_cast<uint32_t>(outcome));
+  };
+  if (seat->held || seat->taken) {
+    // This thread was interrupted before it knew that it had the lock; see Seats::Before.
+    here.seats.Cancel(*seat);
+    return answer(Acquired::kAbandoned);
+  }
   const auto wait = [agent = seat->agent](const os::Deadline& slice) {
     return agent->CollectUntil(slice);
   };
-  const Acquired outcome = WaitInSlices(here, DeadlineOf(info[1]), wait);
-  if (outcome != Acquired::kTimeout) here.seats.Unrequest(*seat);
-  return Napi::Number::New(info.Env(), static_cast<uint32_t>(outcome));
-}
-
-Napi::Value AgentRelease(const Napi::CallbackInfo& info) {
-  const Seat* const seat = SeatOf(info);
-  if (seat && seat->agent) seat->agent->Release();
-  return info.Env().Undefined();
+  return answer(here.seats.NoteCollected(*seat, WaitInSlices(here, DeadlineOf(info[1]), wait)));
 }
 
 // (seat): blocks for the moment that the agent takes to unlock what this thread has released
@@ -199,7 +214,6 @@ void ExportLocks(Napi::Env env, Napi::Object exports) {
                 {"agentCollect", AgentCollect},
                 {"agentCollectWithin", AgentCollectWithin},
                 {"agentAwaitReturn", AgentAwaitReturn},
-                {"agentRelease", AgentRelease},
             });
 }
 

@@ -59,6 +59,19 @@ void Seats::NoteRelease(Seat& seat) {
   seat.held = seat.fresh = false;
 }
 
+Acquired Seats::NoteCollected(Seat& seat, Acquired acquired) {
+  if (acquired == Acquired::kTimeout) return acquired;
+  Unrequest(seat);
+  seat.taken = acquired == Acquired::kYes || acquired == Acquired::kAbandoned;
+  if (seat.taken) collected_.push_back(seat.index);
+  return acquired;
+}
+
+void Seats::ReleaseByAgent(Seat& seat) {
+  seat.agent->Release();
+  seat.taken = false;
+}
+
 Seat* Seats::Find(SharedObject* object) {
   const auto known = by_object_.find(object);
   return known == by_object_.end() ? nullptr : At(known->second);
@@ -66,7 +79,7 @@ Seat* Seats::Find(SharedObject* object) {
 
 bool Seats::Holds(SharedObject* object) {
   const Seat* const seat = Find(object);
-  return seat && (seat->held || (seat->agent && seat->agent->HoldsForClient()));
+  return seat && (seat->held || seat->taken);
 }
 
 void Seats::GiveUp(SharedObject* object) {
@@ -75,9 +88,9 @@ void Seats::GiveUp(SharedObject* object) {
   if (seat->held) {
     object->PutBack(Acquired::kAbandoned);
     NoteRelease(*seat);
-  } else if (seat->agent && seat->agent->HoldsForClient()) {
+  } else if (seat->taken) {
     object->Abandon();
-    seat->agent->Release();
+    ReleaseByAgent(*seat);
     seat->agent->AwaitReturn();
   }
 }
@@ -90,6 +103,11 @@ std::vector<uint32_t> Seats::TakeFresh() {
     --fresh_;
     all.push_back(all_held_[i]->index);
   }
+  for (const uint32_t index : collected_) {
+    const Seat* const seat = At(index);
+    if (seat && seat->taken) all.push_back(index);
+  }
+  collected_.clear();
   return all;
 }
 
@@ -112,6 +130,11 @@ bool Seats::Request(uint32_t index) {
   if (!seat.requested) mailbox_->Expect(env_);
   seat.requested = true;
   return true;
+}
+
+void Seats::Cancel(Seat& seat) {
+  Unrequest(seat);
+  if (seat.agent) seat.agent->Cancel();
 }
 
 void Seats::Unrequest(Seat& seat) {

@@ -29,7 +29,8 @@ struct Seat {
   SharedObject* const object;
   const uint32_t index;
   bool held = false;       // by this thread itself
-  bool fresh = false;      // acquired since the last turn of the event loop
+  bool taken = false;      // collected from the agent, which holds it for this thread
+  bool fresh = false;      // while held: acquired since the last turn of the event loop
   bool requested = false;  // asked for through the agent, and the outcome is not collected yet
   bool awaited = false;    // tasks of this thread wait until this thread releases the lock
   unsigned place = 0;      // while held: its position among the held seats
@@ -60,7 +61,7 @@ class Seats {
   // interrupted before it knew that it had the lock, or before it gave the lock back, so it counts
   // as a dead owner. Other results say why the lock must not be tried.
   Acquired Before(Seat& seat) {
-    if (seat.held) return Acquired::kAbandoned;
+    if (seat.held || seat.taken) return Acquired::kAbandoned;
     if (held_ >= kMostHeld) return Acquired::kTooManyHeld;
     return stack.Suffices() ? Acquired::kTimeout : Acquired::kShallow;
   }
@@ -69,6 +70,10 @@ class Seats {
     return acquired;
   }
   void NoteRelease(Seat& seat);
+  // To be called with what the agent of a seat returned.
+  Acquired NoteCollected(Seat& seat, Acquired acquired);
+  // Makes the agent unlock the lock that it holds for this thread. Does not wait for it.
+  void ReleaseByAgent(Seat& seat);
 
   // The seats that were acquired since the end of the last turn of the event loop, and are still
   // held. They are not reported again.
@@ -80,12 +85,15 @@ class Seats {
   void GiveUp(SharedObject* object);
   // Whether there are seats that TakeFresh would return, or JavaScript has something else to check
   // when a turn ends.
-  bool AwaitsTurn() const { return fresh_ > 0 || (control_ && control_[kLookAtEnd] != 0); }
+  bool AwaitsTurn() const {
+    return fresh_ > 0 || !collected_.empty() || (control_ && control_[kLookAtEnd] != 0);
+  }
 
   Stack stack;
 
   bool Request(uint32_t index);
-  void Unrequest(Seat& seat);
+  // Withdraws the request.
+  void Cancel(Seat& seat);
   // Sets whether tasks of this thread wait for each other to release the lock. As with the agent,
   // the event loop is kept alive meanwhile. Returns false if that is not possible.
   bool Await(Seat& seat, bool awaited);
@@ -104,6 +112,7 @@ class Seats {
   static constexpr unsigned kLookAtEnd = 10;
 
   void NoteHeld(Seat& seat);
+  void Unrequest(Seat& seat);
   bool OpenMailbox();
   Seat* Find(SharedObject* object);
 
@@ -116,6 +125,7 @@ class Seats {
   Seat* all_held_[kMostHeld];  // only the first held_ elements are used
   unsigned held_ = 0;
   unsigned fresh_ = 0;
+  std::vector<uint32_t> collected_;  // the seats that were collected from agents since TakeFresh
   std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();
 };
 

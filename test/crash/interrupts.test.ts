@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 // The library must be imported after the modules that watch it.
 import { countSteps, interrupt, stepWithin } from '../support/interrupts';
 import { watched } from '../fixtures/stores';
-import { NamedBarrier, SharedObject, SharedQueue } from 'shmkit';
+import { NamedBarrier, NamedLock, SharedObject, SharedQueue, type LockGuard } from 'shmkit';
 import { cases, letGo, onStepsWithin, tasksEnd } from '../fixtures/interrupts/cases';
 import { start } from '../support/children';
 import { keptAfterSweep } from '../support/kept';
@@ -89,6 +89,42 @@ describe.runIf(onLinux)('what is interrupted at any step', () => {
     expect([...outcomes].sort()).toEqual(['broken', 'whole']);
     counted.barrier.close();
   });
+
+  it.each(['acquireSync', 'tryAcquire', 'runExclusiveSync'] as const)(
+    'of %s leaves nothing held, although a background thread has asked for the lock',
+    async (verb) => {
+      const lock = NamedLock.create();
+      const fresh = async () => {
+        const holder = start('interrupts/holder', [lock.name]);
+        await holder.hear();
+        const waits = lock.acquire().then((guard) => guard.release());
+        holder.tell('release');
+        return { holder, waits };
+      };
+      let guard: LockGuard | null = null;
+      const act = () => {
+        if (verb === 'runExclusiveSync') lock.runExclusiveSync(() => stepWithin());
+        else guard = verb === 'tryAcquire' ? lock.tryAcquire() : lock.acquireSync();
+        guard?.release();
+      };
+      const counted = await fresh();
+      const steps = countSteps(act);
+      await counted.waits;
+      await counted.holder.succeed();
+      for (let step = 0; step < steps; step++) {
+        const { holder, waits } = await fresh();
+        guard = null;
+        interrupt(step, act);
+        // The caller that was interrupted may have received the guard.
+        (guard as LockGuard | null)?.[Symbol.dispose]();
+        if (step % 2 === 0) lock.acquireSync().release();
+        await waits;
+        await holder.succeed();
+      }
+      lock.unlink();
+      lock.close();
+    },
+  );
 
   it.each(['ack', 'giveBack'] as const)(
     'of %s of an item is done when the queue can be closed',

@@ -241,7 +241,8 @@ interface Native {
 
   readonly lock: () => Acquired | undefined;
   readonly tryLock: () => Acquired | undefined;
-  readonly unlock: () => void;
+  /** Returns true if the agent has to unlock the lock, which takes a moment. */
+  readonly unlock: () => true | undefined;
   /**
    * Adds to a float64 in an object, atomically. The arguments and the result are float64 elements of `control`:
    * element 1 is the offset, element 2 the number to add. Element 3 is set to the value before.
@@ -273,14 +274,13 @@ interface Native {
   /**
    * Asks the seat's agent to acquire the lock. The agent is a thread of the library that acquires, holds and
    * releases the lock on behalf of this thread, which need not block (native/core/agent_thread.h). The functions
-   * below collect the outcome, withdraw the request, and release the lock. Returns false if the system cannot start
+   * below withdraw the request, and collect the outcome. `unlock` releases the lock. Returns false if the system cannot start
    * the thread.
    */
   agentRequest(seat: number): boolean;
   agentCancel(seat: number): void;
   agentCollect(seat: number): Acquired | undefined;
   agentCollectWithin(seat: number, milliseconds: number | undefined): Acquired;
-  agentRelease(seat: number): void;
   /** Blocks for the moment that the agent needs to unlock what this thread has released. */
   agentAwaitReturn(seat: number): void;
 

@@ -152,7 +152,6 @@ export class LockSeat extends ObjectSeat {
   /** The task that has got the lock but has not been told yet. */
   #granted: QueuedTask | undefined;
   #agentAsked = false;
-  #agentHolds = false;
   /** Whether the seat keeps the event loop alive. */
   #isAwaited = false;
   #handovers = 0;
@@ -321,12 +320,11 @@ export class LockSeat extends ObjectSeat {
       if (outcome === Acquired.Timeout) return null;
       this.#agentAsked = false;
       if (this.#queue.size > 0) this.#keepAlive();
-      if (isScoped) this.lookAtEndOfTurn();
-      return this.#conclude(lock, outcome, true, isScoped);
+      return this.#conclude(lock, outcome, isScoped);
     }
     const outcome = timeout === undefined ? this.#lock() : this.#lockWithin(timeout);
     if (outcome === undefined) return (this.holder = lock.guard(this, false, isScoped));
-    return this.#conclude(lock, outcome, false, isScoped);
+    return this.#conclude(lock, outcome, isScoped);
   }
 
   /** Acquires the lock, or returns null when it is held or a task of this thread waits for it. */
@@ -336,21 +334,16 @@ export class LockSeat extends ObjectSeat {
     if (isScoped) this.noteCall();
     const outcome = this.#tryLock();
     if (outcome === undefined) return (this.holder = lock.guard(this, false, isScoped));
-    return this.#conclude(lock, outcome, false, isScoped);
+    return this.#conclude(lock, outcome, isScoped);
   }
 
   release(): void {
     // If this call is interrupted, the queued tasks are served at the end of the turn.
     if (this.#queue.size > 0) atEndOfTurn(this.#goOn);
     this.holder = null;
-    if (this.#agentHolds) {
-      this.#agentHolds = false;
-      native.agentRelease(this.index);
-      this.#handovers = mostHandovers;
-    } else {
-      control[controlAt.seat] = this.index;
-      nativeUnlock();
-    }
+    control[controlAt.seat] = this.index;
+    // The agent needs a moment to unlock the lock, so this thread would not get it at once.
+    if (nativeUnlock() === true) this.#handovers = mostHandovers;
     if (this.#afterwards !== undefined) this.#settleAfterwards();
     if (this.#queue.size > 0) this.#serve();
   }
@@ -392,6 +385,11 @@ export class LockSeat extends ObjectSeat {
     this.#isInside = false;
     this.interrupted();
     native.lockAbandon(this.index);
+    // If this thread was interrupted right after it had collected the lock from the agent, it did not note that.
+    if (this.#agentAsked) {
+      this.#agentAsked = false;
+      native.agentCancel(this.index);
+    }
     this.release();
   }
 
@@ -485,7 +483,7 @@ export class LockSeat extends ObjectSeat {
     const outcome = native.agentCollect(this.index);
     if (outcome === undefined) return;
     this.#agentAsked = false;
-    this.#settleFirst(outcome, true);
+    this.#settleFirst(outcome);
   }
 
   /** @param only - the id of the object that the name is expected to lead to; undefined: any object */
@@ -574,7 +572,7 @@ export class LockSeat extends ObjectSeat {
       this.#handovers++;
       const outcome = this.#tryLock() ?? Acquired.Yes;
       if (outcome !== Acquired.Timeout) {
-        this.#settleFirst(outcome, false);
+        this.#settleFirst(outcome);
         return;
       }
     }
@@ -591,12 +589,12 @@ export class LockSeat extends ObjectSeat {
     }
   }
 
-  #settleFirst(outcome: Acquired, byAgent: boolean): void {
+  #settleFirst(outcome: Acquired): void {
     const [first] = this.#queue;
     if (first === undefined) return;
     let result: Holder | null | typeof gone;
     try {
-      result = this.#conclude(first.lock, outcome, byAgent);
+      result = this.#conclude(first.lock, outcome);
     } catch {
       return; // all waiting tasks were rejected with the error
     }
@@ -636,13 +634,11 @@ export class LockSeat extends ObjectSeat {
   #conclude<G extends Holder>(
     lock: LockHandle<G>,
     outcome: Acquired,
-    byAgent: boolean,
     isScoped = false,
   ): G | null | typeof gone {
     switch (outcome) {
       case Acquired.Yes:
       case Acquired.Abandoned: {
-        this.#agentHolds = byAgent;
         const holder = (this.holder = lock.guard(this, outcome === Acquired.Abandoned, isScoped));
         if (this.kind === 'rlock') this.#admitAll(holder);
         return holder;
