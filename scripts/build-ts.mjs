@@ -37,20 +37,27 @@ const plainRequire = 'plainRequire';
  * Makes one part of the library. What it imports from another part is looked up once, not at each use, and
  * with `part`, not with `require`; see lib/loading/parts.ts.
  */
-function toCommonJS(code) {
+function toCommonJS(code, partIn) {
   const linked = code.replaceAll(
-    /^import \{([^}]*)\} from "\.\/(\w+)\.js";$/gm,
-    (_, names, from) =>
+    /^import \{([^}]*)\} from "\.\/([\w-]+\.js)";$/gm,
+    (_, names, file) =>
       `const {${names.replaceAll(' as ', ': ')}} = require("./loader.js")` +
-      (from === 'loader' ? ';' : `.part("${from}");`),
+      (file === 'loader.js' ? ';' : `.part("${partIn[file]}");`),
   );
   if (/^import .*"\.\//m.test(linked))
     throw new Error('an import between parts was not understood');
-  const { code: common } = transformSync(linked, {
+  // esbuild would define a getter for each name. These are many, and calling each of them once takes time.
+  const exported = linked.replace(
+    /^export \{([^}]*)\};$/m,
+    (_, names) => `module.exports = {${names.replaceAll(/(\S+) as (\S+?)(?=,|\s)/g, '$2: $1')}};`,
+  );
+  if (/^export /m.test(exported)) throw new Error('an export was not understood');
+  const { code: common } = transformSync(exported, {
     format: 'cjs',
     platform: 'node',
     target: 'node20',
     define: { [plainRequire]: 'require' },
+    logOverride: { 'commonjs-variable-in-esm': 'silent' },
   });
   return withDeclaredClasses(common);
 }
@@ -86,7 +93,7 @@ const common = {
 const loader = {
   name: 'loader',
   setup({ onResolve }) {
-    onResolve({ filter: /\/loading\/home$|^\.\/home$/ }, () => ({
+    onResolve({ filter: /\/loading\/(home|parts)$|^\.\/home$/ }, () => ({
       path: './loader.js',
       external: true,
     }));
@@ -104,23 +111,50 @@ const { outputFiles: loaders } = await build({
   write: false,
 });
 for (const { path: file, text } of loaders) writeFileSync(file, withDeclaredClasses(text));
+/**
+ * The parts of the library, each of which is evaluated when something of it is first used; see lib/loading/parts.ts.
+ * What several of them use is in the first of these.
+ */
+const parts = ['core', 'sync', 'values', 'dict', 'lists', 'objects'];
+/**
+ * esbuild makes a chunk of the files that the same entry points need. Each entry point here needs all parts up to its
+ * own, and there are two that need all parts. So there is one chunk for each part, with what no part before it needs.
+ */
+const upTo = (count) =>
+  parts
+    .slice(0, count)
+    .map((part) => `export * from './lib/shm/parts/${part}';`)
+    .join('\n');
+const nested = {
+  name: 'nested',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^nested:/ }, ({ path: entry }) => ({ path: entry, namespace: 'nested' }));
+    onLoad({ filter: /.*/, namespace: 'nested' }, ({ path: entry }) => ({
+      contents: upTo(Number(entry.slice('nested:'.length))),
+      resolveDir: '.',
+    }));
+  },
+};
 const { outputFiles, metafile } = await build({
   ...common,
-  // All of the basics are in the common chunk, because structures can hold any of them. esbuild makes such
-  // a chunk only of ES modules.
-  entryPoints: { structures: 'lib/shm/structures.ts', 'basics-alone': 'lib/shm/basics.ts' },
-  chunkNames: 'basics',
+  entryPoints: Object.fromEntries(
+    [...parts, 'all'].map((part, i) => [`up-to-${part}`, `nested:${i + 1}`]),
+  ),
   outdir: 'dist',
   format: 'esm',
   splitting: true,
   define: { require: plainRequire },
-  plugins: [loader],
+  plugins: [loader, nested],
   write: false,
   metafile: true,
 });
-const parts = ['basics', 'structures'];
+const outputs = Object.entries(metafile.outputs);
+const chunkOf = (part) =>
+  outputs.find(([, { inputs }]) => `lib/shm/parts/${part}.ts` in inputs)?.[0];
+const partIn = Object.fromEntries(parts.map((part) => [path.basename(chunkOf(part)), part]));
 for (const { path: file, text } of outputFiles) {
-  if (parts.includes(path.parse(file).name)) writeFileSync(file, toCommonJS(text));
+  const part = partIn[path.basename(file)];
+  if (part !== undefined) writeFileSync(`dist/${part}.js`, toCommonJS(text, partIn));
 }
 // The engine over a server is separate: it needs no addon, and who does not use it does not load it. The thread that
 // renews leases has a file of its own.
@@ -144,11 +178,21 @@ await build({
   format: 'esm',
 });
 
-const exportsOf = (output) => metafile.outputs[`dist/${output}.js`].exports;
-const names = { basics: exportsOf('basics-alone'), structures: exportsOf('structures') };
-const missing = names.basics.filter((name) => !exportsOf('basics').includes(name));
-if (missing.length > 0) throw new Error(`not in common: ${missing.join(', ')}`);
-const evaluations = parts.map((name) => `${name}: () => require('./${name}.js')`);
+const exportsUpTo = (part) =>
+  part === undefined ? [] : metafile.outputs[`dist/up-to-${part}.js`].exports;
+const names = Object.fromEntries(
+  parts.map((part, i) => {
+    const before = new Set(exportsUpTo(parts[i - 1]));
+    return [part, exportsUpTo(part).filter((name) => !before.has(name))];
+  }),
+);
+for (const part of parts) {
+  const missing = names[part].filter(
+    (name) => !metafile.outputs[chunkOf(part)].exports.includes(name),
+  );
+  if (missing.length > 0) throw new Error(`not in the part ${part}: ${missing.join(', ')}`);
+}
+const evaluations = parts.map((part) => `${part}: () => require('./${part}.js')`);
 writeFileSync(
   'dist/index.js',
   `'use strict';

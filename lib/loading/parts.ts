@@ -5,23 +5,27 @@
 // and kept with what the thread has only once; see home.ts.
 import { home, realm, version } from './home';
 
-type Name = 'basics' | 'structures';
-
 type Exports = Readonly<Record<string, unknown>>;
 
-type Loaders = Readonly<Record<Name, () => Exports>>;
+/** For each part, the function that evaluates it. */
+type Loaders = Readonly<Record<string, () => Exports>>;
 
 /** What is kept for a realm. */
 interface Kept {
   readonly library: Exports;
-  readonly parts: Partial<Record<Name, Exports>>;
+  readonly parts: Record<string, Exports>;
   loaders: Loaders;
 }
 
 /** The exports of a part. The part is evaluated if it was not yet. */
-export function part(name: Name): Exports {
+export function part(name: string): Exports {
   const { parts, loaders } = home().realms.get(realm) as Kept;
-  return (parts[name] ??= loaders[name]());
+  return (parts[name] ??= (loaders[name] as () => Exports)());
+}
+
+/** What the library exports by that name. Its part is evaluated if it was not yet. */
+export function evaluate(exported: string): unknown {
+  return (home().realms.get(realm) as Kept | undefined)?.library[exported];
 }
 
 /**
@@ -31,7 +35,7 @@ export function part(name: Name): Exports {
  * @param loaders - functions that evaluate the parts with the module system of the caller. The module system
  * that was used before may not exist any more.
  */
-export function library(names: Readonly<Record<Name, string[]>>, loaders: Loaders): Exports {
+export function library(names: Readonly<Record<string, string[]>>, loaders: Loaders): Exports {
   const { realms, version: shared } = home();
   const known = realms.get(realm) as Kept | undefined;
   if (known === undefined) {
@@ -43,18 +47,18 @@ export function library(names: Readonly<Record<Name, string[]>>, loaders: Loader
   return known.library;
 }
 
-function lazily(names: Readonly<Record<Name, string[]>>): Exports {
+function lazily(names: Readonly<Record<string, string[]>>): Exports {
   const all: Exports = {};
-  for (const name of Object.keys(names) as Name[]) {
-    const evaluate = () => {
+  for (const [name, keys] of Object.entries(names)) {
+    const evaluatePart = () => {
       const exports = part(name);
-      for (const key of names[name]) {
+      for (const key of keys) {
         Object.defineProperty(all, key, { value: exports[key], enumerable: true });
       }
     };
-    for (const key of names[name]) {
+    for (const key of keys) {
       const get = () => {
-        evaluate();
+        evaluatePart();
         return all[key];
       };
       Object.defineProperty(all, key, { get, enumerable: true, configurable: true });

@@ -1,25 +1,24 @@
+import { attacherOf, handleKinds, type HandleKind } from './core/classes';
 import { attachingTo, kindsOf } from './core/missing';
-import { NamedLock, type NamedLockHandle } from './core/named-lock';
-import { SharedMemory, type SharedMemoryHandle } from './core/shared-memory';
-import { NamedObject } from './core/named-object';
-import { keepValues } from './objects/kept';
-import { tellClasses } from '../values/handles';
-import { ShareableList, type ShareableListHandle } from './shareable-list/shareable-list';
-import { SharedNamespace, type SharedNamespaceHandle } from './dict/shared-namespace';
-import { SharedQueue, type SharedQueueHandle } from './queue/shared-queue';
-import { SharedArray, type SharedArrayHandle } from './numbers/shared-array';
-import { SharedDict, type SharedDictHandle } from './dict/shared-dict';
-import { SharedList, type SharedListHandle } from './list/shared-list';
-import { SharedValue, type SharedValueHandle } from './numbers/shared-value';
+import type { NamedLock, NamedLockHandle } from './core/named-lock';
+import type { SharedMemory, SharedMemoryHandle } from './core/shared-memory';
+import type { ShareableList, ShareableListHandle } from './shareable-list/shareable-list';
+import type { SharedNamespace, SharedNamespaceHandle } from './dict/shared-namespace';
+import type { SharedQueue, SharedQueueHandle } from './queue/shared-queue';
+import type { SharedArray, SharedArrayHandle } from './numbers/shared-array';
+import type { SharedDict, SharedDictHandle } from './dict/shared-dict';
+import type { SharedList, SharedListHandle } from './list/shared-list';
+import type { SharedValue, SharedValueHandle } from './numbers/shared-value';
 import { invalidType, outOfRange } from '../common/errors';
-import { SharedObject, type SharedObjectHandle } from './objects/shared-object';
-import { Manager, type ManagerHandle } from './manager/manager';
-import { NamedBarrier, type NamedBarrierHandle } from './sync/barrier';
-import { NamedCondition, type NamedConditionHandle } from './sync/condition';
-import { NamedEvent, type NamedEventHandle } from './sync/event';
-import { NamedRLock, type NamedRLockHandle } from './sync/rlock';
-import { NamedRWLock, type NamedRWLockHandle } from './sync/rw-lock';
-import { NamedSemaphore, type NamedSemaphoreHandle } from './sync/semaphore';
+import { tellAttach, type AnyHandle } from '../common/handles';
+import type { SharedObject, SharedObjectHandle } from './objects/shared-object';
+import type { Manager, ManagerHandle } from './manager/manager';
+import type { NamedBarrier, NamedBarrierHandle } from './sync/barrier';
+import type { NamedCondition, NamedConditionHandle } from './sync/condition';
+import type { NamedEvent, NamedEventHandle } from './sync/event';
+import type { NamedRLock, NamedRLockHandle } from './sync/rlock';
+import type { NamedRWLock, NamedRWLockHandle } from './sync/rw-lock';
+import type { NamedSemaphore, NamedSemaphoreHandle } from './sync/semaphore';
 
 /** For each kind, the type of its plain-data handles, and the class of the attached object. */
 interface Kinds {
@@ -73,32 +72,6 @@ type AttachedTo<H> =
  */
 export type Attached<H extends Handle> = AttachedTo<HandleOf<H>>;
 
-const attachers: { [K in keyof Kinds]: (handle: Kinds[K][0]) => Kinds[K][1] } = {
-  memory: ({ name, readOnly }) => SharedMemory.attach(name, { readOnly: readOnly ?? false }),
-  lock: ({ name }) => NamedLock.attach(name),
-  rlock: ({ name }) => NamedRLock.attach(name),
-  semaphore: ({ name }) => NamedSemaphore.attach(name),
-  event: ({ name }) => NamedEvent.attach(name),
-  condition: ({ name }) => NamedCondition.attach(name),
-  barrier: ({ name }) => NamedBarrier.attach(name),
-  rwlock: ({ name }) => NamedRWLock.attach(name),
-  value: ({ name }) => SharedValue.attach(name),
-  array: ({ name }) => SharedArray.attach(name),
-  namespace: ({ name }) => SharedNamespace.attach(name),
-  queue: ({ name }) => SharedQueue.attach(name),
-  dict: ({ name }) => SharedDict.attach(name),
-  list: ({ name }) => SharedList.attach(name),
-  object: ({ name, handOver }) => SharedObject.attach(name, { handOver }),
-  manager: ({ name }) => Manager.attach(name),
-  'shareable-list': (handle) => ShareableList.fromHandle(handle),
-};
-
-keepValues();
-
-tellClasses([NamedObject, SharedMemory, NamedLock, ShareableList, Manager], (handle) =>
-  attach(handle as Handle),
-);
-
 /**
  * Attaches to the object that a handle stands for. It does not matter how this process got the handle: by
  * `process.send`, a worker's `workerData`, the environment, or a file.
@@ -112,15 +85,17 @@ export function attach<H extends Handle>(handle: H): Attached<H> {
     throw invalidType('handle', expected(given), given);
   }
   const kind: unknown = given.shmkit;
-  if (typeof kind !== 'string' || !Object.hasOwn(attachers, kind)) {
-    const kinds = Object.keys(attachers).map((known) => `'${known}'`);
+  if (!isKind(kind)) {
+    const kinds = handleKinds.map((known) => `'${known}'`);
     throw outOfRange('handle.shmkit', `one of ${kinds.join(', ')}`, kind);
   }
   const { name } = given as { readonly name?: unknown };
   if (typeof name !== 'string') throw invalidType('handle.name', 'a string', name);
-  // The type of the handle depends on its kind, which was checked above.
-  const attacher = attachers[kind as keyof Kinds] as (handle: Handle) => unknown;
-  return attacher(handle) as Attached<H>;
+  return attacherOf(kind)(handle) as Attached<H>;
+}
+
+function isKind(kind: unknown): kind is HandleKind {
+  return (handleKinds as readonly unknown[]).includes(kind);
 }
 
 /** The part of the message that says what a handle is, and what to use instead of the given argument. */
@@ -133,3 +108,5 @@ function expected(given: unknown): string {
   const calls = found.map((kind) => attachingTo(kind, given)).join(' or ');
   return calls === '' ? handle : `${handle} (to attach by name, use ${calls})`;
 }
+
+tellAttach((handle: AnyHandle) => attach(handle as Handle));

@@ -1,5 +1,5 @@
 import { invalidType } from '../common/errors';
-import { sharedBrand } from './handles';
+import { sharedBrand } from '../common/handles';
 import {
   entriesOf,
   isArguments,

@@ -1,11 +1,6 @@
 import { SharedMemoryError, hasCode } from '../common/errors';
+import { attachTo, type AnyHandle } from '../common/handles';
 import { CorruptError, MismatchError } from './corrupt-error';
-
-/** The plain-data form of a shared object of any kind. */
-export interface AnyHandle {
-  readonly shmkit: string;
-  readonly name: string;
-}
 
 /** What this file needs of a shared object, to store it and to return it. */
 interface Shared {
@@ -15,36 +10,12 @@ interface Shared {
 }
 
 /**
- * The property of the prototypes of named objects by which they are recognized. It also works for objects of
- * another copy of the library, and of a copy that was evaluated in another realm.
- */
-export const sharedBrand = Symbol.for('shmkit.handle');
-
-/**
- * Attaches to the object of a handle. Set by {@link tellClasses}, which is called by a higher floor (layer of
- * the code) that knows the classes.
- */
-let attachTo: ((handle: AnyHandle) => object) | undefined;
-
-/**
  * Objects that were attached before and are still in use. The key is the handle that they were attached by.
  */
 const attached = new Map<string, WeakRef<Shared>>();
 const collected = new FinalizationRegistry<string>((key) => {
   if (attached.get(key)?.deref() === undefined) attached.delete(key);
 });
-
-/**
- * Registers the classes of shared objects. They are on a higher floor (layer of the code), so this file
- * cannot import them.
- */
-export function tellClasses(
-  all: readonly { readonly prototype: object }[],
-  attach: (handle: AnyHandle) => object,
-): void {
-  for (const { prototype } of all) Object.defineProperty(prototype, sharedBrand, { value: true });
-  attachTo = attach;
-}
 
 /** A shared object's handle in the form in which it is stored: JSON in ASCII. */
 export function handleText(shared: object): string {
@@ -76,7 +47,7 @@ export function parseHandle(text: string): AnyHandle {
 let attachNow: ((handle: AnyHandle) => object) | undefined;
 
 /**
- * Reads a value whose shared objects are attached by a function, instead of by the classes that were registered. For an
+ * Reads a value whose shared objects are attached by a function, instead of by {@link attachTo}. For an
  * engine that has several servers, whose handles look the same.
  */
 export function attachingBy<T>(attach: (handle: AnyHandle) => object, read: () => T): T {
@@ -98,7 +69,6 @@ export function attachShared(handle: AnyHandle): object {
   const key = JSON.stringify(handle);
   const known = attached.get(key)?.deref();
   if (known && !known.closed) return known;
-  if (attachTo === undefined) throw new Error('no classes to attach');
   let made: Shared;
   try {
     made = attachTo(handle) as Shared;

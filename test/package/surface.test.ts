@@ -17,8 +17,8 @@ const classes = new Map(
 
 /** The classes that index.d.ts exports, and the classes that these extend. */
 function publicClasses(): Map<string, string> {
-  const exported = ['basics', 'structures'].flatMap((part) => [
-    ...readFileSync(`dist/shm/${part}.d.ts`, 'utf8').matchAll(/\b[A-Z]\w+\b/g),
+  const exported = readdirSync('dist/shm/parts').flatMap((file) => [
+    ...readFileSync(path.join('dist/shm/parts', file), 'utf8').matchAll(/\b[A-Z]\w+\b/g),
   ]);
   const found = new Map<string, string>();
   const add = (name: string): void => {

@@ -1,5 +1,5 @@
 import { outOfRange } from '../../common/errors';
-import type { AnyHandle } from '../../values/handles';
+import type { AnyHandle } from '../../common/handles';
 import type { Session } from '../lease/session';
 import { NamedEvent } from './named-event';
 import { NamedLock } from './named-lock';

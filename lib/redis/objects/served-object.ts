@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type * as contract from '../../contract/index';
 import { SharedMemoryError } from '../../common/errors';
-import { sharedBrand } from '../../values/handles';
+import { sharedBrand } from '../../common/handles';
 import { Pending } from '../lease/pending';
 import type { Ask, Said, Session } from '../lease/session';
 import { find, identify, make, makeLock, unlink, unlinkLock } from '../scripts/names';

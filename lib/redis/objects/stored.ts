@@ -1,7 +1,8 @@
 import { SharedMemoryError } from '../../common/errors';
 import { Encoder, Tag, finish, read, tagIn, type SizeLimit, type Views } from '../../values/codec';
 import { CorruptError, MismatchError } from '../../values/corrupt-error';
-import { attachingBy, explainWithin, type AnyHandle } from '../../values/handles';
+import type { AnyHandle } from '../../common/handles';
+import { attachingBy, explainWithin } from '../../values/handles';
 import type { Session } from '../lease/session';
 
 /** The server accepts arguments of at most 512 MiB, and some of that is left for the rest of the request. */

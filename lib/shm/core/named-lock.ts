@@ -1,3 +1,4 @@
+import { tellClass } from './classes';
 import type * as contract from '../../contract/index';
 import { systemName } from './names';
 import { checkOptions } from '../../common/options';
@@ -126,3 +127,5 @@ export class NamedLock extends Lock implements contract.Named {
     return { shmkit: 'lock', name: this.name };
   }
 }
+
+tellClass('lock', NamedLock);

@@ -1,3 +1,4 @@
+import { tellClass } from './classes';
 import { constants } from 'node:buffer';
 import { native, type NativeFailure, type SegmentHandle } from './binding';
 import {
@@ -450,3 +451,7 @@ function handleOf(name: string, readOnly: boolean): SharedMemoryHandle {
 function checkSize(size: unknown): number {
   return checkInteger('size', size, 1, mostBytes, 'bytes');
 }
+
+tellClass('memory', SharedMemory, ({ name, readOnly }: SharedMemoryHandle) =>
+  SharedMemory.attach(name, { readOnly: readOnly ?? false }),
+);

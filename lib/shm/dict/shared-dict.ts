@@ -1,3 +1,4 @@
+import { tellClass } from '../core/classes';
 import type * as contract from '../../contract/index';
 import { assignedBy, changedBy } from '../core/assignments';
 import type { Request } from '../core/attachment';
@@ -641,3 +642,5 @@ function ttlOnly({ ttl }: TtlOptions): TtlOptions {
 function waitOnly({ timeout, signal }: WaitOptions): WaitOptions {
   return { ...(timeout !== undefined && { timeout }), ...(signal !== undefined && { signal }) };
 }
+
+tellClass('dict', SharedDict);

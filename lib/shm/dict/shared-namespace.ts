@@ -1,3 +1,4 @@
+import { tellClass } from '../core/classes';
 import type * as contract from '../../contract/index';
 import { assignedBy, changedBy } from '../core/assignments';
 import type { Request } from '../core/attachment';
@@ -207,3 +208,5 @@ tellStates('namespace', (seat) => new DictState(seat));
 function contentsOf({ capacity, outOfBand }: SharedNamespaceOptions) {
   return dictContents(checkCapacity(capacity), 0, false, checkOutOfBand(outOfBand));
 }
+
+tellClass('namespace', SharedNamespace);

@@ -1,3 +1,4 @@
+import { tellClass } from '../core/classes';
 import type * as contract from '../../contract/index';
 import { assignedBy, assignedByIndex, changedBy } from '../core/assignments';
 import type { Request } from '../core/attachment';
@@ -376,3 +377,5 @@ function toIndex(what: string, value: number): number {
   if (typeof value !== 'number') throw invalidType(what, 'a number', value);
   return Math.trunc(value) || 0;
 }
+
+tellClass('list', SharedList);

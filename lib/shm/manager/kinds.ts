@@ -1,61 +1,56 @@
-import { NamedLock } from '../core/named-lock';
-import { SharedMemory } from '../core/shared-memory';
-import { SharedArray } from '../numbers/shared-array';
-import { SharedDict } from '../dict/shared-dict';
-import { SharedList } from '../list/shared-list';
-import { SharedNamespace } from '../dict/shared-namespace';
-import { SharedObject } from '../objects/shared-object';
-import { SharedQueue } from '../queue/shared-queue';
-import { SharedValue } from '../numbers/shared-value';
-import { NamedBarrier } from '../sync/barrier';
-import { NamedCondition } from '../sync/condition';
-import { NamedEvent } from '../sync/event';
-import { NamedRLock } from '../sync/rlock';
-import { NamedRWLock } from '../sync/rw-lock';
-import { NamedSemaphore } from '../sync/semaphore';
+import { classOf as sharedClass, type OpenedClass, type SharedClass } from '../core/classes';
+import { kinds } from '../core/names';
+import type { NamedLock } from '../core/named-lock';
+import type { SharedMemory } from '../core/shared-memory';
+import type { SharedArray } from '../numbers/shared-array';
+import type { SharedDict } from '../dict/shared-dict';
+import type { SharedList } from '../list/shared-list';
+import type { SharedNamespace } from '../dict/shared-namespace';
+import type { SharedObject } from '../objects/shared-object';
+import type { SharedQueue } from '../queue/shared-queue';
+import type { SharedValue } from '../numbers/shared-value';
+import type { NamedBarrier } from '../sync/barrier';
+import type { NamedCondition } from '../sync/condition';
+import type { NamedEvent } from '../sync/event';
+import type { NamedRLock } from '../sync/rlock';
+import type { NamedRWLock } from '../sync/rw-lock';
+import type { NamedSemaphore } from '../sync/semaphore';
 
-/** The part of a kind's class that a manager uses. */
-export interface ManagedClass {
-  attach(name: string): { close(): void };
-  unlink(name: string): void;
+/** The classes of the objects that a manager can make. */
+interface ManagedClasses {
+  memory: typeof SharedMemory;
+  lock: typeof NamedLock;
+  rlock: typeof NamedRLock;
+  semaphore: typeof NamedSemaphore;
+  event: typeof NamedEvent;
+  condition: typeof NamedCondition;
+  barrier: typeof NamedBarrier;
+  rwlock: typeof NamedRWLock;
+  value: typeof SharedValue;
+  array: typeof SharedArray;
+  dict: typeof SharedDict;
+  list: typeof SharedList;
+  queue: typeof SharedQueue;
+  namespace: typeof SharedNamespace;
+  object: typeof SharedObject;
 }
 
-/** The kinds of objects that a manager can make. */
-export const managedKinds = {
-  memory: SharedMemory,
-  lock: NamedLock,
-  rlock: NamedRLock,
-  semaphore: NamedSemaphore,
-  event: NamedEvent,
-  condition: NamedCondition,
-  barrier: NamedBarrier,
-  rwlock: NamedRWLock,
-  value: SharedValue,
-  array: SharedArray,
-  dict: SharedDict,
-  list: SharedList,
-  queue: SharedQueue,
-  namespace: SharedNamespace,
-  object: SharedObject,
-} as const satisfies Record<string, ManagedClass>;
-
-export type ManagedKind = keyof typeof managedKinds;
+/** The kinds of these objects. */
+export type ManagedKind = keyof ManagedClasses;
 
 /** The kinds of objects that a manager opens by name: whoever comes first makes the object. */
 export type OpenedKind = Exclude<ManagedKind, 'object'>;
 
-/** The part of the class of such a kind that a manager uses. */
-export interface OpenedClass extends ManagedClass {
-  open(name: string, options: never): { close(): void };
-}
+export const managedKinds = kinds.filter((kind) => kind !== 'manager');
 
 /** The type of a kind's objects. */
-export type Managed<K extends ManagedKind> = ReturnType<(typeof managedKinds)[K]['attach']>;
+export type Managed<K extends ManagedKind> = ReturnType<ManagedClasses[K]['attach']>;
 
+export function classOf(kind: 'object'): typeof SharedObject;
 export function classOf(kind: OpenedKind): OpenedClass;
-export function classOf(kind: ManagedKind): ManagedClass;
-export function classOf(kind: ManagedKind): ManagedClass {
-  return managedKinds[kind];
+export function classOf(kind: ManagedKind): SharedClass;
+export function classOf(kind: ManagedKind): SharedClass {
+  return sharedClass(kind);
 }
 
 /**
@@ -71,6 +66,10 @@ export function parseNote(note: unknown): { kind: ManagedKind; name: string } | 
   if (typeof note !== 'string') return undefined;
   const at = note.indexOf(' ');
   const kind = note.slice(0, at);
-  if (!Object.hasOwn(managedKinds, kind)) return undefined;
-  return { kind: kind as ManagedKind, name: note.slice(at + 1) };
+  if (!isManagedKind(kind)) return undefined;
+  return { kind, name: note.slice(at + 1) };
+}
+
+function isManagedKind(kind: string): kind is ManagedKind {
+  return (managedKinds as readonly string[]).includes(kind);
 }

@@ -1,3 +1,4 @@
+import { tellClass } from '../core/classes';
 import type * as contract from '../../contract/index';
 import { native } from '../core/binding';
 import { Unassignable } from '../core/assignments';
@@ -15,7 +16,7 @@ import {
 import type { SharedArray, SharedArrayOptions } from '../numbers/shared-array';
 import type { SharedDict, SharedDictOptions } from '../dict/shared-dict';
 import type { SharedNamespace, SharedNamespaceOptions } from '../dict/shared-namespace';
-import { SharedObject, type SharedObjectCreateOptions } from '../objects/shared-object';
+import type { SharedObject, SharedObjectCreateOptions } from '../objects/shared-object';
 import type { SharedQueue, SharedQueueOptions } from '../queue/shared-queue';
 import type { SharedList, SharedListOptions } from '../list/shared-list';
 import type { SharedValue, SharedValueOptions } from '../numbers/shared-value';
@@ -371,7 +372,7 @@ export class Manager extends Unassignable implements Disposable, PlainManager {
     checkOptions(options, ['name', 'mode', 'handOver', 'participants']);
     const name = this.#nameFor('object', options.name);
     const given = { ...(withMode(options, this.#state.mode) as object), name, from: value };
-    const made = asManager(() => SharedObject.create<T>(given));
+    const made = asManager(() => classOf('object').create<T>(given));
     try {
       this.#state.note('object', name);
     } catch (error) {
@@ -524,3 +525,5 @@ function withState<T>(name: string, act: (state: ManagerState) => T): T {
     attachment.close();
   }
 }
+
+tellClass('manager', Manager);

@@ -238,8 +238,9 @@ export class ManagerState extends ListState {
    */
   entrust(hearsSignals: boolean): Entrusted {
     const { name, index } = this.seat;
-    const kinds = Object.keys(managedKinds) as ManagedKind[];
-    const heads = kinds.map((kind) => `${howToEnd(kind)}${managedHead(kind, name)}\0`).join('');
+    const heads = managedKinds
+      .map((kind) => `${howToEnd(kind)}${managedHead(kind, name)}\0`)
+      .join('');
     const { usedAt, rosterAt, entryBytes, tokenHalf } = rosterPlaces;
     const numbers = Float64Array.of(
       kindNumbers.manager,

@@ -1,3 +1,4 @@
+import { tellClass } from '../core/classes';
 import type * as contract from '../../contract/index';
 import { assignedBy, assignedByIndex, changedBy } from '../core/assignments';
 import { unlinkObject, type Request } from '../core/attachment';
@@ -390,3 +391,5 @@ function checkIterable(what: string, values: unknown): void {
 function checkLength(length: unknown, what = 'length'): number {
   return checkInteger(what, length, 1, mostElements);
 }
+
+tellClass('array', SharedArray);

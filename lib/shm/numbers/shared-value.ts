@@ -1,3 +1,4 @@
+import { tellClass } from '../core/classes';
 import type * as contract from '../../contract/index';
 import { unlinkObject, type Request } from '../core/attachment';
 import type { Typed } from '../core/handle';
@@ -234,3 +235,5 @@ function contentsOf<T extends ElementType>({ type, value }: SharedValueOptions<T
   const data = value === undefined ? undefined : encodeElements(type, [value], () => 'value');
   return typedContents(type, 1, data);
 }
+
+tellClass('value', SharedValue);

@@ -8,7 +8,8 @@ import { PlaceInSegment, notePlace, placeOf, type Place } from '../core/places';
 import { participantsIn } from '../core/roster';
 import { SharedMemoryError } from '../../common/errors';
 import { CorruptError } from '../../values/corrupt-error';
-import { explainWithin, type AnyHandle } from '../../values/handles';
+import type { AnyHandle } from '../../common/handles';
+import { explainWithin } from '../../values/handles';
 import { byteLengthOf } from '../../values/intrinsics';
 
 /** A range of the data of a shared object, which a value refers to instead of containing a copy. */

@@ -3,7 +3,8 @@ import { native } from '../core/binding';
 import type { LockSeat } from '../core/lock-seat';
 import { unreadable } from '../structure/unreadable';
 import { CorruptError, MismatchError } from '../../values/corrupt-error';
-import { parseHandle, type AnyHandle } from '../../values/handles';
+import type { AnyHandle } from '../../common/handles';
+import { parseHandle } from '../../values/handles';
 import { makeBuffer } from '../../values/array-buffers';
 import {
   hasBuffers,

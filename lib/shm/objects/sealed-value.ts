@@ -1,6 +1,6 @@
 import type { DraftHandle, NativePieces } from '../core/binding';
 import type { Contents } from '../core/object-seat';
-import type { AnyHandle } from '../../values/handles';
+import type { AnyHandle } from '../../common/handles';
 import { tableFloats } from '../../values/packed-format';
 import { pack, type Packed } from '../../values/packer';
 import { rangeOf, type Borrower, type Range } from './borrowed';

@@ -1,3 +1,5 @@
+import { keepValues } from './kept';
+import { tellClass } from '../core/classes';
 import { unlinkObject, type Request } from '../core/attachment';
 import type { DraftHandle } from '../core/binding';
 import type { Typed } from '../core/handle';
@@ -342,3 +344,9 @@ export class SharedObject<T = unknown> extends NamedObject {
     this.#value = undefined;
   }
 }
+
+tellClass('object', SharedObject, ({ name, handOver }: SharedObjectHandle) =>
+  SharedObject.attach(name, { handOver }),
+);
+
+keepValues();

@@ -1,3 +1,4 @@
+import { tellClass } from '../core/classes';
 import type * as contract from '../../contract/index';
 import type { Request } from '../core/attachment';
 import { now } from '../core/clock';
@@ -640,3 +641,5 @@ function contentsOf(options: SharedQueueOptions): Contents {
     Ring.initialize(words, recordsAt(shape, capacity)),
   );
 }
+
+tellClass('queue', SharedQueue);

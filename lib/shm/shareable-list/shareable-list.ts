@@ -1,3 +1,4 @@
+import { tellClass } from '../core/classes';
 import { isUint8Array, typedArrayName } from '../../common/element-types';
 import { assignedBy, assignedByIndex, Unassignable } from '../core/assignments';
 import { checkConstruction } from '../core/construction';
@@ -608,3 +609,7 @@ function unlinkLock(name: string): void {
     if (!hasCode(error, 'ENOENT')) throw error;
   }
 }
+
+tellClass('shareable-list', ShareableList, (handle: ShareableListHandle) =>
+  ShareableList.fromHandle(handle),
+);

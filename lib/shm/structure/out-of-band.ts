@@ -1,9 +1,15 @@
 import { SharedMemoryError, hasCode } from '../../common/errors';
 import { native } from '../core/binding';
+import { needClass } from '../core/classes';
 import { called } from '../core/names';
 import { CorruptError } from '../../values/corrupt-error';
 import type { LockSeat } from '../core/lock-seat';
-import type { OutOfBandStore, StoredApart } from '../../values/out-of-band';
+import {
+  readOutOfBand,
+  tellOutOfBand,
+  type OutOfBandStore,
+  type StoredApart,
+} from '../../values/out-of-band';
 import type { Packed } from '../../values/packer';
 import type { GrowingMemory } from './growing-memory';
 import { structureLayout } from './structure-layout';
@@ -43,13 +49,25 @@ export function tellKeeping(given: Keeping): void {
   keeping = given;
 }
 
+/** The part of the library that has these objects may not have been evaluated yet. */
+function neededKeeping(): Keeping | undefined {
+  if (keeping === undefined) needClass('object');
+  return keeping;
+}
+
+// The same for values that are read. Replaced when that part is evaluated.
+tellOutOfBand((text) => {
+  needClass('object');
+  return readOutOfBand(text);
+});
+
 /**
  * Removes objects that no record of a structure refers to any more.
  *
  * @param id - the id of the structure.
  */
 export function letGo(texts: Iterable<string>, id: string): void {
-  for (const text of texts) keeping?.letGo(text, id);
+  for (const text of texts) neededKeeping()?.letGo(text, id);
 }
 
 /**
@@ -212,7 +230,7 @@ export class OutOfBand implements OutOfBandStore {
       made.discard();
       this.#loose.delete(made);
     }
-    drain(this.#gone, (text) => keeping?.letGo(text, this.#id ?? ''));
+    drain(this.#gone, (text) => neededKeeping()?.letGo(text, this.#id ?? ''));
   }
 
   get #floats(): Float64Array {
@@ -223,7 +241,7 @@ export class OutOfBand implements OutOfBandStore {
     if (native.place === undefined || this.#memory.fixed[structureLayout.outOfBandEnded] !== 0) {
       return false;
     }
-    return (this.#canStore ??= keeping?.canStore(this.#seat) === true);
+    return (this.#canStore ??= neededKeeping()?.canStore(this.#seat) === true);
   }
 
   #make(packed: Packed): Made {

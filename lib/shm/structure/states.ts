@@ -1,4 +1,5 @@
 import { Disposition, native } from '../core/binding';
+import { needClass } from '../core/classes';
 import { LockSeat, isSeat } from '../core/lock-seat';
 import { isFailure } from '../core/failures';
 import { defaultMode } from '../../common/options';
@@ -6,11 +7,19 @@ import type { ObjectKind } from '../core/layout';
 import { noContents } from '../core/object-seat';
 import type { StructureState } from './structure-state';
 
+const structureKinds: ReadonlySet<ObjectKind> = new Set(['dict', 'list', 'namespace', 'queue']);
+
 const makers = new Map<ObjectKind, (seat: LockSeat) => StructureState>();
 
 /** Registers how the state of a kind of structures is made. */
 export function tellStates(kind: ObjectKind, make: (seat: LockSeat) => StructureState): void {
   makers.set(kind, make);
+}
+
+/** The class of a structure that others have made may not have been evaluated here. */
+function makerOf(kind: ObjectKind) {
+  if (structureKinds.has(kind)) needClass(kind);
+  return makers.get(kind);
 }
 
 const none: ReadonlySet<string> = new Set();
@@ -32,7 +41,7 @@ export function withState<T>(
   otherwise: T,
   act: (state: StructureState, id: string) => T,
 ): T | undefined {
-  const make = makers.get(kind);
+  const make = makerOf(kind);
   // Elsewhere, no structure stores values apart.
   if (make === undefined || native.place === undefined) return undefined;
   const seat = LockSeat.tryTake(kind, name, defaultMode, Disposition.Attach, noContents);

@@ -1,3 +1,4 @@
+import { tellClass } from '../core/classes';
 import type * as contract from '../../contract/index';
 import { Request, unlinkObject } from '../core/attachment';
 import { deadlineOf, remaining } from '../core/clock';
@@ -367,3 +368,5 @@ function contentsOf({ parties, participants }: NamedBarrierOptions): Contents {
   checkInteger('participants', room, 1, mostParticipants);
   return { type: 0, length: parties, wordsBytes: rosterBytes(room), dataBytes: 0 };
 }
+
+tellClass('barrier', NamedBarrier);

@@ -1,3 +1,4 @@
+import { tellClass } from '../core/classes';
 import type * as contract from '../../contract/index';
 import { unlinkObject, type Request } from '../core/attachment';
 import { deadlineOf, remaining } from '../core/clock';
@@ -333,3 +334,5 @@ function contentsOf({ participants = defaultParticipants }: NamedConditionOption
   checkInteger('participants', participants, 1, mostParticipants);
   return { type: 0, length: 0, wordsBytes: rosterBytes(participants), dataBytes: 0 };
 }
+
+tellClass('condition', NamedCondition);

@@ -1,3 +1,4 @@
+import { tellClass } from '../core/classes';
 import type * as contract from '../../contract/index';
 import { changedBy } from '../core/assignments';
 import { unlinkObject, type Request } from '../core/attachment';
@@ -197,3 +198,5 @@ export class NamedEvent extends NamedObject implements contract.Event {
 }
 
 changedBy('event', { isSet: 'set() or clear()' });
+
+tellClass('event', NamedEvent);

@@ -1,3 +1,4 @@
+import { tellClass } from '../core/classes';
 import type * as contract from '../../contract/index';
 import { callForeign } from '../core/foreign';
 import { Lock, notAsync } from '../core/lock';
@@ -333,3 +334,5 @@ export class NamedRLock extends NamedObject implements contract.RLock {
     this.attachment.close(this.#lock);
   }
 }
+
+tellClass('rlock', NamedRLock);

@@ -1,3 +1,4 @@
+import { tellClass } from '../core/classes';
 import type * as contract from '../../contract/index';
 import { unlinkObject, type Request } from '../core/attachment';
 import {
@@ -273,3 +274,5 @@ function contentsOf({ participants = defaultParticipants }: NamedRWLockOptions):
   checkInteger('participants', participants, 1, mostParticipants);
   return { type: 0, length: 0, wordsBytes: rosterBytes(participants), dataBytes: 0 };
 }
+
+tellClass('rwlock', NamedRWLock);

@@ -1,3 +1,4 @@
+import { tellClass } from '../core/classes';
 import type * as contract from '../../contract/index';
 import { changedBy } from '../core/assignments';
 import { unlinkObject, type Request } from '../core/attachment';
@@ -320,3 +321,5 @@ function contentsOf(options: NamedSemaphoreOptions): Contents {
     words: initialWords(value, robust),
   };
 }
+
+tellClass('semaphore', NamedSemaphore);
