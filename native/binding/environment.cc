@@ -5,7 +5,7 @@
 #include <mutex>
 #include <vector>
 
-#include "turns.h"
+#include "loop_hook.h"
 
 namespace shmkit {
 
@@ -24,7 +24,8 @@ Environments& TheEnvironments() {
 
 }  // namespace
 
-Environment::Environment(napi_env env) : seats(env), watches(env), alarm(env), env_(env) {
+Environment::Environment(napi_env env)
+    : spinner(env), seats(env, spinner), watches(env, spinner), alarm(env), env_(env) {
   Environments& known = TheEnvironments();
   const std::lock_guard<std::mutex> guard(known.guard);
   known.all.push_back(this);
@@ -62,8 +63,10 @@ void Environment::Initialize(int32_t* control, const Callbacks& callbacks) {
   watches.Initialize(callbacks.on_news);
   napi_create_reference(env_, callbacks.nothing, 1, &nothing_);
   napi_create_reference(env_, callbacks.on_turn, 1, &on_turn_);
-  AtEndOfTurns(
-      env_, [](void* environment) { static_cast<Environment*>(environment)->EndTurn(); }, this);
+  LoopHook* const hook = LoopHook::Make(
+      env_, LoopHook::Point::kPrepare,
+      [](void* environment) { static_cast<Environment*>(environment)->EndTurn(); }, this);
+  if (hook) hook->Start();
   napi_add_env_cleanup_hook(
       env_, [](void* environment) { static_cast<Environment*>(environment)->Leave(); }, this);
 }

@@ -10,6 +10,7 @@
 #include "alarm.h"
 #include "endings.h"
 #include "seats.h"
+#include "spinner.h"
 #include "watches.h"
 
 namespace shmkit {
@@ -53,6 +54,7 @@ class Environment {
   // This thread's presence, which the first call creates.
   os::Result<os::Presence*> TakePresence();
 
+  Spinner spinner;
   Seats seats;
   Watches watches;
   Alarm alarm;

@@ -16,6 +16,7 @@ using Callback = void (*)(Handle*);
 
 // Values of uv_handle_type.
 constexpr int kAsync = 1;
+constexpr int kIdle = 6;
 constexpr int kPrepare = 9;
 constexpr int kSignal = 16;
 

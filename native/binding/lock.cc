@@ -138,9 +138,11 @@ Napi::Value Unlink(const Napi::CallbackInfo& info) {
   return ToValue(info.Env(), seat->object->Unlink(info[1].As<Napi::Boolean>() || seat->held));
 }
 
-// (seat) -> whether an agent could be started to wait
+// (seat, whether this thread tries to get it at first) -> whether an agent could be started to wait
 Napi::Value AgentRequest(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), Environment::Of(info.Env()).seats.Request(NumberOf(info)));
+  const bool spins = info[1].As<Napi::Boolean>();
+  Seats& seats = Environment::Of(info.Env()).seats;
+  return Napi::Boolean::New(info.Env(), seats.Request(NumberOf(info), spins));
 }
 
 // (seat, whether tasks of this thread wait until another task of this thread releases the lock): if
@@ -158,21 +160,22 @@ Napi::Value AgentCancel(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// (seat) -> the outcome as a number, or undefined if there is none yet
+// (seat) -> the outcome as a number, or undefined if there is none yet. kTimeout if there will be
+// none, because no agent could be started.
 Napi::Value AgentCollect(const Napi::CallbackInfo& info) {
   Seat* const seat = SeatOf(info);
   if (!seat) return {};
-  const auto outcome = seat->agent ? seat->agent->Collect() : std::nullopt;
+  const auto outcome = Environment::Of(info.Env()).seats.Collect(*seat);
   if (!outcome) return info.Env().Undefined();
-  Environment::Of(info.Env()).seats.NoteCollected(*seat, *outcome);
   return Napi::Number::New(info.Env(), static_cast<uint32_t>(*outcome));
 }
 
-// (seat, milliseconds or undefined) -> the outcome as a number; blocks
+// (seat, milliseconds or undefined) -> the outcome as a number, or undefined if no agent could be
+// started; blocks
 Napi::Value AgentCollectWithin(const Napi::CallbackInfo& info) {
   Environment& here = Environment::Of(info.Env());
   Seat* const seat = SeatOf(info);
-  if (!seat || !seat->agent) return {};
+  if (!seat) return {};
   const auto answer = [&info](Acquired outcome) {
     return Napi::Number::New(info.Env(), static_cast<uint32_t>(outcome));
   };
@@ -181,6 +184,8 @@ Napi::Value AgentCollectWithin(const Napi::CallbackInfo& info) {
     here.seats.Cancel(*seat);
     return answer(Acquired::kAbandoned);
   }
+  // This thread cannot go on trying while it is blocked.
+  if ((seat->spinning || !seat->agent) && !here.seats.Ask(*seat)) return info.Env().Undefined();
   const auto wait = [agent = seat->agent](const os::Deadline& slice) {
     return agent->CollectUntil(slice);
   };

@@ -45,6 +45,25 @@ void Mailbox::Unexpect(napi_env env) {
   if (--expected_ == 0) napi_unref_threadsafe_function(env, function_);
 }
 
+void CallWithNumber(napi_env env, napi_ref function, uint32_t number) {
+  napi_handle_scope scope = nullptr;
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
+  napi_value callback = nullptr;
+  napi_value argument = nullptr;
+  napi_value global = nullptr;
+  napi_get_reference_value(env, function, &callback);
+  napi_create_uint32(env, number, &argument);
+  napi_get_global(env, &global);
+  if (napi_make_callback(env, nullptr, global, callback, 1, &argument, nullptr) ==
+      napi_pending_exception) {
+    napi_value error = nullptr;
+    if (napi_get_and_clear_last_exception(env, &error) == napi_ok) {
+      napi_fatal_exception(env, error);
+    }
+  }
+  napi_close_handle_scope(env, scope);
+}
+
 void Mailbox::Deliver(napi_env env, napi_value callback, void*, void* data) {
   if (!env) return;  // the environment is gone, and so are its tasks
   napi_value number = nullptr;

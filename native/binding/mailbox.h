@@ -10,6 +10,10 @@
 
 namespace shmkit {
 
+// Calls a function of JavaScript with a number, from the event loop. Must not be called while
+// JavaScript runs. An error of the function is an uncaught one, as of any call from there.
+void CallWithNumber(napi_env env, napi_ref function, uint32_t number);
+
 class Mailbox : public std::enable_shared_from_this<Mailbox> {
  public:
   // Sets the function that receives the numbers. Must be called once, on the environment's thread,

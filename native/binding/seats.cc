@@ -28,7 +28,7 @@ uint32_t Seats::Add(SharedObject* object) {
 void Seats::Close(uint32_t index) {
   Seat* const seat = At(index);
   if (!seat) return;
-  Unrequest(*seat);
+  Cancel(*seat);
   Await(*seat, false);
   if (seat->agent) seat->agent->Quit();
   by_object_.erase(seat->object);
@@ -118,22 +118,90 @@ bool Seats::OpenMailbox() {
   return mailbox_->Open(env_, on_grant);
 }
 
-bool Seats::Request(uint32_t index) {
-  Seat* const found = At(index);
-  if (!found || !OpenMailbox()) return false;
-  Seat& seat = *found;
+bool Seats::Request(uint32_t index, bool spins) {
+  Seat* const seat = At(index);
+  if (!seat || !OpenMailbox()) return false;
+  if (seat->requested) return Ask(*seat);
+  seat->spinning = spins && seat->history.IsWorthwhile() && spinner_.Begin(*this, index);
+  if (!seat->spinning && !Ask(*seat)) return false;
+  mailbox_->Expect(env_);
+  seat->requested = true;
+  return true;
+}
+
+bool Seats::Ask(Seat& seat) {
+  if (seat.spinning) spinner_.End(*this, seat.index);
+  seat.spinning = false;
   if (!seat.agent) {
     seat.agent = std::make_shared<AgentThread>(
-        seat.object, [mailbox = mailbox_, index] { mailbox->Post(index); });
+        seat.object, [mailbox = mailbox_, index = seat.index] { mailbox->Post(index); });
   }
-  if (!seat.agent->Request()) return false;
-  if (!seat.requested) mailbox_->Expect(env_);
-  seat.requested = true;
-  return true;
+  return seat.agent->Request();
+}
+
+Spinner::Client::Seen Seats::Look(uint32_t index) {
+  Seat* const seat = At(index);
+  if (!seat || !seat->spinning) return Seen::kOver;
+  const Acquired before = Before(*seat);
+  const Acquired outcome = before == Acquired::kTimeout ? seat->object->TryLock() : before;
+  switch (outcome) {
+    case Acquired::kTimeout:
+      return Seen::kNothing;
+    case Acquired::kShallow:
+    case Acquired::kTooManyHeld:
+      return Seen::kOver;  // the agent can get it
+    default:
+      seat->tried = Note(*seat, outcome);
+      return Seen::kNews;
+  }
+}
+
+void Seats::Tell(uint32_t index) {
+  Seat* const seat = At(index);
+  if (!seat || !seat->spinning) return;
+  seat->spinning = false;
+  seat->history.Note(false);
+  CallWithNumber(env_, on_grant_, index);
+  // The call may have closed the seat.
+  Seat* const still = At(index);
+  if (still) PutBackTried(*still);
+}
+
+void Seats::GiveUp(uint32_t index) {
+  Seat* const seat = At(index);
+  if (!seat || !seat->spinning) return;
+  seat->history.Note(true);
+  if (Ask(*seat)) return;
+  seat->tried = Acquired::kTimeout;
+  CallWithNumber(env_, on_grant_, index);
+}
+
+std::optional<Acquired> Seats::Collect(Seat& seat) {
+  std::optional<Acquired> outcome = seat.tried;
+  seat.tried.reset();
+  if (outcome) {
+    Unrequest(seat);
+  } else if (seat.agent) {
+    outcome = seat.agent->Collect();
+    if (outcome) NoteCollected(seat, *outcome);
+  }
+  return outcome;
+}
+
+// If the lock was got for tasks that do not want it any more.
+void Seats::PutBackTried(Seat& seat) {
+  const std::optional<Acquired> outcome = seat.tried;
+  seat.tried.reset();
+  if (!outcome || !seat.held) return;
+  seat.object->PutBack(*outcome);
+  NoteRelease(seat);
 }
 
 void Seats::Cancel(Seat& seat) {
   Unrequest(seat);
+  if (seat.spinning) spinner_.End(*this, seat.index);
+  seat.spinning = false;
+  PutBackTried(seat);
   if (seat.agent) seat.agent->Cancel();
 }
 

@@ -14,11 +14,13 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "../core/agent_thread.h"
 #include "../core/shared_object.h"
 #include "mailbox.h"
+#include "spinner.h"
 #include "stack.h"
 
 namespace shmkit {
@@ -31,15 +33,18 @@ struct Seat {
   bool held = false;       // by this thread itself
   bool taken = false;      // collected from the agent, which holds it for this thread
   bool fresh = false;      // while held: acquired since the last turn of the event loop
-  bool requested = false;  // asked for through the agent, and the outcome is not collected yet
-  bool awaited = false;    // tasks of this thread wait until this thread releases the lock
-  unsigned place = 0;      // while held: its position among the held seats
+  bool requested = false;  // asked for, and the outcome is not collected yet
+  bool spinning = false;   // while requested: the event loop tries to get it, not yet the agent
+  std::optional<Acquired> tried;  // the outcome of that, until it is collected
+  SpinHistory history;
+  bool awaited = false;  // tasks of this thread wait until this thread releases the lock
+  unsigned place = 0;    // while held: its position among the held seats
   std::shared_ptr<AgentThread> agent;
 };
 
-class Seats {
+class Seats : private Spinner::Client {
  public:
-  explicit Seats(napi_env env) : env_(env) {}
+  Seats(napi_env env, Spinner& spinner) : env_(env), spinner_(spinner) {}
   Seats(const Seats&) = delete;
   Seats& operator=(const Seats&) = delete;
 
@@ -91,9 +96,16 @@ class Seats {
 
   Stack stack;
 
-  bool Request(uint32_t index);
+  // Asks for the lock on behalf of tasks. `on_grant` is called when there is something to collect.
+  // The agent waits for the lock. Before that, if `spins`, this thread itself tries to get it for a
+  // moment, at each turn of the event loop. Returns false if no agent could be started.
+  bool Request(uint32_t index, bool spins);
+  // Makes the agent wait now, if this thread still tries.
+  bool Ask(Seat& seat);
   // Withdraws the request.
   void Cancel(Seat& seat);
+  // The outcome, if there is one.
+  std::optional<Acquired> Collect(Seat& seat);
   // Sets whether tasks of this thread wait for each other to release the lock. As with the agent,
   // the event loop is kept alive meanwhile. Returns false if that is not possible.
   bool Await(Seat& seat, bool awaited);
@@ -111,12 +123,18 @@ class Seats {
   // The index of the word in the array that says that JavaScript has something to check.
   static constexpr unsigned kLookAtEnd = 10;
 
+  Seen Look(uint32_t index) override;
+  void Tell(uint32_t index) override;
+  void GiveUp(uint32_t index) override;
+
   void NoteHeld(Seat& seat);
+  void PutBackTried(Seat& seat);
   void Unrequest(Seat& seat);
   bool OpenMailbox();
   Seat* Find(SharedObject* object);
 
   napi_env const env_;
+  Spinner& spinner_;
   int32_t* control_ = nullptr;
   napi_ref on_grant_ = nullptr;
   std::vector<std::unique_ptr<Seat>> seats_;

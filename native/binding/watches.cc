@@ -17,6 +17,7 @@ uint32_t Watches::Add(SharedObject* object, os::WaitWord* word) {
   slots_[index].thread = std::make_shared<WatchThread>(
       object, word, [mailbox = mailbox_, index] { mailbox->Post(index); });
   slots_[index].object = object;
+  slots_[index].word = word;
   return index;
 }
 
@@ -43,10 +44,46 @@ bool Watches::Watch(uint32_t index, uint32_t seen, const os::Deadline& until, bo
     napi_get_reference_value(env_, on_news_, &on_news);
     if (!mailbox_->Open(env_, on_news)) return false;
   }
-  if (!slot->thread->Watch(seen, until)) return false;
+  // If nothing has changed since the last wait, nothing will change soon.
+  const bool is_again = slot->was_watched && slot->seen == seen;
+  slot->seen = seen;
+  slot->until = until;
+  slot->was_watched = true;
+  if (!slot->spinning) {
+    slot->spinning = !slot->threaded && !is_again && slot->history.IsWorthwhile() &&
+                     spinner_.Begin(*this, index);
+    if (!slot->spinning && !Arm(*slot)) return false;
+  }
   if (awaited && !slot->expecting) mailbox_->Expect(env_);
   slot->expecting = slot->expecting || awaited;
   return true;
+}
+
+bool Watches::Arm(Slot& slot) {
+  slot.threaded = slot.thread->Watch(slot.seen, slot.until);
+  return slot.threaded;
+}
+
+Spinner::Client::Seen Watches::Look(uint32_t index) {
+  const Slot* const slot = At(index);
+  return slot && slot->word->value.load() != slot->seen ? Seen::kNews : Seen::kNothing;
+}
+
+void Watches::Tell(uint32_t index) {
+  Slot* const slot = At(index);
+  if (!slot || !slot->spinning) return;
+  slot->spinning = false;
+  slot->history.Note(false);
+  CallWithNumber(env_, on_news_, index);
+}
+
+void Watches::GiveUp(uint32_t index) {
+  Slot* const slot = At(index);
+  if (!slot || !slot->spinning) return;
+  slot->spinning = false;
+  slot->history.Note(true);
+  // If there is no thread, the next Watch says so.
+  if (!Arm(*slot)) CallWithNumber(env_, on_news_, index);
 }
 
 void Watches::Settle(uint32_t index) {
@@ -54,6 +91,7 @@ void Watches::Settle(uint32_t index) {
   if (!slot) return;
   if (slot->expecting) mailbox_->Unexpect(env_);
   slot->expecting = false;
+  slot->threaded = false;
 }
 
 void Watches::Cancel(uint32_t index) {
@@ -61,6 +99,8 @@ void Watches::Cancel(uint32_t index) {
   if (!slot) return;
   Settle(index);
   slot->thread->Cancel();
+  if (slot->spinning) spinner_.End(*this, index);
+  slot->spinning = false;
 }
 
 void Watches::Leave() {

@@ -1,5 +1,6 @@
 // The watches of one environment, by number. A watch is a wait for a word in shared memory on
-// behalf of JavaScript tasks. Each watch has a thread of its own, which waits.
+// behalf of JavaScript tasks. The event loop looks at the word itself for a moment. Then a thread
+// waits, which each watch has for itself.
 #pragma once
 
 #include <memory>
@@ -7,12 +8,13 @@
 
 #include "../core/watch_thread.h"
 #include "mailbox.h"
+#include "spinner.h"
 
 namespace shmkit {
 
-class Watches {
+class Watches : private Spinner::Client {
  public:
-  explicit Watches(napi_env env) : env_(env) {}
+  Watches(napi_env env, Spinner& spinner) : env_(env), spinner_(spinner) {}
   Watches(const Watches&) = delete;
   Watches& operator=(const Watches&) = delete;
 
@@ -40,7 +42,15 @@ class Watches {
   struct Slot {
     std::shared_ptr<WatchThread> thread;
     const SharedObject* object = nullptr;
+    os::WaitWord* word = nullptr;
+    // Of the last call of Watch.
+    uint32_t seen = 0;
+    os::Deadline until = os::Deadline::Never();
+    bool was_watched = false;
     bool expecting = false;
+    bool spinning = false;
+    bool threaded = false;  // its thread waits
+    SpinHistory history;
   };
 
   // Null if the watch was closed, or never existed.
@@ -48,7 +58,15 @@ class Watches {
     return index < slots_.size() && slots_[index].thread ? &slots_[index] : nullptr;
   }
 
+  Seen Look(uint32_t index) override;
+  void Tell(uint32_t index) override;
+  void GiveUp(uint32_t index) override;
+
+  // Lets the thread wait. False if the system cannot start it.
+  bool Arm(Slot& slot);
+
   napi_env const env_;
+  Spinner& spinner_;
   napi_ref on_news_ = nullptr;
   std::vector<Slot> slots_;
   std::vector<uint32_t> vacant_;

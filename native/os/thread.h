@@ -1,4 +1,4 @@
-// Contract: a detached thread, and sleeping.
+// Contract: a detached thread, sleeping, and how many threads can run at the same time.
 //
 // This is not std::thread, because std::thread throws an exception if no thread can be started, and
 // the addon is built without exceptions.
@@ -20,5 +20,8 @@ void SleepFor(uint32_t milliseconds);
 
 // Gives the processor to other threads for the shortest time that the system offers.
 void Nap();
+
+// The number of processors that this thread may use, at least 1.
+unsigned Processors();
 
 }  // namespace shmkit::os

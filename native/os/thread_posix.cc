@@ -1,5 +1,7 @@
 #include <pthread.h>
+#include <sched.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <memory>
 
@@ -36,6 +38,19 @@ void SleepFor(uint32_t milliseconds) {
 void Nap() {
   constexpr timespec kSpan{0, 50'000};
   (void)nanosleep(&kSpan, nullptr);
+}
+
+unsigned Processors() {
+#if defined(__linux__)
+  // Fails where there are more processors than the set has room for.
+  cpu_set_t ours;
+  if (sched_getaffinity(0, sizeof ours, &ours) == 0) {
+    const int count = CPU_COUNT(&ours);
+    return count > 0 ? static_cast<unsigned>(count) : 1;
+  }
+#endif
+  const long online = sysconf(_SC_NPROCESSORS_ONLN);
+  return online > 0 ? static_cast<unsigned>(online) : 1;
 }
 
 }  // namespace shmkit::os

@@ -32,4 +32,14 @@ void SleepFor(uint32_t milliseconds) { Sleep(milliseconds); }
 
 void Nap() { Sleep(1); }
 
+unsigned Processors() {
+  DWORD_PTR ours = 0;
+  DWORD_PTR all = 0;
+  if (!GetProcessAffinityMask(GetCurrentProcess(), &ours, &all)) return 1;
+  unsigned count = 0;
+  for (; ours != 0; ours &= ours - 1) ++count;
+  // Zero if the process uses several groups of processors, each of which has more than one.
+  return count == 0 ? 2 : count;
+}
+
 }  // namespace shmkit::os

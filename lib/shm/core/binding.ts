@@ -277,10 +277,10 @@ interface Native {
    * below withdraw the request, and collect the outcome. `unlock` releases the lock. Returns false if the system cannot start
    * the thread.
    */
-  agentRequest(seat: number): boolean;
+  agentRequest(seat: number, spins: boolean): boolean;
   agentCancel(seat: number): void;
   agentCollect(seat: number): Acquired | undefined;
-  agentCollectWithin(seat: number, milliseconds: number | undefined): Acquired;
+  agentCollectWithin(seat: number, milliseconds: number | undefined): Acquired | undefined;
   /** Blocks for the moment that the agent needs to unlock what this thread has released. */
   agentAwaitReturn(seat: number): void;
 

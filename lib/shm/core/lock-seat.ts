@@ -70,6 +70,8 @@ const mostHandovers = 16;
 const tooManyHeld =
   'this thread already holds 2000 locks; if it died, the system could not release more';
 
+const noThread = 'the system could not create a thread to wait for it';
+
 const overwritten = 'its bytes were overwritten; unlink it and open it again';
 
 /** Returned instead of a guard if the object of this seat was unlinked. The name must be opened again. */
@@ -126,7 +128,8 @@ export interface QueuedTask {
  * which tasks wait for it.
  *
  * The lock is held either by this thread itself or by its agent. The agent is a thread that waits for the
- * lock so that this thread need not (native/core/agent_thread.h). Invariants, by number:
+ * lock so that this thread need not (native/core/agent_thread.h). When the agent is asked, this thread
+ * itself tries to get the lock at first, once in each turn of the event loop (native/binding/spinner.h). Invariants, by number:
  *
  * - T1  `holder` is the one guard of this thread, or null.
  * - T2  The agent is asked for the lock exactly while a task is queued and no guard of this thread
@@ -317,6 +320,7 @@ export class LockSeat extends ObjectSeat {
     if (isScoped) this.noteCall();
     if (this.#agentAsked) {
       const outcome = native.agentCollectWithin(this.index, timeout);
+      if (outcome === undefined) throw this.#fail('EAGAIN', noThread);
       if (outcome === Acquired.Timeout) return null;
       this.#agentAsked = false;
       if (this.#queue.size > 0) this.#keepAlive();
@@ -455,7 +459,7 @@ export class LockSeat extends ObjectSeat {
   enqueue(waiter: QueuedTask): void {
     this.#queue.add(waiter);
     if (this.holder !== null) this.#keepAlive();
-    else if (!this.#agentAsked) this.#askAgent();
+    else if (!this.#agentAsked) this.#askAgent(true);
   }
 
   dequeue(waiter: QueuedTask): void {
@@ -483,7 +487,8 @@ export class LockSeat extends ObjectSeat {
     const outcome = native.agentCollect(this.index);
     if (outcome === undefined) return;
     this.#agentAsked = false;
-    this.#settleFirst(outcome);
+    if (outcome === Acquired.Timeout) this.#fail('EAGAIN', noThread);
+    else this.#settleFirst(outcome);
   }
 
   /** @param only - the id of the object that the name is expected to lead to; undefined: any object */
@@ -568,7 +573,8 @@ export class LockSeat extends ObjectSeat {
 
   /** Called when a task is queued and no guard of this thread holds the lock. */
   #advance(): void {
-    if (this.#handovers < mostHandovers) {
+    const isOurTurn = this.#handovers < mostHandovers;
+    if (isOurTurn) {
       this.#handovers++;
       const outcome = this.#tryLock() ?? Acquired.Yes;
       if (outcome !== Acquired.Timeout) {
@@ -577,16 +583,15 @@ export class LockSeat extends ObjectSeat {
       }
     }
     this.#handovers = 0;
-    this.#askAgent();
+    this.#askAgent(isOurTurn);
   }
 
-  #askAgent(): void {
+  /** @param spins - whether this thread itself tries to get the lock for a moment, before the agent waits for it. */
+  #askAgent(spins: boolean): void {
     if (agents.size === 0) process.on('exit', (thread.awaitAgents = awaitAgents));
     agents.add(this.index);
-    this.#agentAsked = native.agentRequest(this.index);
-    if (!this.#agentAsked) {
-      this.#fail('EAGAIN', 'the system could not create a thread to wait for it');
-    }
+    this.#agentAsked = native.agentRequest(this.index, spins);
+    if (!this.#agentAsked) this.#fail('EAGAIN', noThread);
   }
 
   #settleFirst(outcome: Acquired): void {

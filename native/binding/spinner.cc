@@ -1,0 +1,82 @@
+#include "spinner.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+#include "../os/clock.h"
+#include "../os/thread.h"
+
+namespace shmkit {
+
+namespace {
+
+// Longer than it takes to wake a process that sleeps, so that the answer of one that slept is
+// waited for.
+constexpr double kSpinMicroseconds = 100;
+constexpr double kMostSpinMicroseconds = 1e6;
+
+double SpinAtFirst() {
+  const char* const given = std::getenv("SHMKIT_SPIN_US");
+  if (given && *given) {
+    char* end = nullptr;
+    const double number = std::strtod(given, &end);
+    if (*end == '\0' && number >= 0) return std::min(number, kMostSpinMicroseconds);
+  }
+  return os::Processors() > 1 ? kSpinMicroseconds : 0;
+}
+
+double SpinMicroseconds() {
+  static const double microseconds = SpinAtFirst();
+  return microseconds;
+}
+
+}  // namespace
+
+bool Spinner::Begin(Client& client, uint32_t index) {
+  const double microseconds = SpinMicroseconds();
+  if (microseconds == 0 || spins_.size() >= kMost) return false;
+  if (!is_hooked_) {
+    is_hooked_ = true;
+    hook_ = LoopHook::Make(
+        env_, LoopHook::Point::kIdle, [](void* spinner) { static_cast<Spinner*>(spinner)->Turn(); },
+        this);
+  }
+  if (!hook_) return false;
+  End(client, index);
+  if (spins_.empty()) hook_->Start();
+  const auto nanoseconds = static_cast<int64_t>(microseconds * 1000);
+  spins_.push_back({&client, index, os::SteadyNanoseconds() + nanoseconds});
+  return true;
+}
+
+void Spinner::End(const Client& client, uint32_t index) {
+  const auto is_it = [&](const Spin& spin) {
+    return spin.client == &client && spin.index == index;
+  };
+  spins_.erase(std::remove_if(spins_.begin(), spins_.end(), is_it), spins_.end());
+  if (spins_.empty() && hook_) hook_->Stop();
+}
+
+void Spinner::Turn() {
+  const int64_t now = os::SteadyNanoseconds();
+  std::vector<std::pair<Spin, Client::Seen>> over;
+  const auto is_over = [&](const Spin& spin) {
+    const Client::Seen seen = spin.client->Look(spin.index);
+    if (seen == Client::Seen::kNothing && now < spin.until) return false;
+    over.emplace_back(spin, seen);
+    return true;
+  };
+  spins_.erase(std::remove_if(spins_.begin(), spins_.end(), is_over), spins_.end());
+  if (spins_.empty()) hook_->Stop();
+  // Each of these calls may begin to look for something, or end it.
+  for (const auto& [spin, seen] : over) {
+    if (seen == Client::Seen::kNews) {
+      spin.client->Tell(spin.index);
+    } else {
+      spin.client->GiveUp(spin.index);
+    }
+  }
+}
+
+}  // namespace shmkit
