@@ -1,5 +1,5 @@
 import { c, node, python, type Contender } from '../contenders';
-import { atMostTimes, told, type Goal } from '../goals';
+import { atMostTimes, told, within, type Goal } from '../goals';
 import type { Row } from './row';
 
 const trips = 10_000;
@@ -40,4 +40,16 @@ export const waitingRows: Row[] = [
   ...pingPong('condition', python('condition', 5000)),
   barrier('barrier', 'waitSync'),
   barrier('barrier-async', 'wait'),
+  {
+    id: 'idle-waits',
+    title: '500 idle waits, processor time in a second',
+    contenders: { shmkit: node('sync/idle-waits', 500, 10) },
+    goals: [within(10_000_000)],
+  },
+  {
+    id: 'rare-news',
+    title: 'a wait of 2 ms, processor time of the waiter',
+    contenders: { shmkit: node('sync/rare-news', 500, 2) },
+    goals: [],
+  },
 ];

@@ -1,7 +1,6 @@
 #include "agent_thread.h"
 
 #include "../os/thread.h"
-#include "thread_timing.h"
 
 namespace shmkit {
 
@@ -21,6 +20,7 @@ AgentThread::~AgentThread() { object_->DropReference(); }
 bool AgentThread::Request() {
   const std::lock_guard<std::mutex> guard(mutex_);
   cancelled_ = false;
+  slices_.Restart();
   if (state_ == State::kReleasing) wanted_again_ = true;
   // If the previous request was cancelled before its outcome was collected, the outcome serves this
   // request.
@@ -111,8 +111,9 @@ void AgentThread::Run() {
 
 // kWanted -> kGranted, or kIdle if it is not wanted any more.
 void AgentThread::Pursue(std::unique_lock<std::mutex>& guard) {
+  const os::Deadline slice = os::Deadline::After(slices_.Next());
   guard.unlock();
-  const Acquired outcome = object_->LockUntil(os::Deadline::After(kSliceMs));
+  const Acquired outcome = object_->LockUntil(slice);
   guard.lock();
   if (cancelled_ || quitting_) {
     if (IsHeld(outcome)) object_->PutBack(outcome);

@@ -25,7 +25,7 @@
 //       The next owner is told that the last owner died (SharedObject L4).
 //   A4  The thread is never joined, because it may sleep in a lock whose owner never ends. It has
 //       references to all objects that it uses, so that they exist as long as the thread. It checks
-//       every kSliceMs whether it is still needed.
+//       from time to time whether it is still needed (Slices).
 #pragma once
 
 #include <functional>
@@ -34,6 +34,7 @@
 
 #include "../os/condition.h"
 #include "shared_object.h"
+#include "thread_timing.h"
 
 namespace shmkit {
 
@@ -92,6 +93,7 @@ class AgentThread : public std::enable_shared_from_this<AgentThread> {
   os::Condition changed_;
   State state_ = State::kIdle;
   Acquired outcome_ = Acquired::kTimeout;
+  Slices slices_;
   bool cancelled_ = false;
   bool wanted_again_ = false;  // requested while still kReleasing
   bool quitting_ = false;

@@ -23,6 +23,12 @@ const shortestSliceMs = 10;
 const longestSliceMs = 160;
 
 /**
+ * Where tasks of a thread wait for many words, the slices are longer, so that the thread need not look at one of them
+ * more often than this.
+ */
+const leastBetweenLooksMs = 20;
+
+/**
  * How often in a row a thread gives something to its own tasks without offering it to other threads in
  * between.
  */
@@ -31,6 +37,11 @@ const mostHandovers = 16;
 const everybody = 0xffff_ffff;
 
 const watches = thread.watches as Map<number, { hear(): void }>;
+
+/** For words that tasks wait for. */
+function longestSlice(): number {
+  return Math.max(longestSliceMs, watches.size * leastBetweenLooksMs);
+}
 
 /** Wakes up to `count` waiters of a word. The word must have been changed before. */
 export function wake(seat: ObjectSeat, at: number, count = everybody): void {
@@ -256,7 +267,7 @@ export class Word {
     const seen = this.value;
     const isSame = this.#watching && seen === this.#seen;
     const look = isSame && isOverdue;
-    if (look) this.#slice = Math.min(2 * this.#slice, longestSliceMs);
+    if (look) this.#slice = Math.min(2 * this.#slice, longestSlice());
     if (!isSame) this.#slice = shortestSliceMs;
     this.#watching = false;
     try {
