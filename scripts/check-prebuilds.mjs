@@ -30,14 +30,14 @@ const win32 = {
 };
 
 const expected = {
-  'linux-x64/shmkit.glibc.node': { is: elf(62), mostKiB: 136, ...linux },
-  'linux-x64/shmkit.musl.node': { is: elf(62), mostKiB: 136, ...linux },
-  'linux-arm64/shmkit.glibc.node': { is: elf(183), mostKiB: 136, ...linux },
-  'linux-arm64/shmkit.musl.node': { is: elf(183), mostKiB: 136, ...linux },
-  'darwin-x64/shmkit.node': { is: machO(0x01000007), mostKiB: 136, ...darwin },
+  'linux-x64/shmkit.glibc.node': { is: elf(62), mostKiB: 144, ...linux },
+  'linux-x64/shmkit.musl.node': { is: elf(62), mostKiB: 144, ...linux },
+  'linux-arm64/shmkit.glibc.node': { is: elf(183), mostKiB: 144, ...linux },
+  'linux-arm64/shmkit.musl.node': { is: elf(183), mostKiB: 144, ...linux },
+  'darwin-x64/shmkit.node': { is: machO(0x01000007), mostKiB: 144, ...darwin },
   // Its pages are 16 KiB.
   'darwin-arm64/shmkit.node': { is: machO(0x0100000c), mostKiB: 176, ...darwin },
-  'win32-x64/shmkit.node': { is: pe(0x8664), mostKiB: 136, ...win32 },
+  'win32-x64/shmkit.node': { is: pe(0x8664), mostKiB: 144, ...win32 },
 };
 
 const home = [path.resolve('.'), os.homedir(), 'node_modules'];

@@ -3,7 +3,7 @@
 import { NamedEvent } from 'shmkit';
 import { ended, forkChild, nameOf, report } from '../support';
 
-async function main([count, milliseconds]: string[]): Promise<void> {
+async function main([count = '', milliseconds = '']: string[]): Promise<void> {
   const news = NamedEvent.create({ name: nameOf('news') });
   const next = NamedEvent.create({ name: nameOf('next') });
   try {
