@@ -101,18 +101,14 @@ void Environment::EndTurn() {
   const std::vector<uint32_t> fresh = seats.TakeFresh();
   napi_handle_scope scope;
   if (napi_open_handle_scope(env_, &scope) != napi_ok) return;
-  napi_value on_turn = nullptr;
-  napi_value global = nullptr;
   napi_value numbers = nullptr;
-  napi_get_reference_value(env_, on_turn_, &on_turn);
-  napi_get_global(env_, &global);
   napi_create_array(env_, &numbers);
   for (uint32_t i = 0; i < fresh.size(); i++) {
     napi_value number = nullptr;
     napi_create_uint32(env_, fresh[i], &number);
     napi_set_element(env_, numbers, i, number);
   }
-  napi_make_callback(env_, nullptr, global, on_turn, 1, &numbers, nullptr);
+  CallFromLoop(env_, on_turn_, numbers);
   napi_close_handle_scope(env_, scope);
 }
 

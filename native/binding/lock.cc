@@ -105,7 +105,7 @@ napi_value ProveStack(napi_env env, napi_callback_info) {
 // hold the lock, itself or through its agent, and still holds it after the call.
 Napi::Value Abandon(const Napi::CallbackInfo& info) {
   const Seat* const seat = SeatOf(info);
-  if (seat) seat->object->Abandon();
+  if (seat && (seat->held || seat->taken)) seat->object->Abandon();
   return info.Env().Undefined();
 }
 
@@ -179,13 +179,18 @@ Napi::Value AgentCollectWithin(const Napi::CallbackInfo& info) {
   const auto answer = [&info](Acquired outcome) {
     return Napi::Number::New(info.Env(), static_cast<uint32_t>(outcome));
   };
+  const std::optional<Acquired> got = here.seats.Collect(*seat);
+  if (got) return *got == Acquired::kTimeout ? info.Env().Undefined() : answer(*got);
   if (seat->held || seat->taken) {
     // This thread was interrupted before it knew that it had the lock; see Seats::Before.
     here.seats.Cancel(*seat);
     return answer(Acquired::kAbandoned);
   }
   // This thread cannot go on trying while it is blocked.
-  if ((seat->spinning || !seat->agent) && !here.seats.Ask(*seat)) return info.Env().Undefined();
+  if ((seat->spinning || !seat->agent) && !here.seats.Ask(*seat)) {
+    here.seats.Cancel(*seat);
+    return info.Env().Undefined();
+  }
   const auto wait = [agent = seat->agent](const os::Deadline& slice) {
     return agent->CollectUntil(slice);
   };

@@ -45,14 +45,10 @@ void Mailbox::Unexpect(napi_env env) {
   if (--expected_ == 0) napi_unref_threadsafe_function(env, function_);
 }
 
-void CallWithNumber(napi_env env, napi_ref function, uint32_t number) {
-  napi_handle_scope scope = nullptr;
-  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
+void CallFromLoop(napi_env env, napi_ref function, napi_value argument) {
   napi_value callback = nullptr;
-  napi_value argument = nullptr;
   napi_value global = nullptr;
   napi_get_reference_value(env, function, &callback);
-  napi_create_uint32(env, number, &argument);
   napi_get_global(env, &global);
   if (napi_make_callback(env, nullptr, global, callback, 1, &argument, nullptr) ==
       napi_pending_exception) {
@@ -61,6 +57,14 @@ void CallWithNumber(napi_env env, napi_ref function, uint32_t number) {
       napi_fatal_exception(env, error);
     }
   }
+}
+
+void CallWithNumber(napi_env env, napi_ref function, uint32_t number) {
+  napi_handle_scope scope = nullptr;
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
+  napi_value argument = nullptr;
+  napi_create_uint32(env, number, &argument);
+  CallFromLoop(env, function, argument);
   napi_close_handle_scope(env, scope);
 }
 

@@ -10,8 +10,9 @@
 
 namespace shmkit {
 
-// Calls a function of JavaScript with a number, from the event loop. Must not be called while
+// Calls a function of JavaScript with one argument, from the event loop. Must not be called while
 // JavaScript runs. An error of the function is an uncaught one, as of any call from there.
+void CallFromLoop(napi_env env, napi_ref function, napi_value argument);
 void CallWithNumber(napi_env env, napi_ref function, uint32_t number);
 
 class Mailbox : public std::enable_shared_from_this<Mailbox> {

@@ -121,7 +121,11 @@ bool Seats::OpenMailbox() {
 bool Seats::Request(uint32_t index, bool spins) {
   Seat* const seat = At(index);
   if (!seat || !OpenMailbox()) return false;
-  if (seat->requested) return Ask(*seat);
+  if (seat->requested) {
+    if (Ask(*seat)) return true;
+    Unrequest(*seat);
+    return false;
+  }
   seat->spinning = spins && seat->history.IsWorthwhile() && spinner_.Begin(*this, index);
   if (!seat->spinning && !Ask(*seat)) return false;
   mailbox_->Expect(env_);
@@ -151,7 +155,7 @@ Spinner::Client::Seen Seats::Look(uint32_t index) {
     case Acquired::kTooManyHeld:
       return Seen::kOver;  // the agent can get it
     default:
-      seat->tried = Note(*seat, outcome);
+      seat->tried = before == Acquired::kTimeout ? Note(*seat, outcome) : outcome;
       return Seen::kNews;
   }
 }
@@ -164,7 +168,10 @@ void Seats::Tell(uint32_t index) {
   CallWithNumber(env_, on_grant_, index);
   // The call may have closed the seat.
   Seat* const still = At(index);
-  if (still) PutBackTried(*still);
+  if (!still || !still->tried) return;
+  PutBackTried(*still);
+  // If it was interrupted, the tasks still wait.
+  if (still->requested) (void)Ask(*still);
 }
 
 void Seats::GiveUp(uint32_t index) {
@@ -174,6 +181,8 @@ void Seats::GiveUp(uint32_t index) {
   if (Ask(*seat)) return;
   seat->tried = Acquired::kTimeout;
   CallWithNumber(env_, on_grant_, index);
+  Seat* const still = At(index);
+  if (still) PutBackTried(*still);
 }
 
 std::optional<Acquired> Seats::Collect(Seat& seat) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <utility>
 
 #include "../os/clock.h"
 #include "../os/thread.h"
@@ -58,25 +57,26 @@ void Spinner::End(const Client& client, uint32_t index) {
   if (spins_.empty() && hook_) hook_->Stop();
 }
 
+// What has news is told of them at once: who looks for a lock has it from then on. What is called
+// then may begin to look for more, or end it. So some may be looked at only in the next turn.
 void Spinner::Turn() {
   const int64_t now = os::SteadyNanoseconds();
-  std::vector<std::pair<Spin, Client::Seen>> over;
-  const auto is_over = [&](const Spin& spin) {
+  size_t at = 0;
+  for (size_t left = spins_.size(); left > 0 && at < spins_.size(); --left) {
+    const Spin spin = spins_[at];
     const Client::Seen seen = spin.client->Look(spin.index);
-    if (seen == Client::Seen::kNothing && now < spin.until) return false;
-    over.emplace_back(spin, seen);
-    return true;
-  };
-  spins_.erase(std::remove_if(spins_.begin(), spins_.end(), is_over), spins_.end());
-  if (spins_.empty()) hook_->Stop();
-  // Each of these calls may begin to look for something, or end it.
-  for (const auto& [spin, seen] : over) {
+    if (seen == Client::Seen::kNothing && now < spin.until) {
+      ++at;
+      continue;
+    }
+    spins_.erase(spins_.begin() + static_cast<ptrdiff_t>(at));
     if (seen == Client::Seen::kNews) {
       spin.client->Tell(spin.index);
     } else {
       spin.client->GiveUp(spin.index);
     }
   }
+  if (spins_.empty()) hook_->Stop();
 }
 
 }  // namespace shmkit

@@ -26,7 +26,7 @@ class Spinner {
    public:
     enum class Seen { kNothing, kNews, kOver };
     virtual Seen Look(uint32_t index) = 0;
-    // Called after kNews. It is not looked for any more. Calls of other clients may come between.
+    // Called at once after kNews. It is not looked for any more.
     virtual void Tell(uint32_t index) = 0;
     // The same when it was looked for long enough, or after kOver.
     virtual void GiveUp(uint32_t index) = 0;

@@ -75,6 +75,9 @@ void Watches::Tell(uint32_t index) {
   slot->spinning = false;
   slot->history.Note(false);
   CallWithNumber(env_, on_news_, index);
+  // If it was interrupted before it began (Settle), the tasks still wait.
+  Slot* const still = At(index);
+  if (still && still->expecting && !still->spinning && !still->threaded) (void)Arm(*still);
 }
 
 void Watches::GiveUp(uint32_t index) {

@@ -3,23 +3,26 @@
 
 namespace shmkit {
 
-// How soon a thread that sleeps in a lock or at a word notices that it is not wanted any more, at
-// the latest (A4, V2). Many such threads would keep a processor busy if they looked more often.
-constexpr double kLongestSliceMs = 8000;
+// How soon a thread that sleeps at a word notices that it is not wanted any more, at the latest
+// (V2).
+constexpr double kWatchSliceMs = 5000;
 
-// The longer a thread has slept, the longer it sleeps before it looks again.
+// How soon a thread that sleeps in a lock notices that it is not wanted any more (A4), or that the
+// object has ended (SharedObject L6). The longer it has slept, the longer that may take, because
+// many such threads would keep a processor busy otherwise.
 class Slices {
  public:
   void Restart() { milliseconds_ = kShortestMs; }
   // The length of the next one, in milliseconds.
   double Next() {
     const double slice = milliseconds_;
-    milliseconds_ = slice * 2 < kLongestSliceMs ? slice * 2 : kLongestSliceMs;
+    milliseconds_ = slice * 2 < kLongestMs ? slice * 2 : kLongestMs;
     return slice;
   }
 
  private:
   static constexpr double kShortestMs = 250;
+  static constexpr double kLongestMs = 2000;
 
   double milliseconds_ = kShortestMs;
 };

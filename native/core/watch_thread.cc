@@ -62,7 +62,7 @@ void WatchThread::Run() {
 // W2).
 void WatchThread::Look(std::unique_lock<std::mutex>& guard) {
   const uint32_t seen = seen_;
-  const os::Deadline slice = until_.Within(kLongestSliceMs);
+  const os::Deadline slice = until_.Within(kWatchSliceMs);
   guard.unlock();
   const os::Woken woken = os::Wait(*word_, seen, slice);
   guard.lock();

@@ -128,8 +128,9 @@ export interface QueuedTask {
  * which tasks wait for it.
  *
  * The lock is held either by this thread itself or by its agent. The agent is a thread that waits for the
- * lock so that this thread need not (native/core/agent_thread.h). When the agent is asked, this thread
- * itself tries to get the lock at first, once in each turn of the event loop (native/binding/spinner.h). Invariants, by number:
+ * lock so that this thread need not (native/core/agent_thread.h). When the agent is asked, this thread itself
+ * tries to get the lock at first, once in each turn of the event loop (native/binding/spinner.h). Invariants, by
+ * number:
  *
  * - T1  `holder` is the one guard of this thread, or null.
  * - T2  The agent is asked for the lock exactly while a task is queued and no guard of this thread
@@ -320,9 +321,9 @@ export class LockSeat extends ObjectSeat {
     if (isScoped) this.noteCall();
     if (this.#agentAsked) {
       const outcome = native.agentCollectWithin(this.index, timeout);
-      if (outcome === undefined) throw this.#fail('EAGAIN', noThread);
       if (outcome === Acquired.Timeout) return null;
       this.#agentAsked = false;
+      if (outcome === undefined) throw this.#fail('EAGAIN', noThread);
       if (this.#queue.size > 0) this.#keepAlive();
       return this.#conclude(lock, outcome, isScoped);
     }
@@ -487,8 +488,14 @@ export class LockSeat extends ObjectSeat {
     const outcome = native.agentCollect(this.index);
     if (outcome === undefined) return;
     this.#agentAsked = false;
-    if (outcome === Acquired.Timeout) this.#fail('EAGAIN', noThread);
-    else this.#settleFirst(outcome);
+    if (outcome === Acquired.Timeout) {
+      this.#fail('EAGAIN', noThread);
+      return;
+    }
+    // If this call is interrupted, the task is told at the end of the turn.
+    atEndOfTurn(this.#goOn);
+    this.#settleFirst(outcome);
+    callOff(this.#goOn);
   }
 
   /** @param only - the id of the object that the name is expected to lead to; undefined: any object */

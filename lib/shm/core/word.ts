@@ -38,9 +38,12 @@ const everybody = 0xffff_ffff;
 
 const watches = thread.watches as Map<number, { hear(): void }>;
 
-/** For words that tasks wait for. */
+/** The words that are watched for tasks of this thread. */
+const watched = new Set<Word>();
+
+/** For waits of tasks. */
 function longestSlice(): number {
-  return Math.max(longestSliceMs, watches.size * leastBetweenLooksMs);
+  return Math.max(longestSliceMs, watched.size * leastBetweenLooksMs);
 }
 
 /** Wakes up to `count` waiters of a word. The word must have been changed before. */
@@ -121,7 +124,6 @@ export class Word {
   readonly #isQueue: boolean;
   readonly #tasks = new Set<WordTask<unknown>>();
   #watch: number | undefined;
-  #watching = false;
   #slice = shortestSliceMs;
   #seen = 0;
   #handovers = 0;
@@ -231,13 +233,14 @@ export class Word {
       endBeginning(undefined, wait.noted, wait.beginning);
       return result;
     }
+    if (this.#tasks.size === 0) this.#slice = shortestSliceMs;
     const task = new WordTask<T>(this, wait);
     holdOperation(task);
     this.#tasks.add(task as WordTask<unknown>);
     task.arm();
     // If the word is watched for other tasks already, the watch reports all changes since the last attempts of
     // those tasks. These include all changes since `seen` was read.
-    if (!this.#watching) this.#wait(seen);
+    if (!watched.has(this)) this.#wait(seen);
     endBeginning(task, wait.noted, wait.beginning);
     return task.promise;
   }
@@ -258,18 +261,18 @@ export class Word {
     holdOperation(this.#reviewal);
     this.#reviewing = true;
     if (this.#seat.hasEnded) {
-      this.#watching = false;
+      watched.delete(this);
       this.#giveUp(() => true, this.#seat.endedError());
       this.#reviewing = false;
       endHeldOperation(this.#reviewal);
       return;
     }
     const seen = this.value;
-    const isSame = this.#watching && seen === this.#seen;
+    const isSame = watched.has(this) && seen === this.#seen;
     const look = isSame && isOverdue;
     if (look) this.#slice = Math.min(2 * this.#slice, longestSlice());
     if (!isSame) this.#slice = shortestSliceMs;
-    this.#watching = false;
+    watched.delete(this);
     try {
       for (const task of this.#tasks) {
         if (task.attempt(look)) {
@@ -293,7 +296,7 @@ export class Word {
       if (this.#isQueue) this.review();
     } else {
       if (this.#watch !== undefined) native.watchCancel(this.#watch);
-      this.#watching = false;
+      watched.delete(this);
     }
   }
 
@@ -307,14 +310,16 @@ export class Word {
     if (this.#watch === undefined) return;
     closeWatch(this.#watch);
     this.#watch = undefined;
+    watched.delete(this);
   }
 
   #wait(seen: number): void {
     this.#seen = seen;
     this.#watch ??= openWatch(this.#seat, this.#at, this);
-    this.#watching =
-      this.#watch !== undefined && native.watchWait(this.#watch, seen, this.#slice, true);
-    if (!this.#watching) {
+    if (this.#watch !== undefined && native.watchWait(this.#watch, seen, this.#slice, true)) {
+      watched.add(this);
+    } else {
+      watched.delete(this);
       this.#giveUp(
         () => true,
         new SharedMemoryError(

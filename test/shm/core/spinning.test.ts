@@ -27,7 +27,7 @@ function keep<T extends { unlink(): void; close(): void }>(object: T): T {
 }
 
 /** For longer than anybody waits here. */
-const long = { SHMKIT_SPIN_US: '30000000' };
+const long = { SHMKIT_SPIN_US: '1000000' };
 const never = { SHMKIT_SPIN_US: '0' };
 
 interface Options {
@@ -37,13 +37,18 @@ interface Options {
   isFirst?: boolean;
 }
 
-async function begin(what: What, names: string[], options: Options): Promise<Child> {
+async function ready(what: What, names: string[], options: Options): Promise<Child> {
   const { env, under, times = 1, isFirst = true } = options;
   const child = start('spinning/waiter', [what, names, times, isFirst], {
     env: { ...process.env, ...env },
     ...(under && { under }),
   });
   await child.hear();
+  return child;
+}
+
+async function begin(what: What, names: string[], options: Options): Promise<Child> {
+  const child = await ready(what, names, options);
   child.tell('begin');
   return child;
 }
@@ -63,9 +68,10 @@ async function pair(
   const make = () => keep(what === 'event' ? NamedEvent.create() : SharedQueue.create());
   const [a, b] = [make().name, make().name];
   const both = await Promise.all([
-    begin(what, [a, b], { env, under, times: 50 }),
-    begin(what, [b, a], { env, under, times: 50, isFirst: false }),
+    ready(what, [a, b], { env, under, times: 50 }),
+    ready(what, [b, a], { env, under, times: 50, isFirst: false }),
   ]);
+  for (const child of both) child.tell('begin');
   return Promise.all(both.map(reportOf));
 }
 
@@ -105,6 +111,18 @@ describe.runIf(onLinux)('while a wait is looked after', () => {
     await lasts;
     mine.set();
     expect((await reportOf(child)).turns).toBeGreaterThan(5);
+  });
+
+  it.each([long, never])('the thread itself can wait for the same lock: %o', async (env) => {
+    const lock = keep(NamedLock.create());
+    const guard = lock.acquireSync();
+    const child = await begin('both', [lock.name], { env });
+    await child.hear();
+    guard.release();
+    await reportOf(child);
+    const again = lock.acquireSync({ timeout: 10_000 });
+    expect(again.abandoned).toBe(false);
+    again.release();
   });
 
   it.each(['SIGKILL', 'SIGTERM'] as const)('it may end by %s', async (signal) => {
