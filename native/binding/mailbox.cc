@@ -1,5 +1,7 @@
 #include "mailbox.h"
 
+#include "environment.h"
+
 namespace shmkit {
 
 bool Mailbox::Open(napi_env env, napi_value receiver) {
@@ -52,8 +54,12 @@ void CallFromLoop(napi_env env, napi_ref function, napi_value argument) {
   napi_get_global(env, &global);
   if (napi_make_callback(env, nullptr, global, callback, 1, &argument, nullptr) ==
       napi_pending_exception) {
+    // In an environment that is being ended, the call fails like that, and there is no error.
+    bool is_error = false;
+    napi_is_exception_pending(env, &is_error);
     napi_value error = nullptr;
-    if (napi_get_and_clear_last_exception(env, &error) == napi_ok) {
+    if (is_error && napi_get_and_clear_last_exception(env, &error) == napi_ok &&
+        Environment::Of(env).Alive()) {
       napi_fatal_exception(env, error);
     }
   }
