@@ -200,6 +200,10 @@ describe.runIf(onLinux).each(Object.keys(pools))('%s', (name) => {
     );
     await expect(run('hang', { image })).rejects.toThrow();
     await nothingIsLeft();
+    // The pool has replaced the worker, whose thread may still be about to start.
+    const again = sharing((what: string, task: Task) => pool.run(what, task), { from });
+    await again('twice', { image });
+    await nothingIsLeft();
   });
 
   it('leaves nothing of a task that the end of the pool cuts off', async () => {
