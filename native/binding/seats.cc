@@ -126,7 +126,7 @@ bool Seats::Request(uint32_t index, bool spins) {
     Unrequest(*seat);
     return false;
   }
-  seat->spinning = spins && seat->history.IsWorthwhile() && spinner_.Begin(*this, index);
+  seat->spinning = spins && spinner_.Begin(*this, index);
   if (!seat->spinning && !Ask(*seat)) return false;
   mailbox_->Expect(env_);
   seat->requested = true;
@@ -144,10 +144,9 @@ bool Seats::Ask(Seat& seat) {
 }
 
 Spinner::Client::Seen Seats::Look(uint32_t index) {
-  Seat* const seat = At(index);
-  if (!seat || !seat->spinning) return Seen::kOver;
-  const Acquired before = Before(*seat);
-  const Acquired outcome = before == Acquired::kTimeout ? seat->object->TryLock() : before;
+  Seat& seat = *seats_[index];
+  const Acquired before = Before(seat);
+  const Acquired outcome = before == Acquired::kTimeout ? seat.object->TryLock() : before;
   switch (outcome) {
     case Acquired::kTimeout:
       return Seen::kNothing;
@@ -155,16 +154,13 @@ Spinner::Client::Seen Seats::Look(uint32_t index) {
     case Acquired::kTooManyHeld:
       return Seen::kOver;  // the agent can get it
     default:
-      seat->tried = before == Acquired::kTimeout ? Note(*seat, outcome) : outcome;
+      seat.tried = before == Acquired::kTimeout ? Note(seat, outcome) : outcome;
       return Seen::kNews;
   }
 }
 
 void Seats::Tell(uint32_t index) {
-  Seat* const seat = At(index);
-  if (!seat || !seat->spinning) return;
-  seat->spinning = false;
-  seat->history.Note(false);
+  seats_[index]->spinning = false;
   CallWithNumber(env_, on_grant_, index);
   // The call may have closed the seat.
   Seat* const still = At(index);
@@ -175,15 +171,15 @@ void Seats::Tell(uint32_t index) {
 }
 
 void Seats::GiveUp(uint32_t index) {
-  Seat* const seat = At(index);
-  if (!seat || !seat->spinning) return;
-  seat->history.Note(true);
-  if (Ask(*seat)) return;
-  seat->tried = Acquired::kTimeout;
+  Seat& seat = *seats_[index];
+  if (Ask(seat)) return;
+  seat.tried = Acquired::kTimeout;
   CallWithNumber(env_, on_grant_, index);
   Seat* const still = At(index);
   if (still) PutBackTried(*still);
 }
+
+SpinHistory& Seats::HistoryOf(uint32_t index) { return seats_[index]->history; }
 
 std::optional<Acquired> Seats::Collect(Seat& seat) {
   std::optional<Acquired> outcome = seat.tried;

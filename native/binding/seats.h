@@ -126,6 +126,7 @@ class Seats : private Spinner::Client {
   Seen Look(uint32_t index) override;
   void Tell(uint32_t index) override;
   void GiveUp(uint32_t index) override;
+  SpinHistory& HistoryOf(uint32_t index) override;
 
   void NoteHeld(Seat& seat);
   void PutBackTried(Seat& seat);

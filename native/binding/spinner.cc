@@ -35,6 +35,7 @@ double SpinMicroseconds() {
 bool Spinner::Begin(Client& client, uint32_t index) {
   const double microseconds = SpinMicroseconds();
   if (microseconds == 0 || spins_.size() >= kMost) return false;
+  if (!client.HistoryOf(index).IsWorthwhile()) return false;
   if (!is_hooked_) {
     is_hooked_ = true;
     hook_ = LoopHook::Make(
@@ -42,7 +43,6 @@ bool Spinner::Begin(Client& client, uint32_t index) {
         this);
   }
   if (!hook_) return false;
-  End(client, index);
   if (spins_.empty()) hook_->Start();
   const auto nanoseconds = static_cast<int64_t>(microseconds * 1000);
   spins_.push_back({&client, index, os::SteadyNanoseconds() + nanoseconds});
@@ -70,6 +70,7 @@ void Spinner::Turn() {
       continue;
     }
     spins_.erase(spins_.begin() + static_cast<ptrdiff_t>(at));
+    spin.client->HistoryOf(spin.index).Note(seen != Client::Seen::kNews);
     if (seen == Client::Seen::kNews) {
       spin.client->Tell(spin.index);
     } else {

@@ -30,6 +30,8 @@ class Spinner {
     virtual void Tell(uint32_t index) = 0;
     // The same when it was looked for long enough, or after kOver.
     virtual void GiveUp(uint32_t index) = 0;
+    // What came of looking for it before.
+    virtual SpinHistory& HistoryOf(uint32_t index) = 0;
 
    protected:
     ~Client() = default;
@@ -39,8 +41,8 @@ class Spinner {
   Spinner(const Spinner&) = delete;
   Spinner& operator=(const Spinner&) = delete;
 
-  // Begins to look. False if it does not. How long it looks is said by SHMKIT_SPIN_US in the
-  // environment of the process, in microseconds; by 0, that it never does.
+  // Begins to look, if that is worthwhile. False if it does not. How long it looks is said by
+  // SHMKIT_SPIN_US in the environment of the process, in microseconds; by 0, that it never does.
   bool Begin(Client& client, uint32_t index);
   void End(const Client& client, uint32_t index);
 

@@ -50,8 +50,7 @@ bool Watches::Watch(uint32_t index, uint32_t seen, const os::Deadline& until, bo
   slot->until = until;
   slot->was_watched = true;
   if (!slot->spinning) {
-    slot->spinning = !slot->threaded && !is_again && slot->history.IsWorthwhile() &&
-                     spinner_.Begin(*this, index);
+    slot->spinning = !slot->threaded && !is_again && spinner_.Begin(*this, index);
     if (!slot->spinning && !Arm(*slot)) return false;
   }
   if (awaited && !slot->expecting) mailbox_->Expect(env_);
@@ -65,15 +64,12 @@ bool Watches::Arm(Slot& slot) {
 }
 
 Spinner::Client::Seen Watches::Look(uint32_t index) {
-  const Slot* const slot = At(index);
-  return slot && slot->word->value.load() != slot->seen ? Seen::kNews : Seen::kNothing;
+  const Slot& slot = slots_[index];
+  return slot.word->value.load() != slot.seen ? Seen::kNews : Seen::kNothing;
 }
 
 void Watches::Tell(uint32_t index) {
-  Slot* const slot = At(index);
-  if (!slot || !slot->spinning) return;
-  slot->spinning = false;
-  slot->history.Note(false);
+  slots_[index].spinning = false;
   CallWithNumber(env_, on_news_, index);
   // If it was interrupted before it began (Settle), the tasks still wait.
   Slot* const still = At(index);
@@ -81,13 +77,12 @@ void Watches::Tell(uint32_t index) {
 }
 
 void Watches::GiveUp(uint32_t index) {
-  Slot* const slot = At(index);
-  if (!slot || !slot->spinning) return;
-  slot->spinning = false;
-  slot->history.Note(true);
+  slots_[index].spinning = false;
   // If there is no thread, the next Watch says so.
-  if (!Arm(*slot)) CallWithNumber(env_, on_news_, index);
+  if (!Arm(slots_[index])) CallWithNumber(env_, on_news_, index);
 }
+
+SpinHistory& Watches::HistoryOf(uint32_t index) { return slots_[index].history; }
 
 void Watches::Settle(uint32_t index) {
   Slot* const slot = At(index);

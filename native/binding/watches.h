@@ -61,6 +61,7 @@ class Watches : private Spinner::Client {
   Seen Look(uint32_t index) override;
   void Tell(uint32_t index) override;
   void GiveUp(uint32_t index) override;
+  SpinHistory& HistoryOf(uint32_t index) override;
 
   // Lets the thread wait. False if the system cannot start it.
   bool Arm(Slot& slot);

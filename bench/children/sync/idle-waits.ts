@@ -1,9 +1,8 @@
 // idle-waits <number> <seconds>: that many tasks wait for events that nobody sets. Prints the processor time
 // that the process uses in a second.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { NamedEvent } from 'shmkit';
 import { nameOf, now, report } from '../support';
-
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function main([count, seconds]: string[]): Promise<void> {
   const events = Array.from({ length: Number(count) }, (_, i) =>
