@@ -1,6 +1,7 @@
 // Builds dist/: the types with tsc, the code with esbuild. The code goes into few files, because each
 // separate file costs a third of a millisecond at every start. Then builds the test fixtures.
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -99,18 +100,6 @@ const loader = {
     }));
   },
 };
-const { outputFiles: loaders } = await build({
-  ...common,
-  entryPoints: { loader: 'lib/loading/loader.ts' },
-  outdir: 'dist',
-  format: 'cjs',
-  // Bundlers that look for addons read this file, and some of them do not understand a newer language
-  // version.
-  target: 'es2019',
-  define: { packageVersion: JSON.stringify(packageVersion) },
-  write: false,
-});
-for (const { path: file, text } of loaders) writeFileSync(file, withDeclaredClasses(text));
 /**
  * The parts of the library, each of which is evaluated when something of it is first used; see lib/loading/parts.ts.
  * What several of them use is in the first of these.
@@ -152,10 +141,35 @@ const outputs = Object.entries(metafile.outputs);
 const chunkOf = (part) =>
   outputs.find(([, { inputs }]) => `lib/shm/parts/${part}.ts` in inputs)?.[0];
 const partIn = Object.fromEntries(parts.map((part) => [path.basename(chunkOf(part)), part]));
-for (const { path: file, text } of outputFiles) {
-  const part = partIn[path.basename(file)];
-  if (part !== undefined) writeFileSync(`dist/${part}.js`, toCommonJS(text, partIn));
+const textOfParts = Object.fromEntries(
+  outputFiles.flatMap(({ path: file, text }) => {
+    const part = partIn[path.basename(file)];
+    return part === undefined ? [] : [[part, toCommonJS(text, partIn)]];
+  }),
+);
+/** Tells whether two files were built together. See checkBuild() in lib/loading/parts.ts. */
+const buildId = createHash('sha256')
+  .update(JSON.stringify([packageVersion, textOfParts]))
+  .digest('hex')
+  .slice(0, 16);
+for (const [part, text] of Object.entries(textOfParts)) {
+  writeFileSync(
+    `dist/${part}.js`,
+    text.replace(/^("use strict";\n)?/, `$1require("./loader.js").checkBuild("${buildId}");\n`),
+  );
 }
+const { outputFiles: loaders } = await build({
+  ...common,
+  entryPoints: { loader: 'lib/loading/loader.ts' },
+  outdir: 'dist',
+  format: 'cjs',
+  // Bundlers that look for addons read this file, and some of them do not understand a newer language
+  // version.
+  target: 'es2019',
+  define: { packageVersion: JSON.stringify(packageVersion), build: JSON.stringify(buildId) },
+  write: false,
+});
+for (const { path: file, text } of loaders) writeFileSync(file, withDeclaredClasses(text));
 // The engine over a server is separate: it needs no addon, and who does not use it does not load it. The thread that
 // renews leases has a file of its own.
 const redis = await build({
@@ -198,7 +212,10 @@ writeFileSync(
   `'use strict';
 module.exports = require('./loader.js').library(
   ${JSON.stringify(names)},
-  { ${evaluations.join(', ')} },
+  {
+    load: { ${evaluations.join(', ')} },
+    cache: () => require.cache,
+  },
 );
 // Never evaluated: by this, import knows the names.
 0 && (module.exports = { ${Object.values(names).flat().join(', ')} });

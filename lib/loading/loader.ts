@@ -1,3 +1,3 @@
 // The other files of the package load this file, for what the thread has only once, and for each other.
 export { home } from './home';
-export { evaluate, library, part } from './parts';
+export { checkBuild, evaluate, isInterrupted, library, part } from './parts';

@@ -1,6 +1,6 @@
 // The classes of shared objects, by kind. They are on higher floors (layers of the code), and most of them are in parts
 // of the library that are evaluated only when somebody needs them: see loading/parts.ts.
-import { evaluate } from '../../loading/parts';
+import { evaluate, isInterrupted } from '../../loading/parts';
 import { sharedBrand, type AnyHandle } from '../../common/handles';
 import { classNames, kinds, type Kind } from './names';
 
@@ -59,7 +59,7 @@ export function needClass(kind: HandleKind): void {
 
 function toldOf(kind: HandleKind): Told {
   const name = kind === 'shareable-list' ? 'ShareableList' : classNames[kind];
-  if (!classes.has(kind)) evaluate(name);
+  if (!classes.has(kind) || isInterrupted()) evaluate(name);
   const told = classes.get(kind);
   if (told === undefined) throw new Error(`nothing has evaluated ${name}`);
   return told;
