@@ -140,6 +140,11 @@ export function home(): Home {
   return (found ??= findHome());
 }
 
+/** The same, if {@link home} has returned it to this copy of the library before. */
+export function knownHome(): Home | undefined {
+  return found;
+}
+
 function findHome(): Home {
   const global = runInThisContext('globalThis') as Record<symbol, Home | undefined>;
   const there = global[key];

@@ -4,7 +4,7 @@
 // Module caches can be cleared and duplicated (Jest does both). So each part is evaluated once in a realm,
 // and kept with what the thread has only once; see home.ts.
 import { SharedMemoryError } from '../common/errors';
-import { home, realm, version } from './home';
+import { home, knownHome, realm, version } from './home';
 
 type Exports = Readonly<Record<string, unknown>>;
 
@@ -76,7 +76,7 @@ function forget(modules: Modules, exports: Exports): void {
 
 /** Whether an interrupt has ended the evaluation of a part. What it has registered until then is not usable. */
 export function isInterrupted(): boolean {
-  const kept = home().realms.get(realm) as Kept | undefined;
+  const kept = knownHome()?.realms.get(realm) as Kept | undefined;
   return kept !== undefined && kept.unfinished.size > 0;
 }
 
