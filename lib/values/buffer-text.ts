@@ -3,9 +3,10 @@
 // are passed to these methods only in this file, and only where they cannot be that large.
 const greatestOffset = 2 ** 31 - 1;
 
-/** Texts up to this many characters are read, or written, in a loop, because that is faster than a call. */
+/** Texts up to this many characters are handled in a loop, because that is faster than a call. */
+const fewToCheck = 8;
 const fewToRead = 12;
-const fewToWrite = 64;
+const fewToWrite = 24;
 
 export function readLatin1(buffer: Buffer, at: number, length: number): string {
   const end = at + length;
@@ -39,7 +40,7 @@ export function writeLatin1(buffer: Buffer, text: string, at: number): void {
   if (length <= fewToWrite) {
     for (let i = 0; i < length; i++) buffer[at + i] = text.charCodeAt(i);
   } else {
-    buffer.subarray(at, at + length).write(text, 'latin1');
+    writeFrom(buffer, text, at, length, 'latin1');
   }
 }
 
@@ -52,12 +53,24 @@ export function writeUtf16(buffer: Buffer, text: string, at: number): void {
       buffer[at + 2 * i + 1] = unit >>> 8;
     }
   } else {
-    buffer.subarray(at, at + 2 * length).write(text, 'utf16le');
+    writeFrom(buffer, text, at, 2 * length, 'utf16le');
   }
 }
 
+/** A view of the place itself takes longer to make than a short text to write. */
+function writeFrom(buffer: Buffer, text: string, at: number, bytes: number, form: BufferEncoding) {
+  if (at + bytes <= greatestOffset) buffer.write(text, at, bytes, form);
+  else buffer.subarray(at, at + bytes).write(text, form);
+}
+
+const wide = /[^\0-\xff]/;
+
 /** Whether one byte per character is enough. */
 export function isLatin1(text: string): boolean {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0xff) return false;
-  return true;
+  if (text.length <= fewToCheck) {
+    for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0xff) return false;
+    return true;
+  }
+  // V8 knows of each text whether it has one byte per character. If so, it does not look at the characters.
+  return !wide.test(text);
 }

@@ -1,7 +1,7 @@
 import { extentOf, isUint8Array, lengthOf } from '../common/element-types';
 import { invalidType } from '../common/errors';
 import { isLength, makeBuffer } from './array-buffers';
-import { isLatin1, readLatin1, readUtf16, writeLatin1 } from './buffer-text';
+import { isLatin1, readLatin1, readUtf16, writeLatin1, writeUtf16 } from './buffer-text';
 import { Kind, kindOf, refusal } from './cloneable';
 import { CorruptError, MismatchError } from './corrupt-error';
 import { SharedMemoryError } from '../common/errors';
@@ -131,7 +131,7 @@ export class Encoder {
   }
 
   /** Writes the value to memory that nothing refers to yet. */
-  write({ bytes, shorts, floats, buffer }: Views, at: number): void {
+  write({ bytes, floats, buffer }: Views, at: number): void {
     const text = this.#text;
     switch (this.tag) {
       case Tag.Number:
@@ -150,7 +150,7 @@ export class Encoder {
         this.#writeApart(floats, buffer, at);
         break;
       case Tag.Utf16:
-        for (let i = 0; i < text.length; i++) shorts[at / 2 + i] = text.charCodeAt(i);
+        writeUtf16(buffer, text, at);
         break;
       case Tag.Packed:
       case Tag.Bytes:
