@@ -98,7 +98,7 @@ export default tseslint.config(
           // The allowed classes are the library's own, and their objects never meet another copy of the
           // library.
           selector:
-            "BinaryExpression[operator='instanceof'][right.name!=/^(CorruptError|GoneError|MismatchError|UnreadableError|SharedMemoryError|SharedMemory|Copy|Later|NamedLock|Error|Request|Segment|Elements)$/]",
+            "BinaryExpression[operator='instanceof'][right.name!=/^(CorruptError|GoneError|MismatchError|UnreadableError|SharedMemoryError|SharedMemory|Batch|Copy|Later|NamedLock|Error|Request|Segment|Elements)$/]",
           message: "An object of another realm is not an instance of this one's classes.",
         },
       ],

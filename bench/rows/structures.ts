@@ -184,6 +184,16 @@ export const structureRows: Row[] = [
     goals: [told('child.send')],
   },
   {
+    id: 'queue-many',
+    title: 'SharedQueue, a text of 64 bytes, one way, 50 at once',
+    contenders: {
+      shmkit: node('structures/queue', 'one-way-many', 64, 300_000),
+      'child.send': node('structures/messages', 'one-way', 64, 50_000),
+      CPython: python('queue-small', 50_000),
+    },
+    goals: [timesAsFastAs(25, 'CPython'), told('child.send')],
+  },
+  {
     id: 'queue-trip',
     title: 'SharedQueue, a round trip, sync; C: futex',
     contenders: {

@@ -51,8 +51,7 @@ it(
     for (let kill = 0; kill < kills; kill++) {
       const victim = randomInt(crew.length);
       await progress.goesOn(crew[victim]!, victim, randomInt(mostItems), () => {
-        const item = queue.tryGet();
-        if (item) see(item);
+        for (const item of queue.tryGetMany(2)) see(item);
       });
       await crew[victim]!.kill();
       crew[victim] = await enlist(victim);
@@ -69,10 +68,9 @@ it(
     expect([queue.size, queue.bytesUsed, goneOn]).toEqual([0, 0, kills]);
     for (let who = 0; who < producers; who++) {
       expect(marks.at(who)).toBeGreaterThan(0);
-      // If a producer died after it put an item but before it recorded that, the next producer has put the
-      // item again.
+      // If a producer died after it put items but before it recorded that, the next producer has put them again.
       const more = [...seen[who]!.values()].filter((times) => times > 1).length;
-      expect(more).toBeLessThanOrEqual(kills);
+      expect(more).toBeLessThanOrEqual(5 * kills);
     }
     for (const object of [queue, marks]) {
       object.unlink();
@@ -106,7 +104,8 @@ it('every item that a killed consumer had is taken by another', async () => {
   numbers.sort((a, b) => a - b);
   expect(numbers).toEqual(numbers.map((_, i) => i + 1));
   expect(numbers.length).toBeGreaterThanOrEqual(marks.at(0)!);
-  expect(numbers.length).toBeLessThanOrEqual(marks.at(0)! + 1);
+  // It puts up to five items at once, and marks the last one afterwards.
+  expect(numbers.length).toBeLessThanOrEqual(marks.at(0)! + 5);
   expect(queue.bytesUsed).toBe(0);
   for (const object of [queue, marks]) {
     object.unlink();

@@ -384,6 +384,12 @@ describe('SharedQueue', () => {
     expectTypeOf(queue.tryGet()).toEqualTypeOf<{ id: number } | undefined>();
     expectTypeOf(queue.takeSync()).toEqualTypeOf<QueueItem<{ id: number }>>();
     expectTypeOf(queue.tryTake()).toEqualTypeOf<QueueItem<{ id: number }> | null>();
+    expectTypeOf(queue.getMany(5)).toEqualTypeOf<Promise<{ id: number }[]>>();
+    expectTypeOf(queue.tryTakeMany(5)).toEqualTypeOf<QueueItem<{ id: number }>[]>();
+    expectTypeOf(queue.tryPutMany([{ id: 1 }])).toEqualTypeOf<number>();
+    assertType<Promise<void>>(queue.putMany(new Set([{ id: 1 }]), { timeout: 5 }));
+    // @ts-expect-error values of another type
+    queue.putManySync([1]);
     expectTypeOf(SharedQueue.attach('x').getSync()).toEqualTypeOf<unknown>();
     // @ts-expect-error a value of another type
     queue.putSync(1);
@@ -531,7 +537,9 @@ describe('the classes of a manager, by promises,', () => {
       'set' | 'keys' | 'values' | 'entries'
     >();
     expectTypeOf<Turned<SharedList<number>>>().toEqualTypeOf<'keys' | 'values' | 'entries'>();
-    expectTypeOf<Turned<SharedQueue<number>>>().toEqualTypeOf<'take' | 'tryTake' | 'items'>();
+    expectTypeOf<Turned<SharedQueue<number>>>().toEqualTypeOf<
+      'take' | 'tryTake' | 'takeMany' | 'tryTakeMany' | 'items'
+    >();
     expectTypeOf<Turned<SharedNamespace>>().toBeNever();
     expectTypeOf<Turned<SharedValue<'int32'>>>().toBeNever();
     expectTypeOf<Turned<NamedLock>>().toEqualTypeOf<'acquire' | 'tryAcquire'>();

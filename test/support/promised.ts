@@ -27,7 +27,13 @@ type Sequence<X> = (Iterable<X> | AsyncIterable<X>) & { readonly length?: never;
  * Data are answered as they are. The object itself, and objects that it gave away, are again used by
  * requests.
  */
-type Answer<R, T> = R extends T ? Promised<T> : R extends Given ? Token<R> : R;
+type Answer<R, T> = R extends T
+  ? Promised<T>
+  : R extends Given
+    ? Token<R>
+    : R extends readonly (infer X extends Given)[]
+      ? Token<X>[]
+      : R;
 
 /** An item to acknowledge, or a guard to release. */
 type Given = { ack(): unknown } | { release(): unknown; acquire?: never; close?: never };

@@ -1,8 +1,11 @@
-// queue <one-way | one-way-async | trip | trip-async> <bytes> <count>: messages through a SharedQueue to
-// another process, which is queue-other.ts, and back. Prints the time of one message. The message is a
+// queue <one-way | one-way-many | one-way-async | trip | trip-async> <bytes> <count>: messages through a
+// SharedQueue to another process, which is queue-other.ts, and back. Prints the time of one message. The message is a
 // string if the bytes are few, otherwise a Uint8Array.
 import { SharedQueue } from 'shmkit';
 import { ended, expect, forkChild, nameOf, now, report, warmUpOf } from '../support';
+
+/** How many messages are put, or taken, by one call. */
+export const atOnce = 50;
 
 async function main([way = '', bytes, times]: string[]): Promise<void> {
   const count = Number(times);
@@ -20,6 +23,13 @@ async function main([way = '', bytes, times]: string[]): Promise<void> {
       expect('answer', back.getSync(), 'warm');
       start = now();
       for (let i = 0; i < count; i++) there.putSync(message);
+      expect('answer', back.getSync(), 'done');
+    } else if (way === 'one-way-many') {
+      const messages = Array.from({ length: atOnce }, () => message);
+      for (let i = 0; i < uncounted; i += atOnce) there.putManySync(messages);
+      expect('answer', back.getSync(), 'warm');
+      start = now();
+      for (let i = 0; i < count; i += atOnce) there.putManySync(messages);
       expect('answer', back.getSync(), 'done');
     } else if (way === 'one-way-async') {
       for (let i = 0; i < uncounted; i++) await there.put(message);
@@ -48,4 +58,4 @@ async function main([way = '', bytes, times]: string[]): Promise<void> {
   }
 }
 
-void main(process.argv.slice(2));
+if (require.main === module) void main(process.argv.slice(2));

@@ -1,5 +1,5 @@
 import type * as contract from '../../contract/index';
-import { SharedMemoryError } from '../../common/errors';
+import { SharedMemoryError, invalidType } from '../../common/errors';
 import { called } from '../core/names';
 import type { Reading, Settling } from './state';
 
@@ -7,8 +7,8 @@ import type { Reading, Settling } from './state';
 export interface ItemKeeper {
   readonly name: string;
   readonly closed: boolean;
-  /** @internal Returns false when this thread does not have the item. */
-  settle(item: QueueItem<unknown>, how: Settling): boolean;
+  /** @internal Returns false when this thread does not have one of the items. The others are settled. */
+  settle(items: readonly QueueItem<unknown>[], how: Settling): boolean;
   /** @internal Tries again to read a value that could not be read. */
   reread(read: unknown): Reading;
 }
@@ -69,7 +69,7 @@ export class QueueItem<V> implements contract.QueueItem<V> {
 
   /** Gives the item back, unless it was acknowledged or given back before, or the queue is closed. */
   [Symbol.dispose](): void {
-    if (!this.#isSettled && !this.#keeper.closed) this.#keeper.settle(this, 'giveBack');
+    if (!this.#isSettled && !this.#keeper.closed) this.#keeper.settle([this], 'giveBack');
     this.#isSettled = true;
   }
 
@@ -81,15 +81,38 @@ export class QueueItem<V> implements contract.QueueItem<V> {
   }
 
   #settle(how: Settling): void {
-    if (!this.#isSettled && this.#keeper.settle(this, how)) {
+    if (!this.#isSettled && this.#keeper.settle([this], how)) {
       this.#isSettled = true;
       return;
     }
-    const { name } = this.#keeper;
-    throw new SharedMemoryError(
-      'ERR_NOT_HELD',
-      `${called('queue', name)}: this item was already acknowledged or given back, or removed by clear()`,
-      { resource: name },
+    throw notHeld(
+      this.#keeper.name,
+      'this item was already acknowledged or given back, or removed by clear()',
     );
   }
+
+  /** @internal Acknowledges items that were taken through one handle. */
+  static ackAll(keeper: ItemKeeper, items: readonly QueueItem<unknown>[]): void {
+    const { name } = keeper;
+    for (const item of items as readonly unknown[]) {
+      if (typeof item !== 'object' || item === null || !(#keeper in item)) {
+        throw invalidType('items', 'an iterable of items that were taken from this queue', item);
+      }
+      if (item.#keeper !== keeper) {
+        throw notHeld(name, 'one of the items was taken through another handle');
+      }
+      if (item.#isSettled) {
+        throw notHeld(name, 'one of the items was already acknowledged or given back');
+      }
+    }
+    const areSettled = keeper.settle(items, 'ack');
+    for (const item of items) item.#isSettled = true;
+    if (!areSettled) throw notHeld(name, 'one of the items was removed by clear()');
+  }
+}
+
+function notHeld(name: string, why: string): SharedMemoryError {
+  return new SharedMemoryError('ERR_NOT_HELD', `${called('queue', name)}: ${why}`, {
+    resource: name,
+  });
 }

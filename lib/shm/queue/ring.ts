@@ -1,9 +1,20 @@
-import { Tag, apartAt, noValue, read, tagIn, type Encoder } from '../../values/codec';
+import { Tag, apartAt, noValue, read, readApart, tagIn, type Encoder } from '../../values/codec';
 import { CorruptError } from '../../values/corrupt-error';
 import type { GrowingMemory } from '../structure/growing-memory';
 import type { StoredApart } from '../../values/out-of-band';
 import type { OutOfBand } from '../structure/out-of-band';
 import type { UndoLog } from '../structure/undo-log';
+import type { Batch } from './batch';
+import {
+  done,
+  nobody,
+  offeredBefore,
+  ownerOf,
+  record,
+  recordUnits,
+  unitsOf,
+  withOwner,
+} from './record';
 
 /** The ring's own words. */
 const word = {
@@ -25,24 +36,6 @@ const word = {
 } as const;
 
 export const ringWords = 8;
-
-/**
- * The words of a record, before its value. If `units` is 0, there is no record at this place, but a mark: the
- * next record is at the beginning of the memory.
- */
-const record = { units: 0, size: 1, number: 2, state: 3 } as const;
-const recordUnits = 2;
-
-/**
- * The last word of a record: how its value is stored, in 4 bits; whether it was offered before; and its
- * owner, as the place of an entry of the roster (the table of the threads that take part), or `nobody` or
- * `done`.
- */
-const offeredBefore = 16;
-const ownerShift = 5;
-/** Values that stand for no owner. No entry of the roster has such a place. */
-const nobody = 0;
-const done = 1;
 
 /** What is needed to find a record again. */
 export interface Held {
@@ -140,9 +133,7 @@ export class Ring {
     this.#memory.failure = undefined;
     const { size, apartBytes } = encoder;
     const units = unitsOf(size);
-    const hasApart = apartBytes > 0 || this.#outOfBand.bytes > 0;
-    if (hasApart && this.bytesUsed + 8 * units + apartBytes > this.capacity) return false;
-    const at = this.#place(units);
+    const at = this.#roomFor(units, apartBytes);
     if (at === 0) return false;
     const ints = this.#ints;
     const number = (this.#get(word.last) + 1) | 0;
@@ -152,18 +143,44 @@ export class Ring {
     ints[first + record.number] = number;
     ints[first + record.state] = encoder.tag;
     encoder.write(this.#memory, 8 * (at + recordUnits));
-    this.#set(word.last, number);
-    this.#set(word.there, this.#get(word.there) + 1);
-    this.#set(word.tail, at + units);
+    this.#hasPut(1, number, at + units);
     return true;
+  }
+
+  /**
+   * Appends the first records of a batch, as many as there is room for now. Returns how many. If it returns 0,
+   * the `failure` of the memory may say why.
+   *
+   * @param most - how many at most.
+   */
+  putBatch(batch: Batch, most: number): number {
+    this.#memory.failure = undefined;
+    for (let count = Math.min(batch.count, most); count > 0; count >>>= 1) {
+      const units = batch.unitsOf(count);
+      const at = this.#roomFor(units);
+      if (at === 0) continue;
+      const last = this.#get(word.last);
+      batch.copy(count, units, this.#ints, at, last + 1);
+      this.#hasPut(count, (last + count) | 0, at + units);
+      return count;
+    }
+    return 0;
+  }
+
+  /** Records that records were put. */
+  #hasPut(count: number, last: number, tail: number): void {
+    this.#set(word.last, last);
+    this.#set(word.there, this.#get(word.there) + count);
+    this.#set(word.tail, tail);
   }
 
   /**
    * Takes the first record without an owner.
    *
    * @param owner - the new owner. If undefined, the record is done at once.
+   * @param isOne - whether nothing else is read before the value is made: see {@link read} and {@link readApart}.
    */
-  take(owner: number | undefined): Found | undefined {
+  take(owner: number | undefined, isOne = true): Found | undefined {
     if (this.ready <= 0) return undefined;
     const walk = this.#from(word.next);
     while (ownerOf(this.#stateAt(walk.at)) !== nobody) this.#step(walk);
@@ -172,12 +189,13 @@ export class Ring {
     const state = this.#stateAt(at);
     const size = ints[2 * at + record.size] ?? 0;
     const isWhole = size >= 0 && unitsOf(size) === walk.units;
+    const readValue = isOne ? read : readApart;
     const found: Found = {
       at,
       moves: this.#get(word.moves),
       number: ints[2 * at + record.number] ?? 0,
       isOfferedAgain: (state & offeredBefore) !== 0,
-      read: isWhole ? read(this.#memory, tagIn(state), 8 * (at + recordUnits), size) : noValue,
+      read: isWhole ? readValue(this.#memory, tagIn(state), 8 * (at + recordUnits), size) : noValue,
     };
     if (owner !== undefined) {
       this.#log.write(2 * at + record.state, withOwner(state, owner));
@@ -303,7 +321,13 @@ export class Ring {
     return false;
   }
 
-  /** Finds room for a record. Returns its place, or 0. */
+  /** Finds room for records that lie one after the other. Returns its place, or 0. */
+  #roomFor(units: number, apartBytes = 0): number {
+    const hasApart = apartBytes > 0 || this.#outOfBand.bytes > 0;
+    if (hasApart && this.bytesUsed + 8 * units + apartBytes > this.capacity) return 0;
+    return this.#place(units);
+  }
+
   #place(units: number): number {
     const memory = this.#memory;
     const begin = this.#begin;
@@ -501,16 +525,4 @@ interface Walk {
   at: number;
   units: number;
   wrapped: boolean;
-}
-
-function unitsOf(size: number): number {
-  return recordUnits + Math.ceil(size / 8);
-}
-
-function ownerOf(state: number): number {
-  return state >>> ownerShift;
-}
-
-function withOwner(state: number, owner: number): number {
-  return (state & ((1 << ownerShift) - 1)) | (owner << ownerShift);
 }

@@ -7,9 +7,7 @@ import { toAttach, toCreate, toOpen } from '../core/named-object';
 import type { Contents } from '../core/object-seat';
 import { undoInterrupted } from '../core/operations';
 import { defaultParticipants, mostParticipants } from '../core/roster';
-import { Waiting } from '../core/turns';
-import type { Wait } from '../core/word';
-import { hasCode, type SharedMemoryError } from '../../common/errors';
+import { SharedMemoryError, hasCode } from '../../common/errors';
 import {
   checkInteger,
   checkOptions,
@@ -21,6 +19,7 @@ import {
 } from '../../common/options';
 import { checkCallback } from '../../common/sync-callbacks';
 import { Encoder } from '../../values/codec';
+import { Bulk } from './bulk';
 import { QueueItem, type ItemKeeper } from './item';
 import { Ring, type Held } from './ring';
 import {
@@ -28,11 +27,11 @@ import {
   mostItems,
   queueShape,
   recordsAt,
-  shut,
   type Reading,
   type Taken,
   type Settling,
 } from './state';
+import { append, waitForDone, waitForItem, waitForRoom, type Used } from './waits';
 import {
   Structure,
   unlinkStructure,
@@ -63,6 +62,12 @@ export interface SharedQueueCreateOptions extends SharedQueueOptions, StructureC
 
 /** The options of {@link SharedQueue.items}. */
 export interface ItemsOptions<V = unknown> extends WaitOptions {
+  /**
+   * How many items to take at once. With more than 1, the loop is faster, but other consumers do not get these items,
+   * even if the loop is slow. Those that the loop has not reached are offered again when it is left, or when this
+   * thread ends. Default 1.
+   */
+  readonly prefetch?: number | undefined;
   /**
    * Called for each item that cannot be read, with the reason. The callback may acknowledge the item or give it
    * back. If it does neither, the item is acknowledged. If the callback returns a promise, the loop waits until
@@ -100,12 +105,14 @@ export interface SharedQueueHandle<V = unknown> extends Typed<V> {
 export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, contract.Queue<V> {
   declare readonly shmkit: 'queue';
   readonly #state: QueueState;
+  readonly #used: Used;
   /** The items that were taken through this handle and are not done. */
   readonly #held = new Map<QueueItem<unknown>, Held>();
 
   private constructor(request: Request) {
     super(request);
     this.#state = this.stateBy((seat) => new QueueState(seat));
+    this.#used = { handle: this, attachment: this.attachment, state: this.#state };
   }
 
   /** @internal */
@@ -213,9 +220,10 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
     const first = mayBeApart ? new Encoder(state) : state.encoder;
     try {
       if (mayBeApart || !state.taken.awaited) this.#encode(first, value);
-      if (!state.taken.awaited && this.#append(first)) return;
+      if (!state.taken.awaited && append(this.#used, first)) return;
       const encoder = mayBeApart ? first : this.#encode(new Encoder(state), value);
-      await state.taken.wait(this.#putting(encoder.keep(), timeout, begun, signal));
+      const limits = { timeout, signal };
+      await state.taken.wait(waitForRoom(this.#used, encoder.keep(), limits, begun));
     } finally {
       first.forget();
     }
@@ -232,8 +240,8 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
     const begun = beginning(timeout);
     const encoder = this.#encode(state.encoder, value);
     try {
-      if (this.#append(encoder)) return;
-      state.taken.waitSync(this.#putting(encoder, timeout, begun));
+      if (append(this.#used, encoder)) return;
+      state.taken.waitSync(waitForRoom(this.#used, encoder, { timeout }, begun));
     } finally {
       encoder.forget();
     }
@@ -253,10 +261,84 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
     if (state.outOfBand.from < Infinity && state.isFull) return false;
     const encoder = this.#encode(state.encoder, value);
     try {
-      return !this.open().taken.awaited && this.#append(encoder, true) === true;
+      return !this.open().taken.awaited && append(this.#used, encoder, true) === true;
     } finally {
       encoder.forget();
     }
+  }
+
+  /**
+   * Appends the values in their order, as soon as there is room for them. This is faster than a {@link put} for each:
+   * many of them are appended in one step. It is not one step for all: others may take the first values before the last
+   * ones are there, and their own values may come between. The values are read from the iterable as they are put, so
+   * it may be longer than the queue. Does not block the thread while it waits for room.
+   *
+   * @throws SharedMemoryError as {@link put}. The `key` of the error is how many of the values were put: those before
+   * `values[key]`.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` a value cannot be cloned; what the iterator throws. The values before
+   * that were put.
+   */
+  async putMany(values: Iterable<V>, options?: WaitOptions): Promise<void> {
+    const state = this.open();
+    const { timeout, signal } = waitOf(options);
+    throwIfAborted(signal);
+    const begun = beginning(timeout);
+    const bulk = this.#bulk(values);
+    try {
+      for (const items of bulk) {
+        if (!state.taken.awaited && append(this.#used, items)) continue;
+        await state.taken.wait(waitForRoom(this.#used, items, { timeout, signal }, begun));
+      }
+    } catch (error) {
+      throw afterSome(error, bulk.end());
+    }
+    bulk.end();
+  }
+
+  /**
+   * The same as {@link putMany}, but blocks this thread.
+   *
+   * @throws as {@link putMany}
+   */
+  putManySync(values: Iterable<V>, options?: TimeoutOptions): void {
+    const state = this.open();
+    const timeout = timeoutOf(options);
+    const begun = beginning(timeout);
+    const bulk = this.#bulk(values);
+    try {
+      for (const items of bulk) {
+        if (append(this.#used, items)) continue;
+        state.taken.waitSync(waitForRoom(this.#used, items, { timeout }, begun));
+      }
+    } catch (error) {
+      throw afterSome(error, bulk.end());
+    }
+    bulk.end();
+  }
+
+  /**
+   * Appends as many of the first values as there is room for. Appends none if a task of this thread is waiting for
+   * room, or if a task of another thread has been waiting for long. Does not block.
+   *
+   * @returns how many were appended.
+   * @throws as {@link putMany}, and as {@link tryPut}
+   */
+  tryPutMany(values: readonly V[]): number {
+    const state = this.open();
+    const bulk = this.#bulk(values);
+    try {
+      for (const items of bulk) {
+        if (state.taken.awaited || !append(this.#used, items, true)) break;
+      }
+    } catch (error) {
+      throw afterSome(error, bulk.end());
+    }
+    return bulk.end();
+  }
+
+  #bulk(values: Iterable<V>): Bulk {
+    const encoder = new Encoder(this.state);
+    return new Bulk(values, (what, value) => this.#encode(encoder, value as V, what));
   }
 
   /**
@@ -280,7 +362,8 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
       const taken = state.get(false);
       if (taken !== undefined) return taken.value as V;
     }
-    const taken = await state.put.wait(this.#taking((look) => state.get(look), timeout, signal));
+    const attempt = (look: boolean) => state.get(look);
+    const taken = await state.put.wait(waitForItem(this.#used, attempt, { timeout, signal }));
     return taken.value as V;
   }
 
@@ -292,8 +375,9 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
   getSync(options?: TimeoutOptions): V {
     const state = this.open();
     const timeout = options === undefined ? undefined : timeoutOf(options);
+    const attempt = (look: boolean) => state.get(look);
     const taken =
-      state.get(false) ?? state.put.waitSync(this.#taking((look) => state.get(look), timeout));
+      state.get(false) ?? state.put.waitSync(waitForItem(this.#used, attempt, { timeout }));
     return taken.value as V;
   }
 
@@ -310,6 +394,46 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
   }
 
   /**
+   * Takes the first items for good, as soon as there is one: as many as there are, and at most `max`. This is faster
+   * than a {@link get} for each. If one of them cannot be read, those before it are returned, and the next call throws
+   * the error. Does not block the thread.
+   *
+   * @returns at least one item.
+   * @throws SharedMemoryError as {@link get}
+   */
+  async getMany(max: number, options?: WaitOptions): Promise<V[]> {
+    const state = this.open();
+    const most = checkMax(max);
+    const attempt = (look: boolean) => state.getMany(most, look);
+    return state.put.wait(waitForItem(this.#used, attempt, waitOf(options))) as Promise<V[]>;
+  }
+
+  /**
+   * The same as {@link getMany}, but blocks this thread until there is an item.
+   *
+   * @throws SharedMemoryError as {@link get}
+   */
+  getManySync(max: number, options?: TimeoutOptions): V[] {
+    const state = this.open();
+    const most = checkMax(max);
+    const attempt = (look: boolean) => state.getMany(most, look);
+    const wait = waitForItem(this.#used, attempt, { timeout: timeoutOf(options) });
+    return state.put.waitSync(wait) as V[];
+  }
+
+  /**
+   * The same as {@link getMany}, but does not wait.
+   *
+   * @returns an empty array when there is no item, and when a task of this thread is waiting for one.
+   * @throws SharedMemoryError `ERR_CLOSED`; if the first item cannot be read, as {@link get}.
+   */
+  tryGetMany(max: number): V[] {
+    const state = this.open();
+    const most = checkMax(max);
+    return state.put.awaited ? [] : ((state.getMany(most, true) ?? []) as V[]);
+  }
+
+  /**
    * Takes the first item as soon as there is one. The item is then to be acknowledged. Does not block the thread.
    * An item that cannot be read is taken too. Reading its `value` throws the error.
    *
@@ -319,11 +443,10 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
    */
   async take(options?: WaitOptions): Promise<QueueItem<V>> {
     const state = this.open();
-    const { timeout, signal } = waitOf(options);
     // The item is recorded in this handle within the attempt itself, so that nothing can happen between
     // taking the item and recording it.
-    const wait = this.#taking((look) => this.#hold(look), timeout, signal);
-    return state.put.wait(wait);
+    const attempt = (look: boolean) => this.#hold(look);
+    return state.put.wait(waitForItem(this.#used, attempt, waitOf(options)));
   }
 
   /**
@@ -333,8 +456,8 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
    */
   takeSync(options?: TimeoutOptions): QueueItem<V> {
     const state = this.open();
-    const timeout = timeoutOf(options);
-    return state.put.waitSync(this.#taking((look) => this.#hold(look), timeout));
+    const attempt = (look: boolean) => this.#hold(look);
+    return state.put.waitSync(waitForItem(this.#used, attempt, { timeout: timeoutOf(options) }));
   }
 
   /**
@@ -348,6 +471,58 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
     const state = this.open();
     if (state.put.awaited) return null;
     return this.#hold(true) ?? null;
+  }
+
+  /**
+   * Takes the first items as soon as there is one: as many as there are, and at most `max`. Each is to be acknowledged,
+   * by itself or by {@link ackMany}. This is faster than a {@link take} for each. Others cannot take these items
+   * meanwhile, so take no more than this process will soon be done with. Does not block the thread.
+   *
+   * @returns at least one item.
+   * @throws SharedMemoryError as {@link take}
+   */
+  async takeMany(max: number, options?: WaitOptions): Promise<QueueItem<V>[]> {
+    const state = this.open();
+    const most = checkMax(max);
+    const attempt = (look: boolean) => this.#holdMany(most, look);
+    return state.put.wait(waitForItem(this.#used, attempt, waitOf(options)));
+  }
+
+  /**
+   * The same as {@link takeMany}, but blocks this thread until there is an item.
+   *
+   * @throws SharedMemoryError as {@link take}
+   */
+  takeManySync(max: number, options?: TimeoutOptions): QueueItem<V>[] {
+    const state = this.open();
+    const most = checkMax(max);
+    const attempt = (look: boolean) => this.#holdMany(most, look);
+    return state.put.waitSync(waitForItem(this.#used, attempt, { timeout: timeoutOf(options) }));
+  }
+
+  /**
+   * The same as {@link takeMany}, but does not wait.
+   *
+   * @returns an empty array when there is no item, and when a task of this thread is waiting for one.
+   * @throws SharedMemoryError `ERR_CLOSED`, `ERR_CORRUPT`, `ERR_CAPACITY`
+   */
+  tryTakeMany(max: number): QueueItem<V>[] {
+    const state = this.open();
+    const most = checkMax(max);
+    return state.put.awaited ? [] : (this.#holdMany(most, true) ?? []);
+  }
+
+  /**
+   * Acknowledges items that were taken through this handle. This is faster than {@link QueueItem.ack} for each. Does
+   * not block.
+   *
+   * @throws SharedMemoryError `ERR_NOT_HELD` one of them was acknowledged or given back before, or taken through another
+   * handle: none was acknowledged; or a queue whose bytes made no sense was cleared meanwhile: the others were
+   * acknowledged. `ERR_CLOSED`; `ERR_CORRUPT`.
+   */
+  ackMany(items: Iterable<QueueItem<V>>): void {
+    this.open();
+    QueueItem.ackAll(this, [...items]);
   }
 
   /**
@@ -374,13 +549,12 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
    */
   async join(options?: WaitOptions): Promise<void> {
     const state = this.open();
-    const { timeout, signal } = waitOf(options);
-    await state.done.wait(this.#joining(timeout, signal));
+    await state.done.wait(waitForDone(this.#used, waitOf(options)));
   }
 
   /** The same as {@link join}, but blocks this thread. */
   joinSync(options?: TimeoutOptions): void {
-    this.open().done.waitSync(this.#joining(timeoutOf(options)));
+    this.open().done.waitSync(waitForDone(this.#used, { timeout: timeoutOf(options) }));
   }
 
   /**
@@ -434,31 +608,34 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
    * @throws SharedMemoryError as {@link take}. Does not throw `ERR_SHUTDOWN` when the queue was shut down.
    */
   async *items(options: ItemsOptions<V> = {}): AsyncGenerator<V, void, undefined> {
-    const { onUnreadable, ...wait } = options;
+    const { onUnreadable, prefetch = 1, ...wait } = options;
     if (onUnreadable !== undefined) checkCallback('onUnreadable', onUnreadable);
+    checkInteger('prefetch', prefetch, 1, mostItems);
     for (;;) {
-      let item: QueueItem<V>;
+      let taken: QueueItem<V>[];
       try {
-        item = await this.take(wait);
+        taken = prefetch === 1 ? [await this.take(wait)] : await this.takeMany(prefetch, wait);
       } catch (error) {
         if (hasCode(error, 'ERR_SHUTDOWN') && !this.attachment.hasEnded) return;
         throw error;
       }
       try {
-        let value: V;
-        try {
-          value = item.value;
-        } catch (error) {
-          if (!isOfValue(error)) throw error;
-          if (onUnreadable === undefined) warnOf(error);
-          else await onUnreadable(error, item);
-          if (!item.isSettled) item.ack();
-          continue;
+        for (const item of taken) {
+          let value: V;
+          try {
+            value = item.value;
+          } catch (error) {
+            if (!isOfValue(error)) throw error;
+            if (onUnreadable === undefined) warnOf(error);
+            else await onUnreadable(error, item);
+            if (!item.isSettled) item.ack();
+            continue;
+          }
+          yield value;
+          item.ack();
         }
-        yield value;
-        item.ack();
       } finally {
-        item[Symbol.dispose]();
+        for (const item of taken) item[Symbol.dispose]();
       }
     }
   }
@@ -469,14 +646,18 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
   }
 
   /** @internal */
-  settle(item: QueueItem<unknown>, how: Settling): boolean {
-    const held = this.#held.get(item);
+  settle(items: readonly QueueItem<unknown>[], how: Settling): boolean {
     const state = this.open();
-    if (held === undefined) return false;
-    const isSettled = state.settleItem(held, how, this);
-    this.#drop(item);
-    state.hasSettledItem(how);
-    return isSettled;
+    const held: Held[] = [];
+    for (const item of items) {
+      const each = this.#held.get(item);
+      if (each !== undefined) held.push(each);
+    }
+    if (held.length === 0) return items.length === 0;
+    const areSettled = state.settleItems(held, how, this);
+    for (const item of items) this.#drop(item);
+    state.hasSettled(how);
+    return areSettled && held.length === items.length;
   }
 
   /** @internal Called when an item was settled, or given back, by a verb that was interrupted. */
@@ -495,8 +676,8 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
   }
 
   /** The caller calls `forget` of the encoder when the value was put, or will not be. */
-  #encode(encoder: Encoder, value: V): Encoder {
-    encoder.encode('value', value).hold();
+  #encode(encoder: Encoder, value: V, what = 'value'): Encoder {
+    encoder.encode(what, value).hold();
     const state = this.open();
     if (!state.hasRoomFor(encoder)) {
       const bytes = Ring.bytesOf(encoder.size) + encoder.apartBytes;
@@ -510,12 +691,6 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
     return encoder;
   }
 
-  #append(encoder: Encoder, look?: boolean, waiting?: Waiting): true | undefined {
-    const outcome = this.state.append(encoder, look, waiting);
-    if (outcome !== shut) return outcome;
-    throw this.attachment.error('ERR_SHUTDOWN', 'was shut down: it accepts no more items');
-  }
-
   #hold(look: boolean): QueueItem<V> | undefined {
     const { state } = this;
     const taken = state.take(look, this);
@@ -524,87 +699,18 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
     return item;
   }
 
+  #holdMany(most: number, look: boolean): QueueItem<V>[] | undefined {
+    const { state } = this;
+    const items = state.takeMany(most, look, this).map((taken) => this.#itemOf(taken));
+    state.hasTaken();
+    return items.length === 0 ? undefined : items;
+  }
+
   #itemOf(taken: Taken): QueueItem<V> {
     const item = new QueueItem<V>(this, taken, taken.isOfferedAgain);
     if (this.#held.size === 0) this.state.holders.add(this);
     this.#held.set(item, taken);
     return item;
-  }
-
-  /** @param begun - when the timeout began. Packing the value has already used some of that time. */
-  #putting(
-    encoder: Encoder,
-    timeout: number | undefined,
-    begun: number,
-    signal?: AbortSignal,
-  ): Wait<true> {
-    const waiting = new Waiting();
-    return {
-      handle: this,
-      attempt: (look) => {
-        try {
-          return this.#append(encoder, look, waiting);
-        } catch (error) {
-          this.state.withdraw(waiting);
-          throw error;
-        }
-      },
-      timeout: timeout && Math.max(timeout - (now() - begun), 0),
-      signal,
-      expired: () => {
-        this.state.withdraw(waiting);
-        const { size, maxSize, blocker } = this.state;
-        const isBlocked = size < maxSize && blocker !== undefined;
-        const why = `: process ${blocker} has taken an item and is not done with it; the room behind it becomes free only after that`;
-        throw this.attachment.error(
-          'ERR_TIMEOUT',
-          `had no room within ${timeout} ms${isBlocked ? why : ''}`,
-        );
-      },
-      calledOff: () => this.state.withdraw(waiting),
-    };
-  }
-
-  #taking<T>(
-    attempt: (look: boolean) => T | undefined,
-    timeout: number | undefined,
-    signal?: AbortSignal,
-  ): Wait<T> {
-    return {
-      handle: this,
-      attempt: (look) => {
-        // `isShut` is read first: if it is true, all items that were put before the shutdown are seen too.
-        const { isShut } = this.state;
-        const taken = attempt(look || isShut);
-        if (taken === undefined && isShut && this.state.isEmpty) throw this.#shutDown();
-        return taken;
-      },
-      timeout,
-      signal,
-      expired: (limit) => {
-        throw this.attachment.error('ERR_TIMEOUT', `had no item within ${limit} ms`);
-      },
-    };
-  }
-
-  #joining(timeout: number | undefined, signal?: AbortSignal): Wait<true> {
-    return {
-      handle: this,
-      attempt: () => (this.state.unfinished <= 0 ? true : undefined),
-      timeout,
-      signal,
-      expired: (limit) => {
-        const { unfinished } = this.state;
-        throw this.attachment.error(
-          'ERR_TIMEOUT',
-          `still had ${unfinished} items that were not done after ${limit} ms`,
-        );
-      },
-    };
-  }
-
-  #shutDown() {
-    return this.attachment.error('ERR_SHUTDOWN', 'was shut down, and has no more items');
   }
 
   /** @internal */
@@ -626,6 +732,22 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
 /** The time now; 0 without a timeout, where it does not matter. */
 function beginning(timeout: number | undefined): number {
   return timeout === undefined ? 0 : now();
+}
+
+function checkMax(max: unknown): number {
+  return checkInteger('max', max, 1, mostItems);
+}
+
+/** The error of a call that has put some of its values. */
+function afterSome(error: unknown, count: number): unknown {
+  if (!(error instanceof SharedMemoryError)) return error;
+  const { code, message, resource, cause } = error;
+  const some = count === 0 ? 'none' : `the first ${count}`;
+  return new SharedMemoryError(code, `${message}; ${some} of the values were put`, {
+    ...(resource !== undefined && { resource }),
+    key: count,
+    cause,
+  });
 }
 
 tellStates('queue', (seat) => new QueueState(seat));

@@ -7,6 +7,7 @@ import { Turns, type Waiting } from '../core/turns';
 import { Word } from '../core/word';
 import { Encoder, apart, finish, isApart } from '../../values/codec';
 import { CorruptError } from '../../values/corrupt-error';
+import { Batch } from './batch';
 import { Ring, ringWords, type Found, type Held } from './ring';
 import { StructureState } from '../structure/structure-state';
 import {
@@ -39,6 +40,8 @@ const own = {
 
 export const mostItems = 2 ** 30;
 
+const none: readonly never[] = [];
+
 /** How often a thread that takes items checks whether the owners of taken items are still alive. */
 const reapingIntervalMs = 100;
 
@@ -56,10 +59,22 @@ export function recordsAt(shape: StructureShape, capacity: number): number {
   return blocksAt(shape, capacity);
 }
 
-/** A value that was read; or why it could not be read, and what was read of it so far. */
+/** Why a value could not be read, and what was read of it so far. */
+interface Failure {
+  readonly error: unknown;
+  readonly read: unknown;
+}
+
+/** A value that was read, or why it could not be read. */
 export interface Reading {
   readonly value: unknown;
-  readonly failure: { readonly error: unknown; readonly read: unknown } | undefined;
+  readonly failure: Failure | undefined;
+}
+
+/** What was read of an item, and the value, if that was made at once. */
+interface Unread {
+  readonly read: unknown;
+  readonly reading?: Reading;
 }
 
 /** An item that was taken, with what is needed to finish it. */
@@ -99,25 +114,28 @@ export class QueueState extends StructureState implements Operation {
   readonly #own = structureLayout.own;
   #reapedAt = 0;
   /**
-   * What was read of an item that {@link get} has taken, if the process lacked a resource to make the value. The
-   * next `get` tries again.
+   * What was read of items that this thread has taken for good, but has not returned to a caller yet: those that
+   * {@link getMany} took behind one that cannot be read, and one for which the process lacked a resource to make the
+   * value. They are the next ones to be returned.
    */
-  #left: { readonly read: unknown } | undefined;
-  /** The item that is about to be taken. */
-  #taking: Held | undefined;
-  /** The item that is being settled, or that was settled last. */
-  #settled: Held | undefined;
+  readonly #left: Unread[] = [];
+  /** The items that are about to be taken. */
+  #taking: readonly Held[] = none;
+  /** The items that are being settled, or that were settled last. */
+  #settled: readonly Held[] = none;
   /** Who takes the former, or settles the latter. */
   #recorder: Recorder | undefined;
-  /** After an interruption, lets the item be forgotten if it is settled. */
+  /** After an interruption, lets those items be forgotten that are settled. */
   readonly #settling: Operation = {
     undo: () => {
       this.putRight();
-      const held = this.#settled;
-      if (held === undefined || this.look(() => this.#ring.has(held, this.#roster.own))) return;
+      const settled = this.look(() =>
+        this.#settled.filter((held) => !this.#ring.has(held, this.#roster.own)),
+      );
+      if (settled.length === 0) return;
       this.#tellOfItems();
       this.#tellOfRoom();
-      this.#recorder?.forget(held);
+      for (const held of settled) this.#recorder?.forget(held);
     },
   };
 
@@ -169,27 +187,33 @@ export class QueueState extends StructureState implements Operation {
   }
 
   /**
-   * Appends an item. Returns undefined if there is no room for it, or if the room is left to a task that has
-   * waited longer.
+   * Appends an item, or the items of a batch. Returns undefined if there is no room for it, or if the room is left to
+   * a task that has waited longer. Of a batch, it then may have appended the first items; the others are left in it.
    *
    * @param look - whether to check if tasks that wait have died
    * @param waiting - the wait of the task that waits for room; undefined when there is none
    */
-  append(encoder: Encoder, look = false, waiting?: Waiting): true | undefined | typeof shut {
+  append(items: Encoder | Batch, look = false, waiting?: Waiting): true | undefined | typeof shut {
     if (this.isFull && waiting?.isLong !== true) return undefined;
-    this.enter();
+    const wanted = items instanceof Batch ? items.count : 1;
+    let count: number | typeof shut;
     let hadTicket = false;
+    this.enter();
     try {
-      const outcome = this.#append(encoder, look);
-      if (outcome === true) hadTicket = this.#turns.end();
-      else if (outcome === undefined && waiting !== undefined) this.#turns.take(waiting);
+      count = this.#append(items, look);
+      if (count === wanted) hadTicket = this.#turns.end();
+      else if (count !== shut && waiting !== undefined) this.#turns.take(waiting);
       this.leave();
-      if (outcome !== true) return outcome;
     } catch (error) {
       throw this.abort(error);
     }
-    this.put.announce(1);
-    this.put.offer();
+    if (count === shut) return shut;
+    if (count > 0) {
+      if (items instanceof Batch) items.drop(count);
+      this.put.announce(count);
+      this.put.offer();
+    }
+    if (count < wanted) return undefined;
     // There may be room for other tasks, which were refused meanwhile.
     if (hadTicket) this.taken.announce();
     return true;
@@ -217,15 +241,54 @@ export class QueueState extends StructureState implements Operation {
    * @throws UnreadableError the item cannot be read. It counts as done, because no consumer has got it. But if
    * this process lacks a resource, the item is the next one that this thread gets.
    */
-  get(look: boolean): Reading | undefined {
+  get(look: boolean): { value: unknown } | undefined {
+    if (this.#left.length > 0) return { value: this.getMany(1, look)?.[0] };
+    const found = this.#take(1, look, false)[0];
+    if (found === undefined) return undefined;
+    const reading = found.reading ?? this.reread(found.read);
+    // The value is read before others are told that there is room, because they would overwrite it.
+    this.#tellOfRoom();
+    if (reading.failure !== undefined) throw this.#cannotGet(reading.failure);
+    return reading;
+  }
+
+  /**
+   * Takes the first items for good. Returns undefined when there is none.
+   *
+   * @param most - how many at most.
+   * @throws as {@link get}, because of the first item. If another one cannot be read, those before it are returned,
+   * and the next call throws.
+   */
+  getMany(most: number, look: boolean): unknown[] | undefined {
     const left = this.#left;
-    const reading = left === undefined ? this.#take(look, false) : this.reread(left.read);
-    this.#left = undefined;
-    if (reading?.failure === undefined) return reading;
-    const { error, read } = reading.failure;
+    const isNew = left.length === 0;
+    if (isNew) for (const each of this.#take(most, look, false)) left.push(each);
+    if (left.length === 0) return undefined;
+    const values: unknown[] = [];
+    try {
+      for (const each of left) {
+        if (values.length === most) break;
+        const { value, failure } = each.reading ?? this.reread(each.read);
+        if (failure !== undefined) {
+          left[values.length] = { read: failure.read };
+          if (values.length > 0) break;
+          left.shift();
+          throw this.#cannotGet(failure);
+        }
+        values.push(value);
+      }
+    } finally {
+      left.splice(0, values.length);
+      if (isNew) this.#tellOfRoom();
+    }
+    return values;
+  }
+
+  /** Returns the error. */
+  #cannotGet({ error, read }: Failure): unknown {
     if (isOfValue(error)) this.countDone(1);
-    else this.#left = { read };
-    throw error;
+    else this.#left.unshift({ read });
+    return error;
   }
 
   /** Tries again to read a value that could not be read before. */
@@ -244,53 +307,69 @@ export class QueueState extends StructureState implements Operation {
   take(look: boolean, recorder: Recorder): Taken | undefined {
     beginOperation(this);
     this.#recorder = recorder;
-    return this.#take(look, true);
+    const found = this.#take(1, look, true)[0];
+    return found && this.#asTaken(found);
+  }
+
+  /** Takes the first items, as many as there are and at most `most`. See {@link take}. */
+  takeMany(most: number, look: boolean, recorder: Recorder): Taken[] {
+    beginOperation(this);
+    this.#recorder = recorder;
+    return this.#take(most, look, true).map((found) => this.#asTaken(found));
+  }
+
+  #asTaken({ at, moves, number, isOfferedAgain, read }: Found): Taken {
+    const { value, failure } = this.reread(read);
+    return { at, moves, number, isOfferedAgain, value, failure };
   }
 
   hasTaken(): void {
     endOperation();
-    this.#taking = undefined;
+    this.#taking = none;
   }
 
-  /** Offers an item again that was taken, but that its taker does not know of yet. */
+  /** Offers items again that were taken, but that their taker does not know of yet. */
   undo(): void {
-    const taken = this.#taking;
-    this.#taking = undefined;
-    if (taken === undefined) return;
-    this.#giveBack(taken);
+    const taking = this.#taking;
+    this.#taking = none;
+    if (taking.length === 0) return;
+    this.#settle(taking, 'giveBack');
     this.#tellOfItems();
-    this.#recorder?.forget(taken);
+    for (const held of taking) this.#recorder?.forget(held);
   }
 
   /**
-   * Finishes an item of this thread, or offers it again. The caller calls {@link hasSettledItem} as soon as it has
-   * forgotten the item.
+   * Finishes items of this thread, or offers them again. The caller calls {@link hasSettled} as soon as it has
+   * forgotten the items.
    *
-   * @returns false when this thread does not have the item.
+   * @returns false when this thread does not have one of the items. The others are settled.
    */
-  settleItem(held: Held, how: Settling, recorder: Recorder): boolean {
+  settleItems(items: readonly Held[], how: Settling, recorder: Recorder): boolean {
     beginOperation(this.#settling);
-    this.#settled = held;
+    this.#settled = items;
     this.#recorder = recorder;
-    return how === 'ack' ? this.#finish(held) : this.#giveBack(held);
+    return this.#settle(items, how);
   }
 
-  hasSettledItem(how: Settling): void {
+  hasSettled(how: Settling): void {
     endOperation();
     if (how === 'ack') this.#tellOfRoom();
     else this.#tellOfItems();
   }
 
-  #finish(held: Held): boolean {
+  #settle(items: readonly Held[], how: Settling): boolean {
     return this.change(() => {
-      if (!this.#ring.finish(held, this.#roster.own)) return false;
-      this.#countDone(1);
-      return true;
+      const owner = this.#roster.own;
+      let areHeld = true;
+      for (const held of items) {
+        // One by one, because the undo log has no room for all of them in one change.
+        this.log.commit();
+        if (how === 'giveBack') areHeld = this.#ring.giveBack(held, owner) && areHeld;
+        else if (this.#ring.finish(held, owner)) this.#countDone(1);
+        else areHeld = false;
+      }
+      return areHeld;
     });
-  }
-
-  #giveBack(held: Held): boolean {
-    return this.change(() => this.#ring.giveBack(held, this.#roster.own));
   }
 
   /** Counts items as done, and returns 0. If fewer are unfinished, counts none and returns the difference. */
@@ -317,7 +396,7 @@ export class QueueState extends StructureState implements Operation {
         this.#ring.settle();
       } catch (error) {
         if (!(error instanceof CorruptError)) throw error;
-        this.log.rollBack(structureLayout.outOfBandBytes);
+        this.rollBack();
         this.#ring.reset();
         this.log.write(this.#own + own.unfinished, 0);
       }
@@ -355,47 +434,75 @@ export class QueueState extends StructureState implements Operation {
     super.close();
   }
 
-  #append(encoder: Encoder, look: boolean): true | undefined | typeof shut {
+  /** Returns how many items were appended. */
+  #append(items: Encoder | Batch, look: boolean): number | typeof shut {
     if (this.isShut) return shut;
     // The turns are checked first, because the check may offer the items of dead threads again, and these count
     // in `size`. The last argument is true if there is nothing to take. Then either the tasks whose turn it is
     // could have their room now, or they wait for an item that a consumer keeps for long. In both cases the room
     // is not reserved for them for ever.
-    if (this.#turns.standing && !this.#turns.isOurs(look, this.#ring.ready <= 0)) return undefined;
-    if (this.size >= this.maxSize) return undefined;
-    if (!this.#ring.put(encoder)) {
-      if (this.memory.failure !== undefined) throw this.full(encoder.size);
-      return undefined;
+    if (this.#turns.standing && !this.#turns.isOurs(look, this.#ring.ready <= 0)) return 0;
+    const most = this.maxSize - this.size;
+    if (most <= 0) return 0;
+    const isBatch = items instanceof Batch;
+    const count = isBatch ? this.#ring.putBatch(items, most) : Number(this.#ring.put(items));
+    if (count > 0) this.log.write(this.#own + own.unfinished, this.unfinished + count);
+    else if (this.memory.failure !== undefined) {
+      throw this.full(isBatch ? 8 * items.unitsOf(1) : items.size);
     }
-    this.log.write(this.#own + own.unfinished, this.unfinished + 1);
-    return true;
+    return count;
   }
 
-  #take(look: boolean, keeps: boolean): Taken | undefined {
-    const { taken } = this.#ring;
-    if (this.#ring.ready <= 0 && !(look && (taken > 0 || this.log.pending))) return undefined;
+  /**
+   * Takes the first records, as many as there are.
+   *
+   * @param most - how many at most.
+   * @param keeps - whether they belong to this thread from now on. Otherwise they are done.
+   */
+  #take(most: number, look: boolean, keeps: boolean): readonly (Found & Unread)[] {
+    const ring = this.#ring;
+    const { taken } = ring;
+    if (ring.ready <= 0 && !(look && (taken > 0 || this.log.pending))) return none;
     const mayReap = taken > 0 && this.#isTimeToReap();
-    let found: Found | undefined;
-    let reading: Reading | undefined;
+    const all: (Found & Unread)[] = [];
+    if (keeps) this.#taking = all;
     this.enter();
     try {
       const owner = keeps ? this.#roster.join() : undefined;
       if (mayReap) this.#reap();
-      found = this.#ring.take(owner);
-      if (found === undefined && look && this.#reap() > 0) found = this.#ring.take(owner);
-      if (keeps) this.#taking = found;
+      let found = ring.take(owner, most === 1);
+      if (found === undefined && look && this.#reap() > 0) found = ring.take(owner, most === 1);
       // The object of its value may be gone as soon as this is committed.
-      if (!keeps && isApart(found?.read)) reading = this.#readNow(found?.read);
+      if (found !== undefined && !keeps && isApart(found.read)) {
+        all.push({ ...found, reading: this.#readNow(found.read) });
+      } else if (found !== undefined) {
+        all.push(found);
+        if (most > 1) this.#takeMore(owner, most, all);
+      }
     } catch (error) {
       throw this.abort(error);
     }
     this.leave();
-    if (found === undefined) return undefined;
-    // The value is read before others are told that there is room, because they would overwrite the value.
-    const { value, failure } = reading ?? this.reread(found.read);
-    if (!keeps) this.#tellOfRoom();
-    const { at, moves, number, isOfferedAgain } = found;
-    return { at, moves, number, isOfferedAgain, value, failure };
+    return all;
+  }
+
+  /** Takes more records, until it has `most`. Each is committed by itself, because the undo log has not room for all. */
+  #takeMore(owner: number | undefined, most: number, all: Found[]): void {
+    while (all.length < most && this.#ring.ready > 0) {
+      this.log.commit();
+      let found: Found | undefined;
+      try {
+        found = this.#ring.take(owner, false);
+      } catch (error) {
+        // The next caller gets the error. The records that were taken are not lost.
+        if (!(error instanceof CorruptError)) throw error;
+      }
+      if (found === undefined || (owner === undefined && isApart(found.read))) {
+        this.rollBack();
+        break;
+      }
+      all.push(found);
+    }
   }
 
   /** @throws what this process lacks to read it: then the item stays in the queue. */

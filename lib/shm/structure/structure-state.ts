@@ -168,7 +168,7 @@ export class StructureState implements SeatState, SizeLimit {
    */
   abort(error: unknown): unknown {
     try {
-      this.log.rollBack(structureLayout.outOfBandBytes);
+      this.rollBack();
       this.settle();
     } catch {
       // The next caller finds the same problem and throws the error.
@@ -177,6 +177,11 @@ export class StructureState implements SeatState, SizeLimit {
     this.seat.exit();
     this.outOfBand.settle();
     return this.explain(error);
+  }
+
+  /** Undoes what was changed since the last commit. Under the lock. */
+  protected rollBack(): void {
+    this.log.rollBack(structureLayout.outOfBandBytes);
   }
 
   /** Makes a change as a whole; or not at all, if the function throws. */
@@ -336,7 +341,7 @@ export class StructureState implements SeatState, SizeLimit {
   #recover(): void {
     this.outOfBand.interrupted();
     try {
-      this.log.rollBack(structureLayout.outOfBandBytes);
+      this.rollBack();
       this.recover();
     } catch (error) {
       if (this.#anew) {
