@@ -98,16 +98,17 @@ function interrupted(parts: Kept['parts'], name: string) {
 
 /** What went wrong in reading the file of a part. Returns other errors unchanged. */
 function explained(error: unknown, parts: Kept['parts'], name: string): unknown {
-  const { code = '', syscall, errno, message } = error as Partial<NodeJS.ErrnoException>;
+  const { name: kind, code = '', syscall, errno, message } = error as NodeJS.ErrnoException;
   const isMissing = code === 'MODULE_NOT_FOUND';
-  if (!isMissing && syscall === undefined) return error;
+  // It may be the error of another part, which this one needs.
+  if (kind === 'SharedMemoryError' || (!isMissing && syscall === undefined)) return error;
   const wayOut = isMissing
     ? '; if the files of the package were removed or replaced, restart the process'
     : '';
   return errorOf(
     parts,
     isMissing ? 'ENOENT' : code,
-    `cannot read ${name}.js of shmkit: ${message ?? ''}${wayOut}`,
+    `cannot read ${name}.js of shmkit: ${message}${wayOut}`,
     { syscall, errno, cause: error },
   );
 }

@@ -1,46 +1,21 @@
 // The parts of the library, each of which is a file that is read when something of it is first used: what happens if
 // that does not succeed at that moment.
 import { spawnSync } from 'node:child_process';
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { NamedSemaphore, SharedDict } from 'shmkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Copies } from '../support/copies';
 import { temporary } from '../support/temporaries';
 
-let folder: string;
+let copies: Copies;
 
 beforeAll(() => {
-  folder = mkdtempSync(path.join(tmpdir(), 'shmkit-parts-'));
+  copies = new Copies();
 });
 
 afterAll(() => {
-  rmSync(folder, { recursive: true });
+  copies.remove();
 });
-
-/** Makes a copy of the package. Returns the directory of its files. */
-function copy(edit: (part: string, code: string) => string = (_, code) => code): string {
-  const there = mkdtempSync(path.join(folder, 'copy-'));
-  const dist = path.join(there, 'dist');
-  mkdirSync(dist);
-  for (const file of readdirSync('dist').filter((each) => /\.m?js$/.test(each))) {
-    const code = readFileSync(path.join('dist', file), 'utf8');
-    writeFileSync(path.join(dist, file), edit(path.basename(file, '.js'), code));
-  }
-  cpSync('package.json', path.join(there, 'package.json'));
-  for (const each of ['node_modules', 'build', 'prebuilds'])
-    symlinkSync(path.resolve(each), path.join(there, each), 'junction');
-  return dist;
-}
 
 /** Runs a program that has `dist`, `shmkit`, `fs` and `codeOf(fn)`, and parses the JSON that it prints. */
 function run(dist: string, source: string): unknown {
@@ -87,7 +62,7 @@ describe('an interrupt while a part is evaluated', () => {
   it.each(cases)(
     '$where: the next use of $what evaluates it anew',
     ({ part, use, result, where }) => {
-      const dist = copy((each, code) => {
+      const dist = copies.make((code, each) => {
         const edited = each === part ? (places[where] as (code: string) => string)(code) : code;
         if (each === part) expect(edited).not.toBe(code);
         return edited;
@@ -138,7 +113,7 @@ describe('a file that cannot be read at the moment', () => {
       message: /cannot read sync\.js of shmkit: .*removed or replaced, restart the process$/s,
     },
     {
-      what: 'may not be read',
+      what: 'is a directory by now',
       spoil: "fs.renameSync(file, file + '.gone'); fs.mkdirSync(file)",
       mend: "fs.rmdirSync(file); fs.renameSync(file + '.gone', file)",
       code: 'ENOENT',
@@ -153,7 +128,7 @@ describe('a file that cannot be read at the moment', () => {
       message: /^the files of shmkit in .* were replaced .* restart the process$/,
     },
   ])('says so, and is read later: it $what', ({ spoil, mend, code, message }) => {
-    const dist = copy();
+    const dist = copies.make();
     const told = run(
       dist,
       `

@@ -1,18 +1,10 @@
 // Several evaluations of the library in one thread: in separate realms, as test runners create them for
 // each test file, and from copies of the package.
 import { spawnSync } from 'node:child_process';
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Copies } from '../support/copies';
 
 const root = process.cwd();
 
@@ -214,22 +206,17 @@ describe('realms of one thread', () => {
 });
 
 describe('copies of the package in one thread', () => {
-  let folder: string;
+  let copies: Copies;
 
   /** @param edit - changes the loader of the copy. */
-  function copy(name: string, edit: (code: string) => string = (code) => code): string {
-    const there = path.join(folder, name);
-    mkdirSync(there, { recursive: true });
-    cpSync('dist', path.join(there, 'dist'), { recursive: true });
-    cpSync('package.json', path.join(there, 'package.json'));
-    for (const each of ['node_modules', 'build', 'prebuilds'])
-      symlinkSync(path.join(root, each), path.join(there, each), 'junction');
-    const loader = path.join(there, 'dist', 'loader.js');
-    const code = readFileSync(loader, 'utf8');
-    const edited = edit(code);
-    if (!name.startsWith('same')) expect(edited).not.toBe(code);
-    writeFileSync(loader, edited);
-    return path.join(there, 'dist', 'index.js');
+  function copy(edit?: (code: string) => string): string {
+    const dist = copies.make((code, file) => {
+      if (file !== 'loader' || edit === undefined) return code;
+      const edited = edit(code);
+      expect(edited).not.toBe(code);
+      return edited;
+    });
+    return path.join(dist, 'index.js');
   }
 
   const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
@@ -237,12 +224,14 @@ describe('copies of the package in one thread', () => {
     code.replaceAll(`"${version}"`, JSON.stringify(other));
 
   beforeAll(() => {
-    folder = mkdtempSync(path.join(tmpdir(), 'shmkit-'));
+    copies = new Copies();
   });
-  afterAll(() => rmSync(folder, { recursive: true }));
+  afterAll(() => {
+    copies.remove();
+  });
 
   it('are one where they are of one version', () => {
-    const same = JSON.stringify(copy('same'));
+    const same = JSON.stringify(copy());
     const told = run(`
       const other = require(${same});
       const theirs = await import(require('node:url').pathToFileURL(${same}).href);
@@ -260,7 +249,7 @@ describe('copies of the package in one thread', () => {
   });
 
   it('are one for realms where they are of one version', () => {
-    const same = JSON.stringify(copy('same too'));
+    const same = JSON.stringify(copy());
     const told = run(`
       const lock = main.NamedLock.create();
       const guard = lock.acquireSync();
@@ -275,8 +264,8 @@ describe('copies of the package in one thread', () => {
   });
 
   it('are one where the first has all that the second promises', () => {
-    const newer = JSON.stringify(copy('newer-patch', asVersion('0.1.7')));
-    const older = JSON.stringify(copy('older-patch', asVersion('0.1.3')));
+    const newer = JSON.stringify(copy(asVersion('0.1.7')));
+    const older = JSON.stringify(copy(asVersion('0.1.3')));
     const { stdout } = spawnSync(
       process.execPath,
       ['--eval', `console.log(require(${newer}).NamedLock === require(${older}).NamedLock);`],
@@ -287,11 +276,9 @@ describe('copies of the package in one thread', () => {
 
   it('are refused where they are not, with where each lies', () => {
     const others = {
-      'an older one that comes second': copy('older', asVersion('0.0.9')),
-      'a newer one that comes second': copy('newer', asVersion('0.2.0')),
-      'another layout': copy('layout', (code) =>
-        code.replace(/\blayoutVersion = 2\b/, 'layoutVersion = 3'),
-      ),
+      'an older one that comes second': copy(asVersion('0.0.9')),
+      'a newer one that comes second': copy(asVersion('0.2.0')),
+      'another layout': copy((code) => code.replace(/\blayoutVersion = 2\b/, 'layoutVersion = 3')),
     };
     const told = run(
       `

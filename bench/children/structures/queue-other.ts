@@ -1,16 +1,15 @@
 // The other process of queue.ts.
 import { SharedQueue } from 'shmkit';
 import { nameOf } from '../support';
-import { atOnce } from './queue';
 
-async function main([way = '', total, uncounted]: string[]): Promise<void> {
+async function main([way = '', total, uncounted, atOnce]: string[]): Promise<void> {
   const there = SharedQueue.attach(nameOf('there'));
   const back = SharedQueue.attach(nameOf('back'));
   back.putSync('ready');
   if (way === 'one-way-many') {
     let [got, wasWarm] = [0, false];
     while (got < Number(total)) {
-      got += there.getManySync(atOnce).length;
+      got += there.getManySync(Number(atOnce)).length;
       if (!wasWarm && got >= Number(uncounted)) {
         wasWarm = true;
         back.putSync('warm');

@@ -4,9 +4,6 @@
 import { SharedQueue } from 'shmkit';
 import { ended, expect, forkChild, nameOf, now, report, warmUpOf } from '../support';
 
-/** How many messages are put, or taken, by one call. */
-export const atOnce = 50;
-
 async function main([way = '', bytes, times]: string[]): Promise<void> {
   const count = Number(times);
   const uncounted = warmUpOf(count);
@@ -15,21 +12,17 @@ async function main([way = '', bytes, times]: string[]): Promise<void> {
   const size = Number(bytes);
   const message = size < 1000 ? 'x'.repeat(size) : new Uint8Array(size);
   try {
-    const other = forkChild('structures/queue-other', way, uncounted + count, uncounted);
+    const atOnce = way === 'one-way-many' ? 50 : 1;
+    const other = forkChild('structures/queue-other', way, uncounted + count, uncounted, atOnce);
     expect('answer', await back.get(), 'ready');
     let start = 0n;
-    if (way === 'one-way') {
-      for (let i = 0; i < uncounted; i++) there.putSync(message);
-      expect('answer', back.getSync(), 'warm');
-      start = now();
-      for (let i = 0; i < count; i++) there.putSync(message);
-      expect('answer', back.getSync(), 'done');
-    } else if (way === 'one-way-many') {
+    if (way === 'one-way' || way === 'one-way-many') {
       const messages = Array.from({ length: atOnce }, () => message);
-      for (let i = 0; i < uncounted; i += atOnce) there.putManySync(messages);
+      const put = atOnce === 1 ? () => there.putSync(message) : () => there.putManySync(messages);
+      for (let i = 0; i < uncounted; i += atOnce) put();
       expect('answer', back.getSync(), 'warm');
       start = now();
-      for (let i = 0; i < count; i += atOnce) there.putManySync(messages);
+      for (let i = 0; i < count; i += atOnce) put();
       expect('answer', back.getSync(), 'done');
     } else if (way === 'one-way-async') {
       for (let i = 0; i < uncounted; i++) await there.put(message);
@@ -58,4 +51,4 @@ async function main([way = '', bytes, times]: string[]): Promise<void> {
   }
 }
 
-if (require.main === module) void main(process.argv.slice(2));
+void main(process.argv.slice(2));

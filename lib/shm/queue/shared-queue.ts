@@ -395,8 +395,9 @@ export class SharedQueue<V = unknown> extends Structure implements ItemKeeper, c
 
   /**
    * Takes the first items for good, as soon as there is one: as many as there are, and at most `max`. This is faster
-   * than a {@link get} for each. If one of them cannot be read, those before it are returned, and the next call throws
-   * the error. Does not block the thread.
+   * than a {@link get} for each. Those before a value that is stored apart ({@link SharedQueueOptions.outOfBand}) are
+   * returned without it. If one of them cannot be read, those before it are returned, and the next call throws the error.
+   * Does not block the thread.
    *
    * @returns at least one item.
    * @throws SharedMemoryError as {@link get}

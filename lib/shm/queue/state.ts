@@ -486,7 +486,7 @@ export class QueueState extends StructureState implements Operation {
     return all;
   }
 
-  /** Takes more records, until it has `most`. Each is committed by itself, because the undo log has not room for all. */
+  /** Takes more records, until it has `most`. Each is committed by itself, because the undo log has no room for all. */
   #takeMore(owner: number | undefined, most: number, all: Found[]): void {
     while (all.length < most && this.#ring.ready > 0) {
       this.log.commit();

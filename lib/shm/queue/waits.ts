@@ -23,7 +23,7 @@ export interface Limits {
 
 /** Appends items. Returns undefined if not all of them were appended. @throws SharedMemoryError `ERR_SHUTDOWN` */
 export function append(
-  { state, attachment }: Omit<Used, 'handle'>,
+  { state, attachment }: Used,
   items: Encoder | Batch,
   look?: boolean,
   waiting?: Waiting,

@@ -259,15 +259,15 @@ describe('taking', () => {
   });
 
   it('offers all of them again when their consumer is killed', async () => {
-    using queue = queueOf<number>();
-    queue.putManySync([1, 2, 3, 4]);
-    const child = start('queue/takes-many', [queue.name, 3]);
+    using queue = queueOf<{ n: number }>();
+    queue.putManySync([1, 2, 3, 4].map((n) => ({ n })));
+    const child = start('queue/storm-holder', [queue.name, 3, true]);
     expect(await child.hear()).toEqual([1, 2, 3]);
     expect(queue.size).toBe(1);
     await child.kill();
-    const items: QueueItem<number>[] = [];
+    const items: QueueItem<{ n: number }>[] = [];
     while (items.length < 4) items.push(...(await queue.takeMany(9)));
-    expect(items.map(({ value, isOfferedAgain }) => [value, isOfferedAgain]).sort()).toEqual([
+    expect(items.map(({ value, isOfferedAgain }) => [value.n, isOfferedAgain]).sort()).toEqual([
       [1, true],
       [2, true],
       [3, true],
@@ -289,6 +289,40 @@ describe('taking', () => {
     queue.taskDone(4);
     queue.ackMany(items);
     await joined;
+  });
+});
+
+describe.runIf(onLinux)('values that are stored apart', () => {
+  const large = (n: number) => new Float64Array(1000).fill(n);
+
+  it('go with the others, in their order', () => {
+    using queue = queueOf({ outOfBand: 4096 });
+    const all = Array.from({ length: 40 }, (_, i) => (i % 3 === 0 ? large(i) : { i }));
+    queue.putManySync(all);
+    const items = queue.takeManySync(10);
+    expect(items.map(({ value }) => value)).toEqual(all.slice(0, 10));
+    queue.ackMany(items);
+    const rest: unknown[] = [];
+    while (rest.length < 30) {
+      const some = queue.getManySync(30);
+      expect(some.length).toBeGreaterThan(0);
+      rest.push(...some);
+    }
+    expect(rest).toEqual(all.slice(10));
+    expect([queue.size, queue.bytesUsed]).toEqual([0, 0]);
+  });
+
+  it('leave nothing if there is no room for them', () => {
+    using queue = queueOf({ capacity: 1 << 16, outOfBand: 4096 });
+    const all = Array.from({ length: 20 }, (_, i) => large(i));
+    const count = queue.tryPutMany(all);
+    expect(count).toBeGreaterThan(3);
+    expect(count).toBeLessThan(20);
+    expectCode(() => queue.putManySync(all, { timeout: 10 }), 'ERR_TIMEOUT', '; none of the');
+    const items = queue.takeManySync(20);
+    expect(items.map(({ value }) => value)).toEqual(all.slice(0, count));
+    queue.ackMany(items);
+    expect(queue.bytesUsed).toBe(0);
   });
 });
 
