@@ -22,7 +22,9 @@ constexpr uint16_t kLayoutVersion = 2;
 //   kLive    in use.
 //   kDoomed  must be unlinked by the lock's present owner when it releases, or by the next owner.
 //   kDead    unlinked: a thread that acquires the lock and finds this state gives the lock back and
-//            opens the name again. Written only by the lock's owner (L2 in shared_object.h).
+//            opens the name again. Written only by the lock's owner (L2 in shared_object.h), or in
+//            place of kMaking by a thread that has waited too long for the creator. That thread
+//            then removes the name, and the creator must begin again.
 enum State : uint32_t { kMaking = 0, kLive = 1, kDoomed = 2, kDead = 3 };
 
 // Whether an owner died and its successor has not been told yet.

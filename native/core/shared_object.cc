@@ -99,11 +99,20 @@ os::Status Fill(void* memory, void* context) {
   }
   os::Status made = os::Mutex::Initialize(header->mutex, plan->id, plan->mode);
   if (!made.ok()) return made;
-  // If the object is visible before it is finished, it gets its magic word after everything else.
   header->magic = kMagic;
-  header->state.store(kLive, std::memory_order_release);
+  // An object that is visible already gets this state by Publish.
+  if (os::kPublishesWhole) header->state.store(kLive, std::memory_order_relaxed);
   return made;
 }
+
+// The creator's step, and that of a thread that has waited too long for the creator. The first of
+// them decides.
+bool Leave(State to, Header* header) {
+  uint32_t making = kMaking;
+  return header->state.compare_exchange_strong(making, to);
+}
+
+bool Publish(void* memory, void*) { return Leave(kLive, static_cast<Header*>(memory)); }
 
 os::Access AccessTo(const Contents& contents) {
   if (contents.sealed) return os::Access::kSealed;
@@ -172,6 +181,16 @@ std::optional<Refusal> Inspect(const os::Segment& segment, const Contents& wante
   if (whole && (!wanted.sealed || CanBeSealed(copy->data_at, copy->size))) return std::nullopt;
   *found = bytes;
   return Refusal::kTruncated;
+}
+
+// Removes the name of an object that its creator has not finished in time. Returns whether the name
+// is worth another try: it leads elsewhere, or the creator has finished at the last moment.
+bool ClearUnfinished(const std::string& name, const os::Segment& segment) {
+  auto* header = static_cast<Header*>(segment.address);
+  if (!Leave(kDead, header) && header->state.load() != kDead) return true;
+  const os::Status gone = os::Unlink(name, &segment.identity);
+  // It is gone already if another attaching process was faster.
+  return gone.ok() || gone.failure().error == ENOENT;
 }
 
 SharedObject::Facts FactsOf(const Header& inspected) {
@@ -243,11 +262,7 @@ SharedObject* SharedObject::Find(const std::string& name, const Contents& conten
     // stays.
     const bool unfinished = refusal == Refusal::kUnfinished && word == kMaking;
     const bool litter = unfinished && !os::kPublishesWhole;
-    // It is gone already if another attaching process was faster.
-    if (litter) {
-      const os::Status gone = os::Unlink(name, &segment.identity);
-      *cleared = gone.ok() || gone.failure().error == ENOENT;
-    }
+    if (litter) *cleared = ClearUnfinished(name, segment);
     os::Unmap(segment);
     *why = {{0, ""}, refusal, word};
     return nullptr;
@@ -286,7 +301,7 @@ SharedObject* SharedObject::Open(const std::string& name, unsigned mode, Disposi
       if (disposition == Disposition::kAttach || why->failure.error != ENOENT) return nullptr;
     }
     Plan plan{contents, mode, os::Random<os::ObjectId>()};
-    const os::Initializer initializer{Fill, &plan};
+    const os::Initializer initializer{Fill, &plan, Publish};
     const os::CreateOptions options = OptionsFor(contents, mode);
     const os::Result<os::Segment> made =
         WithMemory(options.size, [&] { return os::Create(name, options, &initializer); });

@@ -8,11 +8,12 @@
 //   L1  A process maps an object once, no matter how many environments and handles use it. The
 //       registry returns the one SharedObject of an identity, with a reference count (os::Mutex
 //       M5).
-//   L2  Only the lock's owner writes kDead. This is the last thing that it does before it removes
-//       the name and unlocks. So if a thread acquires a lock that is not dead, the name leads to
-//       the object of this lock. No other thread can hold another object under that name.
-//       Therefore a name that is unlinked never has two lock owners at once. Any thread may replace
-//       kLive by kDoomed, which means that an owner of the lock has to do all this (layout.h).
+//   L2  Once an object is live, only the lock's owner writes kDead. This is the last thing that it
+//       does before it removes the name and unlocks. So if a thread acquires a lock that is not
+//       dead, the name leads to the object of this lock. No other thread can hold another object
+//       under that name. Therefore a name that is unlinked never has two lock owners at once. Any
+//       thread may replace kLive by kDoomed, which means that an owner of the lock has to do all
+//       this (layout.h).
 //   L3  The name of a dead object is removed only by the owner of its lock. The reason is that to
 //       check where a name leads and to remove it are two steps. Between them, another remover
 //       could make room for a new object, and our removal would then remove that object's name.

@@ -117,10 +117,15 @@ inline void CopyPieces(const CreateOptions& options, void* address) {
   }
 }
 
-// Fills a new segment before any other thread can see it.
+// Fills a new segment before any other thread uses it.
 struct Initializer {
   Status (*fill)(void* memory, void* context);
   void* context;
+  // Where others see a segment before it is finished (kPublishesWhole is false): the last step of
+  // its creation, after which nothing can fail. It tells the others that the segment is finished.
+  // Returns false if one of them has given up the segment by then. That is EEXIST from Create: that
+  // process removes the name, or has done so.
+  bool (*commit)(void* memory, void* context) = nullptr;
 };
 
 struct Listing {

@@ -1,7 +1,9 @@
 // Segments through shm_open(3): macOS and other POSIX systems. Here a name exists before its object
 // has a size, so the creator and the attaching processes follow a protocol (S2). A process that
 // finds an empty object waits for it. If the object stays empty, its creator has died, and the
-// object is removed. As its last step, a creator checks that the name still leads to what it made.
+// object is removed. Before its last step, which tells the others that the segment is finished, a
+// creator checks that the name still leads to what it made. After that step, others may use the
+// segment and remove its name, so then the creator leaves it alone.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -20,12 +22,22 @@ constexpr double kCreatorGraceMs = 1000;
 
 std::string PathOf(const std::string& name) { return '/' + name; }
 
+Result<Identity> IdentityOf(int fd) {
+  struct stat status;
+  if (fstat(fd, &status) != 0) return Failure{errno, "fstat"};
+  return Identity{static_cast<uint64_t>(status.st_dev), static_cast<uint64_t>(status.st_ino)};
+}
+
 Result<Identity> IdentityOf(const std::string& name) {
   const Descriptor fd(shm_open(PathOf(name).c_str(), O_RDONLY, 0));
-  struct stat status;
   if (!fd.valid()) return Failure{errno, "shm_open"};
-  if (fstat(fd.get(), &status) != 0) return Failure{errno, "fstat"};
-  return Identity{static_cast<uint64_t>(status.st_dev), static_cast<uint64_t>(status.st_ino)};
+  return IdentityOf(fd.get());
+}
+
+// Removes the name of an object that is no segment yet, or will never be one.
+void RemoveUnfinished(const std::string& name, int fd) {
+  const Result<Identity> identity = IdentityOf(fd);
+  if (identity.ok()) (void)Unlink(name, &identity.value());
 }
 
 // Reserves pages, if the system can.
@@ -55,7 +67,6 @@ Result<Segment> Furnish(int fd, const CreateOptions& options, const Initializer*
   const Access access = options.first_bytes > 0 ? Access::kGrowing : Access::kReadWrite;
   Result<Segment> mapped = MapDescriptor(fd, access);
   if (!mapped.ok()) return mapped;
-  // Before the initializer, which says that the object is finished.
   CopyPieces(options, mapped.value().address);
   const Status filled = initializer
                             ? initializer->fill(mapped.value().address, initializer->context)
@@ -98,11 +109,13 @@ Result<Segment> Create(const std::string& name, const CreateOptions& options,
 
   Result<Segment> made = Furnish(fd.get(), options, initializer);
   if (!made.ok()) {
-    shm_unlink(PathOf(name).c_str());
+    RemoveUnfinished(name, fd.get());
     return made;
   }
   const Result<Identity> named = IdentityOf(name);
-  if (named.ok() && named.value() == made.value().identity) return made;
+  const bool is_ours = named.ok() && named.value() == made.value().identity;
+  const auto commit = initializer ? initializer->commit : nullptr;
+  if (is_ours && (!commit || commit(made.value().address, initializer->context))) return made;
   Unmap(made.value());
   return Failure{EEXIST, "shm_open"};
 }
@@ -114,12 +127,7 @@ Result<Segment> Attach(const std::string& name, Access access, size_t probably_s
   if (!WaitForSize(fd.get())) {
     // Other processes may have waited for the same creator, and one of them may have made a new
     // object already.
-    struct stat status;
-    if (fstat(fd.get(), &status) == 0) {
-      const Identity waited_for{static_cast<uint64_t>(status.st_dev),
-                                static_cast<uint64_t>(status.st_ino)};
-      (void)Unlink(name, &waited_for);
-    }
+    RemoveUnfinished(name, fd.get());
     return Failure{ENOENT, "shm_open"};
   }
   return MapDescriptor(fd.get(), access, probably_shared);

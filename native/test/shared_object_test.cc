@@ -223,12 +223,16 @@ TEST_CASE("an object that was never finished is refused where that cannot be, el
     header->magic = 0;
     header->state = kMaking;
   }
+  const Bytes unfinished(name);
   const Verdict verdict = FailureToOpen(name, Disposition::kAttach);
   if (os::kPublishesWhole) {
     CHECK(verdict == Refused(Refusal::kUnfinished, 0));
     CHECK(name.Exists());
+    CHECK(unfinished->state == kMaking);
   } else {
     CHECK(verdict == Failed(ENOENT));
+    // A creator that comes back now finds that it must begin again.
+    CHECK(unfinished->state == kDead);
     CHECK_FALSE(name.Exists());
     const Handle fresh(name, Disposition::kOpen);
     CHECK(fresh->TryLock() == Acquired::kYes);
