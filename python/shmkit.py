@@ -88,7 +88,7 @@ _TYPES = {
 # magic, version, kind, ABI word, offset of the data; size, type, length
 _HEADER = struct.Struct("<4sHHII16xQI4xQ")
 _HEADER_BYTES = 256
-_STATE, _NEWS, _MUTEX, _ENDED = 64, 68, 72, 136
+_STATE, _NEWS, _MUTEX, _RELEASES, _ENDED = 64, 68, 72, 132, 136
 _LIVE, _DOOMED, _DEAD = 1, 2, 3
 
 # The data of a SharedObject: bytes of the value, number of buffers, bytes of the references, offset of
@@ -956,7 +956,7 @@ class _Mutex:
         self._owner_word = self._word_at(_MUTEX + self._libc.owner_at)
         self._constant_word = self._word_at(_MUTEX + self._libc.constant[0])
         self._state, self._news = self._word_at(_STATE), self._word_at(_NEWS)
-        self._ended = self._word_at(_ENDED)
+        self._releases, self._ended = self._word_at(_RELEASES), self._word_at(_ENDED)
 
     def _word_at(self, offset):
         return ctypes.c_uint32.from_address(self._base + offset)
@@ -996,6 +996,8 @@ class _Mutex:
         if self._state.value == _DOOMED:
             self._finish(attached)
         is_awaited = self._owner_word.value & self._WAITERS != 0
+        if is_awaited:
+            self._releases.value += 1
         self._unlock(attempt)
         now, began = time.monotonic(), self._turn_began
         if not is_awaited or began is None:

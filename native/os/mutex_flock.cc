@@ -157,7 +157,10 @@ void Mutex::Close() {}
 
 void Mutex::GiveWay() {
   const Storage* storage = Of(storage_);
-  turns_.GiveWay([storage] { return storage->owner.load(std::memory_order_relaxed) == kOwned; });
+  turns_.GiveWay([storage](uint32_t release) {
+    return storage->owner.load(std::memory_order_relaxed) == kOwned ||
+           storage->releases.value.load(std::memory_order_relaxed) != release;
+  });
 }
 
 Grant Mutex::Lock() {
@@ -194,7 +197,9 @@ Grant Mutex::LockUntil(const Deadline& deadline) {
 
 void Mutex::Unlock() {
   Storage* storage = Of(storage_);
-  if (storage->waiting.load(std::memory_order_relaxed) != 0) turns_.NoteWaiters();
+  if (storage->waiting.load(std::memory_order_relaxed) != 0) {
+    turns_.NoteWaiters(storage->releases.value.load(std::memory_order_relaxed) + 1);
+  }
   storage->owner.store(kFree);
   TheHoldings().Release(storage);
   storage->releases.value.fetch_add(1);

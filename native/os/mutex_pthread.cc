@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 
@@ -21,7 +22,11 @@ namespace shmkit::os {
 
 namespace {
 
-static_assert(sizeof(pthread_mutex_t) <= kMutexBytes, "the storage holds a mutex");
+// Behind the mutex: how often it was released while others waited. Only an owner writes it.
+using Releases = std::atomic<uint32_t>;
+constexpr size_t kReleasesAt = kMutexBytes - sizeof(Releases);
+
+static_assert(sizeof(pthread_mutex_t) <= kReleasesAt, "the storage holds a mutex and the count");
 
 // The kernel's robust-futex ABI: the lock word is the owner's thread id, plus two flag bits.
 constexpr uint32_t kOwnerMask = 0x3fffffff;
@@ -34,6 +39,10 @@ constexpr double kPollMs = 1;
 using TimedLock = int (*)(pthread_mutex_t*, clockid_t, const timespec*);
 
 pthread_mutex_t* Of(void* storage) { return static_cast<pthread_mutex_t*>(storage); }
+
+Releases& ReleasesOf(void* storage) {
+  return *reinterpret_cast<Releases*>(static_cast<unsigned char*>(storage) + kReleasesAt);
+}
 
 int InitializeRobust(pthread_mutex_t* mutex) {
   pthread_mutexattr_t attributes;
@@ -179,9 +188,12 @@ int PollUntil(pthread_mutex_t* mutex, const Deadline& deadline) {
 }
 
 // A function of its own, like GiveWay, so that the common path has no registers to save for it.
-[[gnu::cold, gnu::noinline]] void UnlockAwaited(pthread_mutex_t* mutex, Turns& turns) {
-  turns.NoteWaiters();
-  pthread_mutex_unlock(mutex);
+[[gnu::cold, gnu::noinline]] void UnlockAwaited(void* storage, Turns& turns) {
+  Releases& releases = ReleasesOf(storage);
+  const uint32_t release = releases.load(std::memory_order_relaxed) + 1;
+  releases.store(release, std::memory_order_relaxed);
+  turns.NoteWaiters(release);
+  pthread_mutex_unlock(Of(storage));
 }
 
 }  // namespace
@@ -224,7 +236,11 @@ void Mutex::Close() {}
 
 [[gnu::cold, gnu::noinline]] void Mutex::GiveWay() {
   const auto* owner = static_cast<const std::atomic<uint32_t>*>(handle_);
-  turns_.GiveWay([owner] { return (owner->load(std::memory_order_relaxed) & kOwnerMask) != 0; });
+  const Releases& releases = ReleasesOf(storage_);
+  turns_.GiveWay([owner, &releases](uint32_t release) {
+    return (owner->load(std::memory_order_relaxed) & kOwnerMask) != 0 ||
+           releases.load(std::memory_order_relaxed) != release;
+  });
 }
 
 Grant Mutex::Lock() {
@@ -261,7 +277,7 @@ Grant Mutex::LockUntil(const Deadline& deadline) {
 void Mutex::Unlock() {
   const auto* owner = static_cast<const std::atomic<uint32_t>*>(handle_);
   if ((owner->load(std::memory_order_relaxed) & kWaiters) != 0) {
-    UnlockAwaited(Of(storage_), turns_);
+    UnlockAwaited(storage_, turns_);
   } else {
     pthread_mutex_unlock(Of(storage_));
   }

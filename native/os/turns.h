@@ -7,10 +7,14 @@
 // access to a mutex keeps track of waiters. Now and then it leaves the mutex to them, for as long
 // as a waiter needs to wake up.
 //
-//   1  NoteWaiters is called by an owner that is about to unlock and sees that others wait.
+//   1  NoteWaiters is called by an owner that is about to unlock and sees that others wait. All
+//      processes count such releases together.
 //   2  GiveWay is called by any thread of this process that wants the mutex next. It waits until
-//      another thread has the mutex, or until no waiter came in time. Its cost is limited, because
-//      it happens rarely.
+//      another thread has the mutex or has had it, or until no waiter came in time. Its cost is
+//      limited, because it happens rarely.
+//
+// Without the count, a waiter that held the mutex only for a moment, before GiveWay is called,
+// would be waited for in vain.
 //
 // This class is for systems that give a released mutex to no particular waiter. All state of the
 // class belongs to this process and affects only timing. So if a thread sees a change of the state
@@ -41,19 +45,24 @@ class Turns {
   // Whether GiveWay has anything to do. This check is the whole cost for a lock without waiters.
   bool due() const { return released_.load(std::memory_order_relaxed) != kNobody; }
 
-  void NoteWaiters() {
+  // `release` is the number of this release.
+  void NoteWaiters(uint32_t release) {
     const int64_t now = SteadyNanoseconds();
     if (now >= next_.load(std::memory_order_relaxed)) {
+      release_.store(release, std::memory_order_relaxed);
       released_.store(now, std::memory_order_relaxed);
     }
   }
 
-  // `taken` says whether a thread has the mutex.
+  // `taken` gets the number of a release, and says whether a thread has the mutex, or has released
+  // it after that.
   template <class Taken>
   void GiveWay(const Taken& taken) {
     const int64_t released = released_.exchange(kNobody, std::memory_order_relaxed);
     if (released == kNobody) return;
-    const bool came = SeesItTaken(released + patience_.load(std::memory_order_relaxed), taken);
+    const uint32_t release = release_.load(std::memory_order_relaxed);
+    const bool came = SeesItTaken(released + patience_.load(std::memory_order_relaxed),
+                                  [&] { return taken(release); });
     if (came) {
       patience_.store(kShortestPatience, std::memory_order_relaxed);
       pause_.store(kShortestPause, std::memory_order_relaxed);
@@ -97,6 +106,7 @@ class Turns {
 
   const Sign sign_;
   std::atomic<int64_t> released_{kNobody};
+  std::atomic<uint32_t> release_{0};
   std::atomic<int64_t> next_{0};
   std::atomic<int64_t> patience_{kShortestPatience};
   std::atomic<int64_t> pause_{kShortestPause};

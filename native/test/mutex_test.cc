@@ -338,6 +338,26 @@ TEST_CASE("M2: a peek says free, held, and free again when the owner died, keepi
   CHECK_FALSE(owner_died);
 }
 
+TEST_CASE("M8: who has had it since is told by the number of the release") {
+  os::Turns turns(os::Turns::Sign::kExact);
+  CHECK_FALSE(turns.due());
+  turns.NoteWaiters(7);
+  CHECK(turns.due());
+  std::vector<uint32_t> asked;
+  turns.GiveWay([&asked](uint32_t release) {
+    asked.push_back(release);
+    return true;
+  });
+  CHECK(asked == std::vector<uint32_t>{7});
+  CHECK_FALSE(turns.due());
+  // Nobody is left to give way to.
+  turns.GiveWay([&asked](uint32_t release) {
+    asked.push_back(release);
+    return true;
+  });
+  CHECK(asked.size() == 1);
+}
+
 TEST_CASE("M8: an owner that locks again at once leaves it to one who sleeps") {
   constexpr uint32_t kTurns = 10;
   // Each as long as it takes others many times over to wake.
