@@ -37,8 +37,8 @@ export interface Arrival {
   readonly generation: number;
   /** The position in which the party arrived, from 0. */
   readonly index: number;
-  /** Whether all have arrived. This party runs the action, and then lets the others go on. */
-  readonly isLast: boolean;
+  /** Whether all have arrived, and this party runs the action, and then lets the others go on. */
+  readonly acts: boolean;
 }
 
 /**
@@ -84,14 +84,14 @@ export class BarrierState implements SeatState {
 
   /** How many parties wait. Parties that died are not counted: their death breaks the barrier. */
   waiting(): number {
-    return this.#seat.exclusively(() => {
+    return this.#exclusively(() => {
       this.#breakForTheDead();
       return this.#status === Status.Filling ? this.#arrived() : 0;
     });
   }
 
   broken(): boolean {
-    return this.#seat.exclusively(() => {
+    return this.#exclusively(() => {
       this.#breakForTheDead();
       return this.#status === Status.Broken;
     });
@@ -111,9 +111,10 @@ export class BarrierState implements SeatState {
    * the current generation have arrived already, so that this party must wait for the next generation.
    *
    * @param look - whether to check for parties that have died.
+   * @param hasAction - whether the last party runs an action. Otherwise its arrival lets all go on.
    */
-  arrive(look: boolean): Arrival | 'broken' | undefined {
-    return this.#seat.exclusively(() => {
+  arrive(look: boolean, hasAction: boolean): Arrival | 'broken' | undefined {
+    return this.#exclusively(() => {
       // The last party lets all others go on, so it must check for deaths too (B3).
       if (look || this.#arrived() === this.parties - 1) this.#breakForTheDead();
       const generation = this.#generation;
@@ -127,8 +128,9 @@ export class BarrierState implements SeatState {
       }
       this.#set(own + at.arrived, this.#word(own + at.arrived) + 1);
       const isLast = index === this.parties - 1;
-      if (isLast) this.#turnTo(generation, Status.Acting);
-      return { generation, index, isLast };
+      if (isLast && hasAction) this.#turnTo(generation, Status.Acting);
+      else if (isLast) this.#turnTo(next(generation), Status.Filling);
+      return { generation, index, acts: isLast && hasAction };
     });
   }
 
@@ -155,7 +157,7 @@ export class BarrierState implements SeatState {
    * meantime.
    */
   pass({ generation }: Arrival): boolean {
-    return this.#seat.exclusively(() => {
+    return this.#exclusively(() => {
       if (this.#generation !== generation || this.#status !== Status.Acting) return false;
       this.#turnTo(next(generation), Status.Filling);
       return true;
@@ -168,7 +170,7 @@ export class BarrierState implements SeatState {
    * @param look - whether to check for parties that have died.
    */
   outcome({ generation }: Arrival, look: boolean): Outcome {
-    if (look) this.#seat.exclusively(() => this.#breakForTheDead());
+    if (look) this.#exclusively(() => this.#breakForTheDead());
     // The turn is read only once, and before the mark. If the generation is over according to the turn, then it has
     // been decided whether this thread is marked in it, because threads are marked first (B2).
     const turn = this.turn.value;
@@ -183,14 +185,14 @@ export class BarrierState implements SeatState {
 
   /** Breaks a generation, unless it is no longer current. */
   break(generation = this.#generation): void {
-    this.#seat.exclusively(() => {
+    this.#exclusively(() => {
       if (this.#generation === generation) this.#break();
     });
   }
 
   /** Breaks the current generation, and begins one that is not broken. */
   reset(): void {
-    this.#seat.exclusively(() => {
+    this.#exclusively(() => {
       if (this.#status === Status.Filling && this.#arrived() === 0) return;
       const generation = this.#generation;
       this.#mark(generation);
@@ -201,6 +203,27 @@ export class BarrierState implements SeatState {
   close(): void {
     this.turn.close();
     this.#roster.leaveUnderLock();
+  }
+
+  /**
+   * Runs the body under the lock. If that decides how a generation ends, wakes all who wait for it. They are woken
+   * after the lock is released, because most of them acquire it next. While the last party acts, there is nothing to do
+   * for the others.
+   */
+  #exclusively<T>(body: () => T): T {
+    let hasEnded = false;
+    try {
+      return this.#seat.exclusively(() => {
+        const before = this.turn.value;
+        try {
+          return body();
+        } finally {
+          hasEnded = this.turn.value !== before && this.#status !== Status.Acting;
+        }
+      });
+    } finally {
+      if (hasEnded) this.turn.wake();
+    }
   }
 
   /** Breaks the current generation if a party that arrived in it has died (B3). Must be called under the lock. */
@@ -243,7 +266,6 @@ export class BarrierState implements SeatState {
 
   #turnTo(generation: number, status: Status): void {
     this.turn.value = (generation << 2) | status;
-    this.turn.wake();
   }
 
   #word(index: number): number {

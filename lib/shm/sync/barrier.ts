@@ -209,7 +209,7 @@ export class NamedBarrier extends NamedObject implements contract.Barrier {
     const deadline = deadlineOf(timeout);
     const arrival = await this.#state.turn.wait(this.#arrive(timeout, signal));
     try {
-      if (arrival.isLast) return await this.#actAsync(arrival);
+      if (arrival.acts) return await this.#actAsync(arrival);
       return await this.#state.turn.wait(this.#await(arrival, timeout, deadline, signal));
     } finally {
       this.#here.delete(arrival);
@@ -234,7 +234,7 @@ export class NamedBarrier extends NamedObject implements contract.Barrier {
     let arrival: Arrival | undefined;
     try {
       arrival = this.#state.turn.waitSync(this.#arrive(timeout));
-      if (arrival.isLast) return this.#act(arrival);
+      if (arrival.acts) return this.#act(arrival);
       return this.#state.turn.waitSync(this.#await(arrival, timeout, deadline));
     } finally {
       if (arrival !== undefined) this.#here.delete(arrival);
@@ -271,7 +271,7 @@ export class NamedBarrier extends NamedObject implements contract.Barrier {
       attempt: (look) => {
         this.#state.prepare();
         beginOperation(this.#state.arrival());
-        const arrival = this.#state.arrive(look);
+        const arrival = this.#state.arrive(look, this.#action !== undefined);
         if (typeof arrival === 'object') this.#here.add(arrival);
         endOperation();
         if (arrival === 'broken') throw this.#brokenError();
