@@ -26,6 +26,7 @@
 #include "core/shared_object.cc"
 #include "core/shared_object_growth.cc"
 #include "core/shared_object_lock.cc"
+#include "core/spin_time.cc"
 #include "core/unmapper.cc"
 #include "core/watch_thread.cc"
 

@@ -212,11 +212,12 @@ Napi::Value Detach(const Napi::CallbackInfo& info) {
 // (seat, offset, seen, milliseconds): blocks until the word at the offset is not `seen`, until the
 // time is over, or for no reason.
 Napi::Value WordWait(const Napi::CallbackInfo& info) {
-  const Seat* const seat = SeatOf(info);
+  Seat* const seat = SeatOf(info);
   if (!seat) return {};
-  os::WaitWord* word = seat->object->WordAt(SizeOf(info[1]));
+  const size_t offset = SizeOf(info[1]);
+  os::WaitWord* word = seat->object->WordAt(offset);
   const uint32_t seen = info[2].As<Napi::Number>();
-  if (word) os::Wait(*word, seen, DeadlineOf(info[3]));
+  if (word) seat->WaitAt(offset).Wait(*word, seen, DeadlineOf(info[3]));
   return info.Env().Undefined();
 }
 

@@ -19,6 +19,7 @@
 
 #include "../core/agent_thread.h"
 #include "../core/shared_object.h"
+#include "../core/spinning_wait.h"
 #include "mailbox.h"
 #include "spinner.h"
 #include "stack.h"
@@ -27,6 +28,12 @@ namespace shmkit {
 
 struct Seat {
   Seat(SharedObject* of, uint32_t number) : object(of), index(number) {}
+
+  // The waits of this thread for the word at that offset. Words that have the same one by chance
+  // only affect each other's speed.
+  SpinningWait& WaitAt(size_t offset) {
+    return waits_[offset / sizeof(os::WaitWord) % (sizeof waits_ / sizeof waits_[0])];
+  }
 
   SharedObject* const object;
   const uint32_t index;
@@ -40,6 +47,9 @@ struct Seat {
   bool awaited = false;  // tasks of this thread wait until this thread releases the lock
   unsigned place = 0;    // while held: its position among the held seats
   std::shared_ptr<AgentThread> agent;
+
+ private:
+  SpinningWait waits_[4];
 };
 
 class Seats : private Spinner::Client {

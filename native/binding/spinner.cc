@@ -1,36 +1,11 @@
 #include "spinner.h"
 
 #include <algorithm>
-#include <cstdlib>
 
+#include "../core/spin_time.h"
 #include "../os/clock.h"
-#include "../os/thread.h"
 
 namespace shmkit {
-
-namespace {
-
-// Longer than it takes to wake a process that sleeps, so that the answer of one that slept is
-// waited for.
-constexpr double kSpinMicroseconds = 100;
-constexpr double kMostSpinMicroseconds = 1e6;
-
-double SpinAtFirst() {
-  const char* const given = std::getenv("SHMKIT_SPIN_US");
-  if (given && *given) {
-    char* end = nullptr;
-    const double number = std::strtod(given, &end);
-    if (*end == '\0' && number >= 0) return std::min(number, kMostSpinMicroseconds);
-  }
-  return os::Processors() > 1 ? kSpinMicroseconds : 0;
-}
-
-double SpinMicroseconds() {
-  static const double microseconds = SpinAtFirst();
-  return microseconds;
-}
-
-}  // namespace
 
 bool Spinner::Begin(Client& client, uint32_t index) {
   const double microseconds = SpinMicroseconds();

@@ -5,8 +5,7 @@
 // often come sooner than that, because another process answers at once. So for a moment, the event
 // loop goes round without going to sleep, and looks each time. It serves everything else meanwhile.
 //
-// It does not do so on a machine with one processor, where it would only keep that processor from
-// those who have the news, and where there is no libuv.
+// It does not do so where there is no libuv.
 #pragma once
 
 #include <napi.h>
@@ -41,8 +40,8 @@ class Spinner {
   Spinner(const Spinner&) = delete;
   Spinner& operator=(const Spinner&) = delete;
 
-  // Begins to look, if that is worthwhile. False if it does not. How long it looks is said by
-  // SHMKIT_SPIN_US in the environment of the process, in microseconds; by 0, that it never does.
+  // Begins to look, for as long as SpinMicroseconds says, if that is worthwhile. False if it does
+  // not.
   bool Begin(Client& client, uint32_t index);
   void End(const Client& client, uint32_t index);
 
