@@ -211,18 +211,18 @@ export class BarrierState implements SeatState {
    * for the others.
    */
   #exclusively<T>(body: () => T): T {
-    let hasEnded = false;
+    const generation = { hasEnded: false };
     try {
       return this.#seat.exclusively(() => {
         const before = this.turn.value;
         try {
           return body();
         } finally {
-          hasEnded = this.turn.value !== before && this.#status !== Status.Acting;
+          generation.hasEnded = this.turn.value !== before && this.#status !== Status.Acting;
         }
       });
     } finally {
-      if (hasEnded) this.turn.wake();
+      if (generation.hasEnded) this.turn.wake();
     }
   }
 
