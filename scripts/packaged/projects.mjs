@@ -42,8 +42,16 @@ export function run(command, args, options = {}) {
   throw new Error(`${command} ${args.join(' ')}: ${why}\n${stdout}${stderr}`);
 }
 
+/**
+ * Projects get what had been published until then, so each run gets the same packages. A version that was published
+ * just now may be missing on one server of a registry while another one names it already. To be moved when a version
+ * in these scripts is raised.
+ */
+const publishedUntil = '2026-11-26';
+
 function npmInstall(folder, ...args) {
-  run('npm', ['install', '--loglevel=error', '--no-audit', '--no-fund', ...args], { cwd: folder });
+  const options = ['--loglevel=error', '--no-audit', '--no-fund', `--before=${publishedUntil}`];
+  run('npm', ['install', ...options, ...args], { cwd: folder });
 }
 
 const described = (dependencies) =>
