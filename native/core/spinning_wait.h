@@ -5,7 +5,10 @@
 // fast, and at worst makes a wait cost twice as much processor time.
 #pragma once
 
+#include <algorithm>
+
 #include "../os/clock.h"
+#include "../os/deadline.h"
 #include "../os/spin.h"
 #include "../os/waiter.h"
 #include "spin_history.h"
@@ -24,7 +27,7 @@ class SpinningWait {
     expected_ = expected;
     const double microseconds = goes_on ? 0 : SpinMicroseconds();
     if (microseconds > 0 && history_.IsWorthwhile()) {
-      const bool has_changed = ChangesWithin(microseconds, word.value, expected);
+      const bool has_changed = ChangesWithin(microseconds, deadline, word.value, expected);
       history_.Note(!has_changed);
       if (has_changed) return os::Woken::kMaybe;
     }
@@ -32,9 +35,10 @@ class SpinningWait {
   }
 
  private:
-  static bool ChangesWithin(double microseconds, const std::atomic<uint32_t>& word,
-                            uint32_t expected) {
-    const int64_t until = os::SteadyNanoseconds() + static_cast<int64_t>(microseconds * 1000);
+  static bool ChangesWithin(double microseconds, const os::Deadline& deadline,
+                            const std::atomic<uint32_t>& word, uint32_t expected) {
+    int64_t until = os::SteadyNanoseconds() + static_cast<int64_t>(microseconds * 1000);
+    if (!deadline.never()) until = std::min(until, deadline.at_nanoseconds());
     do {
       if (os::ChangesSoon(word, expected)) return true;
     } while (os::SteadyNanoseconds() < until);

@@ -197,12 +197,11 @@ Grant Mutex::LockUntil(const Deadline& deadline) {
 
 void Mutex::Unlock() {
   Storage* storage = Of(storage_);
-  if (storage->waiting.load(std::memory_order_relaxed) != 0) {
-    turns_.NoteWaiters(storage->releases.value.load(std::memory_order_relaxed) + 1);
-  }
+  const bool is_awaited = storage->waiting.load(std::memory_order_relaxed) != 0;
   storage->owner.store(kFree);
   TheHoldings().Release(storage);
-  storage->releases.value.fetch_add(1);
+  const uint32_t release = storage->releases.value.fetch_add(1) + 1;
+  if (is_awaited) turns_.NoteWaiters(release);
   Wake(storage->releases, 1);
 }
 

@@ -50,7 +50,7 @@ class Turns {
     const int64_t now = SteadyNanoseconds();
     if (now >= next_.load(std::memory_order_relaxed)) {
       release_.store(release, std::memory_order_relaxed);
-      released_.store(now, std::memory_order_relaxed);
+      released_.store(now, std::memory_order_release);
     }
   }
 
@@ -58,7 +58,7 @@ class Turns {
   // it after that.
   template <class Taken>
   void GiveWay(const Taken& taken) {
-    const int64_t released = released_.exchange(kNobody, std::memory_order_relaxed);
+    const int64_t released = released_.exchange(kNobody, std::memory_order_acquire);
     if (released == kNobody) return;
     const uint32_t release = release_.load(std::memory_order_relaxed);
     const bool came = SeesItTaken(released + patience_.load(std::memory_order_relaxed),

@@ -39,6 +39,8 @@ export interface Arrival {
   readonly index: number;
   /** Whether all have arrived, and this party runs the action, and then lets the others go on. */
   readonly acts: boolean;
+  /** Whether all have arrived, and this party has let the others go on. */
+  readonly hasPassed: boolean;
 }
 
 /**
@@ -122,15 +124,19 @@ export class BarrierState implements SeatState {
       const index = this.#arrived();
       if (this.#status === Status.Acting || index >= this.parties) return undefined;
       const own = this.#roster.join();
+      // To make room for this thread may have shown that a party has died.
+      if (this.status !== Status.Filling) return 'broken';
       if (this.#word(own + at.generation) !== generation) {
         this.#set(own + at.arrived, 0);
         this.#set(own + at.generation, generation);
       }
       this.#set(own + at.arrived, this.#word(own + at.arrived) + 1);
       const isLast = index === this.parties - 1;
-      if (isLast && hasAction) this.#turnTo(generation, Status.Acting);
-      else if (isLast) this.#turnTo(next(generation), Status.Filling);
-      return { generation, index, acts: isLast && hasAction };
+      const acts = isLast && hasAction;
+      const hasPassed = isLast && !hasAction;
+      if (acts) this.#turnTo(generation, Status.Acting);
+      if (hasPassed) this.#turnTo(next(generation), Status.Filling);
+      return { generation, index, acts, hasPassed };
     });
   }
 
@@ -148,6 +154,8 @@ export class BarrierState implements SeatState {
         if (own === 0 || this.#status === Status.Broken) return;
         const isSame = this.#generation === generation;
         if (this.#arrivedBy(own) > (isSame ? arrived : 0)) this.break();
+        // The arrival may have let the others go on, but was interrupted before it woke them.
+        this.turn.wake();
       },
     };
   }

@@ -210,6 +210,8 @@ export class NamedBarrier extends NamedObject implements contract.Barrier {
     const arrival = await this.#state.turn.wait(this.#arrive(timeout, signal));
     try {
       if (arrival.acts) return await this.#actAsync(arrival);
+      // An abort comes too late: the others have been let go on.
+      if (arrival.hasPassed) return arrival.index;
       return await this.#state.turn.wait(this.#await(arrival, timeout, deadline, signal));
     } finally {
       this.#here.delete(arrival);
@@ -235,6 +237,7 @@ export class NamedBarrier extends NamedObject implements contract.Barrier {
     try {
       arrival = this.#state.turn.waitSync(this.#arrive(timeout));
       if (arrival.acts) return this.#act(arrival);
+      if (arrival.hasPassed) return arrival.index;
       return this.#state.turn.waitSync(this.#await(arrival, timeout, deadline));
     } finally {
       if (arrival !== undefined) this.#here.delete(arrival);

@@ -245,6 +245,16 @@ describe('one who goes away', () => {
     expect(await waiting).toBe(0);
   });
 
+  it('comes too late for the last, who has let the others go on', async () => {
+    using barrier = temporary(NamedBarrier.create({ parties: 2 }));
+    const other = barrier.wait();
+    const controller = new AbortController();
+    const last = barrier.wait({ signal: controller.signal });
+    controller.abort();
+    expect(await Promise.all([other, last])).toEqual([0, 1]);
+    expect(barrier.broken).toBe(false);
+  });
+
   it('because it is called off breaks it, but not before it has come', async () => {
     using barrier = temporary(NamedBarrier.create({ parties: 2 }));
     const reason = new Error('enough');
