@@ -51,7 +51,7 @@ export function stepWithin(): void {
 }
 
 /** Calls a function at each step of an action. */
-function atEachStep(step: () => void, act: () => unknown): void {
+export function atEachStep(step: () => void, act: () => unknown): void {
   onStep = step;
   try {
     atEachStore(step, act);

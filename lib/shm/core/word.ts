@@ -12,6 +12,7 @@ import {
   undoInterrupted,
   type Operation,
 } from './operations';
+import { loadAfterAtomic } from './ordered';
 import { PendingTask } from './pending-task';
 
 /**
@@ -46,9 +47,9 @@ function longestSlice(): number {
   return Math.max(longestSliceMs, watched.size * leastBetweenLooksMs);
 }
 
-/** Wakes up to `count` waiters of a word. The word must have been changed before. */
+/** Wakes up to `count` waiters of a word. The word must have been changed before, by an atomic operation. */
 export function wake(seat: ObjectSeat, at: number, count = everybody): void {
-  if (Atomics.load(seat.words, at + 1) !== 0) native.wordWake(seat.index, offsetOf(at), count);
+  if (loadAfterAtomic(seat.words, at + 1) !== 0) native.wordWake(seat.index, offsetOf(at), count);
 }
 
 function offsetOf(at: number): number {

@@ -2,6 +2,13 @@ import type * as contract from '../../contract/index';
 import { SharedMemoryError } from '../../common/errors';
 import { called } from '../core/names';
 
+/** What a guard needs of the handle that it was acquired through. */
+interface Owner extends contract.RWLock {
+  readonly closed: boolean;
+  beginRelease(mode: 'read' | 'write'): void;
+  giveBack(): void;
+}
+
 /**
  * A {@link NamedRWLock} that is held for reading or for writing. Release it, or leave the block of a
  * `using` declaration.
@@ -9,16 +16,14 @@ import { called } from '../core/names';
 export class RWLockGuard implements contract.RWLockGuard {
   readonly #mode: 'read' | 'write';
   readonly #abandoned: boolean;
-  readonly #lock: contract.RWLock;
-  readonly #end: () => void;
+  readonly #lock: Owner;
   #released = false;
 
   /** @internal Guards are returned by the lock's acquire methods. */
-  constructor(lock: contract.RWLock, mode: 'read' | 'write', abandoned: boolean, end: () => void) {
+  constructor(lock: Owner, mode: 'read' | 'write', abandoned: boolean) {
     this.#lock = lock;
     this.#mode = mode;
     this.#abandoned = abandoned;
-    this.#end = end;
   }
 
   /** Whether the lock is held for reading or for writing. */
@@ -52,21 +57,15 @@ export class RWLockGuard implements contract.RWLockGuard {
         { resource: this.#lock.name },
       );
     }
-    this.#end();
-  }
-
-  /**
-   * @internal Records that the lock was released or is about to be. Returns false if that was recorded
-   * before.
-   */
-  noteReleased(): boolean {
-    const isNews = !this.#released;
+    this.#lock.beginRelease(this.#mode);
+    // The engine interrupts only at calls and in loops. There is none between the end of that call and the next
+    // statement, so `#released` is always set once the release has begun.
     this.#released = true;
-    return isNews;
+    this.#lock.giveBack();
   }
 
-  /** Releases the lock, unless it was released before. */
+  /** Releases the lock, unless it was released before or the handle is closed. */
   [Symbol.dispose](): void {
-    if (!this.#released) this.release();
+    if (!this.#released && !this.#lock.closed) this.release();
   }
 }

@@ -3,6 +3,7 @@ import { Holders } from '../core/holders';
 import type { LockSeat } from '../core/lock-seat';
 import type { SeatState } from '../core/object-seat';
 import { beginOperation, endOperation, undoInterrupted, type Operation } from '../core/operations';
+import { loadFirst, storeLast } from '../core/ordered';
 import { Roster, entryLayout } from '../core/roster';
 import { Word } from '../core/word';
 
@@ -14,6 +15,8 @@ const at = {
   lastTicket: 2,
   /** 1 when a writer died and no other writer has acquired the lock since. */
   writerDied: 3,
+  /** 0 while readers need not ask: see W1. */
+  gate: 4,
 } as const;
 
 /** What the words of a roster entry are used for. The roster has an entry for each thread that takes part. */
@@ -27,6 +30,8 @@ const of = {
 } as const;
 
 const writing = -1;
+const open = 0;
+const closed = 1;
 
 /** How long a free lock is reserved for the threads whose turn it is. */
 const patienceMs = 200;
@@ -56,11 +61,8 @@ interface Step {
   readonly heldBefore: number;
   /** Whether a writer had died and no other writer had acquired the lock since. */
   readonly newsBefore: number;
-  /**
-   * For a release: what the thread holds afterwards, and a function that tells the guard that it is released.
-   */
+  /** For a release: what the thread holds afterwards. */
   readonly heldAfter?: number;
-  readonly released?: () => void;
 }
 
 /** The result of a claim that was granted. */
@@ -69,6 +71,9 @@ export interface Granted {
   readonly abandoned: boolean;
 }
 
+const granted: Granted = { abandoned: false };
+const grantedAbandoned: Granted = { abandoned: true };
+
 /**
  * What the handles of one thread to one read-write lock share: which threads read, write and wait.
  *
@@ -76,9 +81,17 @@ export interface Granted {
  * A writer is not served before any earlier ticket. So all get their turn. A thread has at most one ticket:
  * that of its first waiting task.
  *
- * A grant is one word, the entry's `held`, written under the lock. The end of a grant is one word too.
- * Freeing the entry of a dead thread (Roster R1) ends what it held or waited for. If it was writing, this is
- * recorded before.
+ * A grant is one word, the entry's `held`, and so is its end. Freeing the entry of a dead thread (Roster R1) ends
+ * what it held or waited for. If it was writing, this is recorded before. Invariants, by number:
+ *
+ * - W1  A reader takes the lock without the structure's lock while the gate is open: it adds 1 to its `held`, and
+ *       then looks at the gate. A writer closes the gate, and then looks at what all threads hold. So of a reader and a
+ *       writer that come at the same time, at least one sees the other. A reader that finds the gate closed takes
+ *       back what it added, tells those who wait, and asks under the lock.
+ * - W2  The gate is closed while a writer holds the lock or has a ticket. All other grants, all tickets and every
+ *       change of the gate happen under the structure's lock. A reader that is granted the lock there opens the
+ *       gate if it may be open. If a writer dies or gives up, the gate stays closed until then.
+ * - W3  A release takes no lock.
  */
 export class RWLockState implements SeatState, Operation {
   readonly freed: Word;
@@ -133,9 +146,31 @@ export class RWLockState implements SeatState, Operation {
    * @param waits - whether the caller will wait for its turn if it is refused
    */
   take(claim: Claim, look: boolean, waits: boolean): Granted | undefined {
+    if (claim.mode === Mode.Read) {
+      const read = this.#readAtOnce();
+      if (read !== undefined) return read;
+    }
+    return this.#takeInTurn(claim, look, waits);
+  }
+
+  /** W1. A thread that has a ticket must ask under the lock, where the ticket ends. */
+  #readAtOnce(): Granted | undefined {
+    const { own } = this.#roster;
+    if (own === 0 || this.#word(at.gate) !== open || this.#word(own + of.ticket) !== 0) {
+      return undefined;
+    }
+    Atomics.add(this.#words, own + of.held, 1);
+    if (this.#word(at.gate) === open) return this.#news();
+    Atomics.sub(this.#words, own + of.held, 1);
+    this.freed.announce();
+    return undefined;
+  }
+
+  #takeInTurn(claim: Claim, look: boolean, waits: boolean): Granted | undefined {
     return this.#seat.exclusively(() => {
       if (look) this.#reap();
       const own = this.#roster.join();
+      if (claim.mode === Mode.Write) this.#set(at.gate, closed);
       if (!this.#mayTake(claim, own, look)) {
         if (waits) this.#queue(claim, own);
         return undefined;
@@ -144,10 +179,26 @@ export class RWLockState implements SeatState, Operation {
       this.#set(own + of.held, held);
       this.#set(own + of.ticket, 0);
       this.#ticketOf = undefined;
-      const abandoned = this.#word(at.writerDied) !== 0;
+      const news = this.#news();
       if (claim.mode === Mode.Write) this.#set(at.writerDied, 0);
-      return { abandoned };
+      else if (this.#mayOpen()) this.#set(at.gate, open);
+      return news;
     });
+  }
+
+  #news(): Granted {
+    return this.#word(at.writerDied) === 0 ? granted : grantedAbandoned;
+  }
+
+  /** Whether no writer holds the lock or has a ticket (W2). */
+  #mayOpen(): boolean {
+    for (const entry of this.#roster.entries()) {
+      const isWriter = this.#word(entry + of.wants) === (Mode.Write as number);
+      if (this.#word(entry + of.held) < 0 || (isWriter && this.#word(entry + of.ticket) !== 0)) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /** Begins a claim. {@link done} must be called when there is a guard for it, or when it is given up. */
@@ -173,11 +224,10 @@ export class RWLockState implements SeatState, Operation {
     this.#step = undefined;
     if (step === undefined) return;
     const { claim, heldBefore, newsBefore, heldAfter = heldBefore } = step;
-    step.released?.();
     if (claim !== undefined) this.withdraw(claim);
     if (this.held !== heldAfter) {
       this.#seat.exclusively(() => {
-        if (claim !== undefined && newsBefore !== 0) this.#set(at.writerDied, 1);
+        if (claim?.mode === Mode.Write && newsBefore !== 0) this.#set(at.writerDied, 1);
         this.#set(this.#roster.own + of.held, heldAfter);
       });
     }
@@ -193,16 +243,20 @@ export class RWLockState implements SeatState, Operation {
     this.freed.announce();
   }
 
-  release(mode: Mode, released: () => void): void {
+  /** To be called before {@link release}. */
+  beginRelease(mode: Mode): void {
     undoInterrupted();
     const heldBefore = this.held;
-    const heldAfter = mode === Mode.Write ? 0 : heldBefore - 1;
-    this.#step = { claim: undefined, heldBefore, newsBefore: 0, heldAfter, released };
+    const heldAfter = mode === Mode.Write ? 0 : Math.max(heldBefore - 1, 0);
+    this.#step = { claim: undefined, heldBefore, newsBefore: 0, heldAfter };
     beginOperation(this);
-    released();
-    this.#seat.exclusively(() => this.#set(this.#roster.own + of.held, heldAfter));
-    this.done();
+  }
+
+  release(): void {
+    const { own } = this.#roster;
+    if (own !== 0) storeLast(this.#words, own + of.held, this.#step?.heldAfter ?? 0);
     this.freed.announce();
+    this.done();
     this.freed.offer();
   }
 
@@ -256,7 +310,7 @@ export class RWLockState implements SeatState, Operation {
   }
 
   #word(index: number): number {
-    return this.#words[index] ?? 0;
+    return loadFirst(this.#words, index);
   }
 
   #set(index: number, value: number): void {

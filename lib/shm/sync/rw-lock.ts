@@ -249,19 +249,30 @@ export class NamedRWLock extends NamedObject implements contract.RWLock {
   }
 
   #guard(mode: Mode, { abandoned }: Granted): RWLockGuard {
-    const released = () => {
-      if (guard.noteReleased() && --this.#held === 0) this.#state.holders.delete(this);
-    };
-    const end = () => this.#state.release(mode, released);
-    const guard = new RWLockGuard(this, mode === Mode.Write ? 'write' : 'read', abandoned, end);
+    const guard = new RWLockGuard(this, mode === Mode.Write ? 'write' : 'read', abandoned);
     if (this.#held++ === 0) this.#state.holders.add(this);
     return guard;
+  }
+
+  /** @internal A guard is about to release what it holds. */
+  beginRelease(mode: 'read' | 'write'): void {
+    this.attachment.open();
+    this.#state.beginRelease(mode === 'write' ? Mode.Write : Mode.Read);
+  }
+
+  /** @internal Releases what a guard holds. */
+  giveBack(): void {
+    this.#state.release();
+    this.#held = Math.max(this.#held - 1, 0);
+    if (this.#held === 0) this.#state.holders.delete(this);
   }
 
   /** @internal */
   protected override letGo(): void {
     const { attachment } = this;
-    if (this.#held > 0 && !attachment.hasEnded) {
+    // A release that was interrupted is completed, but not counted here.
+    const held = Math.min(this.#held, Math.abs(this.#state.held));
+    if (held > 0 && !attachment.hasEnded) {
       throw attachment.error('EBUSY', 'is held through this handle; release it first');
     }
     this.#state.holders.delete(this);

@@ -2,6 +2,7 @@ import { Holders } from '../core/holders';
 import type { LockSeat } from '../core/lock-seat';
 import type { SeatState } from '../core/object-seat';
 import { beginOperation, endOperation, undoInterrupted, type Operation } from '../core/operations';
+import { loadFirst } from '../core/ordered';
 import { Roster, entryLayout } from '../core/roster';
 import { Turns, type Waiting } from '../core/turns';
 import { Word } from '../core/word';
@@ -66,6 +67,8 @@ export class SemaphoreState implements SeatState, Operation {
   #heldBefore = 0;
   #tookLoose = false;
   #isReleasing = false;
+  /** Whether the last attempt to take a permit of the pool succeeded. */
+  #isPlenty = false;
 
   constructor(seat: LockSeat) {
     this.#seat = seat;
@@ -202,11 +205,14 @@ export class SemaphoreState implements SeatState, Operation {
    */
   #takeFromPool(): 'held' | 'again' | undefined {
     const pool = this.#word(at.pool);
-    // There is no attempt when no permit is left, because a failed attempt wakes other threads.
-    if (pool === 0 || this.#roster.held() >= pool) return undefined;
+    if (pool === 0) return undefined;
+    // There is no attempt when no permit is left, because a failed attempt wakes other threads. To count takes about as
+    // long as the attempt, so it is left out while there are permits whenever this thread asks.
+    if (!this.#isPlenty && this.#roster.held() >= pool) return undefined;
     const held = this.#roster.own + entryLayout.held;
     Atomics.add(this.#words, held, 1);
-    if (this.#roster.held() <= pool) return 'held';
+    this.#isPlenty = this.#roster.held() <= pool;
+    if (this.#isPlenty) return 'held';
     this.#decrement(held);
     this.freed.announce(1);
     return 'again';
@@ -267,6 +273,6 @@ export class SemaphoreState implements SeatState, Operation {
   }
 
   #word(index: number): number {
-    return Atomics.load(this.#words, index);
+    return loadFirst(this.#words, index);
   }
 }
