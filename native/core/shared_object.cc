@@ -82,7 +82,9 @@ os::Status Fill(void* memory, void* context) {
   const auto* plan = static_cast<const Plan*>(context);
   const Contents& contents = plan->contents;
   auto* bytes = static_cast<unsigned char*>(memory);
-  auto* header = new (memory) Header{};
+  // Where others see the object already, they may have given it up, and its state says so. New
+  // memory is zero there.
+  auto* header = os::kPublishesWhole ? new (memory) Header{} : static_cast<Header*>(memory);
   header->version = kLayoutVersion;
   header->kind = contents.kind;
   header->abi = os::Mutex::AbiWord();
@@ -187,7 +189,11 @@ std::optional<Refusal> Inspect(const os::Segment& segment, const Contents& wante
 // is worth another try: it leads elsewhere, or the creator has finished at the last moment.
 bool ClearUnfinished(const std::string& name, const os::Segment& segment) {
   auto* header = static_cast<Header*>(segment.address);
-  if (!Leave(kDead, header) && header->state.load() != kDead) return true;
+  if (!Leave(kDead, header)) {
+    const uint32_t state = header->state.load();
+    if (state == kLive || state == kDoomed) return header->magic == kMagic;
+    if (state != kDead) return false;
+  }
   const os::Status gone = os::Unlink(name, &segment.identity);
   // It is gone already if another attaching process was faster.
   return gone.ok() || gone.failure().error == ENOENT;
@@ -312,7 +318,9 @@ SharedObject* SharedObject::Open(const std::string& name, unsigned mode, Disposi
     if (disposition == Disposition::kCreate) {
       OpenFailure ignored{};
       if (SharedObject* taken = Find(name, contents, &ignored, &cleared)) taken->DropReference();
-      if (!cleared) return nullptr;
+      // Nobody has the name any more, or others have given up what was made here.
+      const bool is_free = ignored.failure.error == ENOENT;
+      if (!cleared && !is_free) return nullptr;
     }
   }
   return nullptr;

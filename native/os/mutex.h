@@ -55,7 +55,7 @@ enum class Occupancy { kFree, kHeld };
 
 class Mutex {
  public:
-  // Makes a mutex in zeroed storage, before any other thread can see the storage. `mode` applies to
+  // Makes a mutex in zeroed storage, before any other thread uses the storage. `mode` applies to
   // what the mechanism creates outside the storage.
   static Status Initialize(void* storage, const ObjectId& id, unsigned mode);
   // Removes what Initialize created outside the storage.

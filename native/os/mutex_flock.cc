@@ -198,9 +198,10 @@ Grant Mutex::LockUntil(const Deadline& deadline) {
 void Mutex::Unlock() {
   Storage* storage = Of(storage_);
   const bool is_awaited = storage->waiting.load(std::memory_order_relaxed) != 0;
+  const uint32_t release = storage->releases.value.load() + 1;
   storage->owner.store(kFree);
   TheHoldings().Release(storage);
-  const uint32_t release = storage->releases.value.fetch_add(1) + 1;
+  storage->releases.value.fetch_add(1);
   if (is_awaited) turns_.NoteWaiters(release);
   Wake(storage->releases, 1);
 }

@@ -7,8 +7,8 @@
 // access to a mutex keeps track of waiters. Now and then it leaves the mutex to them, for as long
 // as a waiter needs to wake up.
 //
-//   1  NoteWaiters is called by an owner that is about to unlock and sees that others wait. All
-//      processes count such releases together.
+//   1  NoteWaiters is called by an owner that unlocks and sees that others wait. All processes
+//      count such releases together.
 //   2  GiveWay is called by any thread of this process that wants the mutex next. It waits until
 //      another thread has the mutex or has had it, or until no waiter came in time. Its cost is
 //      limited, because it happens rarely.

@@ -3,6 +3,7 @@
 #include <sys/statvfs.h>
 
 #include <cstring>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -68,6 +69,50 @@ size_t FreeBytes() {
   REQUIRE(statvfs(kSegmentDirectory, &status) == 0);
   return size_t{status.f_bavail} * status.f_bsize;
 }
+
+// Memory whose first read takes so long that another process gives up the object of that name,
+// which is being made from it. That process is about to remove the name.
+class GivenUpAtRead {
+ public:
+  static constexpr size_t kBytes = 4096;
+
+  explicit GivenUpAtRead(const Name& name) {
+    the_name_ = &name;
+    the_reads_ = 0;
+    page_ = the_page_ = mmap(nullptr, kBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct sigaction action = {};
+    action.sa_handler = Read;
+    sigaction(SIGSEGV, &action, &before_);
+  }
+  ~GivenUpAtRead() {
+    sigaction(SIGSEGV, &before_, nullptr);
+    munmap(page_, kBytes);
+    the_object_.reset();
+  }
+  GivenUpAtRead(const GivenUpAtRead&) = delete;
+  GivenUpAtRead& operator=(const GivenUpAtRead&) = delete;
+
+  const void* data() const { return page_; }
+  int reads() const { return the_reads_; }
+  // The object that was given up.
+  const Bytes& object() const { return *the_object_; }
+
+ private:
+  static void Read(int) {
+    ++the_reads_;
+    mprotect(the_page_, kBytes, PROT_READ);
+    the_object_ = std::make_unique<Bytes>(*the_name_);
+    (*the_object_)->state = kDead;
+  }
+
+  static inline const Name* the_name_ = nullptr;
+  static inline void* the_page_ = nullptr;
+  static inline int the_reads_ = 0;
+  static inline std::unique_ptr<Bytes> the_object_;
+
+  void* page_;
+  struct sigaction before_;
+};
 
 }  // namespace
 
@@ -203,6 +248,31 @@ TEST_CASE("a sealed object has a header and words that are shared, and a lock") 
   made->Unlock();
   const Handle attached(name, Disposition::kAttach, contents);
   CHECK(attached.get() == made.get());
+}
+
+TEST_CASE("an object that others gave up before its creator filled it is made anew") {
+  if (os::kPublishesWhole) {
+    MESSAGE("skipped: this mechanism shows no object before it is finished");
+    return;
+  }
+  Disposition disposition = Disposition::kOpen;
+  SUBCASE("by open") { disposition = Disposition::kOpen; }
+  SUBCASE("by create") { disposition = Disposition::kCreate; }
+
+  const LockFiles lock_files;
+  const Name name;
+  const GivenUpAtRead page(name);
+  const Plan plan(Unit(), {std::string(GivenUpAtRead::kBytes, 'x')});
+  Contents contents = SealedContents(plan);
+  const os::Piece piece{page.data(), GivenUpAtRead::kBytes, Unit()};
+  contents.pieces = &piece;
+  const Handle made(name, disposition, contents);
+  CHECK(page.reads() == 1);
+  CHECK(page.object()->state == kDead);
+  CHECK(Bytes(name)->state == kLive);
+  CHECK(Handle(name, Disposition::kAttach, contents).get() == made.get());
+  CHECK(made->LockUntil(os::Deadline::Never()) == Acquired::kYes);
+  made->Unlock();
 }
 
 TEST_CASE("an object that cannot be sealed as it says is refused") {
