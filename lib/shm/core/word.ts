@@ -168,7 +168,7 @@ export class Word {
     this.wake(count);
   }
 
-  /** Wakes up to `count` waiters. The word must have been changed before. */
+  /** Wakes up to `count` waiters. The word must have been changed before, by an atomic operation. */
   wake(count = everybody): void {
     wake(this.#seat, this.#at, count);
   }

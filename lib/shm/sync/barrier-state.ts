@@ -150,12 +150,12 @@ export class BarrierState implements SeatState {
     const arrived = own === 0 ? 0 : this.#arrivedBy(own);
     return {
       undo: () => {
+        // The arrival may have ended the generation, but was interrupted before it woke the others.
+        this.turn.wake();
         const { own } = this.#roster;
         if (own === 0 || this.#status === Status.Broken) return;
         const isSame = this.#generation === generation;
         if (this.#arrivedBy(own) > (isSame ? arrived : 0)) this.break();
-        // The arrival may have let the others go on, but was interrupted before it woke them.
-        this.turn.wake();
       },
     };
   }

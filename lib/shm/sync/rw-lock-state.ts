@@ -1,5 +1,5 @@
 import { now } from '../core/clock';
-import { Holders } from '../core/holders';
+import { Holders, type Use } from '../core/holders';
 import type { LockSeat } from '../core/lock-seat';
 import type { SeatState } from '../core/object-seat';
 import { beginOperation, endOperation, undoInterrupted, type Operation } from '../core/operations';
@@ -58,6 +58,9 @@ export interface Claim {
 interface Step {
   /** Undefined for a release. */
   readonly claim: Claim | undefined;
+  /** The handle, and how much was held through it before. */
+  readonly use: Use;
+  readonly usedBefore: number;
   readonly heldBefore: number;
   /** Whether a writer had died and no other writer had acquired the lock since. */
   readonly newsBefore: number;
@@ -202,9 +205,15 @@ export class RWLockState implements SeatState, Operation {
   }
 
   /** Begins a claim. {@link done} must be called when there is a guard for it, or when it is given up. */
-  begin(claim: Claim): void {
+  begin(claim: Claim, use: Use): void {
     undoInterrupted();
-    this.#step = { claim, heldBefore: this.held, newsBefore: this.#word(at.writerDied) };
+    this.#step = {
+      claim,
+      use,
+      usedBefore: use.held,
+      heldBefore: this.held,
+      newsBefore: this.#word(at.writerDied),
+    };
     // The operation is recorded last: undoing it then undoes this step, and not an earlier one.
     beginOperation(this);
   }
@@ -223,7 +232,8 @@ export class RWLockState implements SeatState, Operation {
     const step = this.#step;
     this.#step = undefined;
     if (step === undefined) return;
-    const { claim, heldBefore, newsBefore, heldAfter = heldBefore } = step;
+    const { claim, use, usedBefore, heldBefore, newsBefore, heldAfter = heldBefore } = step;
+    this.holders.count(use, claim === undefined ? Math.max(usedBefore - 1, 0) : usedBefore);
     if (claim !== undefined) this.withdraw(claim);
     if (this.held !== heldAfter) {
       this.#seat.exclusively(() => {
@@ -244,16 +254,18 @@ export class RWLockState implements SeatState, Operation {
   }
 
   /** To be called before {@link release}. */
-  beginRelease(mode: Mode): void {
+  beginRelease(mode: Mode, use: Use): void {
     undoInterrupted();
     const heldBefore = this.held;
     const heldAfter = mode === Mode.Write ? 0 : Math.max(heldBefore - 1, 0);
-    this.#step = { claim: undefined, heldBefore, newsBefore: 0, heldAfter };
+    const usedBefore = use.held;
+    this.#step = { claim: undefined, use, usedBefore, heldBefore, newsBefore: 0, heldAfter };
     beginOperation(this);
   }
 
-  release(): void {
+  release(use: Use): void {
     const { own } = this.#roster;
+    this.holders.count(use, Math.max(use.held - 1, 0));
     if (own !== 0) storeLast(this.#words, own + of.held, this.#step?.heldAfter ?? 0);
     this.freed.announce();
     this.done();

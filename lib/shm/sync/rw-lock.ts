@@ -9,6 +9,7 @@ import {
   type CreateOptions,
   type OpenOptions,
 } from '../core/named-object';
+import { Use } from '../core/holders';
 import type { Contents } from '../core/object-seat';
 import { settleOperations } from '../core/operations';
 import { defaultParticipants, mostParticipants, rosterBytes } from '../core/roster';
@@ -58,8 +59,7 @@ export interface NamedRWLockHandle {
 export class NamedRWLock extends NamedObject implements contract.RWLock {
   declare readonly shmkit: 'rwlock';
   readonly #state: RWLockState;
-  /** The number of acquisitions through this handle that were not released. */
-  #held = 0;
+  readonly #use = new Use(this);
 
   private constructor(request: Request) {
     super(request);
@@ -190,7 +190,7 @@ export class NamedRWLock extends NamedObject implements contract.RWLock {
     return this.#state.freed.wait<RWLockGuard>({
       handle: this,
       attempt: (look) => {
-        this.#state.begin(claim);
+        this.#state.begin(claim, this.#use);
         const granted = this.#state.take(claim, look, true);
         const guard = granted && this.#guard(mode, granted);
         // Without a guard, the step stays recorded. The attempt may have taken a ticket, which must end if the
@@ -217,7 +217,7 @@ export class NamedRWLock extends NamedObject implements contract.RWLock {
       throw this.attachment.error('ERR_DEADLOCK', `is held by this thread for ${how}`);
     }
     const claim: Claim = { mode, nested: true };
-    this.#state.begin(claim);
+    this.#state.begin(claim, this.#use);
     const granted =
       this.#state.take(claim, false, false) ??
       this.#state.freed.waitSync<Granted>({
@@ -235,7 +235,7 @@ export class NamedRWLock extends NamedObject implements contract.RWLock {
     this.attachment.open();
     if (this.#state.freed.awaited) return null;
     const claim: Claim = { mode, nested: false };
-    this.#state.begin(claim);
+    this.#state.begin(claim, this.#use);
     const granted = this.#state.take(claim, true, false);
     const guard = granted === undefined ? null : this.#guard(mode, granted);
     this.#state.done();
@@ -250,29 +250,25 @@ export class NamedRWLock extends NamedObject implements contract.RWLock {
 
   #guard(mode: Mode, { abandoned }: Granted): RWLockGuard {
     const guard = new RWLockGuard(this, mode === Mode.Write ? 'write' : 'read', abandoned);
-    if (this.#held++ === 0) this.#state.holders.add(this);
+    this.#state.holders.count(this.#use, this.#use.held + 1);
     return guard;
   }
 
   /** @internal A guard is about to release what it holds. */
   beginRelease(mode: 'read' | 'write'): void {
     this.attachment.open();
-    this.#state.beginRelease(mode === 'write' ? Mode.Write : Mode.Read);
+    this.#state.beginRelease(mode === 'write' ? Mode.Write : Mode.Read, this.#use);
   }
 
   /** @internal Releases what a guard holds. */
   giveBack(): void {
-    this.#state.release();
-    this.#held = Math.max(this.#held - 1, 0);
-    if (this.#held === 0) this.#state.holders.delete(this);
+    this.#state.release(this.#use);
   }
 
   /** @internal */
   protected override letGo(): void {
     const { attachment } = this;
-    // A release that was interrupted is completed, but not counted here.
-    const held = Math.min(this.#held, Math.abs(this.#state.held));
-    if (held > 0 && !attachment.hasEnded) {
+    if (this.#use.held > 0 && !attachment.hasEnded) {
       throw attachment.error('EBUSY', 'is held through this handle; release it first');
     }
     this.#state.holders.delete(this);

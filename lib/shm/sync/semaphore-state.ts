@@ -1,4 +1,4 @@
-import { Holders } from '../core/holders';
+import { Holders, type Use } from '../core/holders';
 import type { LockSeat } from '../core/lock-seat';
 import type { SeatState } from '../core/object-seat';
 import { beginOperation, endOperation, undoInterrupted, type Operation } from '../core/operations';
@@ -63,8 +63,10 @@ export class SemaphoreState implements SeatState, Operation {
   readonly #roster: Roster;
   readonly #words: Int32Array;
   readonly #turns: Turns;
-  /** How many permits this thread held before it began to take or to release one. */
+  /** How many permits this thread held before it began to take or to release one, and how many of them by which handle. */
   #heldBefore = 0;
+  #use: Use | undefined;
+  #usedBefore = 0;
   #tookLoose = false;
   #isReleasing = false;
   /** Whether the last attempt to take a permit of the pool succeeded. */
@@ -103,11 +105,8 @@ export class SemaphoreState implements SeatState, Operation {
    * @param look - whether to check for holders that have died
    * @param waiting - the wait of the task that wants the permit, if it waits
    */
-  take(look: boolean, waiting?: Waiting): Permit | undefined {
-    undoInterrupted();
-    this.#heldBefore = this.held;
-    this.#isReleasing = false;
-    beginOperation(this);
+  take(look: boolean, use: Use, waiting?: Waiting): Permit | undefined {
+    this.#begin(false, use);
     const { own } = this.#roster;
     if ((own !== 0 || this.#word(at.pool) === 0) && !this.#turns.standing) {
       const outcome = this.#takeFromPool() ?? this.#takeLoose() ?? 'none';
@@ -147,6 +146,10 @@ export class SemaphoreState implements SeatState, Operation {
   undo(): void {
     const { own } = this.#roster;
     const before = this.#heldBefore;
+    if (this.#use !== undefined) {
+      const used = this.#usedBefore - Number(this.#isReleasing);
+      this.holders.count(this.#use, Math.max(used, 0));
+    }
     const isHeld = this.#isReleasing ? this.held === before : this.held > before;
     if (own !== 0 && isHeld) this.#decrement(own + entryLayout.held);
     if (this.#tookLoose) Atomics.add(this.#words, at.loose, 1);
@@ -157,10 +160,16 @@ export class SemaphoreState implements SeatState, Operation {
   }
 
   /** To be called before {@link release} for a guard's permit. */
-  beginRelease(): void {
+  beginRelease(use: Use): void {
+    this.#begin(true, use);
+  }
+
+  #begin(isReleasing: boolean, use: Use): void {
     undoInterrupted();
     this.#heldBefore = this.held;
-    this.#isReleasing = true;
+    this.#isReleasing = isReleasing;
+    this.#use = use;
+    this.#usedBefore = use.held;
     beginOperation(this);
   }
 
@@ -214,7 +223,7 @@ export class SemaphoreState implements SeatState, Operation {
     this.#isPlenty = this.#roster.held() <= pool;
     if (this.#isPlenty) return 'held';
     this.#decrement(held);
-    this.freed.announce(1);
+    this.freed.announce(this.#turns.standing ? undefined : 1);
     return 'again';
   }
 

@@ -12,6 +12,7 @@ import {
 } from '../core/named-object';
 import type { Contents } from '../core/object-seat';
 import { endOperation } from '../core/operations';
+import { Use } from '../core/holders';
 import { defaultParticipants, mostParticipants, rosterBytes } from '../core/roster';
 import { outOfRange } from '../../common/errors';
 import {
@@ -74,7 +75,7 @@ export class NamedSemaphore extends NamedObject implements contract.Semaphore {
   declare readonly shmkit: 'semaphore';
   readonly #state: SemaphoreState;
   /** The number of permits that were acquired through this handle and not released. */
-  #held = 0;
+  readonly #use = new Use(this);
 
   private constructor(request: Request, { max, robust }: NamedSemaphoreOptions = {}) {
     super(request);
@@ -225,7 +226,7 @@ export class NamedSemaphore extends NamedObject implements contract.Semaphore {
   /** @internal A guard is about to release its permit. */
   beginRelease(): void {
     this.attachment.open();
-    this.#state.beginRelease();
+    this.#state.beginRelease(this.#use);
   }
 
   /** @internal Releases the permit of a guard. */
@@ -240,8 +241,7 @@ export class NamedSemaphore extends NamedObject implements contract.Semaphore {
   #release(count: number): void {
     const refused = this.#state.release(count);
     if (refused !== undefined) throw this.#tooMany(count, refused);
-    this.#held = Math.max(this.#held - count, 0);
-    if (this.#held === 0) this.#state.holders.delete(this);
+    this.#state.holders.count(this.#use, Math.max(this.#use.held - count, 0));
   }
 
   #tooMany(count: number, { max, value }: { max: number; value: number }): Error {
@@ -274,7 +274,7 @@ export class NamedSemaphore extends NamedObject implements contract.Semaphore {
 
   #take(look: boolean, waiting?: Waiting): SemaphoreGuard | undefined {
     const state = this.#state;
-    const permit = state.take(look, waiting);
+    const permit = state.take(look, this.#use, waiting);
     const guard = permit && this.#guard(permit);
     state.took();
     return guard;
@@ -282,14 +282,14 @@ export class NamedSemaphore extends NamedObject implements contract.Semaphore {
 
   #guard(permit: Permit): SemaphoreGuard {
     const guard = new SemaphoreGuard(this);
-    if (permit === 'held' && this.#held++ === 0) this.#state.holders.add(this);
+    if (permit === 'held') this.#state.holders.count(this.#use, this.#use.held + 1);
     return guard;
   }
 
   /** @internal */
   protected override letGo(): void {
     const { attachment } = this;
-    const held = Math.min(this.#held, this.#state.held);
+    const held = Math.min(this.#use.held, this.#state.held);
     if (held > 0 && !attachment.hasEnded) {
       throw attachment.error(
         'EBUSY',
