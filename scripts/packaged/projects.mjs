@@ -43,9 +43,9 @@ export function run(command, args, options = {}) {
 }
 
 /**
- * Projects get what had been published until then, so each run gets the same packages. A version that was published
- * just now may be missing on one server of a registry while another one names it already. To be moved when a version
- * in these scripts is raised.
+ * Projects get what had been published until then, so that each run gets the same packages. A version that was
+ * published just now may be missing on one server of a registry while another one names it already. Move the date when
+ * you raise a version in these scripts.
  */
 const publishedUntil = '2026-11-26';
 
