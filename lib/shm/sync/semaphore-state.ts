@@ -100,7 +100,7 @@ export class SemaphoreState implements SeatState, Operation {
   }
 
   /**
-   * Takes a permit if there is one. {@link took} must be called when there is a guard for it.
+   * Takes a permit if there is one. {@link done} must be called when there is a guard for it.
    *
    * @param look - whether to check for holders that have died
    * @param waiting - the wait of the task that wants the permit, if it waits
@@ -133,10 +133,15 @@ export class SemaphoreState implements SeatState, Operation {
     if (this.#turns.withdraw(waiting)) this.freed.announce();
   }
 
-  /** To be called when there is a guard for the permit that was taken, or when none was taken. */
-  took(): void {
+  /**
+   * To be called when there is a guard for the permit that was taken, or when none was taken; and when a guard's permit
+   * was released.
+   */
+  done(): void {
     endOperation();
     this.#tookLoose = false;
+    // The handle must not be kept alive.
+    this.#use = undefined;
   }
 
   /**
@@ -149,6 +154,7 @@ export class SemaphoreState implements SeatState, Operation {
     if (this.#use !== undefined) {
       const used = this.#usedBefore - Number(this.#isReleasing);
       this.holders.count(this.#use, Math.max(used, 0));
+      this.#use = undefined;
     }
     const isHeld = this.#isReleasing ? this.held === before : this.held > before;
     if (own !== 0 && isHeld) this.#decrement(own + entryLayout.held);

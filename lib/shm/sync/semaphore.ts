@@ -11,7 +11,6 @@ import {
   type OpenOptions,
 } from '../core/named-object';
 import type { Contents } from '../core/object-seat';
-import { endOperation } from '../core/operations';
 import { Use } from '../core/holders';
 import { defaultParticipants, mostParticipants, rosterBytes } from '../core/roster';
 import { outOfRange } from '../../common/errors';
@@ -234,14 +233,18 @@ export class NamedSemaphore extends NamedObject implements contract.Semaphore {
     try {
       this.#release(1);
     } finally {
-      endOperation();
+      this.#state.done();
     }
   }
 
   #release(count: number): void {
+    const { held } = this.#use;
+    // Before the release: a task of this thread may get the permit within it, and counts it then.
+    this.#state.holders.count(this.#use, Math.max(held - count, 0));
     const refused = this.#state.release(count);
-    if (refused !== undefined) throw this.#tooMany(count, refused);
-    this.#state.holders.count(this.#use, Math.max(this.#use.held - count, 0));
+    if (refused === undefined) return;
+    this.#state.holders.count(this.#use, held);
+    throw this.#tooMany(count, refused);
   }
 
   #tooMany(count: number, { max, value }: { max: number; value: number }): Error {
@@ -276,7 +279,7 @@ export class NamedSemaphore extends NamedObject implements contract.Semaphore {
     const state = this.#state;
     const permit = state.take(look, this.#use, waiting);
     const guard = permit && this.#guard(permit);
-    state.took();
+    state.done();
     return guard;
   }
 

@@ -139,6 +139,18 @@ describe('permits', () => {
     expectCode(bounded, 'ERR_WRONG_KIND', unbounded.name, 'no max');
     unbounded.release();
   });
+
+  it('keep a handle open that holds them, also one that a task got from another task', async () => {
+    const semaphore = NamedSemaphore.create();
+    const first = semaphore.acquireSync();
+    const waiting = semaphore.acquire();
+    first.release();
+    const second = await waiting;
+    expectCode(() => semaphore.close(), 'EBUSY', semaphore.name);
+    second.release();
+    semaphore.unlink();
+    semaphore.close();
+  });
 });
 
 describe('bad input', () => {
