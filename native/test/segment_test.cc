@@ -158,33 +158,8 @@ TEST_CASE("S2: an initializer that fails leaves nothing, and its failure is the 
   CHECK(DescriptorCount() == descriptors);
 }
 
-TEST_CASE("S2: a segment that others use is its creator's, even if they remove its name at once") {
-  if (os::kPublishesWhole) {
-    MESSAGE("skipped: this mechanism shows no segment before it is finished");
-    return;
-  }
-  Name name;
-  const auto fill = [](void*, void*) -> os::Status { return os::Nothing{}; };
-  const auto remove = [](void*, void* of) { return os::Unlink(*static_cast<Name*>(of)).ok(); };
-  const os::Initializer initializer{fill, &name, remove};
-  CHECK(MappedSegment(os::Create(name, Plain(kPage), &initializer)).size() == kPage);
-  CHECK_FALSE(name.Exists());
-}
-
-TEST_CASE("S2: a segment that others have given up was never made") {
-  if (os::kPublishesWhole) {
-    MESSAGE("skipped: this mechanism shows no segment before it is finished");
-    return;
-  }
-  const Name name;
-  const auto fill = [](void*, void*) -> os::Status { return os::Nothing{}; };
-  const os::Initializer initializer{fill, nullptr, [](void*, void*) { return false; }};
-  const size_t descriptors = DescriptorCount();
-  CHECK(ErrorOf(os::Create(name, Plain(kPage), &initializer)) == EEXIST);
-  CHECK(DescriptorCount() == descriptors);
-}
-
-TEST_CASE("S2: a segment whose name was lost before it was finished is not finished any more") {
+TEST_CASE(
+    "S2: where a segment is seen before it is finished, the last step of its creation decides") {
   if (os::kPublishesWhole) {
     MESSAGE("skipped: this mechanism shows no segment before it is finished");
     return;
@@ -193,11 +168,29 @@ TEST_CASE("S2: a segment whose name was lost before it was finished is not finis
     const Name name;
     bool committed = false;
   } scene;
-  const auto fill = [](void*, void* of) { return os::Unlink(static_cast<Scene*>(of)->name); };
-  const auto commit = [](void*, void* of) { return static_cast<Scene*>(of)->committed = true; };
-  const os::Initializer initializer{fill, &scene, commit};
-  CHECK(ErrorOf(os::Create(scene.name, Plain(kPage), &initializer)) == EEXIST);
-  CHECK_FALSE(scene.committed);
+  const auto fill = [](void*, void*) -> os::Status { return os::Nothing{}; };
+  const size_t descriptors = DescriptorCount();
+
+  SUBCASE("others use it from then on, and may remove its name at once") {
+    const auto remove = [](void*, void* of) {
+      return os::Unlink(static_cast<Scene*>(of)->name).ok();
+    };
+    const os::Initializer initializer{fill, &scene, remove};
+    CHECK(MappedSegment(os::Create(scene.name, Plain(kPage), &initializer)).size() == kPage);
+    CHECK_FALSE(scene.name.Exists());
+  }
+  SUBCASE("others have given it up") {
+    const os::Initializer initializer{fill, nullptr, [](void*, void*) { return false; }};
+    CHECK(ErrorOf(os::Create(scene.name, Plain(kPage), &initializer)) == EEXIST);
+    CHECK(DescriptorCount() == descriptors);
+  }
+  SUBCASE("its name was lost before") {
+    const auto lose = [](void*, void* of) { return os::Unlink(static_cast<Scene*>(of)->name); };
+    const auto commit = [](void*, void* of) { return static_cast<Scene*>(of)->committed = true; };
+    const os::Initializer initializer{lose, &scene, commit};
+    CHECK(ErrorOf(os::Create(scene.name, Plain(kPage), &initializer)) == EEXIST);
+    CHECK_FALSE(scene.committed);
+  }
 }
 
 TEST_CASE("S2: a creator killed in the middle leaves no name and no memory") {

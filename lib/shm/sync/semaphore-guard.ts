@@ -27,7 +27,8 @@ export class SemaphoreGuard implements contract.SemaphoreGuard {
   /**
    * Releases the permit. Does not block.
    *
-   * @throws SharedMemoryError `ERR_NOT_HELD` this guard has released it before.
+   * @throws SharedMemoryError `ERR_NOT_HELD` this guard has released it before; `ERR_SHUTDOWN` the manager that made
+   * the object has ended, `ERR_CLOSED` the handle was closed after that.
    */
   release(): void {
     if (this.#released) {
