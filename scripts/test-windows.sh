@@ -116,7 +116,11 @@ trap end_wine EXIT
 make_app
 if [ ${#majors[@]} -eq 0 ]; then
   run 20 "${tests[@]}"
-  [ ${#tests[@]} -gt 0 ] || tests=(test/shm/core test/crash/lock-storm.test.ts test/shm/dict/shared-dict.test.ts)
+  # Without the slowest test, whose processes all run under the first Node.
+  if [ ${#tests[@]} -eq 0 ]; then
+    mapfile -t tests < <(ls test/shm/core/*.test.ts | grep -v doomed-locks)
+    tests+=(test/crash/lock-storm.test.ts test/shm/dict/shared-dict.test.ts)
+  fi
   run 22 "${tests[@]}"
 else
   for major in "${majors[@]}"; do run "$major" "${tests[@]}"; done
