@@ -73,7 +73,8 @@ void AgentThread::Release() {
 
 void AgentThread::AwaitReturn() {
   std::unique_lock<std::mutex> guard(mutex_);
-  changed_.WaitFor(guard, os::Deadline::After(kReturnGraceMs), [this] { return !IsToReturn(); });
+  changed_.WaitFor(guard, os::Deadline::After(kReturnGraceMs),
+                   [this] { return !IsToReturn() && !HasInVain(); });
 }
 
 void AgentThread::Quit() {
@@ -89,6 +90,7 @@ bool AgentThread::HoldsForClient() {
 
 void AgentThread::Run() {
   std::unique_lock<std::mutex> guard(mutex_);
+  thread_ = os::Mutex::CurrentThreadId();
   while (!quitting_) {
     switch (state_) {
       case State::kWanted:
@@ -103,6 +105,7 @@ void AgentThread::Run() {
         if (!changed_.WaitFor(guard, os::Deadline::After(kIdleLingerMs),
                               [this] { return quitting_ || state_ != State::kIdle; })) {
           running_ = false;
+          thread_ = 0;
           return;
         }
     }
@@ -119,6 +122,7 @@ void AgentThread::Pursue(std::unique_lock<std::mutex>& guard) {
     if (IsHeld(outcome)) object_->PutBack(outcome);
     state_ = State::kIdle;
     cancelled_ = false;
+    changed_.NotifyAll();
     return;
   }
   if (outcome == Acquired::kTimeout) return;

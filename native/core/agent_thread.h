@@ -61,7 +61,9 @@ class AgentThread : public std::enable_shared_from_this<AgentThread> {
   void Release();
   // If the thread has to unlock the lock, waits until it has done so. It has to if the client has
   // released the lock, does not want it any more, or left while it held it. The thread does so at
-  // once. The wait is limited to a tenth of a second.
+  // once. The wait is limited to a tenth of a second. On systems that do not tell which thread
+  // holds a lock (os::Mutex::IsHeldBy), there is no wait for a thread that has just acquired a lock
+  // that the client does not want any more.
   void AwaitReturn();
   // Called when the client does not need the agent any more (A3). The thread ends.
   void Quit();
@@ -82,6 +84,10 @@ class AgentThread : public std::enable_shared_from_this<AgentThread> {
            (state_ == State::kGranted && (cancelled_ || quitting_)) ||
            (state_ == State::kTaken && quitting_);
   }
+  // Whether it has acquired a lock that is not wanted any more, and does not know that yet.
+  bool HasInVain() const {
+    return state_ == State::kWanted && (cancelled_ || quitting_) && object_->IsLockedBy(thread_);
+  }
   void Pursue(std::unique_lock<std::mutex>& guard);
   void Keep(std::unique_lock<std::mutex>& guard);
   std::optional<Acquired> CollectLocked();
@@ -98,6 +104,7 @@ class AgentThread : public std::enable_shared_from_this<AgentThread> {
   bool wanted_again_ = false;  // requested while still kReleasing
   bool quitting_ = false;
   bool running_ = false;
+  uint32_t thread_ = 0;  // the id of the thread that runs
 };
 
 }  // namespace shmkit

@@ -152,6 +152,8 @@ class SharedObject {
   // Whether a thread of this process holds the lock. On systems that cannot tell, the result is
   // false, so only true is certain.
   bool IsLockedHere() { return mutex_.IsHeldHere(); }
+  // The same for one thread (os::Mutex::CurrentThreadId).
+  bool IsLockedBy(uint32_t thread) { return mutex_.IsHeldBy(thread); }
 
   os::ObjectId id() const { return id_; }
 

@@ -9,7 +9,8 @@
 //   M2  An owner is a thread. When it ends, however it ends, the system gives the mutex to the next
 //       owner, whose result is kOwnerDied. This result means that the mutex was acquired, as
 //       kAcquired does, and also that the last owner died. The mutex is released in the ordinary
-//       way.
+//       way. A waiter that is killed does not keep a free mutex from the other waiters, even if it
+//       was the one that the release woke.
 //   M3  Only the owning thread may Unlock.
 //   M4  A thread that locks a mutex which it already holds waits for itself for ever (POSIX) or
 //       gets the mutex twice (Windows). So the code that uses this class must know what a thread
@@ -72,6 +73,9 @@ class Mutex {
   Grant LockUntil(const Deadline& deadline);
   void Unlock();
 
+  // The id of this thread, for IsHeldBy.
+  static uint32_t CurrentThreadId();
+
   // M4: true if a second lock by the owner gets the mutex twice, false if it waits for ever.
   static const bool kGrantedTwice;
 
@@ -80,6 +84,9 @@ class Mutex {
   Occupancy Peek(bool* owner_died);
   // Whether a thread of this process holds the mutex. False if the mechanism cannot tell.
   bool IsHeldHere() const;
+  // Whether the thread with that CurrentThreadId holds the mutex. False if the mechanism cannot
+  // tell.
+  bool IsHeldBy(uint32_t thread) const;
 
  private:
   // The word of the storage that never changes after Initialize, and its value (M7).

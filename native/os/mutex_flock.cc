@@ -221,4 +221,8 @@ Occupancy Mutex::Peek(bool*) {
 
 bool Mutex::IsHeldHere() const { return false; }
 
+bool Mutex::IsHeldBy(uint32_t) const { return false; }
+
+uint32_t Mutex::CurrentThreadId() { return 0; }
+
 }  // namespace shmkit::os

@@ -32,7 +32,11 @@ static_assert(sizeof(pthread_mutex_t) <= kReleasesAt, "the storage holds a mutex
 constexpr uint32_t kOwnerMask = 0x3fffffff;
 constexpr uint32_t kWaiters = 0x80000000;
 
-// The longest sleep at the lock word, in case a thread that should wake others has died.
+// How long one sleep of a waiter takes at most. The one that an unlock wakes may be killed before
+// it acquires the mutex. If another thread has taken the mutex by then, neither the kernel nor the
+// C library knows that others still sleep. So each of them looks again after this time.
+constexpr double kSliceMs = 500;
+// The same for LockBySteadyClock, whose sleep the kernel does not know of.
 constexpr double kSteadySliceMs = 100;
 constexpr double kPollMs = 1;
 
@@ -73,7 +77,7 @@ struct Anatomy {
     if (set != kAbsent) type_offset = set;
     memcpy(&type, bytes + type_offset, sizeof type);
 
-    const auto self = static_cast<uint32_t>(syscall(SYS_gettid));
+    const uint32_t self = Mutex::CurrentThreadId();
     pthread_mutex_lock(mutex);
     // The type word may be equal to the thread id.
     const size_t fixed = type_offset;
@@ -105,6 +109,13 @@ const Anatomy& TheAnatomy() {
   static const Anatomy anatomy;
   return anatomy;
 }
+
+// `handle` is that of a Mutex.
+uint32_t LockWordIn(const void* handle) {
+  return static_cast<const std::atomic<uint32_t>*>(handle)->load(std::memory_order_relaxed);
+}
+
+uint32_t OwnerIn(const void* handle) { return LockWordIn(handle) & kOwnerMask; }
 
 const uint32_t* WordAt(const void* storage, size_t offset) {
   return reinterpret_cast<const uint32_t*>(static_cast<const unsigned char*>(storage) + offset);
@@ -163,7 +174,7 @@ int LockBySteadyClock(pthread_mutex_t* mutex, size_t owner_offset, const Deadlin
     if (error != EBUSY) return error;
     if (deadline.passed()) return ETIMEDOUT;
     uint32_t seen = __atomic_load_n(word, __ATOMIC_RELAXED);
-    if (seen == 0) continue;
+    if ((seen & kOwnerMask) == 0) continue;
     // An unlock wakes a waiter only if the word says that there are waiters.
     if ((seen & kWaiters) == 0 &&
         !__atomic_compare_exchange_n(word, &seen, seen | kWaiters, false, __ATOMIC_RELAXED,
@@ -185,6 +196,21 @@ int PollUntil(pthread_mutex_t* mutex, const Deadline& deadline) {
     const timespec span = ToTimespec(deadline.Within(kPollMs).remaining_nanoseconds());
     nanosleep(&span, nullptr);
   }
+}
+
+int LockByMonotonicClock(pthread_mutex_t* mutex, TimedLock lock, const Deadline& deadline) {
+  for (;;) {
+    const timespec until = ToTimespec(deadline.Within(kSliceMs).at_nanoseconds());
+    const int error = lock(mutex, CLOCK_MONOTONIC, &until);
+    if (error != ETIMEDOUT || deadline.passed()) return error;
+  }
+}
+
+int LockSleeping(pthread_mutex_t* mutex, const Deadline& deadline) {
+  const Anatomy& anatomy = TheAnatomy();
+  if (anatomy.monotonic_lock) return LockByMonotonicClock(mutex, anatomy.monotonic_lock, deadline);
+  if (anatomy.owner_offset == Anatomy::kAbsent) return PollUntil(mutex, deadline);
+  return LockBySteadyClock(mutex, anatomy.owner_offset, deadline);
 }
 
 // A function of its own, like GiveWay, so that the common path has no registers to save for it.
@@ -220,7 +246,7 @@ Result<Mutex> Mutex::Open(void* storage, const ObjectId& id) {
   // A zeroed or overwritten mutex would act as a private one, or make the C library abort (M7).
   const auto* words = static_cast<const std::atomic<uint32_t>*>(storage);
   const Anatomy& anatomy = TheAnatomy();
-  // For a C library whose layout is unknown, it is not known who waits.
+  // For a C library whose layout is unknown, it is not known who waits, or who is the owner.
   static std::atomic<uint32_t> unknown{0};
   const size_t owner_offset = anatomy.owner_offset;
   void* const owner = owner_offset == Anatomy::kAbsent
@@ -235,21 +261,14 @@ const bool Mutex::kGrantedTwice = false;
 void Mutex::Close() {}
 
 [[gnu::cold, gnu::noinline]] void Mutex::GiveWay() {
-  const auto* owner = static_cast<const std::atomic<uint32_t>*>(handle_);
+  const void* const handle = handle_;
   const Releases& releases = ReleasesOf(storage_);
-  turns_.GiveWay([owner, &releases](uint32_t release) {
-    return (owner->load(std::memory_order_relaxed) & kOwnerMask) != 0 ||
-           releases.load(std::memory_order_relaxed) != release;
+  turns_.GiveWay([handle, &releases](uint32_t release) {
+    return OwnerIn(handle) != 0 || releases.load(std::memory_order_relaxed) != release;
   });
 }
 
-Grant Mutex::Lock() {
-  if (!Intact()) return Grant::kBroken;
-  if (turns_.due()) GiveWay();
-  int error = LockSoon(Of(storage_));
-  if (error == EBUSY) error = pthread_mutex_lock(Of(storage_));
-  return Interpret(error, Of(storage_));
-}
+Grant Mutex::Lock() { return LockUntil(Deadline::Never()); }
 
 Grant Mutex::TryLock() {
   if (!Intact()) return Grant::kBroken;
@@ -258,25 +277,15 @@ Grant Mutex::TryLock() {
 }
 
 Grant Mutex::LockUntil(const Deadline& deadline) {
-  if (deadline.never()) return Lock();
   if (!Intact()) return Grant::kBroken;
   if (turns_.due()) GiveWay();
-  const int soon = LockSoon(Of(storage_));
-  if (soon != EBUSY) return Interpret(soon, Of(storage_));
-  const Anatomy& anatomy = TheAnatomy();
-  if (anatomy.monotonic_lock) {
-    const timespec until = ToTimespec(deadline.at_nanoseconds());
-    return Interpret(anatomy.monotonic_lock(Of(storage_), CLOCK_MONOTONIC, &until), Of(storage_));
-  }
-  const int error = anatomy.owner_offset == Anatomy::kAbsent
-                        ? PollUntil(Of(storage_), deadline)
-                        : LockBySteadyClock(Of(storage_), anatomy.owner_offset, deadline);
+  int error = LockSoon(Of(storage_));
+  if (error == EBUSY) error = LockSleeping(Of(storage_), deadline);
   return Interpret(error, Of(storage_));
 }
 
 void Mutex::Unlock() {
-  const auto* owner = static_cast<const std::atomic<uint32_t>*>(handle_);
-  if ((owner->load(std::memory_order_relaxed) & kWaiters) != 0) {
+  if ((LockWordIn(handle_) & kWaiters) != 0) {
     UnlockAwaited(storage_, turns_);
   } else {
     pthread_mutex_unlock(Of(storage_));
@@ -284,11 +293,9 @@ void Mutex::Unlock() {
 }
 
 Occupancy Mutex::Peek(bool* owner_died) {
-  const size_t offset = TheAnatomy().owner_offset;
-  if (offset != Anatomy::kAbsent) {
-    const uint32_t word = __atomic_load_n(WordAt(storage_, offset), __ATOMIC_RELAXED);
+  if (TheAnatomy().owner_offset != Anatomy::kAbsent) {
     // The kernel clears the id of an owner that died.
-    return word & kOwnerMask ? Occupancy::kHeld : Occupancy::kFree;
+    return OwnerIn(handle_) != 0 ? Occupancy::kHeld : Occupancy::kFree;
   }
   const Grant grant = TryLock();
   if (grant == Grant::kTimeout) return Occupancy::kHeld;
@@ -302,10 +309,12 @@ Occupancy Mutex::Peek(bool* owner_died) {
 // another PID namespace that has the same id by chance. The thread here is not affected even then:
 // signal 0 only checks whether a thread exists.
 bool Mutex::IsHeldHere() const {
-  const size_t offset = TheAnatomy().owner_offset;
-  if (offset == Anatomy::kAbsent) return false;
-  const uint32_t owner = __atomic_load_n(WordAt(storage_, offset), __ATOMIC_RELAXED) & kOwnerMask;
+  const uint32_t owner = OwnerIn(handle_);
   return owner != 0 && syscall(SYS_tgkill, getpid(), static_cast<pid_t>(owner), 0) == 0;
 }
+
+bool Mutex::IsHeldBy(uint32_t thread) const { return thread != 0 && OwnerIn(handle_) == thread; }
+
+uint32_t Mutex::CurrentThreadId() { return static_cast<uint32_t>(syscall(SYS_gettid)); }
 
 }  // namespace shmkit::os

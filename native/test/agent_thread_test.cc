@@ -1,6 +1,7 @@
 // The contract of core/agent_thread.h.
 #include "../core/agent_thread.h"
 
+#include <algorithm>
 #include <random>
 #include <thread>
 
@@ -179,6 +180,45 @@ TEST_CASE("A1: what was released is free for the client itself when its return w
     CHECK((acquired == Acquired::kYes || watch.milliseconds() >= kGraceMs));
     if (acquired == Acquired::kYes) client.object()->Unlock();
   }
+}
+
+TEST_CASE("A2: a return is awaited from a thread that has just got what was called off") {
+  constexpr double kGraceMs = 100;
+  const Name name;
+  const Signal held;
+  const Signal enough;
+  Child owner = Owner(name, held, enough);
+  held.Await();
+  Client client(name);
+  const Bytes header(name);
+  std::atomic<uint32_t>* const lock_word = LockWordOf(header->mutex, owner.pid());
+  if (lock_word == nullptr) {
+    MESSAGE("skipped: this mechanism does not tell which thread holds a lock");
+    enough.Raise();
+    CHECK(owner.Succeeds());
+    return;
+  }
+  const std::vector<std::string> before = EntriesOf("/proc/self/task");
+  REQUIRE(client->Request());
+  while ((lock_word->load() & kWaitersBit) == 0) Yield();
+  std::vector<std::string> threads = EntriesOf("/proc/self/task");
+  const auto is_old = [&before](const std::string& thread) {
+    return std::find(before.begin(), before.end(), thread) != before.end();
+  };
+  threads.erase(std::remove_if(threads.begin(), threads.end(), is_old), threads.end());
+  REQUIRE(threads.size() == 1);
+  client->Cancel();
+
+  // The moment after the thread has acquired the lock, and before it looks whether that is wanted.
+  const uint32_t as_it_was = lock_word->exchange(std::stoul(threads[0]) | kWaitersBit);
+  const Stopwatch watch;
+  client->AwaitReturn();
+  CHECK(watch.milliseconds() >= kGraceMs);
+  lock_word->store(as_it_was);
+  enough.Raise();
+  CHECK(owner.Succeeds());
+  CHECK(client.Take() == Acquired::kYes);
+  client.Release();
 }
 
 TEST_CASE("A1: a return is not awaited from who holds, waits, or has nothing to do") {

@@ -313,6 +313,35 @@ TEST_CASE("M2: a waiter that is killed is noticed by nobody") {
   CheckOrdinary(mutex);
 }
 
+TEST_CASE("M2: a mutex that does not say that others wait reaches those asleep all the same") {
+  SharedMutex mutex;
+  REQUIRE(mutex->Lock() == Grant::kAcquired);
+  std::atomic<uint32_t>* const lock_word = LockWordOf(mutex.bytes(), ThreadId());
+  if (lock_word == nullptr) {
+    MESSAGE("skipped: this mechanism does not keep in the storage who waits");
+    mutex->Unlock();
+    return;
+  }
+  const Signal waiting;
+  std::vector<Child> waiters;
+  for (uint32_t each = 0; each < 2; ++each) {
+    waiters.emplace_back([&mutex, &waiting, each] {
+      waiting.Raise();
+      SHMKIT_EXPECT((each == 0 ? mutex->Lock() : mutex->LockUntil(os::Deadline::After(1e6))) ==
+                    Grant::kAcquired);
+      mutex->Unlock();
+      return true;
+    });
+  }
+  waiting.Await(2);
+  for (const Child& waiter : waiters) waiter.AwaitAsleep();
+  // A thread took the mutex as free after the release had woken a waiter, and that waiter was
+  // killed before it could say again that there are others.
+  CHECK((lock_word->fetch_and(~kWaitersBit) & kWaitersBit) != 0);
+  mutex->Unlock();
+  for (Child& waiter : waiters) CHECK(waiter.Succeeds());
+}
+
 TEST_CASE("M2: a peek says free, held, and free again when the owner died, keeping the news") {
   SharedMutex mutex;
   const Signal held;

@@ -183,6 +183,18 @@ class Signal {
   Shared<os::WaitWord> word_;
 };
 
+// The bit of a lock word that says that others wait, by the kernel's robust-futex ABI.
+constexpr uint32_t kWaitersBit = 0x80000000;
+
+// The lock word of a mutex that a thread holds, or null if the mechanism has none.
+inline std::atomic<uint32_t>* LockWordOf(uint8_t* mutex, pid_t owner) {
+  for (size_t at = 0; at < os::kMutexBytes; at += sizeof(uint32_t)) {
+    auto* const word = reinterpret_cast<std::atomic<uint32_t>*>(mutex + at);
+    if ((word->load() & ~kWaitersBit) == static_cast<uint32_t>(owner)) return word;
+  }
+  return nullptr;
+}
+
 // Changes a word as everyone has to who wakes those that wait for it.
 inline void Change(os::WaitWord& word, uint32_t value) {
   word.value.store(value);
