@@ -388,6 +388,32 @@ TEST_CASE("M8: who has had it since is told by the number of the release") {
   CHECK(asked.size() == 1);
 }
 
+TEST_CASE("M8: a release that others wait for is counted in the last word of the storage") {
+  SharedMutex mutex;
+  REQUIRE(mutex->Lock() == Grant::kAcquired);
+  std::atomic<uint32_t>* const lock_word = LockWordOf(mutex.bytes(), ThreadId());
+  if (lock_word == nullptr) {
+    MESSAGE("skipped: this mechanism does not keep in the storage who waits");
+    mutex->Unlock();
+    return;
+  }
+  const auto* const count = reinterpret_cast<const std::atomic<uint32_t>*>(
+      mutex.bytes() + os::kMutexBytes - sizeof(uint32_t));
+  mutex->Unlock();
+  REQUIRE(mutex->Lock() == Grant::kAcquired);
+  CHECK(count->load() == 0);
+  Child waiter([&] {
+    SHMKIT_EXPECT(mutex->Lock() == Grant::kAcquired);
+    mutex->Unlock();
+    return true;
+  });
+  while ((lock_word->load() & kWaitersBit) == 0) Yield();
+  mutex->Unlock();
+  CHECK(waiter.Succeeds());
+  // A waiter that was woken says that there are others, as it cannot know.
+  CHECK(count->load() >= 1);
+}
+
 TEST_CASE("M8: an owner that locks again at once leaves it to one who sleeps") {
   constexpr uint32_t kTurns = 10;
   // Each as long as it takes others many times over to wake.

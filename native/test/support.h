@@ -186,10 +186,8 @@ class Signal {
 // The bit of a lock word that says that others wait, by the kernel's robust-futex ABI.
 constexpr uint32_t kWaitersBit = 0x80000000;
 
-// The lock word of a mutex that a thread holds, or null if the mechanism has none, or if those who
-// wait do not say so in it (thread_sanitizer.cc).
+// The lock word of a mutex that a thread holds, or null if the mechanism has none.
 inline std::atomic<uint32_t>* LockWordOf(uint8_t* mutex, pid_t owner) {
-  if (kThreadSanitizer) return nullptr;
   for (size_t at = 0; at < os::kMutexBytes; at += sizeof(uint32_t)) {
     auto* const word = reinterpret_cast<std::atomic<uint32_t>*>(mutex + at);
     if ((word->load() & ~kWaitersBit) == static_cast<uint32_t>(owner)) return word;
