@@ -181,7 +181,7 @@ export class SemaphoreState implements SeatState, Operation {
 
   /**
    * Releases permits. If there would be more than `max`, releases nothing and returns the numbers for the
-   * error.
+   * error. {@link offer} must be called afterwards.
    */
   release(count: number): { max: number; value: number } | undefined {
     if (count !== 1 || !this.#releaseOne()) {
@@ -190,8 +190,15 @@ export class SemaphoreState implements SeatState, Operation {
     }
     if (this.#turns.standing) this.freed.announce();
     else this.freed.announce(count);
-    this.freed.offer();
     return undefined;
+  }
+
+  /**
+   * Lets tasks of this thread try to get what was released. These attempts are operations, so the one of the release
+   * must have ended.
+   */
+  offer(): void {
+    this.freed.offer();
   }
 
   close(): void {

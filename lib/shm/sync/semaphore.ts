@@ -220,6 +220,7 @@ export class NamedSemaphore extends NamedObject implements contract.Semaphore {
     this.attachment.open();
     checkInteger('count', count, 1, mostPermits);
     this.#release(count);
+    this.#state.offer();
   }
 
   /** @internal A guard is about to release its permit. */
@@ -235,6 +236,7 @@ export class NamedSemaphore extends NamedObject implements contract.Semaphore {
     } finally {
       this.#state.done();
     }
+    this.#state.offer();
   }
 
   #release(count: number): void {
