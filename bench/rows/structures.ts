@@ -197,7 +197,7 @@ export const structureRows: Row[] = [
     id: 'queue-trip',
     title: 'SharedQueue, a round trip, sync; C: futex',
     contenders: {
-      shmkit: node('structures/queue', 'trip', 64, 10_000),
+      shmkit: node('structures/queue', 'trip', 64, 50_000),
       C: c('ping-pong', 10_000),
       CPython: python('queue-trip', 5000),
     },
@@ -207,9 +207,9 @@ export const structureRows: Row[] = [
     id: 'queue-trip-async',
     title: 'SharedQueue, a round trip, async; C: futex',
     contenders: {
-      shmkit: node('structures/queue', 'trip-async', 64, 10_000),
+      shmkit: node('structures/queue', 'trip-async', 64, 50_000),
       C: c('ping-pong', 10_000),
-      'child.send': node('structures/messages', 'trip', 64, 10_000),
+      'child.send': node('structures/messages', 'trip', 64, 50_000),
     },
     goals: [atMostTimes(5, 'C'), told('child.send')],
   },

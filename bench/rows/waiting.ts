@@ -2,7 +2,7 @@ import { c, node, python, type Contender } from '../contenders';
 import { atMostTimes, told, within, type Goal } from '../goals';
 import type { Row } from './row';
 
-const trips = 10_000;
+const trips = 50_000;
 const rounds = 5000;
 
 /** Two rows: in one, both processes block while they wait; in the other, both await. */

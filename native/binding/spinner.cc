@@ -4,6 +4,7 @@
 
 #include "../core/spin_time.h"
 #include "../os/clock.h"
+#include "../os/thread.h"
 
 namespace shmkit {
 
@@ -20,7 +21,8 @@ bool Spinner::Begin(Client& client, uint32_t index) {
   if (!hook_) return false;
   if (spins_.empty()) hook_->Start();
   const auto nanoseconds = static_cast<int64_t>(microseconds * 1000);
-  spins_.push_back({&client, index, os::SteadyNanoseconds() + nanoseconds});
+  const int64_t now = os::SteadyNanoseconds();
+  spins_.push_back({&client, index, now, now + nanoseconds});
   return true;
 }
 
@@ -45,14 +47,18 @@ void Spinner::Turn() {
       continue;
     }
     spins_.erase(spins_.begin() + static_cast<ptrdiff_t>(at));
-    spin.client->HistoryOf(spin.index).Note(seen != Client::Seen::kNews);
+    spin.client->HistoryOf(spin.index).NoteLook(seen == Client::Seen::kNews, spin.began);
     if (seen == Client::Seen::kNews) {
       spin.client->Tell(spin.index);
     } else {
       spin.client->GiveUp(spin.index);
     }
   }
-  if (spins_.empty()) hook_->Stop();
+  if (spins_.empty()) {
+    hook_->Stop();
+  } else if (now - spins_.front().began >= kAloneNanoseconds) {
+    os::MakeWay();
+  }
 }
 
 }  // namespace shmkit

@@ -52,7 +52,9 @@ class Spinner {
   struct Spin {
     Client* client;
     uint32_t index;
-    int64_t until;  // nanoseconds, on the monotonic clock
+    // Nanoseconds, on the monotonic clock.
+    int64_t began;
+    int64_t until;
   };
 
   void Turn();

@@ -49,6 +49,7 @@ bool Watches::Watch(uint32_t index, uint32_t seen, const os::Deadline& until, bo
   slot->seen = seen;
   slot->until = until;
   slot->was_watched = true;
+  slot->began = is_again ? 0 : os::SteadyNanoseconds();
   if (!slot->spinning) {
     slot->spinning = !slot->threaded && !is_again && spinner_.Begin(*this, index);
     if (!slot->spinning && !Arm(*slot)) return false;
@@ -87,15 +88,20 @@ SpinHistory& Watches::HistoryOf(uint32_t index) { return slots_[index].history; 
 void Watches::Settle(uint32_t index) {
   Slot* const slot = At(index);
   if (!slot) return;
-  if (slot->expecting) mailbox_->Unexpect(env_);
-  slot->expecting = false;
-  slot->threaded = false;
+  if (slot->threaded) slot->history.NoteWoken(slot->began);
+  End(*slot);
+}
+
+void Watches::End(Slot& slot) {
+  if (slot.expecting) mailbox_->Unexpect(env_);
+  slot.expecting = false;
+  slot.threaded = false;
 }
 
 void Watches::Cancel(uint32_t index) {
   Slot* const slot = At(index);
   if (!slot) return;
-  Settle(index);
+  End(*slot);
   slot->thread->Cancel();
   if (slot->spinning) spinner_.End(*this, index);
   slot->spinning = false;

@@ -50,6 +50,7 @@ class Watches : private Spinner::Client {
     bool expecting = false;
     bool spinning = false;
     bool threaded = false;  // its thread waits
+    int64_t began = 0;      // when the wait did, unless it goes on
     SpinHistory history;
   };
 
@@ -65,6 +66,8 @@ class Watches : private Spinner::Client {
 
   // Lets the thread wait. False if the system cannot start it.
   bool Arm(Slot& slot);
+  // The slot waits for nothing any more.
+  void End(Slot& slot);
 
   napi_env const env_;
   Spinner& spinner_;

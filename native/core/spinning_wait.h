@@ -10,6 +10,7 @@
 #include "../os/clock.h"
 #include "../os/deadline.h"
 #include "../os/spin.h"
+#include "../os/thread.h"
 #include "../os/waiter.h"
 #include "spin_history.h"
 #include "spin_time.h"
@@ -26,23 +27,29 @@ class SpinningWait {
     has_waited_ = true;
     expected_ = expected;
     const double microseconds = goes_on ? 0 : SpinMicroseconds();
-    if (microseconds > 0 && history_.IsWorthwhile()) {
+    if (microseconds == 0) return os::Wait(word, expected, deadline);
+    const int64_t began = os::SteadyNanoseconds();
+    if (history_.IsWorthwhile()) {
       const bool has_changed = ChangesWithin(microseconds, deadline, word.value, expected);
-      history_.Note(!has_changed);
+      history_.NoteLook(has_changed, began);
       if (has_changed) return os::Woken::kMaybe;
     }
-    return os::Wait(word, expected, deadline);
+    const os::Woken woken = os::Wait(word, expected, deadline);
+    history_.NoteWoken(began);
+    return woken;
   }
 
  private:
   static bool ChangesWithin(double microseconds, const os::Deadline& deadline,
                             const std::atomic<uint32_t>& word, uint32_t expected) {
-    int64_t until = os::SteadyNanoseconds() + static_cast<int64_t>(microseconds * 1000);
+    const int64_t began = os::SteadyNanoseconds();
+    int64_t until = began + static_cast<int64_t>(microseconds * 1000);
     if (!deadline.never()) until = std::min(until, deadline.at_nanoseconds());
-    do {
+    for (int64_t now = began; now < until; now = os::SteadyNanoseconds()) {
+      if (now - began >= kAloneNanoseconds) os::MakeWay();
       if (os::ChangesSoon(word, expected)) return true;
-    } while (os::SteadyNanoseconds() < until);
-    return false;
+    }
+    return word.load(std::memory_order_relaxed) != expected;
   }
 
   SpinHistory history_;

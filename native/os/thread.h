@@ -1,4 +1,5 @@
-// Contract: a detached thread, sleeping, and how many threads can run at the same time.
+// Contract: a detached thread, sleeping, making way for other threads, and how many threads can run
+// at the same time.
 //
 // This is not std::thread, because std::thread throws an exception if no thread can be started, and
 // the addon is built without exceptions.
@@ -20,6 +21,9 @@ void SleepFor(uint32_t milliseconds);
 
 // Gives the processor to other threads for the shortest time that the system offers.
 void Nap();
+
+// Lets another thread run on this processor, if one is ready. Returns at once otherwise.
+void MakeWay();
 
 // The number of processors that this thread may use, at least 1.
 unsigned Processors();

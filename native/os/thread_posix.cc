@@ -40,6 +40,8 @@ void Nap() {
   (void)nanosleep(&kSpan, nullptr);
 }
 
+void MakeWay() { (void)sched_yield(); }
+
 unsigned Processors() {
 #if defined(__linux__)
   // Fails where there are more processors than the set has room for.

@@ -32,6 +32,8 @@ void SleepFor(uint32_t milliseconds) { Sleep(milliseconds); }
 
 void Nap() { Sleep(1); }
 
+void MakeWay() { SwitchToThread(); }
+
 unsigned Processors() {
   DWORD_PTR ours = 0;
   DWORD_PTR all = 0;

@@ -6,6 +6,9 @@ namespace shmkit::test {
 
 namespace {
 
+// Longer than anybody spins.
+constexpr int64_t kLongNanoseconds = 3'600'000'000'000;
+
 // How many times it is left out before it is done again.
 unsigned LeftOut(SpinHistory& history) {
   unsigned times = 0;
@@ -35,6 +38,25 @@ TEST_CASE("to spin is worthwhile after a success") {
   CHECK(LeftOut(history) == 0);
   history.Note(true);
   CHECK(LeftOut(history) == 1);
+}
+
+TEST_CASE("a look that others kept from the processor for long was in vain, whatever it found") {
+  SpinHistory history;
+  history.NoteLook(true, os::SteadyNanoseconds());
+  CHECK(LeftOut(history) == 0);
+  history.NoteLook(true, os::SteadyNanoseconds() - kLongNanoseconds);
+  CHECK(LeftOut(history) == 1);
+  history.NoteLook(false, os::SteadyNanoseconds());
+  CHECK(LeftOut(history) == 3);
+}
+
+TEST_CASE("to spin is worthwhile again after a sleep that news ended soon") {
+  SpinHistory history;
+  for (int i = 0; i < 10; ++i) history.Note(true);
+  history.NoteWoken(os::SteadyNanoseconds() - kLongNanoseconds);
+  CHECK(LeftOut(history) == 63);
+  history.NoteWoken(os::SteadyNanoseconds() + kLongNanoseconds);
+  CHECK(LeftOut(history) == 0);
 }
 
 }  // namespace shmkit::test
