@@ -184,6 +184,7 @@ TEST_CASE("A1: what was released is free for the client itself when its return w
 
 TEST_CASE("A2: a return is awaited from a thread that has just got what was called off") {
   constexpr double kGraceMs = 100;
+  constexpr double kSliceMs = 250;
   const Name name;
   const Signal held;
   const Signal enough;
@@ -199,6 +200,7 @@ TEST_CASE("A2: a return is awaited from a thread that has just got what was call
     return;
   }
   const std::vector<std::string> before = EntriesOf("/proc/self/task");
+  const Stopwatch since_request;
   REQUIRE(client->Request());
   while ((lock_word->load() & kWaitersBit) == 0) Yield();
   std::vector<std::string> threads = EntriesOf("/proc/self/task");
@@ -213,7 +215,9 @@ TEST_CASE("A2: a return is awaited from a thread that has just got what was call
   const uint32_t as_it_was = lock_word->exchange(std::stoul(threads[0]) | kWaitersBit);
   const Stopwatch watch;
   client->AwaitReturn();
-  CHECK(watch.milliseconds() >= kGraceMs);
+  // At the end of its slice, the thread has seen that the lock is not wanted, whatever the word
+  // says.
+  CHECK((watch.milliseconds() >= kGraceMs || since_request.milliseconds() >= kSliceMs));
   lock_word->store(as_it_was);
   enough.Raise();
   CHECK(owner.Succeeds());

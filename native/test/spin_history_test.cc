@@ -42,7 +42,7 @@ TEST_CASE("to spin is worthwhile after a success") {
 
 TEST_CASE("a look that others kept from the processor for long was in vain, whatever it found") {
   SpinHistory history;
-  history.NoteLook(true, os::SteadyNanoseconds());
+  history.NoteLook(true, os::SteadyNanoseconds() + kLongNanoseconds);
   CHECK(LeftOut(history) == 0);
   history.NoteLook(true, os::SteadyNanoseconds() - kLongNanoseconds);
   CHECK(LeftOut(history) == 1);

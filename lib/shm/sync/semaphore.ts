@@ -241,7 +241,7 @@ export class NamedSemaphore extends NamedObject implements contract.Semaphore {
 
   #release(count: number): void {
     const { held } = this.#use;
-    // Before the release: a task of this thread may get the permit within it, and counts it then.
+    // Before the release: if it is interrupted in between, the handle can still be closed.
     this.#state.holders.count(this.#use, Math.max(held - count, 0));
     const refused = this.#state.release(count);
     if (refused === undefined) return;
