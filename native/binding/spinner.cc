@@ -47,7 +47,7 @@ void Spinner::Turn() {
       continue;
     }
     spins_.erase(spins_.begin() + static_cast<ptrdiff_t>(at));
-    spin.client->HistoryOf(spin.index).NoteLook(seen == Client::Seen::kNews, spin.began);
+    spin.client->HistoryOf(spin.index).Note(seen != Client::Seen::kNews);
     if (seen == Client::Seen::kNews) {
       spin.client->Tell(spin.index);
     } else {

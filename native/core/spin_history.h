@@ -26,12 +26,14 @@ class SpinHistory {
     in_vain_ = in_vain ? (in_vain_ < kMostInVain ? in_vain_ + 1 : kMostInVain) : 0;
     skips_ = (1U << in_vain_) - 1;
   }
-  // To be called after a sleep, with the moment on the monotonic clock at which the wait began. If
-  // the news came so soon that it would have been worthwhile to look for them, it is worthwhile the
-  // next time: others were slow only once, for example because the system stopped them for a
+  // To be called after a sleep that news ended, with the moment on the monotonic clock at which the
+  // wait began. If they came so soon that a look may have found them, at most one look is left out
+  // from then on: others were slow only once, for example because the system stopped them for a
   // moment.
   void NoteWoken(int64_t began) {
-    if (MicrosecondsSince(began) < SpinMicroseconds() + kWakeMicroseconds) Note(false);
+    if (MicrosecondsSince(began) >= SpinMicroseconds() + kWakeMicroseconds) return;
+    in_vain_ = in_vain_ > 1 ? 1 : in_vain_;
+    skips_ = skips_ > 1 ? 1 : skips_;
   }
 
  private:

@@ -35,7 +35,7 @@ class SpinningWait {
       if (has_changed) return os::Woken::kMaybe;
     }
     const os::Woken woken = os::Wait(word, expected, deadline);
-    history_.NoteWoken(began);
+    if (word.value.load(std::memory_order_relaxed) != expected) history_.NoteWoken(began);
     return woken;
   }
 

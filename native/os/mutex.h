@@ -85,7 +85,7 @@ class Mutex {
   // Whether a thread of this process holds the mutex. False if the mechanism cannot tell.
   bool IsHeldHere() const;
   // Whether the thread with that CurrentThreadId holds the mutex. False if the mechanism cannot
-  // tell.
+  // tell. The owner may also be a thread of another PID namespace that has the same id by chance.
   bool IsHeldBy(uint32_t thread) const;
 
  private:

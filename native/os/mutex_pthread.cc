@@ -31,6 +31,7 @@ static_assert(sizeof(pthread_mutex_t) <= kReleasesAt, "the storage holds a mutex
 // The kernel's robust-futex ABI: the lock word is the owner's thread id, plus two flag bits.
 constexpr uint32_t kOwnerMask = 0x3fffffff;
 constexpr uint32_t kWaiters = 0x80000000;
+constexpr uint32_t kOwnerDied = 0x40000000;
 
 // How long one sleep of a waiter takes at most. The one that an unlock wakes may be killed before
 // it acquires the mutex. If another thread has taken the mutex by then, neither the kernel nor the
@@ -92,6 +93,15 @@ struct Anatomy {
     // one.
     monotonic_lock = reinterpret_cast<TimedLock>(dlsym(RTLD_DEFAULT, "pthread_mutex_clocklock"));
 #endif
+  }
+
+  // Whether that is a mutex of this kind.
+  bool Fits(const void* storage) const {
+    uint32_t word;
+    __atomic_load(
+        reinterpret_cast<const uint32_t*>(static_cast<const unsigned char*>(storage) + type_offset),
+        &word, __ATOMIC_RELAXED);
+    return word == type;
   }
 
   template <class Predicate>
@@ -165,32 +175,44 @@ long SleepAt(uint32_t* word, uint32_t seen, const Deadline& deadline) {
 
 void WakeOneAt(uint32_t* word) { syscall(SYS_futex, word, FUTEX_WAKE, 1, nullptr, nullptr, 0); }
 
+// Storage may be overwritten while a thread sleeps, and the C library looks at all of it anew (M7).
+int TryIntact(pthread_mutex_t* mutex) {
+  return TheAnatomy().Fits(mutex) ? pthread_mutex_trylock(mutex) : EINVAL;
+}
+
 // For C libraries whose timed lock uses a clock that an administrator can set (glibc before 2.30,
 // musl). It sleeps at the lock word by the steady clock, and takes the mutex with trylock.
 int LockBySteadyClock(pthread_mutex_t* mutex, size_t owner_offset, const Deadline& deadline) {
   auto* const word = const_cast<uint32_t*>(WordAt(mutex, owner_offset));
+  // A thread that was woken knows that others may sleep, but the word does not say so any more.
+  bool was_woken = false;
   for (;;) {
-    const int error = pthread_mutex_trylock(mutex);
+    const int error = TryIntact(mutex);
+    if (error == 0 || error == EOWNERDEAD) {
+      if (was_woken) __atomic_fetch_or(word, kWaiters, __ATOMIC_RELAXED);
+      return error;
+    }
     if (error != EBUSY) return error;
-    if (deadline.passed()) return ETIMEDOUT;
+    if (deadline.passed()) {
+      if (was_woken) WakeOneAt(word);
+      return ETIMEDOUT;
+    }
     uint32_t seen = __atomic_load_n(word, __ATOMIC_RELAXED);
-    if ((seen & kOwnerMask) == 0) continue;
+    if (seen == 0 || (seen & (kOwnerMask | kOwnerDied)) == kOwnerDied) continue;
     // An unlock wakes a waiter only if the word says that there are waiters.
     if ((seen & kWaiters) == 0 &&
         !__atomic_compare_exchange_n(word, &seen, seen | kWaiters, false, __ATOMIC_RELAXED,
                                      __ATOMIC_RELAXED)) {
       continue;
     }
-    // A thread that was woken knows that others may sleep, but trylock does not keep that
-    // information in the word. So it wakes one of them, which says again that there are waiters.
-    if (SleepAt(word, seen | kWaiters, deadline.Within(kSteadySliceMs)) == 0) WakeOneAt(word);
+    was_woken = SleepAt(word, seen | kWaiters, deadline) == 0;
   }
 }
 
 // The same for a C library whose layout is unknown.
 int PollUntil(pthread_mutex_t* mutex, const Deadline& deadline) {
   for (;;) {
-    const int error = pthread_mutex_trylock(mutex);
+    const int error = TryIntact(mutex);
     if (error != EBUSY) return error;
     if (deadline.passed()) return ETIMEDOUT;
     const timespec span = ToTimespec(deadline.Within(kPollMs).remaining_nanoseconds());
@@ -198,19 +220,18 @@ int PollUntil(pthread_mutex_t* mutex, const Deadline& deadline) {
   }
 }
 
-int LockByMonotonicClock(pthread_mutex_t* mutex, TimedLock lock, const Deadline& deadline) {
-  for (;;) {
-    const timespec until = ToTimespec(deadline.Within(kSliceMs).at_nanoseconds());
-    const int error = lock(mutex, CLOCK_MONOTONIC, &until);
-    if (error != ETIMEDOUT || deadline.passed()) return error;
-  }
-}
-
-int LockSleeping(pthread_mutex_t* mutex, const Deadline& deadline) {
+// One slice of a wait; ETIMEDOUT at its end.
+int LockForASlice(pthread_mutex_t* mutex, const Deadline& deadline) {
   const Anatomy& anatomy = TheAnatomy();
-  if (anatomy.monotonic_lock) return LockByMonotonicClock(mutex, anatomy.monotonic_lock, deadline);
-  if (anatomy.owner_offset == Anatomy::kAbsent) return PollUntil(mutex, deadline);
-  return LockBySteadyClock(mutex, anatomy.owner_offset, deadline);
+  if (!anatomy.Fits(mutex)) return EINVAL;
+  if (anatomy.monotonic_lock) {
+    const timespec until = ToTimespec(deadline.Within(kSliceMs).at_nanoseconds());
+    return anatomy.monotonic_lock(mutex, CLOCK_MONOTONIC, &until);
+  }
+  const Deadline slice = deadline.Within(kSteadySliceMs);
+  return anatomy.owner_offset == Anatomy::kAbsent
+             ? PollUntil(mutex, slice)
+             : LockBySteadyClock(mutex, anatomy.owner_offset, slice);
 }
 
 // A function of its own, like GiveWay, so that the common path has no registers to save for it.
@@ -280,7 +301,10 @@ Grant Mutex::LockUntil(const Deadline& deadline) {
   if (!Intact()) return Grant::kBroken;
   if (turns_.due()) GiveWay();
   int error = LockSoon(Of(storage_));
-  if (error == EBUSY) error = LockSleeping(Of(storage_), deadline);
+  while (error == EBUSY) {
+    error = LockForASlice(Of(storage_), deadline);
+    if (error == ETIMEDOUT && !deadline.passed()) error = EBUSY;
+  }
   return Interpret(error, Of(storage_));
 }
 

@@ -81,6 +81,17 @@ Child Holder(SharedMutex& mutex, const Signal& held, Grant expected = Grant::kAc
   });
 }
 
+// Acquires the mutex, and returns its lock word. Null, and not acquired, if the mechanism has none.
+std::atomic<uint32_t>* Acquire(SharedMutex& mutex) {
+  REQUIRE(mutex->Lock() == Grant::kAcquired);
+  std::atomic<uint32_t>* const lock_word = LockWordOf(mutex.bytes(), ThreadId());
+  if (lock_word == nullptr) {
+    MESSAGE("skipped: this mechanism does not keep in the storage who waits");
+    mutex->Unlock();
+  }
+  return lock_word;
+}
+
 void CheckOrdinary(SharedMutex& mutex) {
   CHECK(mutex->TryLock() == Grant::kAcquired);
   mutex->Unlock();
@@ -315,13 +326,8 @@ TEST_CASE("M2: a waiter that is killed is noticed by nobody") {
 
 TEST_CASE("M2: a mutex that does not say that others wait reaches those asleep all the same") {
   SharedMutex mutex;
-  REQUIRE(mutex->Lock() == Grant::kAcquired);
-  std::atomic<uint32_t>* const lock_word = LockWordOf(mutex.bytes(), ThreadId());
-  if (lock_word == nullptr) {
-    MESSAGE("skipped: this mechanism does not keep in the storage who waits");
-    mutex->Unlock();
-    return;
-  }
+  std::atomic<uint32_t>* const lock_word = Acquire(mutex);
+  if (lock_word == nullptr) return;
   const Signal waiting;
   std::vector<Child> waiters;
   for (uint32_t each = 0; each < 2; ++each) {
@@ -390,13 +396,8 @@ TEST_CASE("M8: who has had it since is told by the number of the release") {
 
 TEST_CASE("M8: a release that others wait for is counted in the last word of the storage") {
   SharedMutex mutex;
-  REQUIRE(mutex->Lock() == Grant::kAcquired);
-  std::atomic<uint32_t>* const lock_word = LockWordOf(mutex.bytes(), ThreadId());
-  if (lock_word == nullptr) {
-    MESSAGE("skipped: this mechanism does not keep in the storage who waits");
-    mutex->Unlock();
-    return;
-  }
+  std::atomic<uint32_t>* const lock_word = Acquire(mutex);
+  if (lock_word == nullptr) return;
   const auto* const count = reinterpret_cast<const std::atomic<uint32_t>*>(
       mutex.bytes() + os::kMutexBytes - sizeof(uint32_t));
   mutex->Unlock();
@@ -507,6 +508,23 @@ TEST_CASE("M7: overwritten storage is broken, and left as it is") {
 
   memcpy(mutex.bytes(), sound, sizeof sound);
   CheckOrdinary(mutex);
+}
+
+TEST_CASE("M7: storage that is overwritten under those asleep is broken for them") {
+  SharedMutex mutex;
+  const Signal held;
+  // The C library keeps a list of what a thread holds, in the storage itself.
+  Child owner = Holder(mutex, held);
+  held.Await();
+  std::atomic<uint32_t>* const lock_word = LockWordOf(mutex.bytes(), owner.pid());
+  if (lock_word == nullptr) {
+    MESSAGE("skipped: this mechanism sleeps elsewhere");
+    return;
+  }
+  Child waiter([&] { return mutex->Lock() == Grant::kBroken; });
+  while ((lock_word->load() & kWaitersBit) == 0) Yield();
+  memset(mutex.bytes(), 0, os::kMutexBytes);
+  CHECK(waiter.Succeeds());
 }
 
 TEST_CASE("M7: storage of random bytes neither crashes nor hangs those who try it") {

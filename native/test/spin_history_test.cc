@@ -50,13 +50,16 @@ TEST_CASE("a look that others kept from the processor for long was in vain, what
   CHECK(LeftOut(history) == 3);
 }
 
-TEST_CASE("to spin is worthwhile again after a sleep that news ended soon") {
+TEST_CASE("to spin is left out only once after a sleep that news ended soon") {
   SpinHistory history;
   for (int i = 0; i < 10; ++i) history.Note(true);
   history.NoteWoken(os::SteadyNanoseconds() - kLongNanoseconds);
   CHECK(LeftOut(history) == 63);
+  history.Note(true);
   history.NoteWoken(os::SteadyNanoseconds() + kLongNanoseconds);
-  CHECK(LeftOut(history) == 0);
+  CHECK(LeftOut(history) == 1);
+  history.Note(true);
+  CHECK(LeftOut(history) == 3);
 }
 
 }  // namespace shmkit::test
