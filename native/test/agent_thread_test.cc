@@ -58,9 +58,10 @@ void AwaitFree(SharedObject* object) {
   while (object->IsLocked()) Yield();
 }
 
-// A process that takes a lock and keeps it for as long as it is let.
-Child Owner(const Name& name, const Signal& held, const Signal& enough) {
-  return Child([&] {
+// A process that has a lock, and keeps it for as long as it is let.
+Child Owner(const Name& name, const Signal& enough) {
+  const Signal held;
+  Child owner([&] {
     SharedObject* object = Open(name, Disposition::kOpen);
     SHMKIT_EXPECT(object != nullptr);
     SHMKIT_EXPECT(object->LockUntil(os::Deadline::Never()) == Acquired::kYes);
@@ -69,6 +70,8 @@ Child Owner(const Name& name, const Signal& held, const Signal& enough) {
     object->Unlock();
     return true;
   });
+  held.Await();
+  return owner;
 }
 
 }  // namespace
@@ -91,10 +94,8 @@ TEST_CASE("A1: a request is granted, collected and released, again and again") {
 
 TEST_CASE("A1: nothing is collected before it is granted, and nothing released that was not") {
   const Name name;
-  const Signal held;
   const Signal enough;
-  Child owner = Owner(name, held, enough);
-  held.Await();
+  Child owner = Owner(name, enough);
   Client client(name);
   client.Release();
   CHECK_FALSE(client->Collect().has_value());
@@ -186,10 +187,8 @@ TEST_CASE("A2: a return is awaited from a thread that has just got what was call
   constexpr double kGraceMs = 100;
   constexpr double kSliceMs = 250;
   const Name name;
-  const Signal held;
   const Signal enough;
-  Child owner = Owner(name, held, enough);
-  held.Await();
+  Child owner = Owner(name, enough);
   Client client(name);
   const Bytes header(name);
   std::atomic<uint32_t>* const lock_word = LockWordOf(header->mutex, owner.pid());
@@ -227,10 +226,8 @@ TEST_CASE("A2: a return is awaited from a thread that has just got what was call
 
 TEST_CASE("A1: a return is not awaited from who holds, waits, or has nothing to do") {
   const Name name;
-  const Signal held;
   const Signal enough;
-  Child owner = Owner(name, held, enough);
-  held.Await();
+  Child owner = Owner(name, enough);
   Client client(name);
   client->AwaitReturn();
   REQUIRE(client->Request());
@@ -282,10 +279,8 @@ TEST_CASE("A1: a thread that had nothing to do goes, and the next request brings
 TEST_CASE("A1: waiting for the outcome lasts at least its time, and leaves the request") {
   constexpr double kShortMs = 40;
   const Name name;
-  const Signal held;
   const Signal enough;
-  Child owner = Owner(name, held, enough);
-  held.Await();
+  Child owner = Owner(name, enough);
   Client client(name);
   REQUIRE(client->Request());
   const Stopwatch watch;
@@ -305,10 +300,8 @@ TEST_CASE("A1: waiting for the outcome lasts at least its time, and leaves the r
 
 TEST_CASE("A2: a request that is called off before the grant takes nothing") {
   const Name name;
-  const Signal held;
   const Signal enough;
-  Child owner = Owner(name, held, enough);
-  held.Await();
+  Child owner = Owner(name, enough);
   Client client(name);
   REQUIRE(client->Request());
   client->Cancel();
@@ -339,10 +332,8 @@ TEST_CASE("A2: a grant that is called off before it is collected is put back") {
 
 TEST_CASE("A2: a grant that is put back leaves its news to the next owner") {
   const Name name;
-  const Signal held;
   const Signal enough;
-  Child owner = Owner(name, held, enough);
-  held.Await();
+  Child owner = Owner(name, enough);
   Child victim = std::move(owner);
   SUBCASE("called off after the grant") {
     victim.Kill();
@@ -380,10 +371,8 @@ TEST_CASE("A2: a grant that is put back leaves its news to the next owner") {
 
 TEST_CASE("A2: news of a dead owner reaches the client that collects it, once") {
   const Name name;
-  const Signal held;
   const Signal enough;
-  Child owner = Owner(name, held, enough);
-  held.Await();
+  Child owner = Owner(name, enough);
   {
     Client client(name);
     REQUIRE(client->Request());
@@ -451,10 +440,8 @@ TEST_CASE("an outcome without the lock is collected, and the next request is ser
 
 TEST_CASE("a lock that is unlinked while its agent waits is gone to the client") {
   const Name name;
-  const Signal held;
   const Signal enough;
-  Child owner = Owner(name, held, enough);
-  held.Await();
+  Child owner = Owner(name, enough);
   Client client(name);
   REQUIRE(client->Request());
   REQUIRE(client.object()->Unlink(false).ok());
@@ -528,10 +515,8 @@ TEST_CASE("A3: a client that goes after its release, or before its grant, abando
 
 TEST_CASE("A4: a client that goes leaves a thread asleep that sees it, and nobody waits for it") {
   const Name name;
-  const Signal held;
   const Signal enough;
-  Child owner = Owner(name, held, enough);
-  held.Await();
+  Child owner = Owner(name, enough);
   {
     Client client(name);
     REQUIRE(client->Request());

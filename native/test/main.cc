@@ -42,41 +42,18 @@ size_t CountLitter() {
   return litter;
 }
 
-char current_test[512] = "no test";
-
 // Says which test hangs, and ends the process as the alarm does by default.
 void TellAndDie(int signal) {
-  constexpr char kWhat[] = "the watchdog ends this test: ";
   const auto tell = [](const char* text) {
     if (write(STDERR_FILENO, text, strlen(text)) < 0) return;
   };
-  tell(kWhat);
-  tell(current_test);
+  const auto* const test = doctest::getContextOptions()->currentTest;
+  tell("the watchdog ends this test: ");
+  tell(test != nullptr ? test->m_name : "none");
   tell("\n");
   ::signal(signal, SIG_DFL);
   raise(signal);
 }
-
-// Notes which test runs.
-struct Note : doctest::IReporter {
-  explicit Note(const doctest::ContextOptions&) {}
-  void report_query(const doctest::QueryData&) override {}
-  void test_run_start() override {}
-  void test_run_end(const doctest::TestRunStats&) override {}
-  void test_case_start(const doctest::TestCaseData& test) override {
-    snprintf(current_test, sizeof current_test, "%s", test.m_name);
-  }
-  void test_case_reenter(const doctest::TestCaseData&) override {}
-  void test_case_end(const doctest::CurrentTestCaseStats&) override {}
-  void test_case_exception(const doctest::TestCaseException&) override {}
-  void subcase_start(const doctest::SubcaseSignature&) override {}
-  void subcase_end() override {}
-  void log_assert(const doctest::AssertData&) override {}
-  void log_message(const doctest::MessageData&) override {}
-  void test_case_skipped(const doctest::TestCaseData&) override {}
-};
-
-REGISTER_LISTENER("note", 1, Note);
 
 int Run(int argc, char** argv) {
   signal(SIGALRM, TellAndDie);
