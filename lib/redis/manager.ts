@@ -4,7 +4,7 @@ import { SharedMemoryError, invalidType } from '../common/errors';
 import type { Hold } from './lease/hold';
 import type { Said, Session } from './lease/session';
 import { classes, type ServedKind } from './objects/attach';
-import { baseOf, called, checkName, type Kind } from './objects/names';
+import { called, checkName, keysOfManager, type Kind } from './objects/names';
 import { NamedEvent } from './objects/named-event';
 import { NamedLock } from './objects/named-lock';
 import { NamedRLock } from './objects/named-rlock';
@@ -412,11 +412,6 @@ export class Manager implements AsyncDisposable {
 function racing(name: string): SharedMemoryError {
   const what = `${called('manager', name)} was made and ended by others all the time`;
   return new SharedMemoryError('EAGAIN', what, { resource: name });
-}
-
-function keysOfManager(name: string): readonly string[] {
-  const base = baseOf('manager', name);
-  return [`${base}:n`, `${base}:p`, `${base}:o`];
 }
 
 /** Ends the objects of a manager that has ended. Others may do the same at the same time. */

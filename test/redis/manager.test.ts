@@ -288,6 +288,30 @@ describe.skipIf(noServer !== undefined)(`a manager ${onServer}`, () => {
     return { lock, dict };
   };
 
+  it('says so through each object of its own whose record is gone, though it was not told yet', async () => {
+    const name = uniqueName();
+    const manager = await redis.Manager.open(await sessionHere(), name);
+    const all = await makeAll(manager);
+    const { lock, event, semaphore, value, dict } = all;
+    const uses: [string, () => Promise<unknown>][] = [
+      ['lock', () => lock.acquire({ timeout: 0 })],
+      ['event', () => event.wait({ timeout: 0 })],
+      ['semaphore', () => semaphore.tryAcquire()],
+      ['value', () => value.add(1)],
+      ['dict', () => dict.get('a')],
+    ];
+    const loseObjects = async () => {
+      const keys = Object.values(all).flatMap(
+        (object) => (object as unknown as { allKeys: readonly string[] }).allKeys,
+      );
+      await command(server, 'DEL', ...keys);
+    };
+    await loseObjects();
+    for (const [kind, use] of uses) await expectRejection(use(), 'ENOENT', kind, '/own');
+    await command(server, 'DEL', `{shm:manager:${name}}:n`);
+    for (const [kind, use] of uses) await expectRejection(use(), 'ERR_SHUTDOWN', kind, '/own');
+  });
+
   it('takes over nothing of another of its name, which has ended', async () => {
     const name = uniqueName();
     const left = await leftBy(name, '0123456789abcdef');

@@ -4,8 +4,9 @@ import { SharedMemoryError } from '../../common/errors';
 import { sharedBrand } from '../../common/handles';
 import { Pending } from '../lease/pending';
 import type { Ask, Said, Session } from '../lease/session';
+import { isManaged } from '../scripts/manager';
 import { find, identify, make, makeLock, unlink, unlinkLock } from '../scripts/names';
-import { baseOf, called, checkName, type Kind } from './names';
+import { baseOf, called, checkName, keysOfManager, managerNameIn, type Kind } from './names';
 
 /** The plain-data form of an object. */
 export interface ServedHandle<K extends Kind = Kind> {
@@ -303,10 +304,30 @@ export abstract class ServedObject<K extends Kind> implements contract.Named, As
       throw this.#named(error);
     });
     const { word } = said;
+    if (word === 'gone' && this.manager !== undefined) await this.#checkManager(ask.isOver);
     if (word === 'gone' || word === 'ended' || word === 'abi') {
       throw refusal(word, this.shmkit, this.name);
     }
     return said;
+  }
+
+  /**
+   * An object whose record is not there any more was unlinked, or its manager has ended longer ago than records stay, or
+   * the server has lost both. The manager may not have been told yet.
+   *
+   * @throws SharedMemoryError `ERR_SHUTDOWN` the manager has ended.
+   */
+  async #checkManager(isOver: (() => boolean) | undefined): Promise<void> {
+    const { word } = await this.session.ask({
+      script: isManaged,
+      keys: keysOfManager(managerNameIn(this.name)),
+      args: [String(this.manager)],
+      repeats: true,
+      ...(isOver && { isOver }),
+    });
+    if (word === 'yes') return;
+    this.end();
+    throw refusal('ended', this.shmkit, this.name);
   }
 
   /** An error of the server does not say which object it is about. */
