@@ -30,7 +30,7 @@ class SpinningWait {
     if (microseconds == 0) return os::Wait(word, expected, deadline);
     const int64_t began = os::SteadyNanoseconds();
     if (history_.IsWorthwhile()) {
-      const bool has_changed = ChangesWithin(microseconds, deadline, word.value, expected);
+      const bool has_changed = ChangesWithin(microseconds, began, deadline, word.value, expected);
       history_.NoteLook(has_changed, began);
       if (has_changed) return os::Woken::kMaybe;
     }
@@ -40,9 +40,8 @@ class SpinningWait {
   }
 
  private:
-  static bool ChangesWithin(double microseconds, const os::Deadline& deadline,
+  static bool ChangesWithin(double microseconds, int64_t began, const os::Deadline& deadline,
                             const std::atomic<uint32_t>& word, uint32_t expected) {
-    const int64_t began = os::SteadyNanoseconds();
     int64_t until = began + static_cast<int64_t>(microseconds * 1000);
     if (!deadline.never()) until = std::min(until, deadline.at_nanoseconds());
     for (int64_t now = began; now < until; now = os::SteadyNanoseconds()) {

@@ -95,15 +95,6 @@ struct Anatomy {
 #endif
   }
 
-  // Whether that is a mutex of this kind.
-  bool Fits(const void* storage) const {
-    uint32_t word;
-    __atomic_load(
-        reinterpret_cast<const uint32_t*>(static_cast<const unsigned char*>(storage) + type_offset),
-        &word, __ATOMIC_RELAXED);
-    return word == type;
-  }
-
   template <class Predicate>
   static size_t Find(const unsigned char* bytes, Predicate matches) {
     for (size_t offset = 0; offset + 4 <= sizeof(pthread_mutex_t); offset += 4) {
@@ -176,8 +167,13 @@ long SleepAt(uint32_t* word, uint32_t seen, const Deadline& deadline) {
 void WakeOneAt(uint32_t* word) { syscall(SYS_futex, word, FUTEX_WAKE, 1, nullptr, nullptr, 0); }
 
 // Storage may be overwritten while a thread sleeps, and the C library looks at all of it anew (M7).
+bool IsIntact(const pthread_mutex_t* mutex) {
+  const Anatomy& anatomy = TheAnatomy();
+  return __atomic_load_n(WordAt(mutex, anatomy.type_offset), __ATOMIC_RELAXED) == anatomy.type;
+}
+
 int TryIntact(pthread_mutex_t* mutex) {
-  return TheAnatomy().Fits(mutex) ? pthread_mutex_trylock(mutex) : EINVAL;
+  return IsIntact(mutex) ? pthread_mutex_trylock(mutex) : EINVAL;
 }
 
 // For C libraries whose timed lock uses a clock that an administrator can set (glibc before 2.30,
@@ -222,8 +218,8 @@ int PollUntil(pthread_mutex_t* mutex, const Deadline& deadline) {
 
 // One slice of a wait; ETIMEDOUT at its end.
 int LockForASlice(pthread_mutex_t* mutex, const Deadline& deadline) {
+  if (!IsIntact(mutex)) return EINVAL;
   const Anatomy& anatomy = TheAnatomy();
-  if (!anatomy.Fits(mutex)) return EINVAL;
   if (anatomy.monotonic_lock) {
     const timespec until = ToTimespec(deadline.Within(kSliceMs).at_nanoseconds());
     return anatomy.monotonic_lock(mutex, CLOCK_MONOTONIC, &until);
