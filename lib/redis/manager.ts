@@ -4,7 +4,8 @@ import { SharedMemoryError, invalidType } from '../common/errors';
 import type { Hold } from './lease/hold';
 import type { Said, Session } from './lease/session';
 import { classes, type ServedKind } from './objects/attach';
-import { called, checkName, keysOfManager, type Kind } from './objects/names';
+import { isManagerThere, keysOfManager } from './objects/managers';
+import { called, checkName, type Kind } from './objects/names';
 import { NamedEvent } from './objects/named-event';
 import { NamedLock } from './objects/named-lock';
 import { NamedRLock } from './objects/named-rlock';
@@ -27,7 +28,6 @@ import {
   endLock,
   endObject,
   forgetObject,
-  isManaged,
   joinManager,
   leaveManager,
   noteObject,
@@ -315,13 +315,7 @@ export class Manager implements AsyncDisposable {
   /** Ends what was noted, and throws, where the manager has ended. */
   async #checkManaged(note: string): Promise<void> {
     const session = this.#session;
-    const { word } = await session.ask({
-      script: isManaged,
-      keys: keysOfManager(this.name),
-      args: [this.#id],
-      repeats: true,
-    });
-    if (word === 'yes') return;
+    if (await isManagerThere(session, this.name, this.#id)) return;
     await endAll(session, this.name, [Buffer.from(note)]);
     this.#end();
     throw this.#endedError();

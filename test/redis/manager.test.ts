@@ -288,25 +288,29 @@ describe.skipIf(noServer !== undefined)(`a manager ${onServer}`, () => {
     return { lock, dict };
   };
 
-  it('says so through each object of its own whose record is gone, though it was not told yet', async () => {
+  it('that has ended ends its objects, too, whose records are gone before it was told', async () => {
     const name = uniqueName();
     const manager = await redis.Manager.open(await sessionHere(), name);
-    const all = await makeAll(manager);
-    const { lock, event, semaphore, value, dict } = all;
+    const all = {
+      ...(await makeAll(manager)),
+      rlock: await manager.rlock('own'),
+      rwlock: await manager.rwlock('own'),
+    };
+    const { lock, rlock, rwlock, event, semaphore, value, dict } = all;
     const uses: [string, () => Promise<unknown>][] = [
       ['lock', () => lock.acquire({ timeout: 0 })],
+      ['lock', () => lock.tryAcquire()],
+      ['reentrant lock', () => rlock.acquire({ timeout: 0 })],
+      ['read-write lock', () => rwlock.acquireRead({ timeout: 0 })],
       ['event', () => event.wait({ timeout: 0 })],
       ['semaphore', () => semaphore.tryAcquire()],
       ['value', () => value.add(1)],
       ['dict', () => dict.get('a')],
     ];
-    const loseObjects = async () => {
-      const keys = Object.values(all).flatMap(
-        (object) => (object as unknown as { allKeys: readonly string[] }).allKeys,
-      );
-      await command(server, 'DEL', ...keys);
-    };
-    await loseObjects();
+    const keys = Object.values(all).flatMap(
+      (object) => (object as unknown as { allKeys: readonly string[] }).allKeys,
+    );
+    await command(server, 'DEL', ...keys);
     for (const [kind, use] of uses) await expectRejection(use(), 'ENOENT', kind, '/own');
     await command(server, 'DEL', `{shm:manager:${name}}:n`);
     for (const [kind, use] of uses) await expectRejection(use(), 'ERR_SHUTDOWN', kind, '/own');

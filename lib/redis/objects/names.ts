@@ -57,12 +57,3 @@ export function baseOf(kind: Kind, name: string): string {
   const escaped = name.replaceAll('%', '%25').replaceAll('{', '%7B').replaceAll('}', '%7D');
   return `{shm:${kind}:${escaped}}`;
 }
-
-/** The keys of a manager: the name's record, the participants, the objects. */
-export function keysOfManager(name: string): readonly string[] {
-  const base = baseOf('manager', name);
-  return [`${base}:n`, `${base}:p`, `${base}:o`];
-}
-
-/** The name of the manager that has made the object of that name. */
-export const managerNameIn = (name: string): string => name.split('/')[1] ?? '';

@@ -4,9 +4,9 @@ import { SharedMemoryError } from '../../common/errors';
 import { sharedBrand } from '../../common/handles';
 import { Pending } from '../lease/pending';
 import type { Ask, Said, Session } from '../lease/session';
-import { isManaged } from '../scripts/manager';
 import { find, identify, make, makeLock, unlink, unlinkLock } from '../scripts/names';
-import { baseOf, called, checkName, keysOfManager, managerNameIn, type Kind } from './names';
+import { isManagerThere, managerNameIn } from './managers';
+import { baseOf, called, checkName, type Kind } from './names';
 
 /** The plain-data form of an object. */
 export interface ServedHandle<K extends Kind = Kind> {
@@ -300,11 +300,9 @@ export abstract class ServedObject<K extends Kind> implements contract.Named, As
   /** @internal Runs a script, and throws for what any object may answer. */
   async ask(ask: Omit<Ask, 'keys'> & { readonly keys?: readonly string[] }): Promise<Said> {
     this.checkOpen();
-    const said = await this.session.ask({ keys: this.allKeys, ...ask }).catch((error: unknown) => {
-      throw this.#named(error);
-    });
+    const said = await this.#named(this.session.ask({ keys: this.allKeys, ...ask }));
     const { word } = said;
-    if (word === 'gone' && this.manager !== undefined) await this.#checkManager(ask.isOver);
+    if (word === 'gone' && this.manager !== undefined) await this.#named(this.#checkManager(ask));
     if (word === 'gone' || word === 'ended' || word === 'abi') {
       throw refusal(word, this.shmkit, this.name);
     }
@@ -317,26 +315,22 @@ export abstract class ServedObject<K extends Kind> implements contract.Named, As
    *
    * @throws SharedMemoryError `ERR_SHUTDOWN` the manager has ended.
    */
-  async #checkManager(isOver: (() => boolean) | undefined): Promise<void> {
-    const { word } = await this.session.ask({
-      script: isManaged,
-      keys: keysOfManager(managerNameIn(this.name)),
-      args: [String(this.manager)],
-      repeats: true,
-      ...(isOver && { isOver }),
-    });
-    if (word === 'yes') return;
+  async #checkManager(how: Pick<Ask, 'isOver' | 'deadline'>): Promise<void> {
+    const { session, name, manager } = this;
+    if (await isManagerThere(session, managerNameIn(name), String(manager), how)) return;
     this.end();
-    throw refusal('ended', this.shmkit, this.name);
+    throw refusal('ended', this.shmkit, name);
   }
 
   /** An error of the server does not say which object it is about. */
-  #named(error: unknown): unknown {
-    if ((error as Error | undefined)?.name !== 'SharedMemoryError') return error;
-    const { code, message, cause, resource } = error as SharedMemoryError;
-    if (resource !== undefined) return error;
-    const what = `${called(this.shmkit, this.name)}: ${message}`;
-    return new SharedMemoryError(code, what, { resource: this.name, cause: cause ?? error });
+  #named<T>(asked: Promise<T>): Promise<T> {
+    return asked.catch((error: unknown) => {
+      if ((error as Error | undefined)?.name !== 'SharedMemoryError') throw error;
+      const { code, message, cause, resource } = error as SharedMemoryError;
+      if (resource !== undefined) throw error;
+      const what = `${called(this.shmkit, this.name)}: ${message}`;
+      throw new SharedMemoryError(code, what, { resource: this.name, cause: cause ?? error });
+    });
   }
 }
 
